@@ -1,0 +1,27 @@
+"""`onnxtile check`."""
+
+from __future__ import annotations
+
+import typer
+
+from onnxtile.cli.options import Bind, Json, Max, Model, Ops, parse_bind
+
+EXAMPLES = "Example:\n\nonnxtile check model.onnx --max 64,64,64 --bind batch=1"
+
+
+def command(model: Model, max: Max, ops: Ops = "matmul", bind: Bind = None, json: Json = False) -> None:
+    """Tell which matrix products of MODEL exceed the engine.
+
+    Exit status: 0 all products asked for fit, 1 some don't, or may not, 2 the call or the file is bad.
+    """
+    from onnxtile.cli.output import print_json, print_report, progress, summary
+    from onnxtile.lowering import check
+
+    with progress(f"check {model.name}"):
+        report = check(model, max, ops=ops, bind=parse_bind(bind))
+    if json:
+        print_json(report.to_json())
+    else:
+        print_report(report, summary(report))
+    if not report.ok:
+        raise typer.Exit(1)

@@ -1,0 +1,36 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxtile.errors import UsageError
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX model file.")]
+Max = Annotated[
+    str, typer.Option("--max", metavar="M,K,N", help="The engine's largest product; * where it has no limit.")
+]
+Ops = Annotated[
+    str,
+    typer.Option("--ops", metavar="FAMILIES", help="Operator families: matmul, conv, rnn, attention, other; or all."),
+]
+Bind = Annotated[
+    list[str] | None,
+    typer.Option("--bind", metavar="NAME=INT", help="Size of a free dimension; may be given several times."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
+
+
+def parse_bind(pairs: Sequence[str] | None) -> dict[str, int]:
+    """Sizes of free dimensions from NAME=INT; UsageError for anything else."""
+    sizes = {}
+    for pair in pairs or ():
+        name, equals, size = pair.rpartition("=")
+        if not equals or not name or not (size.isascii() and size.isdigit()):
+            raise UsageError(f"--bind {pair}: write NAME=INT, such as batch=1")
+        sizes[name] = int(size)
+    return sizes

@@ -1,0 +1,82 @@
+"""What people and scripts see: tables and progress on standard error, JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from onnxtile.report import Report, Row
+
+_STYLES = {"tiled": "green", "fits": "green", "over": "red", "refused": "red", "unknown": "yellow", "not-asked": "dim"}
+MOST_ROWS = 60
+"""Rows of a table on the screen; --json and --report have all."""
+
+
+def console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=False)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[str], None]]:
+    """A spinner that says what is being done, on a terminal only, gone when it's over."""
+    screen = console()
+    if not screen.is_terminal:
+        yield lambda _: None
+        return
+    with screen.status(label) as status:
+        yield lambda words: status.update(f"{label}: {words}")
+
+
+def print_report(report: Report, words: str) -> None:
+    """The products as a table, then a line that sums up."""
+    screen = console()
+    asked = [row for row in report.contractions if row.status != "not-asked"]
+    if asked:
+        screen.print(_table(asked[:MOST_ROWS]))
+    if len(asked) > MOST_ROWS:
+        screen.print(f"... and {len(asked) - MOST_ROWS} more; --json lists them all", style="dim")
+    left_out = report.having("not-asked")
+    if left_out:
+        ops = sorted({row.op for row in left_out})
+        screen.print(f"{_several(len(left_out), 'product')} not asked for ({', '.join(ops)})", style="dim")
+    screen.print(words, style="green" if report.ok else "red")
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("product", overflow="fold", ratio=3)
+    for heading in ("M", "K", "N"):
+        table.add_column(heading, justify="right", overflow="fold")
+    for heading in ("type", "status", "tile, or reason"):
+        table.add_column(heading, overflow="fold", ratio=4 if "," in heading else None)
+    for row in rows:
+        place = f"{row.scope}: {row.name}" if row.scope else row.name
+        sizes = ("?" if size is None else str(size) for size in (row.m, row.k, row.n))
+        what = row.reason or ("" if row.tiles is None else " x ".join("*" if t is None else str(t) for t in row.tiles))
+        table.add_row(
+            f"{place} [dim]{row.op}[/]", *sizes, row.dtype or "?", f"[{_STYLES[row.status]}]{row.status}[/]", what
+        )
+    return table
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def summary(report: Report) -> str:
+    """One line: how many products, and what became of them."""
+    counts = {status: len(report.having(status)) for status in ("tiled", "fits", "over", "refused", "unknown")}
+    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "none"
+    total = sum(counts.values())
+    return f"{_several(total, 'product')} at {report.limits}: {said}"

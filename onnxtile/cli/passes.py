@@ -1,0 +1,33 @@
+"""`onnxtile passes`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from onnxtile.cli.options import Json
+
+EXAMPLES = "Example:\n\nonnxtile passes --json"
+
+
+def command(json: Json = False) -> None:
+    """List the passes with their options, in the order of the main job."""
+    from rich.table import Table
+
+    from onnxtile.cli.output import console, print_json
+    from onnxtile.registry import option_types, pass_class, pass_names
+
+    described = []
+    for name in pass_names():
+        cls = pass_class(name)
+        words = next(iter((cls.__doc__ or "").strip().splitlines()), "")
+        options = [field.name for field in dataclasses.fields(cls)] if option_types(cls) else []  # type: ignore[arg-type]
+        described.append({"name": name, "summary": words, "options": options})
+    if json:
+        print_json({"schema": "onnxtile.passes/1", "passes": described})
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("pass", "options", "what it does"):
+        table.add_column(heading, overflow="fold")
+    for each in described:
+        table.add_row(str(each["name"]), ", ".join(each["options"]), str(each["summary"]))
+    console().print(table)

@@ -1,0 +1,120 @@
+"""The model's free dimensions: their names, and sizes for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+import onnx_ir as ir
+
+from onnxtile.contraction import graphs
+from onnxtile.errors import UsageError
+
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
+_FORMULA = re.compile(r"[\w.\s+*/(),-]{1,256}")
+
+
+def free_dimensions(model: ir.Model) -> list[str]:
+    """Names of the dimensions of the model's inputs that have no size, in order of appearance."""
+    found: dict[str, None] = {}
+    for value in fed_inputs(model):
+        for dim in value.shape or ():
+            if isinstance(dim, ir.SymbolicDim) and dim.value is not None:
+                found |= dict.fromkeys(_symbols(dim) or [dim.value])
+    return list(found)
+
+
+def fed_inputs(model: ir.Model) -> list[ir.Value]:
+    """The inputs that a caller must feed: those without an initializer."""
+    return [value for value in model.graph.inputs if not value.is_initializer()]
+
+
+def name_free_dimensions(model: ir.Model) -> bool:
+    """Give each nameless dimension of an input the name `input_axis`, so that it can be bound and spoken of.
+
+    Nameless are dimensions without a name, of negative size, and those named without a letter or digit (`?`). Other
+    names that are neither plain nor a formula are spelled with underscores. Returns whether anything changed.
+    """
+    changed = _map_dimensions(model, _readable)
+    taken = {dim.value for value in _values(model) for dim in value.shape or () if isinstance(dim, ir.SymbolicDim)}
+    for value in fed_inputs(model):
+        dims = list(value.shape or ())
+        for axis, dim in enumerate(dims):
+            if isinstance(dim, ir.SymbolicDim) and dim.value is None:
+                name = re.sub(r"^(?=\d)", "_", _spelled(f"{value.name}_{axis}"))
+                while name in taken:
+                    name += "_"
+                taken.add(name)
+                dims[axis] = ir.SymbolicDim(name)
+        changed |= _set_dimensions(value, dims)
+    return changed
+
+
+def bind_dimensions(model: ir.Model, sizes: Mapping[str, int]) -> bool:
+    """Give free dimensions their sizes, in every value that mentions them; returns whether anything changed.
+
+    Raises UsageError for a name that isn't among `free_dimensions`, and for a size that isn't 0 or more.
+    """
+    changed = name_free_dimensions(model)
+    known = free_dimensions(model)
+    numbers = {_spelled(name): size for name, size in sizes.items()}
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise UsageError(f"dimension {name!r} is bound to {size!r}: give a whole number, 0 or more")
+        if _spelled(name) not in known:
+            have = f"its free dimensions are {', '.join(known)}" if known else "all of its inputs have fixed shapes"
+            raise UsageError(f"dimension {name!r} isn't a free dimension of the model: {have}")
+
+    def bound(dim: ir.SymbolicDim) -> int | ir.SymbolicDim:
+        if dim.value in numbers:
+            return numbers[dim.value]
+        return dim.evaluate(numbers) if numbers.keys() & set(_symbols(dim)) else dim
+
+    return _map_dimensions(model, bound) or changed
+
+
+def _map_dimensions(model: ir.Model, change: Callable[[ir.SymbolicDim], int | ir.SymbolicDim]) -> bool:
+    """Apply `change` to every dimension that has no size (a negative one is none); true if that changed any."""
+    changed = False
+    for value in _values(model):
+        dims = [ir.SymbolicDim(None) if isinstance(dim, int) and dim < 0 else dim for dim in value.shape or ()]
+        changed |= _set_dimensions(value, [change(dim) if isinstance(dim, ir.SymbolicDim) else dim for dim in dims])
+    return changed
+
+
+def _set_dimensions(value: ir.Value, dims: list[int | ir.SymbolicDim]) -> bool:
+    if value.shape is None or dims == list(value.shape):
+        return False
+    value.shape = ir.Shape(dims, denotations=[value.shape.get_denotation(axis) for axis in range(len(dims))])
+    return True
+
+
+def _values(model: ir.Model) -> Iterator[ir.Value]:
+    for _, _, graph in graphs(model):
+        yield from graph.inputs
+        for node in graph:
+            yield from node.outputs
+
+
+def _symbols(dim: ir.SymbolicDim) -> list[str]:
+    """The names in a dimension; none where it isn't a name or a formula that can be read safely."""
+    text = dim.value
+    if text is None or _NAME.fullmatch(text):
+        return [text] if text else []
+    if not _FORMULA.fullmatch(text) or "**" in text:
+        return []
+    try:
+        return sorted(dim.free_symbols())
+    except (ValueError, TypeError, ArithmeticError):
+        return []
+
+
+def _readable(dim: ir.SymbolicDim) -> ir.SymbolicDim:
+    if dim.value is None or _symbols(dim):
+        return dim
+    return ir.SymbolicDim(_spelled(dim.value) or None)
+
+
+def _spelled(name: str) -> str:
+    """The name with everything but letters, digits, dots and underscores replaced; empty where nothing is left."""
+    return re.sub(r"[^\w.]", "_", name) if re.search(r"\w", name) else ""

@@ -1,0 +1,40 @@
+"""What a tile plan looks like in ONNX: one generator a form, over a sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from onnxtile.errors import UsageError
+from onnxtile.forms.batched import Batched
+from onnxtile.forms.product import Operand, Side, TiledProduct
+from onnxtile.forms.sink import Sink
+from onnxtile.forms.unrolled import Unrolled
+
+
+class Form(Protocol):
+    """A way to spell tiled products out."""
+
+    name: str
+    symbolic_m: bool
+    """The form can cut an M that is known only at run time."""
+
+    def constants(
+        self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """The initializers, named `prefix/...`, that hold a constant operand cut ahead of time."""
+
+    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+        """Add the nodes that compute `output` = A @ B; new names are `prefix/...`."""
+
+
+FORMS: dict[str, Form] = {form.name: form for form in (Unrolled(), Batched())}
+
+
+def form_of(name: str) -> Form:
+    """The form of that name; UsageError for an unknown one."""
+    if name not in FORMS:
+        raise UsageError(f"form {name!r} is unknown: take one of {', '.join(FORMS)}")
+    return FORMS[name]

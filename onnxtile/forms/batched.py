@@ -1,0 +1,193 @@
+"""The batched form: one MatMul over all tiles at once, about ten nodes whatever the size of the product.
+
+With tile axes in front, C[mt, nt, tm, tn] = sum over kt of A[mt, 1, kt, tm, tk] @ B[1, nt, kt, tk, tn]. Ragged edges
+are padded with zeros: along K zero meets zero, and what M and N gain is cut off again, so no element changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.forms.opsets import pad_end, reduce_sum, take_first, take_first_dynamic
+from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
+from onnxtile.forms.sink import Sink
+from onnxtile.legality import INTEGERS
+from onnxtile.tiling import Axis
+
+SUMMED_AS = WIDER | {ir.DataType.UINT32: ir.DataType.INT64, ir.DataType.UINT64: ir.DataType.INT64}
+"""Types that ReduceSum adds in another: narrow floats for precision, unsigned integers (modulo 2^n, exactly) because
+onnxruntime's ReduceSum lacks them."""
+
+
+class Batched:
+    """Pad, Reshape and Transpose to tiles, MatMul, ReduceSum over k, and back."""
+
+    name = "batched"
+    symbolic_m = True
+
+    def constants(
+        self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """A constant operand in the layout that the MatMul takes: its tiles, padded, one after the other."""
+        rank = product.rank(side)
+        padding = [(0, 0)] * (rank - len(product.axes(side)))
+        padding += [(0, axis.padding or 0) for _, _, axis in product.axes(side)]
+        layout = _Layout(product, side)
+        batch = array.shape[: layout.batch]
+        padded = np.pad(array, padding).reshape(*batch, *layout.sizes(layout.source))
+        tiled = padded.transpose([*range(layout.batch), *(layout.batch + i for i in layout.permutation)])
+        yield f"{prefix}/tiles", np.ascontiguousarray(tiled)
+
+    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+        """Add the nodes that compute `output`; everything new is named `prefix/...`."""
+        m = _runtime_length(sink, product, a.name, prefix) if product.plan.m.padding is None else ""
+        tiles = [
+            f"{operand.name}/tiles" if operand.precut else _tiled(sink, product, side, operand.name, m, prefix)
+            for side, operand in zip(SIDES, (a, b), strict=True)
+        ]
+        products = join(prefix, "products")
+        sink.node("MatMul", tiles, [products], tile=_box(product))
+        if not product.plan.k.whole:
+            products = _sum_over_k(sink, product, products, prefix)
+        _untiled(sink, product, products, output, m, prefix)
+
+
+class _Layout:
+    """Axes of an operand behind its batch axes: as Reshape cuts them (`source`) and as MatMul takes them (`target`)."""
+
+    def __init__(self, product: TiledProduct, side: Side) -> None:
+        plan, tiles_of_k = product.plan, [] if product.plan.k.whole else ["kt"]
+        self.batch = max(product.rank(side) - 2, 0)
+        self._size = {"mt": _count(plan.m), "nt": _count(plan.n), "kt": plan.k.count or 1}
+        self._size |= {"tm": _tile(plan.m), "tk": _tile(plan.k), "tn": _tile(plan.n)}
+        if side == "A":
+            self._size["nt"] = 1
+            self.source = ["mt", "tm", "nt", *tiles_of_k, "tk"]
+            self.target = ["mt", "nt", *tiles_of_k, "tm", "tk"]
+        else:
+            self._size["mt"] = 1
+            self.source = ["mt", *tiles_of_k, "tk", "nt", "tn"]
+            self.target = ["mt", "nt", *tiles_of_k, "tk", "tn"]
+
+    def sizes(self, labels: list[str]) -> list[int]:
+        return [self._size[label] for label in labels]
+
+    @property
+    def permutation(self) -> list[int]:
+        return [self.source.index(label) for label in self.target]
+
+    @property
+    def in_order(self) -> bool:
+        """No axis longer than one moves past another, so that Reshape alone does it."""
+        source, target = ([x for x in labels if self._size[x] != 1] for labels in (self.source, self.target))
+        return source == target
+
+
+def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, m: str, prefix: str) -> str:
+    rank, name = product.rank(side), join(prefix, side)
+    if product.transposed(side):
+        sink.node("Transpose", [value], [f"{name}_transposed"], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
+        value = f"{name}_transposed"
+    padding = {position: axis.padding for position, _, axis in product.axes(side) if axis.padding != 0}
+    if None in padding.values():
+        _pad_at_run_time(sink, product, value, f"{name}_padded", m, padding)
+        value = f"{name}_padded"
+    elif padding:
+        known = {position: amount or 0 for position, amount in padding.items()}
+        pad_end(sink, value, f"{name}_padded", rank, known, product.dtype not in INTEGERS)
+        value = f"{name}_padded"
+    layout = _Layout(product, side)
+    if layout.in_order:
+        _reshape(sink, value, f"{name}_tiles", [0] * layout.batch + layout.sizes(layout.target))
+    else:
+        _reshape(sink, value, f"{name}_cut", [0] * layout.batch + layout.sizes(layout.source))
+        permutation = [*range(layout.batch), *(layout.batch + i for i in layout.permutation)]
+        sink.node("Transpose", [f"{name}_cut"], [f"{name}_tiles"], {"perm": permutation})
+    return f"{name}_tiles"
+
+
+def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> str:
+    total, axis = join(prefix, "total"), _output_batch(product) + 2
+    summed_as = SUMMED_AS.get(product.dtype)
+    if summed_as is None:
+        reduce_sum(sink, value, total, axis)
+        return total
+    sink.node("Cast", [value], [f"{value}_wide"], {"to": summed_as.value})
+    reduce_sum(sink, f"{value}_wide", f"{total}_wide", axis)
+    sink.node("Cast", [f"{total}_wide"], [total], {"to": product.dtype.value})
+    return total
+
+
+def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, m: str, prefix: str) -> None:
+    """From [batch, mt, nt, tm, tn] to the shape of the product: Transpose, Reshape, Slice, as needed."""
+    plan, batch = product.plan, _output_batch(product)
+    if _count(plan.n) != 1 and _tile(plan.m) != 1:
+        swapped = join(prefix, "rows")
+        sink.node("Transpose", [value], [swapped], {"perm": [*range(batch), *(batch + i for i in (0, 2, 1, 3))]})
+        value = swapped
+    shape, ragged = [0] * batch, {}
+    for axis, rank in ((plan.m, product.a_rank), (plan.n, product.b_rank)):
+        if rank > 1:
+            if axis.padding != 0:
+                ragged[len(shape)] = axis
+            shape.append(-1 if axis.size is None else (axis.count or 1) * (axis.tile or 1))
+    padded = join(prefix, "padded") if ragged else output
+    _reshape(sink, value, padded, shape)
+    if m:
+        ends = [m] + [sink.constant(join(prefix, "N"), np.array([plan.n.size], np.int64))] * (plan.n.padding != 0)
+        if len(ends) > 1:
+            sink.node("Concat", ends, [join(prefix, "ends")], {"axis": 0})
+        take_first_dynamic(sink, padded, output, list(ragged), join(prefix, "ends") if len(ends) > 1 else m)
+    elif ragged:
+        take_first(sink, padded, output, {position: axis.size or 0 for position, axis in ragged.items()})
+
+
+def _reshape(sink: Sink, value: str, output: str, shape: list[int]) -> None:
+    """Reshape; 0 keeps the axis at the same place, so that batch axes may have any length."""
+    sink.node("Reshape", [value, sink.constant(f"{output}_shape", np.array(shape, np.int64))], [output])
+
+
+def _runtime_length(sink: Sink, product: TiledProduct, a: str, prefix: str) -> str:
+    """M as a value of one element, where it is known only at run time."""
+    shape, axis, m = (join(prefix, leaf) for leaf in ("A_shape", "M_axis", "M"))
+    sink.node("Shape", [a], [shape])
+    position = product.a_rank - (1 if product.transpose_a else 2)
+    sink.node("Gather", [shape, sink.constant(axis, np.array([position], np.int64))], [m], {"axis": 0})
+    return m
+
+
+def _pad_at_run_time(
+    sink: Sink, product: TiledProduct, value: str, output: str, m: str, padding: dict[int, int | None]
+) -> None:
+    """Pad A's rows up to whole tiles: (-M) mod tile of them."""
+    rank, tile = product.a_rank, sink.constant(f"{output}_tile", np.array([_tile(product.plan.m)], np.int64))
+    sink.node("Neg", [m], [f"{output}_negative"])
+    sink.node("Mod", [f"{output}_negative", tile], [f"{output}_rows"])
+    front = sink.constant(f"{output}_front", np.zeros(2 * rank - 2, np.int64))
+    back = sink.constant(f"{output}_columns", np.array([padding.get(rank - 1, 0)], np.int64))
+    sink.node("Concat", [front, f"{output}_rows", back], [f"{output}_pads"], {"axis": 0})
+    sink.node("Pad", [value, f"{output}_pads"], [output])
+
+
+def _count(axis: Axis) -> int:
+    """Pieces of an axis as Reshape writes them; -1: as many as there are."""
+    return -1 if axis.count is None else axis.count
+
+
+def _tile(axis: Axis) -> int:
+    """Elements of a piece as Reshape writes them; -1: as many as there are."""
+    return -1 if axis.tile is None else axis.tile
+
+
+def _output_batch(product: TiledProduct) -> int:
+    return max(product.a_rank, product.b_rank, 2) - 2
+
+
+def _box(product: TiledProduct) -> str:
+    """The size of one tile product, as metadata says it."""
+    return ",".join(
+        f"{letter}{'' if tile is None else tile}" for letter, tile in zip("mkn", product.plan.tile, strict=True)
+    )

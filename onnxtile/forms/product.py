@@ -1,0 +1,94 @@
+"""One tiled product: all that a form needs to spell it, and all that a call to its function says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import onnx_ir as ir
+
+from onnxtile.tiling import Accumulate, Axis, TilePlan
+
+Side = Literal["A", "B"]
+SIDES: tuple[Side, Side] = ("A", "B")
+WIDER = {ir.DataType.FLOAT16: ir.DataType.FLOAT, ir.DataType.BFLOAT16: ir.DataType.FLOAT}
+"""Types whose partial sums are added in a wider one and rounded once."""
+
+
+@dataclass(frozen=True)
+class TiledProduct:
+    """C = A @ B (numpy.matmul's rule) cut by `plan`; an operand stored transposed is read so first.
+
+    `a_rank`, `b_rank`: axes of the operands, 1 for a vector. Axes before the last two are independent products.
+    """
+
+    plan: TilePlan
+    a_rank: int
+    b_rank: int
+    dtype: ir.DataType
+    accumulate: Accumulate
+    transpose_a: bool = False
+    transpose_b: bool = False
+
+    @property
+    def name(self) -> str:
+        """The function's name; products that are spelled alike have the same."""
+        plan = self.plan
+        sizes = "x".join("M" if axis.size is None else str(axis.size) for axis in (plan.m, plan.k, plan.n))
+        tiles = "x".join("M" if tile is None else str(tile) for tile in plan.tile)
+        forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b
+        ranks = f"_r{self.a_rank}{self.b_rank}" if (self.a_rank, self.b_rank) != (2, 2) else ""
+        return f"MatMul_{sizes}_by_{tiles}_{self.dtype.name.lower()}_{self.accumulate}{ranks}{forms}"
+
+    @property
+    def attributes(self) -> dict[str, int | list[int] | str]:
+        """What a call carries, so that it says what it is and can be spelled again; -1: known at run time."""
+        plan = self.plan
+        return {
+            "size": [-1 if axis.size is None else axis.size for axis in (plan.m, plan.k, plan.n)],
+            "tile": [-1 if tile is None else tile for tile in plan.tile],
+            "ranks": [self.a_rank, self.b_rank],
+            "dtype": self.dtype.value,
+            "accumulate": self.accumulate,
+            "transpose_a": int(self.transpose_a),
+            "transpose_b": int(self.transpose_b),
+        }
+
+    @classmethod
+    def of_call(cls, node: ir.Node) -> TiledProduct:
+        """The product that a call stands for."""
+        sizes, tiles, (a_rank, b_rank) = (node.attributes[name].as_ints() for name in ("size", "tile", "ranks"))
+        axes = (
+            Axis(None if size < 0 else size, None if tile < 0 else tile)
+            for size, tile in zip(sizes, tiles, strict=True)
+        )
+        accumulate: Accumulate = node.attributes["accumulate"].as_string()  # type: ignore[assignment]  # our own
+        dtype = ir.DataType(node.attributes["dtype"].as_int())
+        transposed = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
+        return cls(TilePlan(*axes), a_rank, b_rank, dtype, accumulate, *transposed)
+
+    def axes(self, side: Side) -> list[tuple[int, str, Axis]]:
+        """The operand's axes that take part, as (position, letter, axis): two, or one of a vector."""
+        rank = self.a_rank if side == "A" else self.b_rank
+        pair = [("m", self.plan.m), ("k", self.plan.k)] if side == "A" else [("k", self.plan.k), ("n", self.plan.n)]
+        if rank == 1:
+            pair = [("k", self.plan.k)]
+        return [(rank - len(pair) + index, letter, axis) for index, (letter, axis) in enumerate(pair)]
+
+    def transposed(self, side: Side) -> bool:
+        return self.transpose_a if side == "A" else self.transpose_b
+
+    def rank(self, side: Side) -> int:
+        return self.a_rank if side == "A" else self.b_rank
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An operand of a product to spell: a value's name, or the name under which its tiles are constants."""
+
+    name: str
+    precut: bool = False
+
+
+def join(prefix: str, leaf: str) -> str:
+    return f"{prefix}/{leaf}" if prefix else leaf

@@ -1,0 +1,116 @@
+"""Spell a model's calls to tiled products out: which constants are cut ahead of time, and what they're called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused
+from onnxtile.contraction import CALL_DOMAIN, graphs
+from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.forms import Form
+from onnxtile.forms.product import SIDES, Operand, Side, TiledProduct
+from onnxtile.forms.sink import Sink
+from onnxtile.names import Names
+from onnxtile.provenance import ORIGIN
+
+WEIGHTS = ("pretile", "split")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A constant operand cut ahead of time: its tiles are initializers of `graph`, named `prefix/...`."""
+
+    product: TiledProduct
+    side: Side
+    prefix: str
+    tensor: ir.TensorProtocol
+    graph: ir.Graph
+
+    @property
+    def dtype(self) -> ir.DataType:
+        return self.tensor.dtype
+
+
+class Speller:
+    """Plans the spelling of all calls of a model in one form; a constant that calls share is cut once.
+
+    `weights`: `pretile` cuts constant operands ahead of time, `split` leaves that to run time.
+    """
+
+    def __init__(self, model: ir.Model, form: Form, weights: str) -> None:
+        if weights not in WEIGHTS:
+            raise UsageError(f"weights is {weights!r}: take one of {', '.join(WEIGHTS)}")
+        self._model, self._form = model, form
+        self.opset = model.opset_imports.get("", model.opset_imports.get("ai.onnx", 0))
+        self.products = {
+            node: TiledProduct.of_call(node)
+            for _, _, graph in graphs(model)
+            for node in graph
+            if node.domain == CALL_DOMAIN and "tile" in node.attributes
+        }
+        self.cuts: list[Cut] = []
+        self._operands: dict[tuple[ir.Node, Side], Operand] = {}
+        names = Names(model)
+        prefixes: dict[object, str] = {}
+        for call, product in self.products.items():
+            if product.plan.m.padding is None and not form.symbolic_m:
+                words = "can't cut an M known only at run time; bind it, or take form batched"
+                raise UnsupportedError(f"{call.name!r}: the {form.name} form {words}")
+            for side, value in zip(SIDES, call.inputs, strict=True):
+                tensor = constant_tensor(value, declared_ir_version(model)) if weights == "pretile" else None
+                assert value is not None and value.name is not None
+                if tensor is None:
+                    self._operands[call, side] = Operand(value.name)
+                    continue
+                self._operands[call, side] = self._cut(value, tensor, product, side, names, prefixes)
+
+    def _cut(
+        self,
+        value: ir.Value,
+        tensor: ir.TensorProtocol,
+        product: TiledProduct,
+        side: Side,
+        names: Names,
+        prefixes: dict[object, str],
+    ) -> Operand:
+        key = (value, side, product.transposed(side), tuple(product.axes(side)))
+        if key not in prefixes:
+            producer = value.producer()
+            graph = value.graph if producer is None else producer.graph
+            assert isinstance(graph, ir.Graph) and value.name is not None
+            prefixes[key] = names.prefix(value.name)
+            self.cuts.append(Cut(product, side, prefixes[key], tensor, graph))
+        return Operand(prefixes[key], precut=True)
+
+    def arrays(self, cut: Cut) -> Iterator[tuple[str, np.ndarray]]:
+        """The initializers that a cut stands for, one at a time."""
+        array = cut.tensor.numpy()
+        if cut.product.transposed(cut.side):
+            array = array.swapaxes(-1, -2)
+        return self._form.constants(cut.product, cut.side, cut.prefix, array)
+
+    def spell(self, call: ir.Node, sink: Sink) -> None:
+        """Add the nodes that compute the call's output."""
+        a, b, output = self._operands[call, "A"], self._operands[call, "B"], call.outputs[0].name
+        assert output is not None and call.name is not None
+        self._form.spell(sink, self.products[call], a, b, output, call.name)
+
+    def drop_calls(self) -> None:
+        """Take the calls' hold off the constants that were cut, drop those nobody else reads, and our functions."""
+        for (call, side), operand in self._operands.items():
+            if operand.precut:
+                index = SIDES.index(side)
+                value = call.inputs[index]
+                call.replace_input_with(index, None)
+                drop_if_unused(value, self._model)
+        for identifier in [identifier for identifier in self._model.functions if identifier[0] == CALL_DOMAIN]:
+            del self._model.functions[identifier]
+        self._model.opset_imports.pop(CALL_DOMAIN, None)
+        self._model.ir_version = declared_ir_version(self._model)
+
+    def origin(self, call: ir.Node) -> str:
+        return call.metadata_props.get(ORIGIN, call.name or "")

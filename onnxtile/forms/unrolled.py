@@ -1,0 +1,131 @@
+"""The unrolled form: Split, one MatMul a tile, Add, Concat. What a compiler without loops wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product as every
+from typing import Any
+
+import numpy as np
+
+from onnxtile.forms.opsets import split
+from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
+from onnxtile.forms.sink import Sink
+from onnxtile.legality import INTEGERS
+from onnxtile.tiling import Axis, additions
+
+Grid = dict[tuple[int, ...], str]
+"""Names of an operand's tiles by their indices along the operand's axes."""
+
+
+class Unrolled:
+    """C's tile (m, n) is the sum over k of the tile products A(m, k) @ B(k, n); C is their concatenation."""
+
+    name = "unrolled"
+    symbolic_m = False
+
+    def constants(
+        self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """The tiles of a constant operand, each contiguous, as `prefix/k0_n3`."""
+        axes = product.axes(side)
+        for index in every(*(range(len(_pieces(axis))) for _, _, axis in axes)):
+            box: Any = (Ellipsis, *(slice(*_pieces(axis)[i]) for i, (_, _, axis) in zip(index, axes, strict=True)))
+            yield f"{prefix}/{_label(axes, index)}", np.ascontiguousarray(array[box])
+
+    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+        """Add the nodes that compute `output`; everything new is named `prefix/...`."""
+        a_tiles, b_tiles = (
+            _tiles(sink, product, side, operand, prefix) for side, operand in zip(SIDES, (a, b), strict=True)
+        )
+        m_pieces, k_pieces, n_pieces = (_pieces(axis) for axis in (product.plan.m, product.plan.k, product.plan.n))
+        boxes = {
+            letter: [f"{letter}{start}:{'' if stop is None else stop}" for start, stop in pieces]
+            for letter, pieces in (("m", m_pieces), ("k", k_pieces), ("n", n_pieces))
+        }
+        rows = []
+        for m in range(len(m_pieces)):
+            row = join(prefix, f"m{m}") if len(m_pieces) > 1 else output
+            tiles = []
+            for n in range(len(n_pieces)):
+                tile = join(prefix, f"m{m}_n{n}") if len(n_pieces) > 1 else row
+                partials = [f"{join(prefix, f'm{m}_n{n}')}_k{k}" for k in range(len(k_pieces))]
+                if len(partials) == 1:
+                    partials = [tile]
+                for k, partial in enumerate(partials):
+                    a_tile = a_tiles[(m, k) if product.a_rank > 1 else (k,)]
+                    b_tile = b_tiles[(k, n) if product.b_rank > 1 else (k,)]
+                    box = f"{boxes['m'][m]},{boxes['k'][k]},{boxes['n'][n]}"
+                    sink.node("MatMul", (a_tile, b_tile), (partial,), tile=box)
+                if len(partials) > 1:
+                    _add_up(sink, product, partials, tile)
+                tiles.append(tile)
+            if len(tiles) > 1:
+                sink.node("Concat", tiles, (row,), {"axis": _output_rank(product) - 1})
+            rows.append(row)
+        if len(rows) > 1:
+            sink.node("Concat", rows, (output,), {"axis": _output_rank(product) - (2 if product.b_rank > 1 else 1)})
+
+
+def _tiles(sink: Sink, product: TiledProduct, side: Side, operand: Operand, prefix: str) -> Grid:
+    """The operand's tiles: constants that are there already, or Split from a value."""
+    axes = product.axes(side)
+    counts = [len(_pieces(axis)) for _, _, axis in axes]
+    if operand.precut:
+        return {index: f"{operand.name}/{_label(axes, index)}" for index in every(*map(range, counts))}
+    name = operand.name
+    if product.transposed(side):
+        rank = product.rank(side)
+        name = join(prefix, f"{side}_transposed")
+        sink.node("Transpose", [operand.name], [name], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
+    grid: Grid = {(): name}
+    for position, letter, axis in axes:
+        if axis.whole:
+            grid = {(*index, 0): piece for index, piece in grid.items()}
+            continue
+        lengths = axis.lengths
+        lengths_name = join(prefix, f"{side}_{letter}_lengths")
+        if sink.opset >= 13:
+            sink.constant(lengths_name, np.array(lengths, np.int64))
+        finer: Grid = {}
+        for index, piece in grid.items():
+            parts = [join(prefix, f"{side}_{_label(axes, (*index, i))}") for i in range(len(lengths))]
+            split(sink, piece, parts, lengths, position, lengths_name)
+            finer |= {(*index, i): part for i, part in enumerate(parts)}
+        grid = finer
+    return grid
+
+
+def _add_up(sink: Sink, product: TiledProduct, partials: list[str], total: str) -> None:
+    """Add partial sums in the order asked for; narrow floats in a wider type, rounded once."""
+    wider = WIDER.get(product.dtype)
+    values, last = list(partials), total
+    if wider is not None:
+        values = [f"{partial}_wide" for partial in partials]
+        last = f"{total}_wide"
+        for partial, value in zip(partials, values, strict=True):
+            sink.node("Cast", (partial,), (value,), {"to": wider.value})
+    if product.accumulate == "sum" and product.dtype not in INTEGERS:
+        sink.node("Sum", values, (last,))
+    else:  # Sum takes no integers, whose additions are exact in any order
+        pairs = additions(len(partials), "chain" if product.accumulate == "sum" else product.accumulate)
+        for step, (left, right) in enumerate(pairs, 1):
+            result = last if step == len(pairs) else f"{total}_sum{step}"
+            sink.node("Add", (values[left], values[right]), (result,))
+            values.append(result)
+    if wider is not None:
+        sink.node("Cast", (last,), (total,), {"to": product.dtype.value})
+
+
+def _pieces(axis: Axis) -> list[tuple[int, int | None]]:
+    return [(0, None)] if axis.size is None else list(axis)
+
+
+def _label(axes: list[tuple[int, str, Axis]], index: tuple[int, ...]) -> str:
+    """`k0_n3`: indices with their letters, as many as there are."""
+    return "_".join(f"{letter}{i}" for (_, letter, _), i in zip(axes, index, strict=False))
+
+
+def _output_rank(product: TiledProduct) -> int:
+    vectors = (product.a_rank == 1) + (product.b_rank == 1)
+    return max(product.a_rank, product.b_rank, 2) - vectors

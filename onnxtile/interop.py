@@ -1,0 +1,62 @@
+"""Models in the form a caller has them in, and back again in the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile import source
+from onnxtile.errors import UsageError
+
+if TYPE_CHECKING:
+    import onnx_graphsurgeon
+
+    AnyModel: TypeAlias = str | os.PathLike[str] | onnx.ModelProto | ir.Model | onnx_graphsurgeon.Graph
+else:
+    AnyModel = Any
+
+
+def to_ir(model: AnyModel) -> ir.Model:
+    """The model as a fresh `onnx_ir.Model`, checked; the caller's stays as it is.
+
+    Raises ModelError or UnsupportedError for a model that isn't valid or can't be carried, UsageError for anything that
+    isn't a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        return source.load(model)
+    if isinstance(model, onnx.ModelProto):
+        return source.from_proto(model)
+    if isinstance(model, ir.Model):
+        return source.from_ir(model)
+    if _is_graphsurgeon(model):
+        import onnx_graphsurgeon
+
+        return source.from_proto(onnx_graphsurgeon.export_onnx(cast("onnx_graphsurgeon.Graph", model)))
+    raise UsageError(f"a model is a path, ModelProto, onnx_ir.Model or graphsurgeon Graph, not {type(model).__name__}")
+
+
+def like(model: AnyModel, proto: Callable[[], onnx.ModelProto], as_ir: Callable[[], ir.Model]) -> Any:
+    """The result in the kind of `model`; a path gives a ModelProto."""
+    if isinstance(model, ir.Model):
+        return as_ir()
+    if _is_graphsurgeon(model):
+        import onnx_graphsurgeon
+
+        return onnx_graphsurgeon.import_onnx(proto())
+    return proto()
+
+
+def folder_of(model: AnyModel) -> Path | None:
+    """Where the external data of a model lies."""
+    return Path(model).resolve().parent if isinstance(model, (str, os.PathLike)) else None
+
+
+def _is_graphsurgeon(model: object) -> bool:
+    """Told by its class's name, so that nothing is imported for those who don't use it."""
+    cls = type(model)
+    return cls.__name__ == "Graph" and cls.__module__.startswith("onnx_graphsurgeon")

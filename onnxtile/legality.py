@@ -1,0 +1,126 @@
+"""What a product is against the engine's limits, and how it is cut, or the reason why it can't be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import onnx_ir as ir
+
+from onnxtile.contraction import Contraction, Dim, attribute_float, contractions
+from onnxtile.dimensions import free_dimensions
+from onnxtile.limits import Limits
+from onnxtile.tiling import Axis, TilePlan
+
+OPSETS = range(7, 27)
+"""Versions of the default operator set that tiled products are written for."""
+SYMBOLIC_M_OPSET = 11
+"""From here Pad takes its amounts as a value, which a length known only at run time needs."""
+INTEGERS = (ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UINT64)
+FLOATS = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
+
+Legality = Literal["fits", "over", "unknown"]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a product is left as it is: a code for scripts and words for people."""
+
+    code: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.words}"
+
+
+def legality(contraction: Contraction, limits: Limits) -> Legality:
+    """`over` where an axis surely exceeds its limit, `unknown` where none surely does but one might."""
+    answer: Legality = "fits"
+    for _, size, limit in _axes(contraction, limits):
+        if limit is not None and isinstance(size, int) and size > limit:
+            return "over"
+        if limit is not None and not isinstance(size, int):
+            answer = "unknown"
+    return answer
+
+
+def doubt(contraction: Contraction, limits: Limits, free: Sequence[str]) -> Refusal:
+    """Why the legality of a product is unknown, and what would tell. `free`: the model's free dimensions."""
+    if contraction.reason:
+        return Refusal("unknown-shape", contraction.reason + _cure(None, free))
+    words = [
+        f"{axis} is {_named(size)}{_cure(size, free)}"
+        for axis, size, limit in _axes(contraction, limits)
+        if limit is not None and not isinstance(size, int)
+    ]
+    return Refusal("symbolic", ", ".join(words))
+
+
+def decisions(
+    model: ir.Model, limits: Limits, symbolic_m: bool = False
+) -> Iterator[tuple[Contraction, TilePlan | Refusal | None]]:
+    """Every Gemm and MatMul of the model with its plan; None where it fits and stays, a Refusal where it can't be cut.
+
+    `symbolic_m`: the form to be written can cut an M that is known only at run time.
+    """
+    free = free_dimensions(model)
+    for contraction in contractions(model):
+        if contraction.node.domain == "" and contraction.node.op_type in ("MatMul", "Gemm"):
+            fits = legality(contraction, limits) == "fits"
+            yield contraction, None if fits else _plan(contraction, limits, symbolic_m, free)
+
+
+def _plan(contraction: Contraction, limits: Limits, symbolic_m: bool, free: Sequence[str]) -> TilePlan | Refusal:
+    for refusal in _refusals(contraction, limits, symbolic_m, free):
+        return refusal
+    return TilePlan(
+        *(Axis.cut(size if isinstance(size, int) else None, limit) for _, size, limit in _axes(contraction, limits))
+    )
+
+
+def _refusals(contraction: Contraction, limits: Limits, symbolic_m: bool, free: Sequence[str]) -> Iterator[Refusal]:
+    size, opset = contraction.size, contraction.opset
+    if contraction.in_function:
+        yield Refusal("scope", f"it is in {contraction.scope}; inline the model's functions first (onnx.inliner)")
+    yield from operator_refusals(contraction)
+    if contraction.reason:
+        yield Refusal("unknown-shape", contraction.reason + _cure(None, free))
+    for axis, extent in (("K", size.k), ("N", size.n)):
+        if not isinstance(extent, int):
+            yield Refusal(f"symbolic-{axis.lower()}", f"{axis} is {_named(extent)}{_cure(extent, free)}")
+    if not isinstance(size.m, int) and limits.m is not None:
+        words = f"M is {_named(size.m)}{_cure(size.m, free)}"
+        if not symbolic_m:
+            yield Refusal("symbolic-m", f"{words}, leave M unlimited (--max *,K,N), or take --form batched")
+        elif opset is not None and opset < SYMBOLIC_M_OPSET:
+            yield Refusal("symbolic-m", f"{words}; opset {opset} can't cut it at run time")
+
+
+def operator_refusals(contraction: Contraction) -> Iterator[Refusal]:
+    """Reasons that lie in the operator itself: its opset, its type, its factors."""
+    node, dtype, opset = contraction.node, contraction.dtype, contraction.opset
+    if opset not in OPSETS:
+        words = f"opset {opset} isn't one of {OPSETS[0]} to {OPSETS[-1]}; convert the model (onnx.version_converter)"
+        yield Refusal("opset", words)
+    if dtype not in (*INTEGERS, *FLOATS):
+        yield Refusal("dtype", "its type isn't known" if dtype is None else f"{dtype.name} isn't tiled")
+    for factor in ("alpha", "beta"):
+        value = attribute_float(node, factor, 1.0)
+        if node.op_type == "Gemm" and dtype in INTEGERS and not value.is_integer():
+            yield Refusal("factor", f"{factor} is {value:g} on integers, and the operator doesn't say how to round")
+
+
+def _axes(contraction: Contraction, limits: Limits) -> Iterator[tuple[str, Dim, int | None]]:
+    size = contraction.size
+    yield from zip("MKN", (size.m, size.k, size.n), limits.axes, strict=True)
+
+
+def _named(size: Dim) -> str:
+    return "not known before run time" if size is None else repr(size)
+
+
+def _cure(size: Dim, free: Sequence[str]) -> str:
+    if size in free:
+        return f"; bind it with --bind {size}=INT"
+    return f"; bind the model's free dimensions ({', '.join(free)}) with --bind" if free else ""

@@ -1,0 +1,197 @@
+"""The main job: `lower` a model to an engine's limits, and `check` whether it is within them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from onnxtile.contraction import FAMILIES, Contraction, contractions, graphs
+from onnxtile.dimensions import free_dimensions
+from onnxtile.errors import UsageError
+from onnxtile.files import check_output, replacing
+from onnxtile.forms import form_of
+from onnxtile.forms.spelling import WEIGHTS
+from onnxtile.interop import AnyModel, folder_of, like, to_ir
+from onnxtile.legality import Refusal, decisions, doubt, legality
+from onnxtile.limits import Limits
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.decompose_gemm import DecomposeGemm
+from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.tile_matmul import TileMatMul
+from onnxtile.passes.unroll_tiles import UnrollTiles
+from onnxtile.pipeline import PassManager
+from onnxtile.report import Report, Row, count_nodes
+from onnxtile.tiling import Accumulate, TilePlan
+from onnxtile.writer import save, to_proto
+
+AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
+Progress = Callable[[str], None]
+
+
+def families(ops: str | Iterable[str]) -> tuple[str, ...]:
+    """The operator families that `ops` names: `matmul`, `matmul,conv`, `all`, or a sequence; UsageError otherwise."""
+    names = [name.strip() for name in ops.split(",")] if isinstance(ops, str) else list(ops)
+    if "all" in names:
+        return FAMILIES
+    for name in names:
+        if name not in FAMILIES:
+            raise UsageError(f"operator family {name!r} is unknown: take some of {', '.join(FAMILIES)}, or all")
+    return tuple(names)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A lowered model in its compact form, and what was done to each product."""
+
+    model: ir.Model
+    rows: tuple[Row, ...]
+    limits: Limits
+    nodes_before: int
+
+    def report(self, nodes_after: int) -> Report:
+        return Report("lower", self.limits, self.rows, self.nodes_before, nodes_after)
+
+
+def lower(
+    model: AnyModel,
+    max: AnyLimits,
+    *,
+    ops: str | Sequence[str] = "matmul",
+    form: str = "unrolled",
+    weights: str = "pretile",
+    accumulate: Accumulate = "chain",
+    bind: Mapping[str, int] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """An equivalent model in which every product of `ops` is at most `max` (M, K, N; None: no limit), where possible.
+
+    `model`: a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph. The same kind comes back, a ModelProto for a
+    path; the caller's model isn't changed. With `output` the result goes to that file and the Report comes back.
+
+    `form`: how tiles are spelled (unrolled, batched). `weights`: cut constants ahead of time (pretile) or at run time
+    (split). `accumulate`: how partial sums are added (chain, tree, sum). `bind`: sizes of free dimensions by name.
+    `progress` is told what is being done.
+
+    What can't be lowered stays as it is; `check` on the result, or the Report, lists it with the reason. Raises
+    UsageError, ModelError or UnsupportedError, having written nothing.
+    """
+    limits, asked, spelling = Limits.of(max), families(ops), form_of(form)
+    if weights not in WEIGHTS:
+        raise UsageError(f"weights is {weights!r}: take one of {', '.join(WEIGHTS)}")
+    TileMatMul(limits, accumulate)
+    target = None if output is None else Path(output)
+    if target is not None:
+        check_output(target, *([Path(model)] if isinstance(model, (str, os.PathLike)) else []))
+    say = progress or (lambda _: None)
+    say("read the model")
+    lowered = lower_ir(to_ir(model), limits, asked, spelling.symbolic_m, accumulate, bind or {}, say)
+    say("spell the tiles out")
+    if target is not None:
+        with replacing(target) as temporary:
+            nodes = save(
+                lowered.model, temporary, form, weights, keep_external=target.resolve().parent == folder_of(model)
+            )
+        return lowered.report(nodes)
+
+    def as_ir() -> ir.Model:
+        UnrollTiles(form, weights)(lowered.model)
+        return lowered.model
+
+    return like(model, lambda: to_proto(lowered.model, form, weights, keep_external=False), as_ir)
+
+
+def lower_ir(
+    model: ir.Model,
+    limits: Limits,
+    asked: Sequence[str],
+    symbolic_m: bool,
+    accumulate: Accumulate,
+    bind: Mapping[str, int],
+    say: Progress,
+) -> Lowered:
+    """Lower `model` in place to its compact form; its shapes and types stay as they were declared."""
+    nodes_before = count_nodes(model)
+    PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
+    declared = _declared(model)
+    PassManager([InferShapes()], check=False)(model, say)
+    rows = tuple(_lower_row(found, decision, limits, asked) for found, decision in _all(model, limits, symbolic_m))
+    if "matmul" in asked:
+        steps = [
+            DecomposeGemm(limits, symbolic_m, leave_refused=True),
+            TileMatMul(limits, accumulate, symbolic_m, leave_refused=True),
+        ]
+        PassManager(steps)(model, say)
+    _restore(model, declared)
+    return Lowered(model, rows, limits, nodes_before)
+
+
+def check(
+    model: AnyModel, max: AnyLimits, *, ops: str | Sequence[str] = "matmul", bind: Mapping[str, int] | None = None
+) -> Report:
+    """What every product of the model is against the limits; local functions are looked into, call by call.
+
+    Products of families outside `ops` are listed as `not-asked`. Raises UsageError, ModelError, UnsupportedError.
+    """
+    limits, asked = Limits.of(max), families(ops)
+    checked = to_ir(model)
+    nodes = count_nodes(checked)
+    PassManager([BindDims(bind)] if bind else [], check=False)(checked)
+    steps = [InlinePass()] if checked.functions else []
+    PassManager([*steps, InferShapes()], check=False)(checked)
+    rows = tuple(_check_row(found, limits, asked, free_dimensions(checked)) for found in contractions(checked))
+    return Report("check", limits, rows, nodes, nodes)
+
+
+def _all(model: ir.Model, limits: Limits, symbolic_m: bool) -> Iterable[tuple[Contraction, TilePlan | Refusal | None]]:
+    """Every product with its decision; operators that aren't lowered yet are refused."""
+    decided = {found.node: decision for found, decision in decisions(model, limits, symbolic_m)}
+    for found in contractions(model):
+        unfit = legality(found, limits) != "fits"
+        unlowered = Refusal("operator", f"{found.node.op_type} isn't lowered yet") if unfit else None
+        yield found, decided.get(found.node, unlowered)
+
+
+def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, limits: Limits, asked: Sequence[str]) -> Row:
+    if found.family not in asked:
+        return _not_asked(found)
+    if isinstance(decision, TilePlan):
+        return Row.of(found, "tiled", tiles=decision.tile)
+    return Row.of(found, "fits") if decision is None else Row.of(found, "refused", decision)
+
+
+def _check_row(found: Contraction, limits: Limits, asked: Sequence[str], free: Sequence[str]) -> Row:
+    if found.family not in asked:
+        return _not_asked(found)
+    answer = legality(found, limits)
+    return Row.of(found, answer, doubt(found, limits, free) if answer == "unknown" else None)
+
+
+def _not_asked(found: Contraction) -> Row:
+    return Row.of(found, "not-asked", Refusal("family", f"{found.family} isn't among --ops"))
+
+
+Declared = dict[tuple[ir.Graph | ir.Function, str | None], tuple[ir.Shape | None, ir.TypeProtocol | None]]
+
+
+def _declared(model: ir.Model) -> Declared:
+    """Shapes and types as the model declares them, by graph and name."""
+    return {(graph, value.name): (value.shape, value.type) for graph, value in _described(model)}
+
+
+def _restore(model: ir.Model, declared: Declared) -> None:
+    """Put the declared shapes and types back; what was only inferred goes."""
+    for graph, value in _described(model):
+        value.shape, value.type = declared.get((graph, value.name), (None, None))
+
+
+def _described(model: ir.Model) -> Iterable[tuple[ir.Graph | ir.Function, ir.Value]]:
+    for _, _, graph in graphs(model):
+        for values in (graph.inputs, *(node.outputs for node in graph)):
+            yield from ((graph, value) for value in values)

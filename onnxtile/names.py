@@ -1,0 +1,55 @@
+"""Names for new values and nodes: derived from what they serve, unique, the same in every run."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from onnxtile.contraction import graphs, node_name
+from onnxtile.provenance import ORIGIN
+
+
+class Names:
+    """Hands out prefixes under which no name of the model lies, so that `prefix/...` is free.
+
+    Names that were made for a node (see provenance) don't stand in that node's own way.
+    """
+
+    def __init__(self, model: ir.Model) -> None:
+        self._folders: set[str] = set()
+        self._node_names: set[str] = set()
+        self._repeated: set[str] = set()
+        for _, _, graph in graphs(model):
+            values = list(graph.inputs)
+            if isinstance(graph, ir.Graph):
+                values += [value for value in graph.initializers.values() if ORIGIN not in value.meta]
+            for node in graph:
+                if ORIGIN not in node.metadata_props:
+                    values += node.outputs
+                    self._add(node.name)
+                if node.name:
+                    (self._repeated if node.name in self._node_names else self._node_names).add(node.name)
+            for value in values:
+                self._add(value.name)
+
+    def origin(self, node: ir.Node) -> str:
+        """What things made for `node` are named after: its name, or its output where the name is empty or repeats."""
+        made_for = node.metadata_props.get(ORIGIN)
+        if made_for is not None:
+            return made_for
+        return node_name(node) if node.name not in self._repeated else node.outputs[0].name or node_name(node)
+
+    def prefix(self, wanted: str) -> str:
+        """`wanted`, or `wanted.1`, `wanted.2`, ... where names begin with `wanted/` already. Each is given once."""
+        prefix, number = wanted, 0
+        while prefix in self._folders:
+            number += 1
+            prefix = f"{wanted}.{number}"
+        self._folders.add(prefix)
+        return prefix
+
+    def _add(self, name: str | None) -> None:
+        """Note every folder that the name lies in: `a/b/c` lies in `a` and `a/b`."""
+        end = -1 if not name else name.rfind("/")
+        while name and end >= 0 and name[:end] not in self._folders:
+            self._folders.add(name[:end])
+            end = name.rfind("/", 0, end)

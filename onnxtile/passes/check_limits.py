@@ -1,0 +1,36 @@
+"""Prove that every product fits the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxtile.contraction import contractions
+from onnxtile.dimensions import free_dimensions
+from onnxtile.errors import LimitsError
+from onnxtile.legality import doubt, legality
+from onnxtile.limits import Limits
+
+
+@dataclass(frozen=True)
+class CheckLimits(ir.passes.InPlacePass):
+    """m <= M, k <= K, n <= N for every product; changes nothing.
+
+    Raises LimitsError that names the first product that exceeds `max`, or whose size isn't known. Calls to tiled
+    products count as what the engine gets: one tile. Operators whose products aren't sized yet count as unknown.
+    """
+
+    max: Limits
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        for product in contractions(model):
+            answer, place = legality(product, self.max), f" in {product.scope}" if product.scope else ""
+            size = product.size
+            if answer == "over":
+                what = f"{size.m}x{size.k}x{size.n}"
+                raise LimitsError(f"{product.node.op_type} {product.name!r}{place} is {what}, over the limits {self.max}")
+            if answer == "unknown":
+                why = doubt(product, self.max, free_dimensions(model))
+                raise LimitsError(f"{product.node.op_type} {product.name!r}{place} may exceed {self.max}: {why}")
+        return ir.passes.PassResult(model, modified=False)

@@ -1,0 +1,77 @@
+"""Find every value's shape and type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+import onnx_shape_inference
+
+from onnxtile.contraction import contractions, graphs
+from onnxtile.dimensions import name_free_dimensions
+from onnxtile.errors import ModelError
+from onnxtile.structure import one_line, skeleton
+
+Facts = dict[ir.Value, tuple[ir.Shape | None, ir.TypeProtocol | None]]
+
+
+@dataclass(frozen=True)
+class InferShapes(ir.passes.InPlacePass):
+    """shape(outputs) := f(shape(inputs)), node by node, with symbols for free dimensions.
+
+    Done by onnx_shape_inference; where that fails, or leaves an operand of a product without a shape, onnx's own
+    inference fills in. Raises ModelError where shapes contradict.
+    """
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        before = shapes_and_types(model)
+        name_free_dimensions(model)
+        failure: ValueError | None = None
+        try:
+            onnx_shape_inference.infer_symbolic_shapes(model, policy="strict", warn_on_missing=False)
+        except ValueError as error:  # the library's own errors are ValueErrors too
+            failure = error
+        if failure or any(contraction.reason for contraction in contractions(model)):
+            _fill_in(model, failure)
+        return ir.passes.PassResult(model, modified=shapes_and_types(model) != before)
+
+
+def _fill_in(model: ir.Model, failure: ValueError | None) -> None:
+    """Take from onnx's inference what is still unknown; it decides whether a failure was the model's fault."""
+    try:
+        inferred = onnx.shape_inference.infer_shapes(skeleton(model), strict_mode=failure is not None, data_prop=True)
+    except onnx.shape_inference.InferenceError as error:
+        words = one_line(error).removeprefix("[ShapeInferenceError] ")
+        raise ModelError(f"the model's shapes contradict: {words}") from error
+    for (_, _, ours), (_, _, theirs) in zip(graphs(model), graphs(ir.from_proto(inferred)), strict=True):
+        found = {value.name: value for node in theirs for value in node.outputs}
+        for node in ours:
+            for value in node.outputs:
+                _merge(value, found.get(value.name))
+
+
+def _merge(value: ir.Value, found: ir.Value | None) -> None:
+    if found is None:
+        return
+    if value.type is None:
+        value.type = found.type
+    if value.shape is None:
+        value.shape = found.shape
+    elif found.shape is not None and len(found.shape) == len(value.shape):
+        value.shape = ir.Shape(
+            [
+                theirs if isinstance(theirs, int) and not isinstance(ours, int) else ours
+                for ours, theirs in zip(value.shape, found.shape, strict=True)
+            ]
+        )
+
+
+def shapes_and_types(model: ir.Model) -> Facts:
+    """What every value says of itself now."""
+    return {
+        value: (value.shape.copy() if value.shape is not None else None, value.type)
+        for _, _, graph in graphs(model)
+        for values in (graph.inputs, *(node.outputs for node in graph))
+        for value in values
+    }

@@ -1,0 +1,68 @@
+"""The one way to put new nodes in the place of an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.names import Names
+from onnxtile.provenance import ORIGIN
+
+
+class Replacement:
+    """Collects what takes a node's place: new values are `prefix/...`, new nodes know their origin."""
+
+    def __init__(self, node: ir.Node, dtype: ir.DataType, names: Names) -> None:
+        self.origin = names.origin(node)
+        self.prefix = names.prefix(self.origin)
+        self.nodes: list[ir.Node] = []
+        self._node = node
+        self._type = ir.TensorType(dtype)
+        assert isinstance(node.graph, ir.Graph)
+        self._graph = node.graph
+
+    def node(
+        self,
+        op_type: str,
+        leaf: str,
+        inputs: Sequence[ir.Value],
+        attributes: Mapping[str, list[int]] | None = None,
+        shape: ir.Shape | None = None,
+    ) -> ir.Value:
+        """Add a node and return its output, `prefix/leaf`."""
+        output = ir.Value(name=f"{self.prefix}/{leaf}", type=self._type, shape=shape)
+        attrs = ir.convenience.convert_attributes(attributes or {})
+        node = ir.Node("", op_type, inputs, attrs, outputs=[output], name=output.name)
+        node.metadata_props[ORIGIN] = self.origin
+        self.nodes.append(node)
+        return output
+
+    def constant(self, leaf: str, array: np.ndarray) -> ir.Value:
+        """Add an initializer `prefix/leaf` to the graph and return it."""
+        value = register_constant(self._graph, f"{self.prefix}/{leaf}", ir.Tensor(array, dtype=self._type.dtype))
+        value.meta[ORIGIN] = self.origin
+        return value
+
+    def swap_in(self, output: ir.Value) -> None:
+        replace_node(self._node, self.nodes, output)
+
+
+def register_constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Value:
+    """Make `tensor` an initializer of the graph."""
+    tensor.name = name
+    shape = ir.Shape(tensor.shape.numpy())
+    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=shape, const_value=tensor)
+    graph.register_initializer(value)
+    return value
+
+
+def replace_node(node: ir.Node, new_nodes: Sequence[ir.Node], new_output: ir.Value) -> None:
+    """Put `new_nodes` where `node` is; `new_output` takes over the node's one output: name, type, users and all."""
+    graph, old_output = node.graph, node.outputs[0]
+    assert graph is not None
+    new_output.metadata_props.update(old_output.metadata_props)
+    new_output.meta.update(old_output.meta)
+    new_output.doc_string = old_output.doc_string
+    ir.convenience.replace_nodes_and_values(graph, node, [node], new_nodes, [old_output], [new_output])

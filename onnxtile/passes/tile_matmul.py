@@ -1,0 +1,117 @@
+"""Cut matrix products into tiles: C = A @ B becomes a call to a local function that computes it tile by tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
+from onnxtile.contraction import CALL_DOMAIN, Contraction
+from onnxtile.errors import UsageError
+from onnxtile.forms import FORMS
+from onnxtile.forms.product import Operand, TiledProduct
+from onnxtile.forms.sink import IrSink
+from onnxtile.legality import Refusal, decisions
+from onnxtile.limits import Limits
+from onnxtile.names import Names
+from onnxtile.passes.rewriting import replace_node
+from onnxtile.provenance import ORIGIN
+from onnxtile.tiling import ACCUMULATIONS, Accumulate, TilePlan
+
+FUNCTIONS_FROM = 8
+"""Local functions need this IR version."""
+
+
+@dataclass(frozen=True)
+class TileMatMul(ir.passes.InPlacePass):
+    """C[m, n] = sum over k-tiles of A[m, k-tile] @ B[k-tile, n], for every MatMul that exceeds `max`.
+
+    The MatMul becomes a call to a function in the domain `onnxtile` whose body is the batched form; equal products
+    share one function; the writer (or unroll-tiles) spells it in another form. Products within `max` are left alone.
+    Partial sums are added as `accumulate` says: chain, tree, or sum (one n-ary Sum; integers: a chain).
+
+    `symbolic_m`: cut an M that is known only at run time too, which needs a form that can. A product that can't be cut
+    is refused before anything changes, or left as it is where `leave_refused` says so.
+    """
+
+    max: Limits
+    accumulate: Accumulate = "chain"
+    symbolic_m: bool = False
+    leave_refused: bool = False
+
+    def __post_init__(self) -> None:
+        if self.accumulate not in ACCUMULATIONS:
+            raise UsageError(f"accumulate is {self.accumulate!r}: take one of {', '.join(ACCUMULATIONS)}")
+
+    def requires(self, model: ir.Model) -> None:
+        for contraction, decision in decisions(model, self.max, self.symbolic_m):
+            if self.leave_refused or decision is None:
+                continue
+            if isinstance(decision, Refusal):
+                raise ir.passes.PreconditionError(f"{contraction.node.op_type} {contraction.name!r}: {decision}")
+            if contraction.node.op_type == "Gemm":
+                raise ir.passes.PreconditionError(f"Gemm {contraction.name!r} isn't a MatMul yet; run decompose-gemm first")
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        plans = [
+            (contraction, decision)
+            for contraction, decision in decisions(model, self.max, self.symbolic_m)
+            if isinstance(decision, TilePlan) and contraction.node.op_type == "MatMul"
+        ]
+        names = Names(model)
+        for contraction, plan in plans:
+            self._tile(contraction, plan, model, names)
+        return ir.passes.PassResult(model, modified=bool(plans))
+
+    def ensures(self, model: ir.Model) -> None:
+        for contraction, decision in decisions(model, self.max, self.symbolic_m):
+            if isinstance(decision, TilePlan) and contraction.node.op_type == "MatMul":
+                raise ir.passes.PostconditionError(f"MatMul {contraction.name!r} still exceeds {self.max}")
+
+    def _tile(self, contraction: Contraction, plan: TilePlan, model: ir.Model, names: Names) -> None:
+        node, dtype, opset = contraction.node, contraction.dtype, contraction.opset
+        old_inputs = tuple(node.inputs)
+        (a, transpose_a), (b, transpose_b) = (_behind_transpose(value, model) for value in old_inputs)
+        assert a.shape is not None and b.shape is not None and dtype is not None and opset is not None
+        product = TiledProduct(plan, len(a.shape), len(b.shape), dtype, self.accumulate, transpose_a, transpose_b)
+        attributes = ir.convenience.convert_attributes(product.attributes)
+        call = ir.Node(CALL_DOMAIN, product.name, [a, b], attributes, doc_string=node.doc_string)
+        origin = names.origin(node)
+        call.metadata_props.update(node.metadata_props | {ORIGIN: origin})
+        call.name = names.prefix(origin) if ORIGIN not in node.metadata_props else node.name
+        _declare(product, opset, model)
+        replace_node(node, [call], call.outputs[0])
+        for value in old_inputs:
+            drop_if_unused(value, model)
+
+
+def _behind_transpose(value: ir.Value | None, model: ir.Model) -> tuple[ir.Value, bool]:
+    """A constant that is only stored transposed (its last two axes swapped), and whether it is."""
+    assert value is not None
+    producer = value.producer()
+    if producer is None or producer.op_type != "Transpose" or producer.domain != "":
+        return value, False
+    source, perm = producer.inputs[0], producer.attributes.get("perm")
+    if source is None or source.shape is None or constant_tensor(source, declared_ir_version(model)) is None:
+        return value, False
+    rank = len(source.shape)
+    order = list(reversed(range(rank))) if perm is None else list(perm.as_ints())
+    swapped = rank >= 2 and order == [*range(rank - 2), rank - 1, rank - 2]
+    return (source, True) if swapped else (value, False)
+
+
+def _declare(product: TiledProduct, opset: int, model: ir.Model) -> None:
+    """Give the model the product's function, once."""
+    if (CALL_DOMAIN, product.name, "") in model.functions:
+        return
+    inputs, output = [ir.Value(name="A"), ir.Value(name="B")], ir.Value(name="C")
+    sink = IrSink(opset, {value.name: value for value in (*inputs, output) if value.name is not None})
+    a, b = (Operand(name) for name in "AB")
+    FORMS["batched"].spell(sink, product, a, b, "C", "")
+    body = ir.Graph(inputs, [output], nodes=sink.nodes, opset_imports={"": opset}, name=product.name)
+    declared = [ir.Attr(name, ir.AttributeType.UNDEFINED, None) for name in product.attributes]
+    function = ir.Function(CALL_DOMAIN, product.name, graph=body, attributes=declared)
+    model.functions[function.identifier()] = function
+    model.opset_imports.setdefault(CALL_DOMAIN, 1)
+    raise_ir_version(model, FUNCTIONS_FROM)

@@ -1,0 +1,47 @@
+"""Spell tiled products out in the IR, for those who go on with other passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.forms import form_of
+from onnxtile.forms.sink import IrSink
+from onnxtile.forms.spelling import Speller
+from onnxtile.passes.rewriting import register_constant, replace_node
+
+
+@dataclass(frozen=True)
+class UnrollTiles(ir.passes.InPlacePass):
+    """call(A, B) becomes the nodes of `form`, for every call to a tiled product; the functions go.
+
+    The same nodes as the writer makes: `weights` is `pretile` (constants are cut ahead of time) or `split`. Making
+    nodes of the IR takes ten times as long as writing them to a file; prefer that where nothing follows.
+    """
+
+    form: str = "unrolled"
+    weights: str = "pretile"
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        speller = Speller(model, form_of(self.form), self.weights)
+        tiles: dict[str, ir.Value] = {}
+        for cut in speller.cuts:
+            for name, array in speller.arrays(cut):
+                tiles[name] = register_constant(cut.graph, name, ir.Tensor(array, dtype=cut.dtype))
+        spelled = []
+        for call in speller.products:
+            output = ir.Value(name=call.outputs[0].name)
+            values = tiles | {value.name: value for value in (*call.inputs, output) if value and value.name}
+            sink = IrSink(speller.opset, values, speller.origin(call), call.graph)
+            speller.spell(call, sink)
+            spelled.append((call, sink.nodes, output))
+        speller.drop_calls()
+        for call, nodes, output in spelled:
+            replace_node(call, nodes, output)
+        return ir.passes.PassResult(model, modified=bool(spelled))
+
+    def ensures(self, model: ir.Model) -> None:
+        if any(domain == CALL_DOMAIN for domain, _, _ in model.functions):
+            raise ir.passes.PostconditionError("a function of a tiled product is still there")

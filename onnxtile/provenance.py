@@ -1,0 +1,6 @@
+"""Where a node came from and what it computes, kept in node metadata."""
+
+ORIGIN = "onnxtile.origin"
+"""Metadata key: the node of the original model that this node was made for."""
+TILE = "onnxtile.tile"
+"""Metadata key: the box of a tile product, such as `m0:64,k64:128,n0:32`; `m0:` is an axis left whole."""

@@ -1,0 +1,126 @@
+"""Names of passes: the built-in ones and those of other packages (entry points in the group `onnxtile.passes`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+import typing
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+import onnx_ir as ir
+
+from onnxtile.errors import UsageError
+from onnxtile.limits import Limits
+
+ENTRY_POINTS = "onnxtile.passes"
+BUILT_IN = {
+    "bind-dims": "bind_dims:BindDims",
+    "infer-shapes": "infer_shapes:InferShapes",
+    "decompose-gemm": "decompose_gemm:DecomposeGemm",
+    "tile-matmul": "tile_matmul:TileMatMul",
+    "unroll-tiles": "unroll_tiles:UnrollTiles",
+    "check-limits": "check_limits:CheckLimits",
+}
+_STEP = re.compile(r"\s*([\w-]+)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
+
+
+def pass_names() -> list[str]:
+    """All names, in the order of the main job, those of other packages last."""
+    return [*BUILT_IN, *sorted(point.name for point in entry_points(group=ENTRY_POINTS))]
+
+
+def pass_class(name: str) -> type[ir.passes.PassBase]:
+    """The class behind a name; UsageError for an unknown one."""
+    if name in BUILT_IN:
+        module, attribute = BUILT_IN[name].split(":")
+        return _checked(getattr(importlib.import_module(f"onnxtile.passes.{module}"), attribute), name)
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        return _checked(point.load(), name)
+    raise UsageError(f"pass {name!r} is unknown: take one of {', '.join(pass_names())}")
+
+
+def pass_name(pass_: ir.passes.PassBase) -> str:
+    """What a pass is called in text, or its class's name where it isn't registered."""
+    place = f"{type(pass_).__module__.removeprefix('onnxtile.passes.')}:{type(pass_).__name__}"
+    return next((name for name, built_in in BUILT_IN.items() if built_in == place), type(pass_).__name__)
+
+
+def parse_pipeline(text: str) -> list[ir.passes.PassBase]:
+    """Passes from text: names with commas between, options in braces with spaces between.
+
+    For instance `infer-shapes,tile-matmul{max=64,64,64 accumulate=tree}`. A pass's fields are its options. Raises
+    UsageError that names what it can't read.
+    """
+    passes, position = [], 0
+    while position < len(text):
+        step = _STEP.match(text, position)
+        if step is None:
+            raise UsageError(f"pipeline {text!r}: can't read {text[position:]!r}; write name,name{{option=value}}")
+        passes.append(make_pass(step[1], dict(_option(step[1], part) for part in (step[2] or "").split())))
+        position = step.end()
+    if not passes:
+        raise UsageError("the pipeline is empty: name at least one pass, such as infer-shapes")
+    return passes
+
+
+def make_pass(name: str, options: Mapping[str, str]) -> ir.passes.PassBase:
+    """A pass of that name with its options read from text."""
+    cls = pass_class(name)
+    fields = option_types(cls)
+    if len(fields) == 1 and typing.get_origin(next(iter(fields.values()))) is Mapping:
+        return cls({key: _integer(name, key, value) for key, value in options.items()})  # type: ignore[call-arg]
+    values = {}
+    for key, value in options.items():
+        if key not in fields:
+            raise UsageError(f"pass {name}: no option {key!r}; it has {', '.join(fields) or 'none'}")
+        values[key] = _read(name, key, value, fields[key])
+    try:
+        return cls(**values)
+    except TypeError as error:
+        missing = [field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values]  # type: ignore[arg-type]
+        raise UsageError(f"pass {name} needs {', '.join(missing)}: write {name}{{{missing[0]}=...}}") from error
+
+
+def option_types(cls: type[ir.passes.PassBase]) -> dict[str, Any]:
+    """A pass's options and their types."""
+    if not dataclasses.is_dataclass(cls):
+        return {}
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _option(name: str, part: str) -> tuple[str, str]:
+    key, equals, value = part.partition("=")
+    if not equals:
+        raise UsageError(f"pass {name}: option {part!r} has no value; write {part}=VALUE")
+    return key, value
+
+
+def _read(name: str, key: str, value: str, hint: Any) -> Any:
+    if Limits in (hint, *typing.get_args(hint)):
+        return Limits.parse(value)
+    if hint is bool:
+        if value not in ("true", "false"):
+            raise UsageError(f"pass {name}: {key} is {value!r}; write true or false")
+        return value == "true"
+    return _integer(name, key, value) if hint is int else value
+
+
+def _integer(name: str, key: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError as error:
+        raise UsageError(f"pass {name}: {key} is {value!r}, not a whole number") from error
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _checked(found: Any, name: str) -> type[ir.passes.PassBase]:
+    if isinstance(found, type) and issubclass(found, ir.passes.PassBase):
+        return found
+    raise UsageError(f"pass {name!r}: {found!r} isn't a class of onnx_ir passes")

@@ -1,0 +1,96 @@
+"""How far rounding may move a product, and what that does to the model's outputs.
+
+A product of floats computed in any order of summation lies within gamma_n * |A||B| of the exact one, elementwise, where
+gamma_n = n*u / (1 - n*u), u is the unit round-off and n the number of roundings that a term may pass (Higham, Accuracy
+and Stability of Numerical Algorithms, section 3.1). Two orders differ by twice that at most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.contraction import Contraction, attribute_float, contractions
+
+UNIT = {
+    ir.DataType.FLOAT16: 2.0**-11,
+    ir.DataType.BFLOAT16: 2.0**-8,
+    ir.DataType.FLOAT: 2.0**-24,
+    ir.DataType.DOUBLE: 2.0**-53,
+}
+"""Unit round-off: half the distance from 1 to the next number."""
+PHASE = "onnxtile.phase"
+"""Input of a shaken model: another number, another choice of signs."""
+EXTRA = 2
+"""Roundings of Gemm besides its sum: the factor alpha, and the addition of C."""
+
+
+def gamma(roundings: int, unit: float) -> float:
+    """n*u / (1 - n*u); infinite where n*u reaches 1, where the theory promises nothing."""
+    return roundings * unit / (1 - roundings * unit) if roundings * unit < 1 else float("inf")
+
+
+def difference_bound(k: int, dtype: ir.DataType) -> float:
+    """The factor of |A||B| (and |C|) by which two ways to compute the same product may differ.
+
+    float16 and bfloat16 are multiplied and added in float32 (as both engines do) and rounded to the narrow type at
+    most twice (a partial sum, the total), besides alpha and C.
+    """
+    if dtype in (ir.DataType.FLOAT16, ir.DataType.BFLOAT16):
+        return 2 * (gamma(k + EXTRA, UNIT[ir.DataType.FLOAT]) + gamma(2 + EXTRA, UNIT[dtype]))
+    return 2 * gamma(k + EXTRA, UNIT[dtype])
+
+
+def shaken(original: ir.Model, changed: set[str]) -> ir.Model | None:
+    """The original with each changed product moved by its whole bound, up or down at each element; None: none moves.
+
+    Running it shows how far the bounds of the products move the outputs: Y' = Y + sign * bound * (|A||B| + |C|). The
+    sign of an element is that of cos(phase * Y), as good as random; the input `onnxtile.phase` chooses the signs.
+    `changed`: names of the products' outputs.
+    """
+    model = original.clone()
+    phase = ir.Value(name=PHASE, type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape([]))
+    moved = False
+    for found in list(contractions(model)):
+        output = found.node.outputs[0]
+        if output.name in changed and isinstance(found.size.k, int) and found.dtype in UNIT and not found.in_function:
+            _shake(found, found.size.k, found.dtype, phase)
+            moved = True
+    if not moved:
+        return None
+    model.graph.inputs.append(phase)
+    return model
+
+
+def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value) -> None:
+    node, y = found.node, found.node.outputs[0]
+    wide = ir.DataType.DOUBLE if dtype == ir.DataType.DOUBLE else ir.DataType.FLOAT
+    tape = ir.tape.Tape()
+
+    def cast(value: ir.Value, to: ir.DataType) -> ir.Value:
+        return tape.op("Cast", [value], {"to": to.value})
+
+    magnitudes = [None if value is None else tape.op("Abs", [cast(value, wide)]) for value in node.inputs]
+    attributes: dict[str, int | float] = {
+        name: attribute.as_int() for name, attribute in node.attributes.items() if name.startswith("trans")
+    }
+    attributes |= {name: abs(attribute_float(node, name, 1.0)) for name in ("alpha", "beta") if name in node.attributes}
+    magnitude = tape.op(node.op_type, magnitudes, attributes)
+    bound = tape.op("Constant", [], {"value": ir.tensor(np.array(difference_bound(k, dtype), wide.numpy()))})
+    sign = tape.op("Sign", [tape.op("Cos", [tape.op("Mul", [cast(y, ir.DataType.FLOAT), phase])])])
+    step = tape.op("Mul", [cast(sign, wide), tape.op("Mul", [magnitude, bound])])
+    moved = cast(tape.op("Add", [cast(y, wide), step]), dtype)
+    for number, each in enumerate(tape.nodes):
+        each.outputs[0].name = f"{y.name}/shaken{number}"
+    moved.name, y.name = y.name, f"{y.name}/unshaken"
+    moved.type, moved.shape = y.type, y.shape
+    own = {id(each) for each in tape.nodes}
+    users = [(use.node, use.idx) for use in y.uses() if id(use.node) not in own]
+    for user, index in users:
+        user.replace_input_with(index, moved)
+    graph = node.graph
+    assert graph is not None
+    for index, value in enumerate(graph.outputs):
+        if value is y:
+            graph.outputs[index] = moved
+    graph.insert_after(node, tape.nodes)
