@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+SPARSE_META = "onnxtile.sparse_initializer"
+"""Key in the `meta` of an input: the sparse initializer of the main graph that it stands for."""
 OVERRIDABLE_FROM = 4
 """From this IR version on, an initializer that is also a graph input is a default that a caller may replace."""
 

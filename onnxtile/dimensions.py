@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import onnx_ir as ir
 
+from onnxtile.constants import SPARSE_META
 from onnxtile.contraction import graphs
 from onnxtile.errors import UsageError
 
@@ -25,8 +26,8 @@ def free_dimensions(model: ir.Model) -> list[str]:
 
 
 def fed_inputs(model: ir.Model) -> list[ir.Value]:
-    """The inputs that a caller must feed: those without an initializer."""
-    return [value for value in model.graph.inputs if not value.is_initializer()]
+    """The inputs that a caller must feed: those without an initializer, dense or sparse."""
+    return [value for value in model.graph.inputs if not value.is_initializer() and SPARSE_META not in value.meta]
 
 
 def name_free_dimensions(model: ir.Model) -> bool:

@@ -14,6 +14,7 @@ import onnx
 import onnx_ir as ir
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from onnxtile.constants import SPARSE_META
 from onnxtile.contraction import subgraphs
 from onnxtile.errors import ModelError, OnnxtileError, UnsupportedError
 from onnxtile.structure import check_structure, one_line
@@ -21,8 +22,6 @@ from onnxtile.structure import check_structure, one_line
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-_SPARSE_META = "onnxtile.sparse_initializers"
-"""Key in a model's `meta`: sparse initializers of the main graph, which onnx_ir doesn't carry."""
 _VALUE_INFO_META = "onnxtile.value_info"
 
 
@@ -56,7 +55,7 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
     level = logger.level
     logger.setLevel(logging.ERROR)  # what it warns of, the checker below refuses
     try:
-        model = ir.from_proto(proto)
+        model = ir.from_proto(_with_sparse_as_inputs(proto))
     except (ir.serde.SerdeError, ValueError, NotImplementedError, TypeError, KeyError) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
@@ -66,8 +65,8 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
         logger.setLevel(level)
     if folder is not None:
         ir.external_data.set_base_dir(model.graph, folder)
-    if proto.graph.sparse_initializer:
-        model.meta[_SPARSE_META] = list(proto.graph.sparse_initializer)
+    for sparse in proto.graph.sparse_initializer:
+        next(value for value in model.graph.inputs if value.name == sparse.values.name).meta[SPARSE_META] = sparse
     _mark_value_info(model.graph, proto.graph)
     try:
         check_structure(model)
@@ -85,13 +84,40 @@ def from_ir(model: ir.Model) -> ir.Model:
 
 
 def carry_over(model: ir.Model, proto: onnx.ModelProto) -> None:
-    """Put into `proto` what came with the model's file but isn't part of the IR."""
-    proto.graph.sparse_initializer.extend(model.meta.get(_SPARSE_META, ()))
+    """Put into `proto` what came with the model's file but isn't part of the IR: sparse initializers."""
+    sparse = {value.name: value.meta[SPARSE_META] for value in model.graph.inputs if SPARSE_META in value.meta}
+    if sparse:
+        inputs = [value for value in proto.graph.input if value.name not in sparse]
+        del proto.graph.input[:]
+        proto.graph.input.extend(inputs)
+        proto.graph.sparse_initializer.extend(sparse.values())
+
+
+def read_external_data(model: ir.Model) -> None:
+    """Read weights in external data into the model."""
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            tensor = value.const_value
+            if isinstance(tensor, ir.ExternalTensor):
+                value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
 
 
 def has_value_info(initializer: ir.Value) -> bool:
     """Whether the model as read described this initializer in value_info too (onnx_ir would describe all)."""
     return _VALUE_INFO_META in initializer.meta
+
+
+def _with_sparse_as_inputs(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with an input for each sparse initializer, which the IR has no place for; see `carry_over`."""
+    if not proto.graph.sparse_initializer:
+        return proto
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    del copy.graph.sparse_initializer[:]
+    for sparse in proto.graph.sparse_initializer:
+        info = onnx.helper.make_tensor_value_info(sparse.values.name, sparse.values.data_type, sparse.dims)
+        copy.graph.input.append(info)
+    return copy
 
 
 def _mark_value_info(graph: ir.Graph, proto: onnx.GraphProto) -> None:

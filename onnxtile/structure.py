@@ -19,7 +19,7 @@ def skeleton(model: ir.Model) -> onnx.ModelProto:
             tensor = value.const_value
             if tensor is None or tensor.nbytes <= KEPT_BYTES:
                 if isinstance(tensor, ir.ExternalTensor):
-                    value.const_value = ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=name)
+                    value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
                 continue
             value.const_value = None
             graph.initializers.pop(name)

@@ -77,6 +77,11 @@ class TilePlan:
         return (self.m.tile, self.k.tile, self.n.tile)
 
     @property
+    def empty(self) -> bool:
+        """An axis has no elements: there's nothing to compute."""
+        return 0 in (self.m.size, self.k.size, self.n.size)
+
+    @property
     def products(self) -> int | None:
         """Tile products of one matrix product; None where that is known only at run time."""
         counts = (self.m.count, self.k.count, self.n.count)

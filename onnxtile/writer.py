@@ -14,7 +14,7 @@ from onnxtile.errors import UnsupportedError
 from onnxtile.forms import form_of
 from onnxtile.forms.sink import ProtoSink, add_initializer
 from onnxtile.forms.spelling import Speller
-from onnxtile.source import carry_over, has_value_info
+from onnxtile.source import carry_over, has_value_info, read_external_data
 
 
 def save(model: ir.Model, path: Path, form: str, weights: str, keep_external: bool) -> int:
@@ -47,7 +47,7 @@ def to_proto(
     arrays = [(cut.graph, cut.dtype, speller.arrays(cut)) for cut in speller.cuts]
     speller.drop_calls()
     if not keep_external:
-        compact = ir.external_data.load_to_model(compact)
+        read_external_data(compact)
     proto = ir.to_proto(compact)
     protos = dict(_pairs(compact.graph, proto.graph))
     for graph, graph_proto in protos.items():

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from onnxtile.forms.opsets import pad_end, reduce_sum, take_first, take_first_dynamic
 from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
 from onnxtile.forms.sink import Sink
+from onnxtile.forms.unrolled import Unrolled
 from onnxtile.legality import INTEGERS
 from onnxtile.tiling import Axis
 
@@ -32,6 +33,9 @@ class Batched:
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
         """A constant operand in the layout that the MatMul takes: its tiles, padded, one after the other."""
+        if product.plan.empty:
+            yield from Unrolled().constants(product, side, prefix, array)
+            return
         rank = product.rank(side)
         padding = [(0, 0)] * (rank - len(product.axes(side)))
         padding += [(0, axis.padding or 0) for _, _, axis in product.axes(side)]
@@ -42,7 +46,13 @@ class Batched:
         yield f"{prefix}/tiles", np.ascontiguousarray(tiled)
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
-        """Add the nodes that compute `output`; everything new is named `prefix/...`."""
+        """Add the nodes that compute `output`; everything new is named `prefix/...`.
+
+        A product without elements is spelled unrolled: Reshape gives 0 another meaning.
+        """
+        if product.plan.empty:
+            Unrolled().spell(sink, product, a, b, output, prefix)
+            return
         m = _runtime_length(sink, product, a.name, prefix) if product.plan.m.padding is None else ""
         tiles = [
             f"{operand.name}/tiles" if operand.precut else _tiled(sink, product, side, operand.name, m, prefix)

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused
+from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
 from onnxtile.contraction import Contraction, attribute_float, attribute_int, contractions
 from onnxtile.legality import Refusal, decisions, operator_refusals
 from onnxtile.limits import Limits
 from onnxtile.names import Names
 from onnxtile.passes.rewriting import Replacement
+
+CONSTANTS_FROM = 4
+"""Initializers that aren't graph inputs need this IR version."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class DecomposeGemm(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         gemms = [gemm.node for gemm, refusal in self._gemms(model) if not refusal]
         names = Names(model)
+        if gemms:
+            raise_ir_version(model, CONSTANTS_FROM)
         for gemm in gemms:
             _write_out(gemm, model, names)
         return ir.passes.PassResult(model, modified=bool(gemms))

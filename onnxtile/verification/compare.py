@@ -18,7 +18,7 @@ from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
 from onnxtile.report import count_nodes
-from onnxtile.source import carry_over
+from onnxtile.source import carry_over, read_external_data
 from onnxtile.verification.engines import ENGINES, EngineError, Feeds, Runner, preferred
 from onnxtile.verification.inputs import Kind, feeds
 from onnxtile.verification.roundoff import PHASE, shaken
@@ -186,6 +186,7 @@ def _changed(first: ir.Model, second: ir.Model) -> set[str]:
 
 def _whole(model: ir.Model) -> onnx.ModelProto:
     """The model as protobuf with all of its weights inside."""
-    proto = ir.to_proto(ir.external_data.load_to_model(model))
+    read_external_data(model)
+    proto = ir.to_proto(model)
     carry_over(model, proto)
     return proto

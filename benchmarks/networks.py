@@ -1,0 +1,67 @@
+"""The models that the benchmarks lower, made on the spot from what the onnx wheel brings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+
+def alexnet(path: Path) -> None:
+    """Write BVLC AlexNet with weights: three Gemms are 14,336 products of 64 x 64 x 64.
+
+    The wheel's copy makes its weights at run time by ConstantOfShape; each becomes a seeded random initializer.
+    """
+    model = onnx.load(Path(onnx.__file__).parent / "backend/test/data/light/light_bvlc_alexnet.onnx")
+    graph, random = model.graph, np.random.default_rng(0)
+    given = {tensor.name: tensor for tensor in graph.initializer}
+    nodes, tensors, shapes = [], [], set()
+    for node in graph.node:
+        if node.op_type != "ConstantOfShape":
+            nodes.append(node)
+            continue
+        shapes.add(node.input[0])
+        shape = numpy_helper.to_array(given[node.input[0]]).tolist()
+        # scaled by the fan-in: activations neither vanish nor overflow on their way through the layers
+        scale = (2 / np.prod(shape[1:])) ** 0.5 if len(shape) > 1 else 0.1
+        array = random.standard_normal(shape, np.float32) * np.float32(scale)
+        tensors.append(numpy_helper.from_array(array, node.output[0]))
+    tensors += [tensor for name, tensor in given.items() if name not in shapes]
+    weights = {tensor.name for tensor in tensors} | shapes
+    inputs = [value for value in graph.input if value.name not in weights]
+    bare = helper.make_graph(nodes, graph.name, inputs, graph.output, tensors)
+    _save(bare, path, opset=model.opset_import[0].version)
+
+
+def product(path: Path) -> None:
+    """Write one MatMul, [64, 4096] @ [4096, 4096]: 4,096 products of 64 x 64 x 64."""
+    weight = np.random.default_rng(0).standard_normal((4096, 4096), np.float32)
+    _save(_one_layer("MatMul", [64, 4096], [64, 4096], {"weight": weight}), path, opset=17)
+
+
+def small(path: Path) -> None:
+    """Write one ragged Gemm of whole numbers, whose result is the same in every order of summation."""
+    random = np.random.default_rng(0)
+    weight, bias = (random.integers(-8, 8, shape).astype(np.float32) for shape in ((150, 200), (150,)))
+    _save(_one_layer("Gemm", [130, 200], [130, 150], {"weight": weight, "bias": bias}, transB=1), path, opset=17)
+
+
+def _one_layer(
+    op_type: str, shape_in: list[int], shape_out: list[int], weights: dict[str, np.ndarray], **attributes: int
+) -> onnx.GraphProto:
+    x, y = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", shape_in), ("y", shape_out))
+    )
+    node = helper.make_node(op_type, ["x", *weights], ["y"], name="layer", **attributes)
+    tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    return helper.make_graph([node], "one layer", [x], [y], tensors)
+
+
+def _save(graph: onnx.GraphProto, path: Path, opset: int) -> None:
+    # pinned: onnx's own default may be newer than what runtimes read
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)

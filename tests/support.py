@@ -1,0 +1,100 @@
+"""What tests share: small models, whole-number inputs, two engines, and a legality check of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+Feeds = Mapping[str, np.ndarray]
+
+
+def parse(text: str, **initializers: np.ndarray) -> onnx.ModelProto:
+    """A checked model from ONNX text; initializers may be given as arrays."""
+    model = onnx.parser.parse_model(text)
+    for holder in (model.graph, *model.functions):
+        _clear_domains(holder)
+    for name, array in initializers.items():
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    onnx.checker.check_model(model)
+    return model
+
+
+def _clear_domains(holder: onnx.GraphProto | onnx.FunctionProto) -> None:
+    """The parser writes the default domain out, which nobody else does."""
+    for node in holder.node:
+        if not node.domain:
+            node.ClearField("domain")
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _clear_domains(attribute.g)
+
+
+def matmul(a: list[Any], b: list[int], c: list[Any], opset: int = 20, ir_version: int = 10) -> onnx.ModelProto:
+    """Y = MatMul(X, W), W an initializer of small whole numbers; an axis of `a` may be a name."""
+    weight = numpy_helper.from_array(whole(b, np.dtype(np.float32), 1), "W")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["X", "W"], ["Y"], "product")],
+        "graph",
+        [helper.make_tensor_value_info("X", FLOAT, a)],
+        [helper.make_tensor_value_info("Y", FLOAT, c)],
+        [weight],
+    )
+    return make(graph, opset, ir_version)
+
+
+def make(graph: onnx.GraphProto, opset: int = 20, ir_version: int = 10) -> onnx.ModelProto:
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
+    onnx.checker.check_model(model)
+    return model
+
+
+def whole(shape: list[int], dtype: np.dtype[Any], seed: int) -> np.ndarray:
+    """Whole numbers from -3 to 3 (unsigned: 0 to 3): every order of summation is exact."""
+    low = 0 if dtype.kind == "u" else -3
+    return np.random.default_rng(seed).integers(low, 4, shape).astype(dtype)
+
+
+def run_reference(model: onnx.ModelProto, feeds: Feeds) -> list[np.ndarray]:
+    return list(ReferenceEvaluator(model).run(None, dict(feeds)))
+
+
+def run_onnxruntime(model: onnx.ModelProto, feeds: Feeds, optimize: bool = True) -> list[np.ndarray]:
+    options = onnxruntime.SessionOptions()
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return list(session.run(None, dict(feeds)))
+
+
+def sizes_of_products(model: onnx.ModelProto) -> list[tuple[int, int, int]]:
+    """M, K, N of every MatMul and Gemm by onnx's own shape inference: it shares no code with the project's."""
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    graph = inferred.graph
+    shapes: dict[str, list[int | str]] = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        shapes[value.name] = [
+            dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in value.type.tensor_type.shape.dim
+        ]
+    found = []
+    for node in graph.node:
+        if node.op_type not in ("MatMul", "Gemm"):
+            continue
+        a, b = shapes[node.input[0]], shapes[node.input[1]]
+        flags = {attribute.name: attribute.i for attribute in node.attribute}
+        a = a[::-1] if flags.get("transA") else a
+        b = b[::-1] if flags.get("transB") else b
+        found.append((a[-2] if len(a) > 1 else 1, a[-1], b[-1] if len(b) > 1 else 1))
+    return found  # type: ignore[return-value]  # an unknown size is a name, and compares with no limit
+
+
+def operators(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
