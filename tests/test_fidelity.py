@@ -75,7 +75,9 @@ def test_everything_else_survives(form: str) -> None:
 def test_provenance_says_which_node_and_which_box() -> None:
     lowered = onnxtile.lower(rich(), (2, 4, 4))
     tiles = [
-        {entry.key: entry.value for entry in node.metadata_props} for node in lowered.graph.node if node.op_type == "MatMul"
+        {entry.key: entry.value for entry in node.metadata_props}
+        for node in lowered.graph.node
+        if node.op_type == "MatMul"
     ]
     assert {tile["onnxtile.origin"] for tile in tiles} == {"product"}
     assert [tile["onnxtile.tile"] for tile in tiles][:3] == ["m0:2,k0:4,n0:4", "m0:2,k4:8,n0:4", "m0:2,k0:4,n4:6"]
@@ -107,7 +109,10 @@ def test_products_in_bodies_are_lowered_with_weights_from_outside() -> None:
     for form in ("unrolled", "batched"):
         lowered = onnxtile.lower(model, (2, 4, 4), form=form)
         assert onnxtile.check(lowered, (2, 4, 4)).ok
-        assert {row.scope for row in onnxtile.check(lowered, (2, 4, 4)).contractions} >= {"z/then_branch", "z/else_branch"}
+        assert {row.scope for row in onnxtile.check(lowered, (2, 4, 4)).contractions} >= {
+            "z/then_branch",
+            "z/else_branch",
+        }
         for cond in (True, False):
             feeds = {"x": whole([4, 8], F32, 3), "cond": np.array(cond)}
             for run in (run_reference, run_onnxruntime):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def print_report(report: Report, words: str) -> None:
     if left_out:
         ops = sorted({row.op for row in left_out})
         screen.print(f"{_several(len(left_out), 'product')} not asked for ({', '.join(ops)})", style="dim")
-    screen.print(words, style="green" if report.ok else "red")
+    screen.print(words, style="green" if report.ok else "red", markup=False)
 
 
 def _table(rows: list[Row]) -> Table:
@@ -64,9 +65,8 @@ def _table(rows: list[Row]) -> Table:
         place = f"{row.scope}: {row.name}" if row.scope else row.name
         sizes = ("?" if size is None else str(size) for size in (row.m, row.k, row.n))
         what = row.reason or ("" if row.tiles is None else " x ".join("*" if t is None else str(t) for t in row.tiles))
-        table.add_row(
-            f"{place} [dim]{row.op}[/]", *sizes, row.dtype or "?", f"[{_STYLES[row.status]}]{row.status}[/]", what
-        )
+        status = f"[{_STYLES[row.status]}]{row.status}[/]"
+        table.add_row(f"{escape(place)} [dim]{escape(row.op)}[/]", *sizes, row.dtype or "?", status, escape(what))
     return table
 
 

@@ -11,6 +11,7 @@ EXAMPLES = "Example:\n\nonnxtile passes --json"
 
 def command(json: Json = False) -> None:
     """List the passes with their options, in the order of the main job."""
+    from rich.markup import escape
     from rich.table import Table
 
     from onnxtile.cli.output import console, print_json
@@ -29,5 +30,5 @@ def command(json: Json = False) -> None:
     for heading in ("pass", "options", "what it does"):
         table.add_column(heading, overflow="fold")
     for each in described:
-        table.add_row(str(each["name"]), ", ".join(each["options"]), str(each["summary"]))
+        table.add_row(str(each["name"]), ", ".join(each["options"]), escape(str(each["summary"])))
     console().print(table)

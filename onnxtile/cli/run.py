@@ -41,5 +41,7 @@ def command(
             nodes = save(result, temporary, form, weights, keep_external=same_folder)
     screen = console()
     for step in manager.steps:
-        screen.print(f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}")
-    screen.print(f"{nodes:,} nodes in {output}", style="green")
+        screen.print(
+            f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}", markup=False
+        )
+    screen.print(f"{nodes:,} nodes in {output}", style="green", markup=False)

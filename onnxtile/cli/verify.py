@@ -42,6 +42,7 @@ def command(
 
 def print_verdict(verdict: Verdict) -> None:
     """Each output's difference beside what is allowed, then the verdict."""
+    from rich.markup import escape
     from rich.table import Table
 
     from onnxtile.cli.output import console
@@ -52,16 +53,10 @@ def print_verdict(verdict: Verdict) -> None:
         table.add_column(heading, justify="left" if heading in ("output", "verdict") else "right", overflow="fold")
     for output in verdict.outputs:
         said = "[green]equal, bit for bit[/]" if output.exact else "[green]within its bound[/]"
-        said = said if output.equivalent else f"[red]{output.reason}[/]"
-        table.add_row(output.name, f"{output.max_abs_error:.3g}", f"{output.allowed:.3g}", said)
+        said = said if output.equivalent else f"[red]{escape(str(output.reason))}[/]"
+        table.add_row(escape(output.name), f"{output.max_abs_error:.3g}", f"{output.allowed:.3g}", said)
     if verdict.outputs:
         screen.print(table)
-    words = (
-        f"{verdict.cases} cases from seed {verdict.seed} in {verdict.engine}"
-        if verdict.outputs
-        else str(verdict.reason)
-    )
-    screen.print(
-        f"{'equivalent' if verdict.equivalent else 'NOT equivalent'}: {words}",
-        style="green" if verdict.equivalent else "red",
-    )
+    cases = f"{verdict.cases} cases from seed {verdict.seed} in {verdict.engine}"
+    said, style = ("equivalent", "green") if verdict.equivalent else ("NOT equivalent", "red")
+    screen.print(f"{said}: {cases if verdict.outputs else verdict.reason}", style=style, markup=False)

@@ -113,7 +113,7 @@ def _compare(
 
 def _case(model: ir.Model, runners: list[Runner], inputs: Feeds) -> Iterator[OutputVerdict]:
     original, lowered = runners[0](inputs), runners[1](inputs)
-    moved = [runners[2]({**inputs, PHASE: np.float32(phase)}) for phase in PHASES] if len(runners) > 2 else []
+    moved = [runners[2]({**inputs, PHASE: np.array(phase, np.float32)}) for phase in PHASES] if len(runners) > 2 else []
     for index, output in enumerate(model.graph.outputs):
         y, z = original[index], lowered[index]
         allowed = max((_distance(y, each[index]) for each in moved), default=0.0)
