@@ -20,9 +20,8 @@ def lower(source: Path, tile: int, target: Path) -> None:
     graph = gs.import_onnx(model)
     nodes: list[gs.Node] = []
     for node in graph.nodes:
-        nodes += (
-            _tiled(node, known[node.inputs[0].name], tile, graph.opset) if node.op in ("Gemm", "MatMul") else [node]
-        )
+        is_product = node.op in ("Gemm", "MatMul")
+        nodes += _tiled(node, known[node.inputs[0].name], tile, graph.opset) if is_product else [node]
     graph.nodes = nodes
     onnx.save(gs.export_onnx(graph), target)
 
@@ -34,10 +33,8 @@ def _tiled(product: gs.Node, a_shape: list[int], tile: int, opset: int) -> list[
     weight: np.ndarray = b.values.T if product.attrs.get("transB") else b.values
     nodes: list[gs.Node] = []
 
-    def add(
-        op: str, inputs: list[gs.Tensor], name: str, output: gs.Tensor | None = None, **attributes: int
-    ) -> gs.Tensor:
-        output = output or gs.Variable(name, weight.dtype)
+    def add(op: str, inputs: list[gs.Tensor], name: str, **attributes: int) -> gs.Tensor:
+        output = gs.Variable(name, weight.dtype)
         nodes.append(gs.Node(op, name, attributes, inputs, [output]))
         return output
 

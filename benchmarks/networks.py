@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -49,7 +50,7 @@ def small(path: Path) -> None:
 
 
 def _one_layer(
-    op_type: str, shape_in: list[int], shape_out: list[int], weights: dict[str, np.ndarray], **attributes: int
+    op_type: str, shape_in: list[int], shape_out: list[int], weights: dict[str, np.ndarray], **attributes: Any
 ) -> onnx.GraphProto:
     x, y = (
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)

@@ -51,6 +51,12 @@ class Contraction:
         return node_name(self.node)
 
     @property
+    def sizable(self) -> bool:
+        """The table says how the size follows from the operands' shapes."""
+        entry = entry_of(self.node)
+        return entry is not None and entry.size is not None
+
+    @property
     def in_function(self) -> bool:
         return self.scope.startswith(FUNCTION_SCOPE)
 

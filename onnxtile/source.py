@@ -17,12 +17,16 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from onnxtile.constants import SPARSE_META
 from onnxtile.contraction import subgraphs
 from onnxtile.errors import ModelError, OnnxtileError, UnsupportedError
-from onnxtile.structure import check_structure, one_line
+from onnxtile.structure import check_structure, one_line, skeleton_of_proto
+from onnxtile.wire import head
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _VALUE_INFO_META = "onnxtile.value_info"
+_RAW_DATA = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
+ANNOTATION_META = "quant_parameter_tensor_names"
+"""onnx_ir's key in a value's `meta` for its quantization annotation."""
 
 
 def load(path: str | os.PathLike[str]) -> ir.Model:
@@ -69,7 +73,7 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
         next(value for value in model.graph.inputs if value.name == sparse.values.name).meta[SPARSE_META] = sparse
     _mark_value_info(model.graph, proto.graph)
     try:
-        check_structure(model)
+        check_structure(model, skeleton_of_proto(proto))
     except ModelError as error:
         raise ModelError(f"{place}: {error}") from error
     return model
@@ -189,9 +193,19 @@ def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> 
     expected = -(-math.prod(tensor.dims) * dtype.bitwidth // 8)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         _check_external(tensor, where, expected, folder)
-    elif tensor.HasField("raw_data") and len(tensor.raw_data) != expected:
+    elif tensor.HasField("raw_data") and not _has_bytes(tensor, expected) and len(tensor.raw_data) != expected:
         words = f"its data has {len(tensor.raw_data)} bytes, its shape {list(tensor.dims)} needs {expected}"
         raise ModelError(f"{where}: {words}; write the model again")
+
+
+def _has_bytes(tensor: onnx.TensorProto, expected: int) -> bool:
+    """Whether the tensor is one of so many raw bytes and nothing unusual, told without a copy of them."""
+    described = onnx.TensorProto(
+        name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, doc_string=tensor.doc_string
+    )
+    if not tensor.HasField("doc_string"):
+        described.ClearField("doc_string")
+    return bool(described.ByteSize() + len(head(_RAW_DATA, expected)) + expected == tensor.ByteSize())
 
 
 def _check_external(tensor: onnx.TensorProto, where: str, expected: int, folder: Path | None) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import onnx
 import onnx_ir as ir
 
 from onnxtile.contraction import node_name, subgraphs
 from onnxtile.errors import ModelError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 KEPT_BYTES = 1024
 """Initializers up to this size stay: shapes and axes are among them."""
@@ -29,12 +34,41 @@ def skeleton(model: ir.Model) -> onnx.ModelProto:
     return ir.to_proto(copy)
 
 
-def check_structure(model: ir.Model) -> None:
-    """Refuse a model that isn't well formed: ModelError with our words, or those of onnx's checker."""
-    for graph in (model.graph, *model.functions.values()):
-        _check_order(graph, set())
+def skeleton_of_proto(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same from protobuf, without a detour: initializers of the main graph that are large or elsewhere go."""
+    light = onnx.ModelProto()
+    _copy_fields(model, light, except_for="graph")
+    _copy_fields(model.graph, light.graph, except_for="initializer")
+    inputs = {value.name for value in model.graph.input}
+    for tensor in model.graph.initializer:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL and tensor.ByteSize() <= KEPT_BYTES:
+            light.graph.initializer.append(tensor)
+        elif tensor.name not in inputs:
+            info = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            light.graph.input.append(info)
+    return light
+
+
+def _copy_fields(source: Message, target: Message, except_for: str) -> None:
+    for field, value in source.ListFields():
+        if field.name == except_for:
+            continue
+        if hasattr(value, "extend"):
+            getattr(target, field.name).extend(value)
+        else:
+            setattr(target, field.name, value)
+
+
+def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> None:
+    """Refuse a model that isn't well formed: ModelError with our words, or those of onnx's checker.
+
+    `light`: the model's skeleton, where there is one already.
+    """
+    _check_order(model.graph, set())
+    for function in model.functions.values():
+        _check_order(function, set())
     try:
-        onnx.checker.check_model(skeleton(model))
+        onnx.checker.check_model(light or skeleton(model))
     except onnx.checker.ValidationError as error:
         raise ModelError(f"onnx's checker says: {one_line(error)}") from error
 

@@ -25,8 +25,8 @@ F32 = np.dtype(np.float32)
 def gemm() -> ir.Model:
     return ir.from_proto(
         parse(
-            """<ir_version: 8, opset_import: ["" : 17]>
-            g (float[8,8] x) => (float[8,8] y) { h = Identity (x)  [fc] y = Gemm <alpha = 2.0, transB = 1> (h, w, c) }""",
+            """<ir_version: 8, opset_import: ["" : 17]> g (float[8,8] x) => (float[8,8] y) {
+               h = Identity (x)  [fc] y = Gemm <alpha = 2.0, transB = 1> (h, w, c) }""",
             w=whole([8, 8], F32, 1),
             c=whole([8], F32, 2),
         )
@@ -139,17 +139,24 @@ def test_a_postcondition_names_its_pass() -> None:
         PassManager("infer-shapes,tile-matmul{max=4,4,4}")(gemm())
 
 
+SQUARE, DYNAMIC = matmul([8, 8], [8, 8], [8, 8]), matmul(["b", 8], [8, 8], ["b", 8])
+
+
 @pytest.mark.parametrize(
     ("model", "passes", "words"),
     [
-        (matmul(["b", 8], [8, 8], ["b", 8]), [InferShapes(), TileMatMul(LIMITS)], "M is 'b'; bind it with --bind b=INT"),
-        (matmul([8, "k"], [8, 8], [8, 8]), [InferShapes(), CheckLimits(onnxtile.Limits(4, None, None))], "is 8x8x8"),
-        (matmul(["b", 4], [4, 4], ["b", 4]), [InferShapes(), CheckLimits(LIMITS)], "may exceed 4,4,4: symbolic: M is 'b'"),
-        (matmul(["b", 8], [8, 8], ["b", 8], opset=10), [InferShapes(), TileMatMul(LIMITS, symbolic_m=True)], "opset 10"),
-        (matmul([8, 8], [8, 8], [8, 8], opset=6, ir_version=4), [InferShapes(), TileMatMul(LIMITS)], "opset 6 isn't one"),
-        (matmul([8, 8], [8, 8], [8, 8]), [TileMatMul(LIMITS), TileMatMul(LIMITS), InferShapes(), BindDims({"q": 1})], "'q'"),
+        (DYNAMIC, [InferShapes(), TileMatMul(LIMITS)], "M is 'b'; bind it with --bind b=INT"),
+        (
+            SQUARE,
+            [InferShapes(), CheckLimits(onnxtile.Limits(4, None, None))],
+            "'product' is 8x8x8, over the limits 4,*,*",
+        ),
+        (matmul(["b", 4], [4, 4], ["b", 4]), [CheckLimits(LIMITS)], "may exceed 4,4,4: symbolic: M is 'b'"),
+        (matmul(["b", 8], [8, 8], ["b", 8], opset=10), [TileMatMul(LIMITS, symbolic_m=True)], "opset 10"),
+        (matmul([8, 8], [8, 8], [8, 8], opset=6, ir_version=4), [TileMatMul(LIMITS)], "opset 6 isn't one"),
+        (SQUARE, [TileMatMul(LIMITS), InferShapes(), BindDims({"q": 1})], "dimension 'q' isn't a free dimension"),
     ],
-)  # fmt: skip
+)
 def test_refusals_change_nothing(model: object, passes: list[ir.passes.InPlacePass], words: str) -> None:
     refused = ir.from_proto(model)  # type: ignore[call-overload]  # a ModelProto
     for each in passes[:-1]:

@@ -7,6 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ import onnxtile
 from onnxtile.errors import UnsupportedError
 from onnxtile.verification import engines
 from onnxtile.verification.roundoff import difference_bound, gamma
-from tests.support import FLOAT, make, matmul, parse, run_onnxruntime, run_reference, whole
+from tests.support import make, matmul, parse, run_onnxruntime, run_reference, whole
 
 INFO = helper.make_tensor_value_info
 TYPES: dict[str, Any] = {
@@ -67,8 +68,6 @@ def test_the_bound_holds_for_random_products(k: int, tile: int, dtype: str, seed
     run = run_reference if dtype == "bfloat16" else run_onnxruntime
     (want,), (got,) = run(model, {"a": a, "b": b}), run(lowered, {"a": a, "b": b})
     error = np.abs(want.astype(np.float64) - got.astype(np.float64))
-    import onnx_ir as ir
-
     magnitude = np.abs(a.astype(np.float64)) @ np.abs(b.astype(np.float64))
     assert (error <= difference_bound(k, ir.DataType(data_type)) * magnitude).all()
 

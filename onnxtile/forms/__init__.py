@@ -24,7 +24,7 @@ class Form(Protocol):
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """The initializers, named `prefix/...`, that hold a constant operand cut ahead of time."""
+        """The initializers, named `prefix/...`, that hold a constant operand cut ahead of time; views may come."""
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output` = A @ B; new names are `prefix/...`."""

@@ -43,7 +43,7 @@ class Batched:
         batch = array.shape[: layout.batch]
         padded = np.pad(array, padding).reshape(*batch, *layout.sizes(layout.source))
         tiled = padded.transpose([*range(layout.batch), *(layout.batch + i for i in layout.permutation)])
-        yield f"{prefix}/tiles", np.ascontiguousarray(tiled)
+        yield f"{prefix}/tiles", tiled
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`.

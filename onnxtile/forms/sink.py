@@ -110,7 +110,12 @@ class ProtoSink:
 
 
 def add_initializer(graph: onnx.GraphProto, name: str, dtype: ir.DataType, array: np.ndarray) -> None:
-    """Append an initializer with the array's bytes (little-endian, row by row)."""
+    """Append an initializer with the array's bytes."""
+    graph.initializer.add(name=name, data_type=dtype.value, dims=array.shape, raw_data=little_endian(array))
+
+
+def little_endian(array: np.ndarray) -> bytes:
+    """The array's bytes as ONNX stores them: row by row, the lowest byte first."""
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
-    graph.initializer.add(name=name, data_type=dtype.value, dims=array.shape, raw_data=array.tobytes())
+    return array.tobytes()

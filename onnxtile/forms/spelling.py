@@ -86,9 +86,9 @@ class Speller:
             self.cuts.append(Cut(product, side, prefixes[key], tensor, graph))
         return Operand(prefixes[key], precut=True)
 
-    def arrays(self, cut: Cut) -> Iterator[tuple[str, np.ndarray]]:
-        """The initializers that a cut stands for, one at a time."""
-        array = cut.tensor.numpy()
+    def arrays(self, cut: Cut, array: np.ndarray | None = None) -> Iterator[tuple[str, np.ndarray]]:
+        """The initializers that a cut stands for, one at a time; `array` stands in for the constant."""
+        array = cut.tensor.numpy() if array is None else array
         if cut.product.transposed(cut.side):
             array = array.swapaxes(-1, -2)
         return self._form.constants(cut.product, cut.side, cut.prefix, array)

@@ -27,11 +27,14 @@ class Unrolled:
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """The tiles of a constant operand, each contiguous, as `prefix/k0_n3`."""
-        axes = product.axes(side)
-        for index in every(*(range(len(_pieces(axis))) for _, _, axis in axes)):
-            box: Any = (Ellipsis, *(slice(*_pieces(axis)[i]) for i, (_, _, axis) in zip(index, axes, strict=True)))
-            yield f"{prefix}/{_label(axes, index)}", np.ascontiguousarray(array[box])
+        """The tiles of a constant operand, as views, named `prefix/k0_n3`."""
+        labelled = [
+            [(f"{letter}{i}", slice(*piece)) for i, piece in enumerate(_pieces(axis))]
+            for _, letter, axis in product.axes(side)
+        ]
+        for tile in every(*labelled):
+            box: Any = (Ellipsis, *(piece for _, piece in tile))
+            yield f"{prefix}/{'_'.join(label for label, _ in tile)}", array[box]
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`."""

@@ -32,7 +32,7 @@ class InferShapes(ir.passes.InPlacePass):
             onnx_shape_inference.infer_symbolic_shapes(model, policy="strict", warn_on_missing=False)
         except ValueError as error:  # the library's own errors are ValueErrors too
             failure = error
-        if failure or any(contraction.reason for contraction in contractions(model)):
+        if failure or any(found.reason and found.sizable for found in contractions(model)):
             _fill_in(model, failure)
         return ir.passes.PassResult(model, modified=shapes_and_types(model) != before)
 

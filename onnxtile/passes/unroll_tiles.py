@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
 from onnxtile.contraction import CALL_DOMAIN
@@ -29,7 +30,7 @@ class UnrollTiles(ir.passes.InPlacePass):
         tiles: dict[str, ir.Value] = {}
         for cut in speller.cuts:
             for name, array in speller.arrays(cut):
-                tiles[name] = register_constant(cut.graph, name, ir.Tensor(array, dtype=cut.dtype))
+                tiles[name] = register_constant(cut.graph, name, ir.Tensor(np.ascontiguousarray(array), dtype=cut.dtype))
         spelled = []
         for call in speller.products:
             output = ir.Value(name=call.outputs[0].name)
