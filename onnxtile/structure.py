@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import onnx
@@ -41,7 +42,7 @@ def skeleton_of_proto(model: onnx.ModelProto) -> onnx.ModelProto:
     _copy_fields(model.graph, light.graph, except_for="initializer")
     inputs = {value.name for value in model.graph.input}
     for tensor in model.graph.initializer:
-        if tensor.data_location != onnx.TensorProto.EXTERNAL and tensor.ByteSize() <= KEPT_BYTES:
+        if tensor.data_location != onnx.TensorProto.EXTERNAL and math.prod(tensor.dims) <= KEPT_BYTES // 8:
             light.graph.initializer.append(tensor)
         elif tensor.name not in inputs:
             info = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)

@@ -1,10 +1,13 @@
 """Protobuf's wire format, as much of it as streaming a large message takes.
 
 A message is its fields one after the other, in any order; a field that holds bytes or a message is a tag, a length and
-the bytes (protobuf.dev, "Encoding"). So a file can be written piece by piece when the lengths are known, and nothing but the piece at hand is in memory.
+the bytes (protobuf.dev, "Encoding"). So a file can be written piece by piece when the lengths are known, and only the
+piece at hand is in memory.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 LENGTH_DELIMITED = 2
 LARGEST = 2**31 - 1
@@ -25,6 +28,7 @@ def varint(number: int) -> bytes:
     return bytes(encoded)
 
 
+@lru_cache(maxsize=4096)
 def head(field: int, length: int) -> bytes:
     """What stands in front of a field of `length` bytes."""
     return varint(field << 3 | LENGTH_DELIMITED) + varint(length)

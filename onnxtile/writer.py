@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import onnx
 import onnx_ir as ir
 
@@ -14,14 +11,13 @@ from onnxtile.constants import OVERRIDABLE_FROM
 from onnxtile.contraction import subgraphs
 from onnxtile.errors import UnsupportedError
 from onnxtile.forms import form_of
-from onnxtile.forms.sink import ProtoSink, add_initializer, little_endian
-from onnxtile.forms.spelling import Cut, Speller
+from onnxtile.forms.sink import ProtoSink, add_initializer
+from onnxtile.forms.spelling import Speller
 from onnxtile.source import ANNOTATION_META, carry_over, has_value_info, read_external_data
+from onnxtile.streaming import Weights, pieces, sizes
 from onnxtile.wire import LARGEST, head
 
 _GRAPH = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
-_INITIALIZER = onnx.GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
-_RAW_DATA = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
 
 
 def to_proto(
@@ -33,15 +29,13 @@ def to_proto(
     `keep_external`: weights in external data that aren't cut stay there; otherwise they are read into the model.
     Raises UsageError for an unknown form, UnsupportedError for a product that the form can't spell.
     """
-    spelled = _spell_out(model, form, weights, keep_external)
-    initializers = spelled.proto.graph.initializer
-    for tensor in spelled.uncut:
-        initializers.append(ir.serde.serialize_tensor(tensor))
-    initializers.extend(spelled.new)
-    for cut in spelled.cuts:
-        for name, array in spelled.speller.arrays(cut):
-            add_initializer(spelled.proto.graph, name, cut.dtype, array)
-    return spelled.proto
+    proto, left = _spell_out(model, form, weights, keep_external)
+    for tensor in left.uncut:
+        proto.graph.initializer.append(ir.serde.serialize_tensor(tensor))
+    proto.graph.initializer.extend(left.new)
+    for name, dtype, array in left.tiles():
+        add_initializer(proto.graph, name, dtype, array)
+    return proto
 
 
 def save(model: ir.Model, path: Path, form: str, weights: str, keep_external: bool) -> int:
@@ -50,33 +44,23 @@ def save(model: ir.Model, path: Path, form: str, weights: str, keep_external: bo
     Weights go to the file one by one. Raises UnsupportedError, before anything is written, where the file would pass
     protobuf's 2 GB.
     """
-    spelled = _spell_out(model, form, weights, keep_external)
-    graph = onnx.GraphProto()
-    graph.MergeFrom(spelled.proto.graph)
-    spelled.proto.ClearField("graph")
-    front, body = spelled.proto.SerializeToString(), graph.SerializeToString()
-    length = len(body) + sum(_sizes(spelled))
+    proto, left = _spell_out(model, form, weights, keep_external)
+    nodes = _count(proto.graph) + sum(len(function.node) for function in proto.functions)
+    body = proto.graph.SerializeToString()
+    proto.ClearField("graph")
+    front, length = proto.SerializeToString(), len(body) + sum(sizes(left))
     if len(front) + length > LARGEST:
         words = f"the lowered model has {length / 1e9:.1f} GB, and a protobuf file holds 2"
         raise UnsupportedError(f"{words}; keep its weights in external data beside it")
     with path.open("wb") as file:
         file.write(front + head(_GRAPH, length) + body)
-        for piece in _pieces(spelled):
+        for piece in pieces(left):
             file.write(piece)
-    return _count(graph) + sum(len(function.node) for function in spelled.proto.functions)
+    return nodes
 
 
-class _Spelled(NamedTuple):
-    """A model spelled out, but for the main graph's initializers: those it had, new small ones, and what was cut."""
-
-    proto: onnx.ModelProto
-    uncut: list[ir.TensorProtocol]
-    new: list[onnx.TensorProto]
-    cuts: list[Cut]
-    speller: Speller
-
-
-def _spell_out(model: ir.Model, form: str, weights: str, keep_external: bool) -> _Spelled:
+def _spell_out(model: ir.Model, form: str, weights: str, keep_external: bool) -> tuple[onnx.ModelProto, Weights]:
+    """The model without the main graph's initializers, and those."""
     compact = model.clone()
     compact.meta.update(model.meta)
     speller = Speller(compact, form_of(form), weights)
@@ -96,11 +80,10 @@ def _spell_out(model: ir.Model, form: str, weights: str, keep_external: bool) ->
     new = list(proto.graph.initializer)
     del proto.graph.initializer[:]
     carry_over(model, proto)
-    cuts = [cut for cut in speller.cuts if cut.graph is compact.graph]
-    spelled = _Spelled(proto, uncut, new, cuts, speller)
+    left = Weights(uncut, new, [cut for cut in speller.cuts if cut.graph is compact.graph], speller)
     if proto.ir_version < OVERRIDABLE_FROM:
-        _list_as_inputs(spelled)
-    return spelled
+        _list_as_inputs(proto.graph, left)
+    return proto, left
 
 
 def _take_initializers(graph: ir.Graph) -> tuple[list[ir.TensorProtocol], list[ir.Value]]:
@@ -129,41 +112,6 @@ def _describe(initializers: list[ir.Value], proto: onnx.GraphProto) -> None:
             annotation = annotation or proto.quantization_annotation.add(tensor_name=value.name)
             annotation.quant_parameter_tensor_names.add(key=key, value=name)
     proto.value_info.extend(infos)
-
-
-def _sizes(spelled: _Spelled) -> Iterator[int]:
-    """Bytes of each initializer as a field of the graph, without a look at a weight."""
-    for tensor in spelled.uncut:
-        raw = tensor.raw if isinstance(tensor, ir.serde.TensorProtoTensor) else ir.serde.serialize_tensor(tensor)
-        yield len(head(_INITIALIZER, raw.ByteSize())) + raw.ByteSize()
-    for constant in spelled.new:
-        yield len(head(_INITIALIZER, constant.ByteSize())) + constant.ByteSize()
-    for cut in spelled.cuts:
-        blank = np.broadcast_to(np.empty((), cut.dtype.numpy()), cut.tensor.shape.numpy())
-        for name, array in spelled.speller.arrays(cut, blank):
-            yield len(_tile_head(name, cut.dtype, array)) + array.nbytes
-
-
-def _pieces(spelled: _Spelled) -> Iterator[bytes]:
-    """The initializers as fields of the graph, one at a time."""
-    for tensor in spelled.uncut:
-        encoded = ir.serde.serialize_tensor(tensor).SerializeToString()
-        yield head(_INITIALIZER, len(encoded))
-        yield encoded
-    for constant in spelled.new:
-        encoded = constant.SerializeToString()
-        yield head(_INITIALIZER, len(encoded)) + encoded
-    for cut in spelled.cuts:
-        for name, array in spelled.speller.arrays(cut):
-            yield _tile_head(name, cut.dtype, array)
-            yield little_endian(array)
-
-
-def _tile_head(name: str, dtype: ir.DataType, array: np.ndarray) -> bytes:
-    """A tile's field up to the tile's bytes."""
-    described = onnx.TensorProto(name=name, data_type=dtype.value, dims=array.shape).SerializeToString()
-    described += head(_RAW_DATA, array.nbytes)
-    return head(_INITIALIZER, len(described) + array.nbytes) + bytes(described)
 
 
 def _pairs(graph: ir.Graph, proto: onnx.GraphProto) -> list[tuple[ir.Graph, onnx.GraphProto]]:
@@ -195,16 +143,15 @@ def _replace_calls(graph: ir.Graph, proto: onnx.GraphProto, speller: Speller) ->
             proto.node.append(node_proto)
 
 
-def _list_as_inputs(spelled: _Spelled) -> None:
+def _list_as_inputs(graph: onnx.GraphProto, weights: Weights) -> None:
     """Make inputs of the initializers that aren't: IR versions below 4 want all of them to be."""
-    listed = {value.name for value in spelled.proto.graph.input}
-    described = [(str(tensor.name), tensor.dtype.value, tensor.shape.numpy()) for tensor in spelled.uncut]
-    described += [(tensor.name, tensor.data_type, tuple(tensor.dims)) for tensor in spelled.new]
-    for cut in spelled.cuts:
-        described += [(name, cut.dtype.value, array.shape) for name, array in spelled.speller.arrays(cut)]
+    listed = {value.name for value in graph.input}
+    described = [(str(tensor.name), tensor.dtype.value, tensor.shape.numpy()) for tensor in weights.uncut]
+    described += [(tensor.name, tensor.data_type, tuple(tensor.dims)) for tensor in weights.new]
+    described += [(name, dtype.value, array.shape) for name, dtype, array in weights.tiles()]
     for name, data_type, shape in described:
         if name not in listed:
-            spelled.proto.graph.input.append(onnx.helper.make_tensor_value_info(name, data_type, shape))
+            graph.input.append(onnx.helper.make_tensor_value_info(name, data_type, shape))
 
 
 def _count(graph: onnx.GraphProto) -> int:

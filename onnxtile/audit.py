@@ -1,0 +1,118 @@
+"""What a model file may hold: nothing that reaches outside, would be lost, or has other bytes than it claims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+import onnx_ir as ir
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from onnxtile.errors import ModelError, UnsupportedError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+MAIN = "the main graph"
+
+
+def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
+    """Refuse a model that can't be trusted or carried; return the raw bytes of the main graph's initializers.
+
+    `folder`: where external data lies; None: there may be none. Raises ModelError and UnsupportedError.
+    """
+    raw = {}
+    for where, part in _parts(model):
+        _check_part(part, where, model.graph)
+        if isinstance(part, onnx.TensorProto):
+            data = _check_tensor(part, where, folder)
+            if data is not None and where == f"initializer {part.name!r}":
+                raw[part.name] = data
+    return raw
+
+
+def _parts(proto: onnx.ModelProto) -> Iterator[tuple[str, Message]]:
+    """Graphs, nodes and tensors of a model, to any depth, with words for where they are."""
+    yield "the model", proto
+    yield from _graph_parts(MAIN, proto.graph)
+    for function in proto.functions:
+        yield from _node_parts(f"function {function.name!r}", function.node)
+
+
+def _graph_parts(place: str, graph: onnx.GraphProto) -> Iterator[tuple[str, Message]]:
+    yield place, graph
+    for tensor in graph.initializer:
+        yield f"initializer {tensor.name!r}" + (f" of {place}" if place != MAIN else ""), tensor
+    yield from _node_parts(place, graph.node)
+
+
+def _node_parts(place: str, nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[str, Message]]:
+    for node in nodes:
+        where = f"{node.op_type} {node.name or (node.output[0] if node.output else '')!r} of {place}"
+        yield where, node
+        for attribute in node.attribute:
+            yield f"attribute {attribute.name!r} of {where}", attribute
+            for tensor in [attribute.t] if attribute.HasField("t") else attribute.tensors:
+                yield f"attribute {attribute.name!r} of {where}", tensor
+            for graph in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                yield from _graph_parts(f"{attribute.name} of {where}", graph)
+
+
+def _check_part(part: Message, where: str, main: onnx.GraphProto) -> None:
+    """Refuse what the IR wouldn't carry."""
+    if len(UnknownFieldSet(part)):
+        raise UnsupportedError(f"{where} has fields that this onnx release doesn't know; install a newer onnx")
+    if isinstance(part, onnx.ModelProto) and part.training_info:
+        raise UnsupportedError(
+            "the model carries training_info, which names weights that would be cut; remove it first"
+        )
+    if isinstance(part, onnx.GraphProto) and part.sparse_initializer and part is not main:
+        raise UnsupportedError(f"{where} holds sparse initializers, which are carried in the main graph only")
+    if isinstance(part, onnx.AttributeProto) and (part.HasField("sparse_tensor") or part.sparse_tensors):
+        raise UnsupportedError(f"{where} is a sparse tensor, which isn't supported; make it dense")
+
+
+def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> bytes | None:
+    """Refuse a tensor whose bytes aren't what its shape needs; return them if they're raw, of whole bytes each."""
+    if where.startswith("initializer") and not tensor.name:
+        raise ModelError("an initializer has no name; name it or remove it")
+    if tensor.HasField("segment"):
+        raise UnsupportedError(f"{where} is stored in segments, which isn't supported; store it whole")
+    known = tensor.data_type in ir.DataType._value2member_map_ and tensor.data_type != onnx.TensorProto.UNDEFINED
+    if not known or any(size < 0 for size in tensor.dims):
+        raise ModelError(f"{where}: data type {tensor.data_type} or shape {list(tensor.dims)} isn't valid")
+    dtype = ir.DataType(tensor.data_type)
+    if dtype == ir.DataType.STRING:
+        return None
+    expected = -(-math.prod(tensor.dims) * dtype.bitwidth // 8)
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        _check_external(tensor, where, expected, folder)
+    elif tensor.HasField("raw_data"):
+        data: bytes = tensor.raw_data
+        if len(data) != expected:
+            words = f"its data has {len(data)} bytes, its shape {list(tensor.dims)} needs {expected}"
+            raise ModelError(f"{where}: {words}; write the model again")
+        return data if dtype.bitwidth >= 8 else None
+    return None
+
+
+def _check_external(tensor: onnx.TensorProto, where: str, expected: int, folder: Path | None) -> None:
+    facts = {entry.key: entry.value for entry in tensor.external_data}
+    location = facts.get("location", "")
+    if folder is None:
+        raise ModelError(f"{where} is in external data {location!r}; pass the model's path, or load its data first")
+    file = (folder / location).resolve()
+    if not location or Path(location).is_absolute() or not file.is_relative_to(folder.resolve()):
+        raise ModelError(f"{where}: its data is in {location!r}, outside the model's folder; move it there")
+    if not file.is_file():
+        raise ModelError(f"{where}: its data file {location!r} is missing; put it beside the model")
+    try:
+        offset, length = int(facts.get("offset", 0)), int(facts.get("length", expected))
+    except ValueError as error:
+        raise ModelError(f"{where}: its place in {location!r} isn't a number; write the model again") from error
+    if offset < 0 or length != expected or offset + length > file.stat().st_size:
+        words = f"bytes {offset} to {offset + length} of {location!r}, which has {file.stat().st_size}"
+        raise ModelError(f"{where}: its data is in {words}, and its shape needs {expected}; write the model again")
