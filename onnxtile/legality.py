@@ -57,33 +57,43 @@ def doubt(contraction: Contraction, limits: Limits, free: Sequence[str]) -> Refu
     return Refusal("symbolic", ", ".join(words))
 
 
+@dataclass(frozen=True)
+class Ability:
+    """What a form can spell: from which opset on, and whether it cuts an M that is known only at run time."""
+
+    first_opset: int = OPSETS[0]
+    symbolic_m: bool = False
+
+
 def decisions(
-    model: ir.Model, limits: Limits, symbolic_m: bool = False
+    model: ir.Model, limits: Limits, ability: Ability
 ) -> Iterator[tuple[Contraction, TilePlan | Refusal | None]]:
     """Every Gemm and MatMul of the model with its plan; None where it fits and stays, a Refusal where it can't be cut.
 
-    `symbolic_m`: the form to be written can cut an M that is known only at run time.
+    `ability`: what the form to be written can spell.
     """
     free = free_dimensions(model)
     for contraction in contractions(model):
         if contraction.node.domain == "" and contraction.node.op_type in ("MatMul", "Gemm"):
             fits = legality(contraction, limits) == "fits"
-            yield contraction, None if fits else _plan(contraction, limits, symbolic_m, free)
+            yield contraction, None if fits else _plan(contraction, limits, ability, free)
 
 
-def _plan(contraction: Contraction, limits: Limits, symbolic_m: bool, free: Sequence[str]) -> TilePlan | Refusal:
-    for refusal in _refusals(contraction, limits, symbolic_m, free):
+def _plan(contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str]) -> TilePlan | Refusal:
+    for refusal in _refusals(contraction, limits, ability, free):
         return refusal
-    return TilePlan(
-        *(Axis.cut(size if isinstance(size, int) else None, limit) for _, size, limit in _axes(contraction, limits))
-    )
+    m, k, n = (Axis.cut(size if isinstance(size, int) else None, most) for _, size, most in _axes(contraction, limits))
+    size = contraction.size
+    return TilePlan(m, k, n, empty=0 in (size.m, size.k, size.n, size.batch))
 
 
-def _refusals(contraction: Contraction, limits: Limits, symbolic_m: bool, free: Sequence[str]) -> Iterator[Refusal]:
+def _refusals(contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str]) -> Iterator[Refusal]:
     size, opset = contraction.size, contraction.opset
     if contraction.in_function:
         yield Refusal("scope", f"it is in {contraction.scope}; inline the model's functions first (onnx.inliner)")
     yield from operator_refusals(contraction)
+    if opset is not None and opset < ability.first_opset:
+        yield Refusal("opset", f"opset {opset} lacks what this form is made of, which {ability.first_opset} has")
     if contraction.reason:
         yield Refusal("unknown-shape", contraction.reason + _cure(None, free))
     for axis, extent in (("K", size.k), ("N", size.n)):
@@ -91,7 +101,7 @@ def _refusals(contraction: Contraction, limits: Limits, symbolic_m: bool, free: 
             yield Refusal(f"symbolic-{axis.lower()}", f"{axis} is {_named(extent)}{_cure(extent, free)}")
     if not isinstance(size.m, int) and limits.m is not None:
         words = f"M is {_named(size.m)}{_cure(size.m, free)}"
-        if not symbolic_m:
+        if not ability.symbolic_m:
             yield Refusal("symbolic-m", f"{words}, leave M unlimited (--max *,K,N), or take --form batched")
         elif opset is not None and opset < SYMBOLIC_M_OPSET:
             yield Refusal("symbolic-m", f"{words}; opset {opset} can't cut it at run time")

@@ -11,11 +11,11 @@ from typing import Any
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
-from onnxtile.contraction import FAMILIES, Contraction, contractions, graphs
+from onnxtile.contraction import CALL_DOMAIN, FAMILIES, Contraction, contractions, graphs
 from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import UsageError
 from onnxtile.files import check_output, replacing
-from onnxtile.forms import form_of
+from onnxtile.forms import Form, form_of
 from onnxtile.forms.spelling import WEIGHTS
 from onnxtile.interop import AnyModel, folder_of, like, to_ir
 from onnxtile.legality import Refusal, decisions, doubt, legality
@@ -91,7 +91,7 @@ def lower(
         check_output(target, *([Path(model)] if isinstance(model, (str, os.PathLike)) else []))
     say = progress or (lambda _: None)
     say("read the model")
-    lowered = lower_ir(to_ir(model), limits, asked, spelling.symbolic_m, accumulate, bind or {}, say)
+    lowered = lower_ir(to_ir(model), limits, asked, spelling, accumulate, bind or {}, say)
     say("spell the tiles out")
     if target is not None:
         with replacing(target) as temporary:
@@ -111,7 +111,7 @@ def lower_ir(
     model: ir.Model,
     limits: Limits,
     asked: Sequence[str],
-    symbolic_m: bool,
+    form: Form,
     accumulate: Accumulate,
     bind: Mapping[str, int],
     say: Progress,
@@ -121,11 +121,11 @@ def lower_ir(
     PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
     declared = _declared(model)
     PassManager([InferShapes()], check=False)(model, say)
-    rows = tuple(_lower_row(found, decision, limits, asked) for found, decision in _all(model, limits, symbolic_m))
+    rows = tuple(_lower_row(found, decision, limits, asked) for found, decision in _all(model, limits, form))
     if "matmul" in asked:
         steps = [
-            DecomposeGemm(limits, symbolic_m, leave_refused=True),
-            TileMatMul(limits, accumulate, symbolic_m, leave_refused=True),
+            DecomposeGemm(limits, form.name, leave_refused=True),
+            TileMatMul(limits, accumulate, form.name, leave_refused=True),
         ]
         PassManager(steps)(model, say)
     _restore(model, declared)
@@ -149,12 +149,15 @@ def check(
     return Report("check", limits, rows, nodes, nodes)
 
 
-def _all(model: ir.Model, limits: Limits, symbolic_m: bool) -> Iterable[tuple[Contraction, TilePlan | Refusal | None]]:
+def _all(model: ir.Model, limits: Limits, form: Form) -> Iterable[tuple[Contraction, TilePlan | Refusal | None]]:
     """Every product with its decision; operators that aren't lowered yet are refused."""
-    decided = {found.node: decision for found, decision in decisions(model, limits, symbolic_m)}
+    decided = {found.node: decision for found, decision in decisions(model, limits, form.ability)}
     for found in contractions(model):
         unfit = legality(found, limits) != "fits"
-        unlowered = Refusal("operator", f"{found.node.op_type} isn't lowered yet") if unfit else None
+        again = (
+            "is tiled already; lower the original model" if found.node.domain == CALL_DOMAIN else "isn't lowered yet"
+        )
+        unlowered = Refusal("operator", f"{found.node.op_type} {again}") if unfit else None
         yield found, decided.get(found.node, unlowered)
 
 

@@ -71,15 +71,12 @@ class TilePlan:
     m: Axis
     k: Axis
     n: Axis
+    empty: bool = False
+    """An axis, or the batch, has no elements: there's nothing to compute."""
 
     @property
     def tile(self) -> tuple[int | None, int | None, int | None]:
         return (self.m.tile, self.k.tile, self.n.tile)
-
-    @property
-    def empty(self) -> bool:
-        """An axis has no elements: there's nothing to compute."""
-        return 0 in (self.m.size, self.k.size, self.n.size)
 
     @property
     def products(self) -> int | None:

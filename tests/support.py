@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx.inliner
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -77,23 +78,31 @@ def run_onnxruntime(model: onnx.ModelProto, feeds: Feeds, optimize: bool = True)
 
 def sizes_of_products(model: onnx.ModelProto) -> list[tuple[int, int, int]]:
     """M, K, N of every MatMul and Gemm by onnx's own shape inference: it shares no code with the project's."""
-    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    graph = inferred.graph
-    shapes: dict[str, list[int | str]] = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    inlined = onnx.inliner.inline_local_functions(model)
+    inferred = onnx.shape_inference.infer_shapes(inlined, strict_mode=True, data_prop=True)
+    return list(_sizes(inferred.graph, {}))
+
+
+def _sizes(
+    graph: onnx.GraphProto, outer: Mapping[str, list[int | str]]
+) -> Iterator[tuple[int, int, int]]:  # an unknown size is a name, and compares with no limit
+    shapes = {**outer, **{tensor.name: list(tensor.dims) for tensor in graph.initializer}}
     for value in (*graph.input, *graph.value_info, *graph.output):
         shapes[value.name] = [
             dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in value.type.tensor_type.shape.dim
         ]
-    found = []
     for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _sizes(attribute.g, shapes)
         if node.op_type not in ("MatMul", "Gemm"):
             continue
         a, b = shapes[node.input[0]], shapes[node.input[1]]
         flags = {attribute.name: attribute.i for attribute in node.attribute}
         a = a[::-1] if flags.get("transA") else a
         b = b[::-1] if flags.get("transB") else b
-        found.append((a[-2] if len(a) > 1 else 1, a[-1], b[-1] if len(b) > 1 else 1))
-    return found  # type: ignore[return-value]  # an unknown size is a name, and compares with no limit
+        m, n = a[-2] if len(a) > 1 else 1, b[-1] if len(b) > 1 else 1
+        yield m, a[-1], n  # type: ignore[misc]
 
 
 def operators(model: onnx.ModelProto) -> list[str]:

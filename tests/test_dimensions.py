@@ -116,7 +116,7 @@ def test_a_shape_known_only_at_run_time_is_refused_with_the_cure() -> None:
 def test_m_may_stay_symbolic(m: int, k: int, n: int, limit: str, split: bool) -> None:
     model = matmul(["batch", "seq", k], [k, n], ["batch", "seq", n], opset=13)
     feeds = {"X": whole([2, m, k], F32, 1)}
-    for form in ["batched"] + ["unrolled"] * (limit == "*"):
+    for form in ["batched", "loop", "function"] + ["unrolled"] * (limit == "*"):
         lowered = onnxtile.lower(model, f"{limit},4,2", form=form, weights="split" if split else "pretile")
         assert lowered.graph.output == model.graph.output
         for run in (run_reference, run_onnxruntime):

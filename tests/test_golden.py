@@ -24,6 +24,8 @@ WAYS = {
     "unrolled": {},
     "unrolled_split_sum": {"weights": "split", "accumulate": "sum"},
     "batched": {"form": "batched"},
+    "loop": {"form": "loop"},
+    "function": {"form": "function"},
     "batched_split": {"form": "batched", "weights": "split"},
 }
 

@@ -71,9 +71,9 @@ def test_a_pass_prints_as_it_is_made() -> None:
 
 def test_text_pipelines() -> None:
     passes = parse_pipeline(
-        " bind-dims{batch=1 seq=8}, tile-matmul{max=4,*,4 accumulate=tree symbolic_m=true},decompose-gemm{}"
+        " bind-dims{batch=1 seq=8}, tile-matmul{max=4,*,4 accumulate=tree form=batched},decompose-gemm{}"
     )
-    tile = TileMatMul(onnxtile.Limits(4, None, 4), accumulate="tree", symbolic_m=True)
+    tile = TileMatMul(onnxtile.Limits(4, None, 4), accumulate="tree", form="batched")
     assert passes == [BindDims({"batch": 1, "seq": 8}), tile, DecomposeGemm()]
 
 
@@ -81,7 +81,7 @@ def test_text_pipelines() -> None:
     ("text", "words"),
     [
         ("tile-matmul{max=4,4,4 accumulate=heap}", "accumulate is 'heap': take one of chain, tree, sum"),
-        ("tile-matmul{max=4,4,4 symbolic_m=yes}", "symbolic_m is 'yes'; write true or false"),
+        ("tile-matmul{max=4,4,4 leave_refused=yes}", "leave_refused is 'yes'; write true or false"),
         ("infer-shapes{deep=true}", "pass infer-shapes: no option 'deep'; it has none"),
         ("unroll-tiles{form=spiral}", "form 'spiral' is unknown"),
     ],
@@ -152,7 +152,7 @@ SQUARE, DYNAMIC = matmul([8, 8], [8, 8], [8, 8]), matmul(["b", 8], [8, 8], ["b",
             "'product' is 8x8x8, over the limits 4,*,*",
         ),
         (matmul(["b", 4], [4, 4], ["b", 4]), [CheckLimits(LIMITS)], "may exceed 4,4,4: symbolic: M is 'b'"),
-        (matmul(["b", 8], [8, 8], ["b", 8], opset=10), [TileMatMul(LIMITS, symbolic_m=True)], "opset 10"),
+        (matmul(["b", 8], [8, 8], ["b", 8], opset=10), [TileMatMul(LIMITS, form="batched")], "opset 10"),
         (matmul([8, 8], [8, 8], [8, 8], opset=6, ir_version=4), [TileMatMul(LIMITS)], "opset 6 isn't one"),
         (SQUARE, [TileMatMul(LIMITS), InferShapes(), BindDims({"q": 1})], "dimension 'q' isn't a free dimension"),
     ],

@@ -9,17 +9,21 @@ import numpy as np
 
 from onnxtile.errors import UsageError
 from onnxtile.forms.batched import Batched
+from onnxtile.forms.function import Function
+from onnxtile.forms.loop import Loop
 from onnxtile.forms.product import Operand, Side, TiledProduct
 from onnxtile.forms.sink import Sink
 from onnxtile.forms.unrolled import Unrolled
+from onnxtile.legality import Ability
 
 
 class Form(Protocol):
     """A way to spell tiled products out."""
 
     name: str
-    symbolic_m: bool
-    """The form can cut an M that is known only at run time."""
+    ability: Ability
+    keeps_calls: bool
+    """Calls to tiled products aren't spelled out at all."""
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
@@ -30,7 +34,7 @@ class Form(Protocol):
         """Add the nodes that compute `output` = A @ B; new names are `prefix/...`."""
 
 
-FORMS: dict[str, Form] = {form.name: form for form in (Unrolled(), Batched())}
+FORMS: dict[str, Form] = {form.name: form for form in (Unrolled(), Batched(), Loop(), Function())}
 
 
 def form_of(name: str) -> Form:

@@ -15,7 +15,7 @@ from onnxtile.forms.opsets import pad_end, reduce_sum, take_first, take_first_dy
 from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
 from onnxtile.forms.sink import Sink
 from onnxtile.forms.unrolled import Unrolled
-from onnxtile.legality import INTEGERS
+from onnxtile.legality import INTEGERS, Ability
 from onnxtile.tiling import Axis
 
 SUMMED_AS = WIDER | {ir.DataType.UINT32: ir.DataType.INT64, ir.DataType.UINT64: ir.DataType.INT64}
@@ -27,23 +27,14 @@ class Batched:
     """Pad, Reshape and Transpose to tiles, MatMul, ReduceSum over k, and back."""
 
     name = "batched"
-    symbolic_m = True
+    ability = Ability(symbolic_m=True)
+    keeps_calls = False
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
         """A constant operand in the layout that the MatMul takes: its tiles, padded, one after the other."""
-        if product.plan.empty:
-            yield from Unrolled().constants(product, side, prefix, array)
-            return
-        rank = product.rank(side)
-        padding = [(0, 0)] * (rank - len(product.axes(side)))
-        padding += [(0, axis.padding or 0) for _, _, axis in product.axes(side)]
-        layout = _Layout(product, side)
-        batch = array.shape[: layout.batch]
-        padded = np.pad(array, padding).reshape(*batch, *layout.sizes(layout.source))
-        tiled = padded.transpose([*range(layout.batch), *(layout.batch + i for i in layout.permutation)])
-        yield f"{prefix}/tiles", tiled
+        return constants(product, side, prefix, array)
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`.
@@ -53,16 +44,33 @@ class Batched:
         if product.plan.empty:
             Unrolled().spell(sink, product, a, b, output, prefix)
             return
-        m = _runtime_length(sink, product, a.name, prefix) if product.plan.m.padding is None else ""
+        m = runtime_length(sink, product, a.name, prefix) if product.plan.m.padding is None else ""
         tiles = [
-            f"{operand.name}/tiles" if operand.precut else _tiled(sink, product, side, operand.name, m, prefix)
+            f"{operand.name}/tiles" if operand.precut else tiled(sink, product, side, operand.name, m, prefix)
             for side, operand in zip(SIDES, (a, b), strict=True)
         ]
         products = join(prefix, "products")
-        sink.node("MatMul", tiles, [products], tile=_box(product))
+        sink.node("MatMul", tiles, [products], tile=box(product))
         if not product.plan.k.whole:
             products = _sum_over_k(sink, product, products, prefix)
-        _untiled(sink, product, products, output, m, prefix)
+        untiled(sink, product, products, output, m, prefix)
+
+
+def constants(product: TiledProduct, side: Side, prefix: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """A constant operand as `prefix/tiles`: [batch, m-tiles, n-tiles, k-tiles, rows, columns], padded with zeros.
+
+    An axis of tiles that the operand doesn't have is 1; that of a k left whole isn't there.
+    """
+    if product.plan.empty:
+        yield from Unrolled().constants(product, side, prefix, array)
+        return
+    rank = product.rank(side)
+    padding = [(0, 0)] * (rank - len(product.axes(side)))
+    padding += [(0, axis.padding or 0) for _, _, axis in product.axes(side)]
+    layout = _Layout(product, side)
+    batch = array.shape[: layout.batch]
+    padded = np.pad(array, padding).reshape(*batch, *layout.sizes(layout.source))
+    yield f"{prefix}/tiles", padded.transpose([*range(layout.batch), *(layout.batch + i for i in layout.permutation)])
 
 
 class _Layout:
@@ -96,7 +104,8 @@ class _Layout:
         return source == target
 
 
-def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, m: str, prefix: str) -> str:
+def tiled(sink: Sink, product: TiledProduct, side: Side, value: str, m: str, prefix: str) -> str:
+    """Add the nodes that bring an operand into the layout of `constants`; `m`: A's rows where only run time knows."""
     rank, name = product.rank(side), join(prefix, side)
     if product.transposed(side):
         sink.node("Transpose", [value], [f"{name}_transposed"], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
@@ -120,7 +129,7 @@ def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, m: str, pr
 
 
 def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> str:
-    total, axis = join(prefix, "total"), _output_batch(product) + 2
+    total, axis = join(prefix, "total"), output_batch(product) + 2
     summed_as = SUMMED_AS.get(product.dtype)
     if summed_as is None:
         reduce_sum(sink, value, total, axis)
@@ -131,9 +140,9 @@ def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> s
     return total
 
 
-def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, m: str, prefix: str) -> None:
+def untiled(sink: Sink, product: TiledProduct, value: str, output: str, m: str, prefix: str) -> None:
     """From [batch, mt, nt, tm, tn] to the shape of the product: Transpose, Reshape, Slice, as needed."""
-    plan, batch = product.plan, _output_batch(product)
+    plan, batch = product.plan, output_batch(product)
     if _count(plan.n) != 1 and _tile(plan.m) != 1:
         swapped = join(prefix, "rows")
         sink.node("Transpose", [value], [swapped], {"perm": [*range(batch), *(batch + i for i in (0, 2, 1, 3))]})
@@ -160,7 +169,7 @@ def _reshape(sink: Sink, value: str, output: str, shape: list[int]) -> None:
     sink.node("Reshape", [value, sink.constant(f"{output}_shape", np.array(shape, np.int64))], [output])
 
 
-def _runtime_length(sink: Sink, product: TiledProduct, a: str, prefix: str) -> str:
+def runtime_length(sink: Sink, product: TiledProduct, a: str, prefix: str) -> str:
     """M as a value of one element, where it is known only at run time."""
     shape, axis, m = (join(prefix, leaf) for leaf in ("A_shape", "M_axis", "M"))
     sink.node("Shape", [a], [shape])
@@ -192,11 +201,11 @@ def _tile(axis: Axis) -> int:
     return -1 if axis.tile is None else axis.tile
 
 
-def _output_batch(product: TiledProduct) -> int:
+def output_batch(product: TiledProduct) -> int:
     return max(product.a_rank, product.b_rank, 2) - 2
 
 
-def _box(product: TiledProduct) -> str:
+def box(product: TiledProduct) -> str:
     """The size of one tile product, as metadata says it."""
     return ",".join(
         f"{letter}{'' if tile is None else tile}" for letter, tile in zip("mkn", product.plan.tile, strict=True)

@@ -38,6 +38,7 @@ class TiledProduct:
         tiles = "x".join("M" if tile is None else str(tile) for tile in plan.tile)
         forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b
         ranks = f"_r{self.a_rank}{self.b_rank}" if (self.a_rank, self.b_rank) != (2, 2) else ""
+        forms += "_empty" * plan.empty
         return f"MatMul_{sizes}_by_{tiles}_{self.dtype.name.lower()}_{self.accumulate}{ranks}{forms}"
 
     @property
@@ -50,6 +51,7 @@ class TiledProduct:
             "ranks": [self.a_rank, self.b_rank],
             "dtype": self.dtype.value,
             "accumulate": self.accumulate,
+            "empty": int(plan.empty),
             "transpose_a": int(self.transpose_a),
             "transpose_b": int(self.transpose_b),
         }
@@ -58,14 +60,15 @@ class TiledProduct:
     def of_call(cls, node: ir.Node) -> TiledProduct:
         """The product that a call stands for."""
         sizes, tiles, (a_rank, b_rank) = (node.attributes[name].as_ints() for name in ("size", "tile", "ranks"))
-        axes = (
+        m, k, n = (
             Axis(None if size < 0 else size, None if tile < 0 else tile)
             for size, tile in zip(sizes, tiles, strict=True)
         )
         accumulate: Accumulate = node.attributes["accumulate"].as_string()  # type: ignore[assignment]  # our own
         dtype = ir.DataType(node.attributes["dtype"].as_int())
         transposed = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
-        return cls(TilePlan(*axes), a_rank, b_rank, dtype, accumulate, *transposed)
+        empty = bool(node.attributes["empty"].as_int())
+        return cls(TilePlan(m, k, n, empty), a_rank, b_rank, dtype, accumulate, *transposed)
 
     def axes(self, side: Side) -> list[tuple[int, str, Axis]]:
         """The operand's axes that take part, as (position, letter, axis): two, or one of a vector."""

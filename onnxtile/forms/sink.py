@@ -14,7 +14,9 @@ import onnx_ir as ir
 
 from onnxtile.provenance import ORIGIN, TILE
 
-Attributes = Mapping[str, int | Sequence[int]]
+Attributes = Mapping[str, "int | Sequence[int] | Sink"]
+Typed = tuple[str, ir.DataType, Sequence[int | None] | None]
+"""Name, type and shape of a body's input or output; None: any."""
 
 
 class Sink(Protocol):
@@ -29,6 +31,12 @@ class Sink(Protocol):
 
     def constant(self, name: str, array: np.ndarray) -> str:
         """Add a constant and return its name."""
+
+    def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> Sink:
+        """A sink for the body of a Loop, which may read all values made so far; pass it as an attribute when full.
+
+        The empty name among a node's inputs is an optional input left out.
+        """
 
 
 class IrSink:
@@ -46,13 +54,20 @@ class IrSink:
         self.values = dict(values)
         self._origin = origin
         self._graph = graph
+        self._interface: tuple[str, list[ir.Value], list[ir.Value]] = ("", [], [])
 
     def node(
         self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Attributes = {}, tile: str = ""
     ) -> None:
         for name in outputs:
             self.values.setdefault(name, ir.Value(name=name))
-        self._add(op_type, inputs, outputs, ir.convenience.convert_attributes(dict(attributes)), tile)
+        attrs = [
+            ir.AttrGraph(name, value.graph())
+            if isinstance(value, IrSink)
+            else ir.convenience.convert_attribute(name, value)  # type: ignore[arg-type]  # no sink of another kind
+            for name, value in attributes.items()
+        ]
+        self._add(op_type, inputs, outputs, attrs, tile)
 
     def constant(self, name: str, array: np.ndarray) -> str:
         tensor = ir.Tensor(array, name=name)
@@ -63,6 +78,17 @@ class IrSink:
             self._add("Constant", [], [name], [ir.AttrTensor("value", tensor)], "")
         return name
 
+    def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> IrSink:
+        made = [_typed_value(*each) for each in (*inputs, *outputs)]
+        inner = IrSink(self.opset, self.values | {value.name: value for value in made if value.name}, self._origin)
+        inner._interface = (name, made[: len(inputs)], made[len(inputs) :])
+        return inner
+
+    def graph(self) -> ir.Graph:
+        """What a body's sink has taken, as a graph."""
+        name, inputs, outputs = self._interface
+        return ir.Graph(inputs, outputs, nodes=self.nodes, name=name)
+
     def _add(
         self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Sequence[ir.Attr], tile: str
     ) -> None:
@@ -71,7 +97,7 @@ class IrSink:
             ir.Node(
                 "",
                 op_type,
-                [self.values[name] for name in inputs],
+                [self.values[name] if name else None for name in inputs],
                 attributes,
                 outputs=[self.values[name] for name in outputs],
                 name=outputs[0],
@@ -96,6 +122,8 @@ class ProtoSink:
         for name, value in attributes.items():
             if isinstance(value, int):
                 node.attribute.add(name=name, i=value, type=onnx.AttributeProto.INT)
+            elif isinstance(value, ProtoSink):
+                node.attribute.add(name=name, g=value._graph, type=onnx.AttributeProto.GRAPH)
             else:
                 node.attribute.add(name=name, ints=value, type=onnx.AttributeProto.INTS)
         add_metadata = node.metadata_props.add
@@ -107,6 +135,17 @@ class ProtoSink:
         dtype = ir.DataType.from_numpy(array.dtype)
         add_initializer(self._graph, name, dtype, array)
         return name
+
+    def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> ProtoSink:
+        make = onnx.helper.make_tensor_value_info
+        graph = onnx.GraphProto(name=name)
+        graph.input.extend(make(value, dtype.value, shape) for value, dtype, shape in inputs)
+        graph.output.extend(make(value, dtype.value, shape) for value, dtype, shape in outputs)
+        return ProtoSink(self.opset, graph, self._origin)
+
+
+def _typed_value(name: str, dtype: ir.DataType, shape: Sequence[int | None] | None) -> ir.Value:
+    return ir.Value(name=name, type=ir.TensorType(dtype), shape=None if shape is None else ir.Shape(shape))
 
 
 def add_initializer(graph: onnx.GraphProto, name: str, dtype: ir.DataType, array: np.ndarray) -> None:

@@ -50,14 +50,14 @@ class Speller:
             node: TiledProduct.of_call(node)
             for _, _, graph in graphs(model)
             for node in graph
-            if node.domain == CALL_DOMAIN and "tile" in node.attributes
+            if node.domain == CALL_DOMAIN and "tile" in node.attributes and not form.keeps_calls
         }
         self.cuts: list[Cut] = []
         self._operands: dict[tuple[ir.Node, Side], Operand] = {}
         names = Names(model)
         prefixes: dict[object, str] = {}
         for call, product in self.products.items():
-            if product.plan.m.padding is None and not form.symbolic_m:
+            if product.plan.m.padding is None and not form.ability.symbolic_m:
                 words = "can't cut an M known only at run time; bind it, or take form batched"
                 raise UnsupportedError(f"{call.name!r}: the {form.name} form {words}")
             for side, value in zip(SIDES, call.inputs, strict=True):
@@ -107,6 +107,8 @@ class Speller:
                 value = call.inputs[index]
                 call.replace_input_with(index, None)
                 drop_if_unused(value, self._model)
+        if self._form.keeps_calls:
+            return
         for identifier in [identifier for identifier in self._model.functions if identifier[0] == CALL_DOMAIN]:
             del self._model.functions[identifier]
         self._model.opset_imports.pop(CALL_DOMAIN, None)

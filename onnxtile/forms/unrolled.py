@@ -11,7 +11,7 @@ import numpy as np
 from onnxtile.forms.opsets import split
 from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
 from onnxtile.forms.sink import Sink
-from onnxtile.legality import INTEGERS
+from onnxtile.legality import INTEGERS, Ability
 from onnxtile.tiling import Axis, additions
 
 Grid = dict[tuple[int, ...], str]
@@ -22,7 +22,8 @@ class Unrolled:
     """C's tile (m, n) is the sum over k of the tile products A(m, k) @ B(k, n); C is their concatenation."""
 
     name = "unrolled"
-    symbolic_m = False
+    ability = Ability()
+    keeps_calls = False
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
 from onnxtile.contraction import Contraction, attribute_float, attribute_int, contractions
+from onnxtile.forms import form_of
 from onnxtile.legality import Refusal, decisions, operator_refusals
 from onnxtile.limits import Limits
 from onnxtile.names import Names
@@ -24,11 +25,11 @@ class DecomposeGemm(ir.passes.InPlacePass):
 
     alpha scales the product, so that weights keep their bytes; beta is folded into a constant C; a factor of one
     costs no node. Gemms in local functions are left alone. A Gemm that can't be written out, or cut afterwards, is
-    refused before anything changes, or left as it is where `leave_refused` says so; `symbolic_m`: see TileMatMul.
+    refused before anything changes, or left as it is where `leave_refused` says so; `form`: see TileMatMul.
     """
 
     max: Limits | None = None
-    symbolic_m: bool = False
+    form: str = "unrolled"
     leave_refused: bool = False
 
     def requires(self, model: ir.Model) -> None:
@@ -54,7 +55,7 @@ class DecomposeGemm(ir.passes.InPlacePass):
         if self.max is None:
             every = [(found, next(operator_refusals(found), None)) for found in contractions(model)]
         else:
-            cut = [(found, decision) for found, decision in decisions(model, self.max, self.symbolic_m) if decision]
+            cut = [(found, decision) for found, decision in decisions(model, self.max, form_of(self.form).ability) if decision]
             every = [(found, decision if isinstance(decision, Refusal) else None) for found, decision in cut]
         return [
             (found, refusal)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
 from onnxtile.contraction import CALL_DOMAIN, Contraction
 from onnxtile.errors import UsageError
-from onnxtile.forms import FORMS
+from onnxtile.forms import FORMS, form_of
 from onnxtile.forms.product import Operand, TiledProduct
 from onnxtile.forms.sink import IrSink
 from onnxtile.legality import Refusal, decisions
@@ -31,21 +31,22 @@ class TileMatMul(ir.passes.InPlacePass):
     share one function; the writer (or unroll-tiles) spells it in another form. Products within `max` are left alone.
     Partial sums are added as `accumulate` says: chain, tree, or sum (one n-ary Sum; integers: a chain).
 
-    `symbolic_m`: cut an M that is known only at run time too, which needs a form that can. A product that can't be cut
-    is refused before anything changes, or left as it is where `leave_refused` says so.
+    `form` is the one that will be written: some cut an M that is known only at run time, some need newer opsets. A
+    product that can't be cut is refused before anything changes, or left as it is where `leave_refused` says so.
     """
 
     max: Limits
     accumulate: Accumulate = "chain"
-    symbolic_m: bool = False
+    form: str = "unrolled"
     leave_refused: bool = False
 
     def __post_init__(self) -> None:
         if self.accumulate not in ACCUMULATIONS:
             raise UsageError(f"accumulate is {self.accumulate!r}: take one of {', '.join(ACCUMULATIONS)}")
+        form_of(self.form)
 
     def requires(self, model: ir.Model) -> None:
-        for contraction, decision in decisions(model, self.max, self.symbolic_m):
+        for contraction, decision in decisions(model, self.max, form_of(self.form).ability):
             if self.leave_refused or decision is None:
                 continue
             if isinstance(decision, Refusal):
@@ -56,7 +57,7 @@ class TileMatMul(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         plans = [
             (contraction, decision)
-            for contraction, decision in decisions(model, self.max, self.symbolic_m)
+            for contraction, decision in decisions(model, self.max, form_of(self.form).ability)
             if isinstance(decision, TilePlan) and contraction.node.op_type == "MatMul"
         ]
         names = Names(model)
@@ -65,7 +66,7 @@ class TileMatMul(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=bool(plans))
 
     def ensures(self, model: ir.Model) -> None:
-        for contraction, decision in decisions(model, self.max, self.symbolic_m):
+        for contraction, decision in decisions(model, self.max, form_of(self.form).ability):
             if isinstance(decision, TilePlan) and contraction.node.op_type == "MatMul":
                 raise ir.passes.PostconditionError(f"MatMul {contraction.name!r} still exceeds {self.max}")
 
