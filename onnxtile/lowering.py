@@ -66,6 +66,8 @@ def lower(
     form: str = "unrolled",
     weights: str = "pretile",
     accumulate: Accumulate = "chain",
+    max_fan_in: int | None = None,
+    max_fan_out: int | None = None,
     bind: Mapping[str, int] | None = None,
     output: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -75,14 +77,15 @@ def lower(
     `model`: a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph. The same kind comes back, a ModelProto for a
     path; the caller's model isn't changed. With `output` the result goes to that file and the Report comes back.
 
-    `form`: how tiles are spelled (unrolled, batched). `weights`: cut constants ahead of time (pretile) or at run time
-    (split). `accumulate`: how partial sums are added (chain, tree, sum). `bind`: sizes of free dimensions by name.
-    `progress` is told what is being done.
+    `form`: how tiles are spelled (unrolled, batched, loop, function). `weights`: cut constants ahead of time (pretile)
+    or at run time (split). `accumulate`: how partial sums are added (chain, tree, sum; form loop always by chain).
+    `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
+    `bind`: sizes of free dimensions by name. `progress` is told what is being done.
 
     What can't be lowered stays as it is; `check` on the result, or the Report, lists it with the reason. Raises
     UsageError, ModelError or UnsupportedError, having written nothing.
     """
-    limits, asked, spelling = Limits.of(max), families(ops), form_of(form)
+    limits, asked, spelling = Limits.of(max), families(ops), form_of(form, max_fan_in, max_fan_out)
     if weights not in WEIGHTS:
         raise UsageError(f"weights is {weights!r}: take one of {', '.join(WEIGHTS)}")
     TileMatMul(limits, accumulate)
@@ -96,15 +99,15 @@ def lower(
     if target is not None:
         with replacing(target) as temporary:
             nodes = save(
-                lowered.model, temporary, form, weights, keep_external=target.resolve().parent == folder_of(model)
+                lowered.model, temporary, spelling, weights, keep_external=target.resolve().parent == folder_of(model)
             )
         return lowered.report(nodes)
 
     def as_ir() -> ir.Model:
-        UnrollTiles(form, weights)(lowered.model)
+        UnrollTiles(form, weights, max_fan_in, max_fan_out)(lowered.model)
         return lowered.model
 
-    return like(model, lambda: to_proto(lowered.model, form, weights, keep_external=False), as_ir)
+    return like(model, lambda: to_proto(lowered.model, spelling, weights, keep_external=False), as_ir)
 
 
 def lower_ir(

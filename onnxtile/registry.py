@@ -106,7 +106,7 @@ def _read(name: str, key: str, value: str, hint: Any) -> Any:
         if value not in ("true", "false"):
             raise UsageError(f"pass {name}: {key} is {value!r}; write true or false")
         return value == "true"
-    return _integer(name, key, value) if hint is int else value
+    return _integer(name, key, value) if int in (hint, *typing.get_args(hint)) else value
 
 
 def _integer(name: str, key: str, value: str) -> int:

@@ -10,24 +10,25 @@ import onnx_ir as ir
 from onnxtile.constants import OVERRIDABLE_FROM
 from onnxtile.contraction import subgraphs
 from onnxtile.errors import UnsupportedError
-from onnxtile.forms import form_of
+from onnxtile.forms import FORMS, Form
 from onnxtile.forms.sink import ProtoSink, add_initializer
 from onnxtile.forms.spelling import Speller
 from onnxtile.source import ANNOTATION_META, carry_over, has_value_info, read_external_data
 from onnxtile.streaming import Weights, pieces, sizes
 from onnxtile.wire import LARGEST, head
 
+UNROLLED = FORMS["unrolled"]
 _GRAPH = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
 
 
 def to_proto(
-    model: ir.Model, form: str = "unrolled", weights: str = "pretile", keep_external: bool = True
+    model: ir.Model, form: Form = UNROLLED, weights: str = "pretile", keep_external: bool = True
 ) -> onnx.ModelProto:
     """The model with every call to a tiled product spelled out in `form`; the model itself isn't changed.
 
     `weights`: `pretile` makes an initializer of each tile of a constant operand, `split` cuts at run time.
     `keep_external`: weights in external data that aren't cut stay there; otherwise they are read into the model.
-    Raises UsageError for an unknown form, UnsupportedError for a product that the form can't spell.
+    Raises UnsupportedError for a product that the form can't spell.
     """
     proto, left = _spell_out(model, form, weights, keep_external)
     for tensor in left.uncut:
@@ -38,7 +39,7 @@ def to_proto(
     return proto
 
 
-def save(model: ir.Model, path: Path, form: str, weights: str, keep_external: bool) -> int:
+def save(model: ir.Model, path: Path, form: Form, weights: str, keep_external: bool) -> int:
     """Write the model with its calls spelled out (see `to_proto`); returns the number of its nodes.
 
     Weights go to the file one by one. Raises UnsupportedError, before anything is written, where the file would pass
@@ -59,11 +60,11 @@ def save(model: ir.Model, path: Path, form: str, weights: str, keep_external: bo
     return nodes
 
 
-def _spell_out(model: ir.Model, form: str, weights: str, keep_external: bool) -> tuple[onnx.ModelProto, Weights]:
+def _spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool) -> tuple[onnx.ModelProto, Weights]:
     """The model without the main graph's initializers, and those."""
     compact = model.clone()
     compact.meta.update(model.meta)
-    speller = Speller(compact, form_of(form), weights)
+    speller = Speller(compact, form, weights)
     speller.drop_calls()
     if not keep_external:
         read_external_data(compact)

@@ -117,12 +117,12 @@ def test_what_is_left_over_the_limits_makes_status_1(cli: Cli, tmp_path: Path) -
 
 
 def test_a_result_that_is_not_equivalent_is_not_written(cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from onnxtile.forms import FORMS
+    from onnxtile.forms.unrolled import Unrolled
 
-    def forgets_the_last_tile(sink, product, a, b, output, prefix):  # type: ignore[no-untyped-def]
+    def forgets_the_last_tile(self, sink, product, a, b, output, prefix):  # type: ignore[no-untyped-def]
         sink.node("Neg", [a.name], [output])
 
-    monkeypatch.setattr(FORMS["unrolled"], "spell", forgets_the_last_tile)
+    monkeypatch.setattr(Unrolled, "spell", forgets_the_last_tile)
     status, _, err = cli("lower", model, "--max", "8,8,4", "--verify")
     assert status == 1
     assert "NOT equivalent" in err

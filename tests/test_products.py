@@ -35,7 +35,7 @@ class Case:
     model: onnx.ModelProto
     feeds: dict[str, np.ndarray]
     limits: tuple[int | None, int | None, int | None]
-    how: dict[str, str]
+    how: dict[str, Any]
     only_reference: bool = False
 
     def __repr__(self) -> str:
@@ -44,11 +44,13 @@ class Case:
 
 
 @st.composite
-def ways(draw: st.DrawFn, opset: int) -> dict[str, str]:
+def ways(draw: st.DrawFn, opset: int) -> dict[str, Any]:
     return {
         "form": draw(st.sampled_from([name for name, form in FORMS.items() if opset >= form.ability.first_opset])),
         "weights": draw(st.sampled_from(["pretile", "split"])),
         "accumulate": draw(st.sampled_from(["chain", "tree", "sum"])),
+        "max_fan_in": draw(st.none() | st.integers(2, 4)),
+        "max_fan_out": draw(st.none() | st.integers(2, 4)),
     }
 
 
@@ -165,6 +167,10 @@ def holds(case: Case) -> None:
     for sizes in sizes_of_products(lowered):
         for size, limit in zip(sizes, case.limits, strict=True):
             assert limit is None or size <= limit
+    if case.how.get("form") == "unrolled":
+        made = [node for node in lowered.graph.node if node.op_type in ("Concat", "Sum", "Split")]
+        assert all(len(node.input) <= (case.how.get("max_fan_in") or 99) for node in made if node.op_type != "Split")
+        assert all(len(node.output) <= (case.how.get("max_fan_out") or 99) for node in made)
     for engine in ("onnx.reference",) if case.only_reference else ("onnx.reference", "onnxruntime"):
         try:
             (want,) = run(engine, case.model, case.feeds)

@@ -28,11 +28,13 @@ def command(
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="Where to; MODEL.tiled.onnx by default.")
     ] = None,
     ops: Ops = "matmul",
-    form: Annotated[str, typer.Option(help="How tiles are spelled: unrolled or batched.")] = "unrolled",
+    form: Annotated[str, typer.Option(help="How tiles are spelled: unrolled, batched, loop or function.")] = "unrolled",
     weights: Annotated[
         str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")
     ] = "pretile",
     accumulate: Annotated[Literal["chain", "tree", "sum"], typer.Option(help="How partial sums are added.")] = "chain",
+    max_fan_in: Annotated[int | None, typer.Option(min=2, help="Most inputs of a Concat or Sum that is made.")] = None,
+    max_fan_out: Annotated[int | None, typer.Option(min=2, help="Most outputs of a Split that is made.")] = None,
     bind: Bind = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare the result with the original; write it only if it's equivalent.")
@@ -59,8 +61,8 @@ def command(
     with replacing(target) as temporary:
         with progress(f"lower {model.name}") as say:
             result = lower(
-                model, max, ops=ops, form=form, weights=weights, accumulate=accumulate,
-                bind=sizes, output=temporary, progress=say,
+                model, max, ops=ops, form=form, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in,
+                max_fan_out=max_fan_out, bind=sizes, output=temporary, progress=say,
             )  # fmt: skip
             if verify:
                 verdict = compare(model, temporary, bind=sizes, progress=say)

@@ -20,7 +20,7 @@ def command(
         str, typer.Option(metavar="PIPELINE", help="Passes with their options: name,name{option=value}.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to.")],
-    form: Annotated[str, typer.Option(help="How tiles are spelled: unrolled or batched.")] = "unrolled",
+    form: Annotated[str, typer.Option(help="How tiles are spelled: unrolled, batched, loop or function.")] = "unrolled",
     weights: Annotated[
         str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")
     ] = "pretile",
@@ -28,17 +28,19 @@ def command(
     """Run passes over MODEL and write the result; the model is checked between passes."""
     from onnxtile.cli.output import console, progress
     from onnxtile.files import check_output, replacing
+    from onnxtile.forms import form_of
     from onnxtile.pipeline import PassManager
     from onnxtile.source import load
     from onnxtile.writer import save
 
+    spelling = form_of(form)
     manager = PassManager(passes)
     check_output(output, model)
     with progress(f"run {model.name}") as say:
         result = manager(load(model), say).model
         with replacing(output) as temporary:
             same_folder = output.resolve().parent == model.resolve().parent
-            nodes = save(result, temporary, form, weights, keep_external=same_folder)
+            nodes = save(result, temporary, spelling, weights, keep_external=same_folder)
     screen = console()
     for step in manager.steps:
         screen.print(

@@ -20,10 +20,15 @@ from onnxtile.legality import Ability
 class Form(Protocol):
     """A way to spell tiled products out."""
 
-    name: str
-    ability: Ability
-    keeps_calls: bool
-    """Calls to tiled products aren't spelled out at all."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def ability(self) -> Ability: ...
+
+    @property
+    def keeps_calls(self) -> bool:
+        """Calls to tiled products aren't spelled out at all."""
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
@@ -37,8 +42,11 @@ class Form(Protocol):
 FORMS: dict[str, Form] = {form.name: form for form in (Unrolled(), Batched(), Loop(), Function())}
 
 
-def form_of(name: str) -> Form:
-    """The form of that name; UsageError for an unknown one."""
+def form_of(name: str, max_fan_in: int | None = None, max_fan_out: int | None = None) -> Form:
+    """The form of that name; UsageError for an unknown one.
+
+    `max_fan_in`, `max_fan_out`: see Unrolled; the others have no node with more than three inputs or outputs.
+    """
     if name not in FORMS:
         raise UsageError(f"form {name!r} is unknown: take one of {', '.join(FORMS)}")
-    return FORMS[name]
+    return Unrolled(max_fan_in, max_fan_out) if name == Unrolled.name else FORMS[name]

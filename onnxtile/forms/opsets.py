@@ -9,12 +9,59 @@ import numpy as np
 from onnxtile.forms.sink import Sink
 
 
-def split(sink: Sink, value: str, outputs: Sequence[str], lengths: Sequence[int], axis: int, lengths_name: str) -> None:
-    """Split `value` along `axis`; from opset 13 on, `lengths_name` names a constant that holds the lengths."""
-    if sink.opset < 13:
-        sink.node("Split", [value], outputs, {"axis": axis, "split": lengths})
-    else:
-        sink.node("Split", [value, lengths_name], outputs, {"axis": axis})
+class Splitter:
+    """Splits values along one axis, by a tree where a node would have more than `most` outputs (None: no limit).
+
+    From opset 13 on, lengths are constants: `name`, `name1`, ..., one for all nodes that split alike.
+    """
+
+    def __init__(self, sink: Sink, name: str, axis: int, most: int | None) -> None:
+        self._sink, self._name, self._axis, self._most = sink, name, axis, most
+        self._constants: dict[tuple[int, ...], str] = {}
+
+    def split(self, value: str, outputs: Sequence[str], lengths: Sequence[int]) -> None:
+        most = self._most or len(outputs)
+        if len(outputs) <= most:
+            self._node(value, outputs, lengths)
+            return
+        size = most
+        while -(-len(outputs) // size) > most:
+            size *= most
+        chunks = [slice(start, start + size) for start in range(0, len(outputs), size)]
+        parts = [outputs[each][0] + f"_and_{len(outputs[each]) - 1}" * (len(outputs[each]) > 1) for each in chunks]
+        self._node(value, parts, [sum(lengths[each]) for each in chunks])
+        for part, each in zip(parts, chunks, strict=True):
+            if len(outputs[each]) > 1:
+                self.split(part, outputs[each], lengths[each])
+
+    def _node(self, value: str, outputs: Sequence[str], lengths: Sequence[int]) -> None:
+        if self._sink.opset < 13:
+            self._sink.node("Split", [value], outputs, {"axis": self._axis, "split": lengths})
+            return
+        key = tuple(lengths)
+        if key not in self._constants:
+            name = f"{self._name}{len(self._constants) or ''}"
+            self._constants[key] = self._sink.constant(name, np.array(lengths, np.int64))
+        self._sink.node("Split", [value, self._constants[key]], outputs, {"axis": self._axis})
+
+
+def merge_tree(
+    sink: Sink, op_type: str, parts: Sequence[str], output: str, attributes: dict[str, int], most: int | None
+) -> None:
+    """Concat or Sum of any number of values with no more than `most` inputs a node (None: no limit)."""
+    level = 0
+    while most is not None and len(parts) > most:
+        merged = []
+        for index, start in enumerate(range(0, len(parts), most)):
+            group = parts[start : start + most]
+            if len(group) > 1:
+                name = f"{output}_{op_type.lower()}{level}_{index}"
+                sink.node(op_type, group, [name], attributes)
+                merged.append(name)
+            else:
+                merged += group
+        parts, level = merged, level + 1
+    sink.node(op_type, parts, [output], attributes)
 
 
 def reduce_sum(sink: Sink, value: str, output: str, axis: int) -> None:

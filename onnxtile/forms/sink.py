@@ -70,6 +70,10 @@ class IrSink:
         self._add(op_type, inputs, outputs, attrs, tile)
 
     def constant(self, name: str, array: np.ndarray) -> str:
+        if self._graph is None and self.opset < 9 and array.dtype.kind == "i":  # Constant knows floats only
+            self.constant(f"{name}_as_double", array.astype(np.float64))
+            self.node("Cast", [f"{name}_as_double"], [name], {"to": ir.DataType.from_numpy(array.dtype).value})
+            return name
         tensor = ir.Tensor(array, name=name)
         self.values[name] = ir.Value(name=name, const_value=tensor if self._graph is not None else None)
         if self._graph is not None:

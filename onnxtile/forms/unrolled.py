@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product as every
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from onnxtile.forms.opsets import split
+from onnxtile.errors import UsageError
+from onnxtile.forms.opsets import Splitter, merge_tree
 from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
 from onnxtile.forms.sink import Sink
 from onnxtile.legality import INTEGERS, Ability
@@ -18,12 +20,23 @@ Grid = dict[tuple[int, ...], str]
 """Names of an operand's tiles by their indices along the operand's axes."""
 
 
+@dataclass(frozen=True)
 class Unrolled:
-    """C's tile (m, n) is the sum over k of the tile products A(m, k) @ B(k, n); C is their concatenation."""
+    """C's tile (m, n) is the sum over k of the tile products A(m, k) @ B(k, n); C is their concatenation.
 
-    name = "unrolled"
-    ability = Ability()
-    keeps_calls = False
+    `max_fan_in`, `max_fan_out`: the most inputs that a Concat or Sum, and outputs that a Split, may have; None: any.
+    """
+
+    max_fan_in: int | None = None
+    max_fan_out: int | None = None
+    name: ClassVar[str] = "unrolled"
+    ability: ClassVar[Ability] = Ability()
+    keeps_calls: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for what, most in (("max_fan_in", self.max_fan_in), ("max_fan_out", self.max_fan_out)):
+            if most is not None and most < 2:
+                raise UsageError(f"{what} is {most}: nothing can be joined or split with fewer than 2")
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
@@ -40,7 +53,7 @@ class Unrolled:
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`."""
         a_tiles, b_tiles = (
-            _tiles(sink, product, side, operand, prefix) for side, operand in zip(SIDES, (a, b), strict=True)
+            self._tiles(sink, product, side, operand, prefix) for side, operand in zip(SIDES, (a, b), strict=True)
         )
         m_pieces, k_pieces, n_pieces = (_pieces(axis) for axis in (product.plan.m, product.plan.k, product.plan.n))
         boxes = {
@@ -62,63 +75,60 @@ class Unrolled:
                     box = f"{boxes['m'][m]},{boxes['k'][k]},{boxes['n'][n]}"
                     sink.node("MatMul", (a_tile, b_tile), (partial,), tile=box)
                 if len(partials) > 1:
-                    _add_up(sink, product, partials, tile)
+                    self._add_up(sink, product, partials, tile)
                 tiles.append(tile)
             if len(tiles) > 1:
-                sink.node("Concat", tiles, (row,), {"axis": _output_rank(product) - 1})
+                merge_tree(sink, "Concat", tiles, row, {"axis": _output_rank(product) - 1}, self.max_fan_in)
             rows.append(row)
         if len(rows) > 1:
-            sink.node("Concat", rows, (output,), {"axis": _output_rank(product) - (2 if product.b_rank > 1 else 1)})
+            axis = _output_rank(product) - (2 if product.b_rank > 1 else 1)
+            merge_tree(sink, "Concat", rows, output, {"axis": axis}, self.max_fan_in)
 
+    def _tiles(self, sink: Sink, product: TiledProduct, side: Side, operand: Operand, prefix: str) -> Grid:
+        """The operand's tiles: constants that are there already, or Split from a value."""
+        axes = product.axes(side)
+        counts = [len(_pieces(axis)) for _, _, axis in axes]
+        if operand.precut:
+            return {index: f"{operand.name}/{_label(axes, index)}" for index in every(*map(range, counts))}
+        name = operand.name
+        if product.transposed(side):
+            rank = product.rank(side)
+            name = join(prefix, f"{side}_transposed")
+            sink.node("Transpose", [operand.name], [name], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
+        grid: Grid = {(): name}
+        for position, letter, axis in axes:
+            if axis.whole:
+                grid = {(*index, 0): piece for index, piece in grid.items()}
+                continue
+            lengths = axis.lengths
+            splitter = Splitter(sink, join(prefix, f"{side}_{letter}_lengths"), position, self.max_fan_out)
+            finer: Grid = {}
+            for index, piece in grid.items():
+                parts = [join(prefix, f"{side}_{_label(axes, (*index, i))}") for i in range(len(lengths))]
+                splitter.split(piece, parts, lengths)
+                finer |= {(*index, i): part for i, part in enumerate(parts)}
+            grid = finer
+        return grid
 
-def _tiles(sink: Sink, product: TiledProduct, side: Side, operand: Operand, prefix: str) -> Grid:
-    """The operand's tiles: constants that are there already, or Split from a value."""
-    axes = product.axes(side)
-    counts = [len(_pieces(axis)) for _, _, axis in axes]
-    if operand.precut:
-        return {index: f"{operand.name}/{_label(axes, index)}" for index in every(*map(range, counts))}
-    name = operand.name
-    if product.transposed(side):
-        rank = product.rank(side)
-        name = join(prefix, f"{side}_transposed")
-        sink.node("Transpose", [operand.name], [name], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
-    grid: Grid = {(): name}
-    for position, letter, axis in axes:
-        if axis.whole:
-            grid = {(*index, 0): piece for index, piece in grid.items()}
-            continue
-        lengths = axis.lengths
-        lengths_name = join(prefix, f"{side}_{letter}_lengths")
-        if sink.opset >= 13:
-            sink.constant(lengths_name, np.array(lengths, np.int64))
-        finer: Grid = {}
-        for index, piece in grid.items():
-            parts = [join(prefix, f"{side}_{_label(axes, (*index, i))}") for i in range(len(lengths))]
-            split(sink, piece, parts, lengths, position, lengths_name)
-            finer |= {(*index, i): part for i, part in enumerate(parts)}
-        grid = finer
-    return grid
-
-
-def _add_up(sink: Sink, product: TiledProduct, partials: list[str], total: str) -> None:
-    """Add partial sums in the order asked for; narrow floats in a wider type, rounded once."""
-    wider = WIDER.get(product.dtype)
-    values, last = list(partials), total
-    if wider is not None:
-        values = [f"{partial}_wide" for partial in partials]
-        last = f"{total}_wide"
-        for partial, value in zip(partials, values, strict=True):
-            sink.node("Cast", (partial,), (value,), {"to": wider.value})
-    if product.accumulate == "sum" and product.dtype not in INTEGERS:
-        sink.node("Sum", values, (last,))
-    else:  # Sum takes no integers, whose additions are exact in any order
-        pairs = additions(len(partials), "chain" if product.accumulate == "sum" else product.accumulate)
-        for step, (left, right) in enumerate(pairs, 1):
-            result = last if step == len(pairs) else f"{total}_sum{step}"
-            sink.node("Add", (values[left], values[right]), (result,))
-            values.append(result)
-    if wider is not None:
-        sink.node("Cast", (last,), (total,), {"to": product.dtype.value})
+    def _add_up(self, sink: Sink, product: TiledProduct, partials: list[str], total: str) -> None:
+        """Add partial sums in the order asked for; narrow floats in a wider type, rounded once."""
+        wider = WIDER.get(product.dtype)
+        values, last = list(partials), total
+        if wider is not None:
+            values = [f"{partial}_wide" for partial in partials]
+            last = f"{total}_wide"
+            for partial, value in zip(partials, values, strict=True):
+                sink.node("Cast", (partial,), (value,), {"to": wider.value})
+        if product.accumulate == "sum" and product.dtype not in INTEGERS:
+            merge_tree(sink, "Sum", values, last, {}, self.max_fan_in)
+        else:  # Sum takes no integers, whose additions are exact in any order
+            pairs = additions(len(partials), "chain" if product.accumulate == "sum" else product.accumulate)
+            for step, (left, right) in enumerate(pairs, 1):
+                result = last if step == len(pairs) else f"{total}_sum{step}"
+                sink.node("Add", (values[left], values[right]), (result,))
+                values.append(result)
+        if wider is not None:
+            sink.node("Cast", (last,), (total,), {"to": product.dtype.value})
 
 
 def _pieces(axis: Axis) -> list[tuple[int, int | None]]:

@@ -24,9 +24,12 @@ class UnrollTiles(ir.passes.InPlacePass):
 
     form: str = "unrolled"
     weights: str = "pretile"
+    max_fan_in: int | None = None
+    max_fan_out: int | None = None
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        speller = Speller(model, form_of(self.form), self.weights)
+        form = form_of(self.form, self.max_fan_in, self.max_fan_out)
+        speller = Speller(model, form, self.weights)
         tiles: dict[str, ir.Value] = {}
         for cut in speller.cuts:
             for name, array in speller.arrays(cut):
