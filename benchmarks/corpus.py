@@ -46,7 +46,7 @@ Every model is lowered with its free dimensions bound to the sizes of its inputs
 - **s**: seconds from file to file, the better of two.
 
 Each result was run beside its original, passed onnx's checker, was the same bytes the second time, and had its products
-measured anew by onnx's own shape inference.
+measured anew by onnx's own shape inference, as far as that can size them.
 """
 Shapes = dict[str, list[int | None]]
 

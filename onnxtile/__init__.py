@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "lower": "lowering",
     "check": "lowering",
+    "estimate": "lowering",
     "verify": "verification",
     "Limits": "limits",
     "PassManager": "pipeline",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from onnxtile.errors import UsageError as UsageError
     from onnxtile.limits import Limits as Limits
     from onnxtile.lowering import check as check
+    from onnxtile.lowering import estimate as estimate
     from onnxtile.lowering import lower as lower
     from onnxtile.pipeline import PassManager as PassManager
     from onnxtile.report import Report as Report

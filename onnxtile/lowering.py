@@ -12,10 +12,11 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from onnxtile.contraction import CALL_DOMAIN, FAMILIES, Contraction, contractions, graphs
+from onnxtile.costs import Cost, choose, costs
 from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import UsageError
 from onnxtile.files import check_output, replacing
-from onnxtile.forms import Form, form_of
+from onnxtile.forms import FORMS, Form, form_of
 from onnxtile.forms.spelling import WEIGHTS
 from onnxtile.interop import AnyModel, folder_of, like, to_ir
 from onnxtile.legality import Refusal, decisions, doubt, legality
@@ -28,8 +29,11 @@ from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.pipeline import PassManager
 from onnxtile.report import Report, Row, count_nodes
 from onnxtile.tiling import Accumulate, TilePlan
-from onnxtile.writer import save, to_proto
+from onnxtile.writer import UNROLLED, save, to_proto
 
+MAX_NODES = 10_000
+"""Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
+AUTO = "auto"
 AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
 Progress = Callable[[str], None]
 
@@ -66,6 +70,7 @@ def lower(
     form: str = "unrolled",
     weights: str = "pretile",
     accumulate: Accumulate = "chain",
+    max_nodes: int = MAX_NODES,
     max_fan_in: int | None = None,
     max_fan_out: int | None = None,
     bind: Mapping[str, int] | None = None,
@@ -77,62 +82,106 @@ def lower(
     `model`: a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph. The same kind comes back, a ModelProto for a
     path; the caller's model isn't changed. With `output` the result goes to that file and the Report comes back.
 
-    `form`: how tiles are spelled (unrolled, batched, loop, function). `weights`: cut constants ahead of time (pretile)
-    or at run time (split). `accumulate`: how partial sums are added (chain, tree, sum; form loop always by chain).
-    `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
-    `bind`: sizes of free dimensions by name. `progress` is told what is being done.
+    `form`: how tiles are spelled (unrolled, batched, loop, function; auto: unrolled up to `max_nodes` nodes, batched
+    beyond). `weights`: cut constants ahead of time (pretile) or at run time (split). `accumulate`: how partial sums are
+    added (chain, tree, sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or
+    Sum, and outputs of a Split, that are made (None: any). `bind`: sizes of free dimensions by name. `progress` is told
+    what is being done.
 
     What can't be lowered stays as it is; `check` on the result, or the Report, lists it with the reason. Raises
     UsageError, ModelError or UnsupportedError, having written nothing.
     """
-    limits, asked, spelling = Limits.of(max), families(ops), form_of(form, max_fan_in, max_fan_out)
-    if weights not in WEIGHTS:
-        raise UsageError(f"weights is {weights!r}: take one of {', '.join(WEIGHTS)}")
-    TileMatMul(limits, accumulate)
+    wish = _Wish(Limits.of(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out)
     target = None if output is None else Path(output)
     if target is not None:
         check_output(target, *([Path(model)] if isinstance(model, (str, os.PathLike)) else []))
     say = progress or (lambda _: None)
     say("read the model")
-    lowered = lower_ir(to_ir(model), limits, asked, spelling, accumulate, bind or {}, say)
-    say("spell the tiles out")
+    lowered = lower_ir(to_ir(model), wish, bind or {}, say)
+    spelling = wish.spelling(lowered.model)
+    say(f"spell the tiles out, {spelling.name}")
     if target is not None:
         with replacing(target) as temporary:
-            nodes = save(
-                lowered.model, temporary, spelling, weights, keep_external=target.resolve().parent == folder_of(model)
-            )
+            beside = target.resolve().parent == folder_of(model)
+            nodes = save(lowered.model, temporary, spelling, weights, keep_external=beside)
         return lowered.report(nodes)
 
     def as_ir() -> ir.Model:
-        UnrollTiles(form, weights, max_fan_in, max_fan_out)(lowered.model)
+        UnrollTiles(spelling.name, weights, max_fan_in, max_fan_out)(lowered.model)
         return lowered.model
 
     return like(model, lambda: to_proto(lowered.model, spelling, weights, keep_external=False), as_ir)
 
 
-def lower_ir(
-    model: ir.Model,
-    limits: Limits,
-    asked: Sequence[str],
-    form: Form,
-    accumulate: Accumulate,
-    bind: Mapping[str, int],
-    say: Progress,
-) -> Lowered:
+def estimate(
+    model: AnyModel,
+    max: AnyLimits,
+    *,
+    ops: str | Sequence[str] = "matmul",
+    weights: str = "pretile",
+    accumulate: Accumulate = "chain",
+    max_fan_in: int | None = None,
+    max_fan_out: int | None = None,
+    bind: Mapping[str, int] | None = None,
+) -> tuple[Report, list[Cost]]:
+    """What `lower` would do to each product, and what each form would cost; nothing is written.
+
+    Arguments and errors are those of `lower`.
+    """
+    wish = _Wish(Limits.of(max), families(ops), "auto", weights, accumulate, MAX_NODES, max_fan_in, max_fan_out)
+    lowered = lower_ir(to_ir(model), wish, bind or {}, lambda _: None)
+    every = [form_of(name, max_fan_in, max_fan_out) for name in FORMS]
+    return lowered.report(lowered.nodes_before), costs(lowered.model, every, weights)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What is asked of a lowering; UsageError for what can't be."""
+
+    limits: Limits
+    families: tuple[str, ...]
+    form: str
+    weights: str
+    accumulate: Accumulate
+    max_nodes: int
+    max_fan_in: int | None
+    max_fan_out: int | None
+
+    def __post_init__(self) -> None:
+        if self.form != AUTO:
+            form_of(self.form)
+        if self.weights not in WEIGHTS:
+            raise UsageError(f"weights is {self.weights!r}: take one of {', '.join(WEIGHTS)}")
+        TileMatMul(self.limits, self.accumulate)
+        form_of(UNROLLED.name, self.max_fan_in, self.max_fan_out)
+
+    @property
+    def ability(self) -> str:
+        """The form that says what may be cut: with auto, the one that is taken when unrolled won't do."""
+        return "batched" if self.form == AUTO else self.form
+
+    def spelling(self, model: ir.Model) -> Form:
+        """The form to write a compact model in."""
+        if self.form != AUTO:
+            return form_of(self.form, self.max_fan_in, self.max_fan_out)
+        return choose(model, self.weights, self.max_nodes, form_of(UNROLLED.name, self.max_fan_in, self.max_fan_out))
+
+
+def lower_ir(model: ir.Model, wish: _Wish, bind: Mapping[str, int], say: Progress) -> Lowered:
     """Lower `model` in place to its compact form; its shapes and types stay as they were declared."""
-    nodes_before = count_nodes(model)
+    nodes_before, form = count_nodes(model), form_of(wish.ability)
     PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
     declared = _declared(model)
     PassManager([InferShapes()], check=False)(model, say)
-    rows = tuple(_lower_row(found, decision, limits, asked) for found, decision in _all(model, limits, form))
-    if "matmul" in asked:
+    rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, form))
+    if "matmul" in wish.families:
         steps = [
-            DecomposeGemm(limits, form.name, leave_refused=True),
-            TileMatMul(limits, accumulate, form.name, leave_refused=True),
+            DecomposeGemm(wish.limits, form.name, leave_refused=True),
+            TileMatMul(wish.limits, wish.accumulate, form.name, leave_refused=True),
         ]
         PassManager(steps)(model, say)
     _restore(model, declared)
-    return Lowered(model, rows, limits, nodes_before)
+    return Lowered(model, rows, wish.limits, nodes_before)
 
 
 def check(
@@ -164,7 +213,7 @@ def _all(model: ir.Model, limits: Limits, form: Form) -> Iterable[tuple[Contract
         yield found, decided.get(found.node, unlowered)
 
 
-def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, limits: Limits, asked: Sequence[str]) -> Row:
+def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, asked: Sequence[str]) -> Row:
     if found.family not in asked:
         return _not_asked(found)
     if isinstance(decision, TilePlan):

@@ -46,7 +46,7 @@ def save(model: ir.Model, path: Path, form: Form, weights: str, keep_external: b
     protobuf's 2 GB.
     """
     proto, left = _spell_out(model, form, weights, keep_external)
-    nodes = _count(proto.graph) + sum(len(function.node) for function in proto.functions)
+    nodes = count_nodes(proto.graph) + sum(len(function.node) for function in proto.functions)
     body = proto.graph.SerializeToString()
     proto.ClearField("graph")
     front, length = proto.SerializeToString(), len(body) + sum(sizes(left))
@@ -155,12 +155,12 @@ def _list_as_inputs(graph: onnx.GraphProto, weights: Weights) -> None:
             graph.input.append(onnx.helper.make_tensor_value_info(name, data_type, shape))
 
 
-def _count(graph: onnx.GraphProto) -> int:
+def count_nodes(graph: onnx.GraphProto) -> int:
     """Nodes of the graph and of those inside its nodes."""
     nested = 0
     for node in graph.node:
         if node.op_type in ("MatMul", "Add"):  # the many; they hold no graphs
             continue
         for attribute in node.attribute:
-            nested += sum(map(_count, [attribute.g] if attribute.HasField("g") else attribute.graphs))
+            nested += sum(map(count_nodes, [attribute.g] if attribute.HasField("g") else attribute.graphs))
     return len(graph.node) + nested

@@ -20,6 +20,7 @@ LAYERS = [
     {"registry", "source", "report", "streaming"},
     {"passes"},
     {"pipeline", "writer", "interop", "files"},
+    {"costs"},
     {"lowering"},
     {"verification"},
     {"cli"},

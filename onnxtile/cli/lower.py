@@ -28,16 +28,24 @@ def command(
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="Where to; MODEL.tiled.onnx by default.")
     ] = None,
     ops: Ops = "matmul",
-    form: Annotated[str, typer.Option(help="How tiles are spelled: unrolled, batched, loop or function.")] = "unrolled",
+    form: Annotated[
+        str, typer.Option(help="How tiles are spelled: unrolled, batched, loop, function; or auto.")
+    ] = "unrolled",
     weights: Annotated[
         str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")
     ] = "pretile",
     accumulate: Annotated[Literal["chain", "tree", "sum"], typer.Option(help="How partial sums are added.")] = "chain",
+    max_nodes: Annotated[
+        int, typer.Option(min=0, help="With --form auto: nodes up to which tiles are unrolled.")
+    ] = 10_000,
     max_fan_in: Annotated[int | None, typer.Option(min=2, help="Most inputs of a Concat or Sum that is made.")] = None,
     max_fan_out: Annotated[int | None, typer.Option(min=2, help="Most outputs of a Split that is made.")] = None,
     bind: Bind = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare the result with the original; write it only if it's equivalent.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what each form would cost, and write nothing.")
     ] = False,
     json: Json = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file too.")] = None,
@@ -52,6 +60,9 @@ def command(
     from onnxtile.lowering import lower
     from onnxtile.verification import verify as compare
 
+    if dry_run:
+        _estimate(model, max, ops, weights, accumulate, max_fan_in, max_fan_out, bind, json)
+        return
     target = output or model.with_suffix(".tiled.onnx")
     sizes = parse_bind(bind)
     check_output(target, model)
@@ -61,8 +72,8 @@ def command(
     with replacing(target) as temporary:
         with progress(f"lower {model.name}") as say:
             result = lower(
-                model, max, ops=ops, form=form, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in,
-                max_fan_out=max_fan_out, bind=sizes, output=temporary, progress=say,
+                model, max, ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes,
+                max_fan_in=max_fan_in, max_fan_out=max_fan_out, bind=sizes, output=temporary, progress=say,
             )  # fmt: skip
             if verify:
                 verdict = compare(model, temporary, bind=sizes, progress=say)
@@ -95,3 +106,28 @@ def _tell(result: Report, verdict: Verdict | None, target: Path | None, json: bo
     print_report(result, f"{summary(result)}; {where}")
     if verdict is not None:
         print_verdict(verdict)
+
+
+def _estimate(
+    model: Path, max: str, ops: str, weights: str, accumulate: Literal["chain", "tree", "sum"], max_fan_in: int | None,
+    max_fan_out: int | None, bind: list[str] | None, json: bool,
+) -> None:  # fmt: skip
+    """Print what each form would cost."""
+    import dataclasses
+
+    from onnxtile.cli.output import print_costs, print_json, print_report, progress, summary
+    from onnxtile.lowering import estimate
+
+    with progress(f"estimate {model.name}"):
+        result, found = estimate(
+            model, max, ops=ops, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in,
+            max_fan_out=max_fan_out, bind=parse_bind(bind),
+        )  # fmt: skip
+    if json:
+        forms = [dataclasses.asdict(cost) for cost in found]
+        print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": forms})
+    else:
+        print_report(result, f"{summary(result)}; nothing was written")
+        print_costs(found)
+    if not result.ok:
+        raise typer.Exit(1)

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from onnxtile.costs import Cost
     from onnxtile.report import Report, Row
 
 _STYLES = {"tiled": "green", "fits": "green", "over": "red", "refused": "red", "unknown": "yellow", "not-asked": "dim"}
@@ -68,6 +69,21 @@ def _table(rows: list[Row]) -> Table:
         status = f"[{_STYLES[row.status]}]{row.status}[/]"
         table.add_row(f"{escape(place)} [dim]{escape(row.op)}[/]", *sizes, row.dtype or "?", status, escape(what))
     return table
+
+
+def print_costs(found: list[Cost]) -> None:
+    """What each form would cost, for all tiled products together."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("form")
+    for heading in ("nodes", "MB of nodes", "MB of tiles", "MACs, padded"):
+        table.add_column(heading, justify="right")
+    for cost in found:
+        if cost.impossible:
+            table.add_row(cost.form, escape(cost.impossible))
+            continue
+        megabytes = (f"{size / 1e6:,.1f}" for size in (cost.node_bytes, cost.weight_bytes))
+        table.add_row(cost.form, f"{cost.nodes:,}", *megabytes, "?" if cost.macs is None else f"{cost.macs:,}")
+    console().print(table)
 
 
 def _several(count: int, what: str) -> str:

@@ -30,6 +30,10 @@ class Form(Protocol):
     def keeps_calls(self) -> bool:
         """Calls to tiled products aren't spelled out at all."""
 
+    @property
+    def pads(self) -> bool:
+        """Ragged tiles are computed at full size."""
+
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:

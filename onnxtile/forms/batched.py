@@ -29,6 +29,7 @@ class Batched:
     name = "batched"
     ability = Ability(symbolic_m=True)
     keeps_calls = False
+    pads = True
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray

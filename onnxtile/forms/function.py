@@ -15,8 +15,9 @@ class Function:
     """C = call(A, B), and the function's body is the batched form. The file has IR version 8 at least."""
 
     name = "function"
-    ability = Ability(symbolic_m=True)
+    ability = Ability(9, symbolic_m=True)  # Constant knows floats only before, and so shapes can't be inferred
     keeps_calls = True
+    pads = True
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray

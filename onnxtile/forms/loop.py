@@ -29,6 +29,7 @@ class Loop:
     name = "loop"
     ability = Ability(FIRST_OPSET, symbolic_m=True)
     keeps_calls = False
+    pads = True
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray

@@ -114,5 +114,9 @@ class Speller:
         self._model.opset_imports.pop(CALL_DOMAIN, None)
         self._model.ir_version = declared_ir_version(self._model)
 
+    def precut(self, call: ir.Node) -> tuple[bool, bool]:
+        """Which of the call's operands are constants cut ahead of time."""
+        return self._operands[call, "A"].precut, self._operands[call, "B"].precut
+
     def origin(self, call: ir.Node) -> str:
         return call.metadata_props.get(ORIGIN, call.name or "")

@@ -32,6 +32,7 @@ class Unrolled:
     name: ClassVar[str] = "unrolled"
     ability: ClassVar[Ability] = Ability()
     keeps_calls: ClassVar[bool] = False
+    pads: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for what, most in (("max_fan_in", self.max_fan_in), ("max_fan_out", self.max_fan_out)):

@@ -1,0 +1,91 @@
+"""What each form would cost, before any is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from onnxtile.contraction import CALL_DOMAIN, graphs
+from onnxtile.forms import FORMS, Form
+from onnxtile.forms.product import TiledProduct
+from onnxtile.forms.sink import ProtoSink
+from onnxtile.forms.spelling import Speller
+from onnxtile.writer import count_nodes
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A form's cost for all tiled products of a model together.
+
+    `nodes` made for them; `node_bytes` they take in the file; `weight_bytes` of the constants that are cut; `macs` that
+    the engine computes, padding included (per independent product of a batch; None: M is known only at run time).
+    `impossible`: products that the form can't spell, and why; None if it can spell all.
+    """
+
+    form: str
+    nodes: int
+    node_bytes: int
+    weight_bytes: int
+    macs: int | None
+    impossible: str | None = None
+
+
+def costs(model: ir.Model, forms: list[Form], weights: str) -> list[Cost]:
+    """The cost of each of `forms` for a model in its compact form. Products that are equal are spelled once."""
+    return [_cost(model, form, weights) for form in forms]
+
+
+def _cost(model: ir.Model, form: Form, weights: str) -> Cost:
+    calls = [node for _, _, graph in graphs(model) for node in graph if node.domain == CALL_DOMAIN]
+    products = [TiledProduct.of_call(node) for node in calls]
+    impossible = _impossible(model, form, products)
+    if impossible:
+        return Cost(form.name, 0, 0, 0, None, impossible)
+    if form.keeps_calls:
+        size = sum(ir.to_proto(node).ByteSize() for node in calls)
+        return Cost(form.name, len(calls), size, 0, _macs(products, padded=True))
+    speller = Speller(model, form, weights)
+    known: dict[object, tuple[int, int]] = {}
+    nodes = node_bytes = 0
+    for call, product in speller.products.items():
+        key = (product, *speller.precut(call))
+        if key not in known:
+            graph = onnx.GraphProto()
+            speller.spell(call, ProtoSink(speller.opset, graph, speller.origin(call)))
+            known[key] = (count_nodes(graph), graph.ByteSize())
+        nodes, node_bytes = nodes + known[key][0], node_bytes + known[key][1]
+    weight_bytes = 0
+    for cut in speller.cuts:
+        blank = np.broadcast_to(np.empty((), cut.dtype.numpy()), cut.tensor.shape.numpy())
+        weight_bytes += sum(array.nbytes for _, array in speller.arrays(cut, blank))
+    return Cost(form.name, nodes, node_bytes, weight_bytes, _macs(products, padded=form.pads))
+
+
+def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> str | None:
+    opset = model.opset_imports.get("", 0)
+    if opset < form.ability.first_opset:
+        return f"needs opset {form.ability.first_opset}"
+    if not form.ability.symbolic_m and any(product.plan.m.padding is None for product in products):
+        return "can't cut an M known only at run time"
+    return None
+
+
+def _macs(products: list[TiledProduct], padded: bool) -> int | None:
+    total = 0
+    for product in products:
+        macs = 1
+        for axis in (product.plan.m, product.plan.k, product.plan.n):
+            if axis.size is None:
+                return None
+            macs *= axis.size + (axis.padding or 0 if padded else 0)
+        total += macs
+    return total
+
+
+def choose(model: ir.Model, weights: str, max_nodes: int, unrolled: Form) -> Form:
+    """Unrolled up to `max_nodes` nodes, then the most compact form that is made of plain operators: batched."""
+    (found,) = costs(model, [unrolled], weights)
+    return unrolled if found.impossible is None and found.nodes <= max_nodes else FORMS["batched"]
