@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import onnx_ir as ir
 
@@ -19,7 +20,8 @@ Dim = int | str | None
 FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
 CALL_DOMAIN = "onnxtile"
 """Domain of the model-local functions that stand for tiled products."""
-FUNCTION_SCOPE = "function "
+CALL_ATTRIBUTES = frozenset(("size", "tile", "ranks", "dtype", "accumulate", "empty", "transpose_a", "transpose_b"))
+"""What a call to a tiled product says."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Contraction:
 
     node: ir.Node
     scope: str
+    in_function: bool
     opset: int | None
     family: str
     size: Size
@@ -57,13 +60,9 @@ class Contraction:
         return entry is not None and entry.size is not None
 
     @property
-    def in_function(self) -> bool:
-        return self.scope.startswith(FUNCTION_SCOPE)
-
-    @property
     def dtype(self) -> ir.DataType | None:
         a = self.node.inputs[0] if self.node.inputs else None
-        return a.dtype if a is not None else None
+        return None if a is None or a.dtype == ir.DataType.UNDEFINED else a.dtype
 
 
 class _UnsizedError(Exception):
@@ -201,49 +200,71 @@ TABLE = {
 
 def entry_of(node: ir.Node) -> Entry | None:
     """The node's line of the table, or None for an operator without a product."""
-    if node.domain == CALL_DOMAIN and "tile" in node.attributes:
+    if is_tiled_product(node):
         return Entry("matmul", _tiled)
     return TABLE.get((node.domain, node.op_type))
 
 
-def contraction_of(node: ir.Node, scope: str = "", opset: int | None = None) -> Contraction | None:
+def contraction_of(node: ir.Node, scope: Scope) -> Contraction | None:
     """The node's product, or None where it holds none.
 
     Sizes are read from the shapes that the operands carry: run infer-shapes first. Raises ModelError where the
     operands contradict.
     """
+    opset = scope.opsets.get("", scope.opsets.get("ai.onnx"))
     entry = entry_of(node)
     if entry is None:
         return None
     if entry.size is None:
         unsized = f"{node.op_type} isn't sized yet"
-        return Contraction(node, scope, opset, entry.family, Size(None, None, None, None), unsized)
+        return Contraction(
+            node, scope.name, scope.in_function, opset, entry.family, Size(None, None, None, None), unsized
+        )
     try:
-        return Contraction(node, scope, opset, entry.family, entry.size(node), None)
+        return Contraction(node, scope.name, scope.in_function, opset, entry.family, entry.size(node), None)
     except _UnsizedError as why:
-        return Contraction(node, scope, opset, entry.family, Size(None, None, None, None), str(why))
+        return Contraction(
+            node, scope.name, scope.in_function, opset, entry.family, Size(None, None, None, None), str(why)
+        )
 
 
-def graphs(model: ir.Model) -> Iterator[tuple[str, dict[str, int], ir.Graph | ir.Function]]:
-    """Every graph of the model with its scope and opsets, functions last.
+class Scope(NamedTuple):
+    """A graph and where it is: '' for the main graph, `node/attribute` for one inside a node, to any depth."""
 
-    The scope is '' for the main graph and `node/attribute` for a graph inside a node, to any depth.
-    """
-    yield from _nested("", model.opset_imports, model.graph)
+    name: str
+    opsets: dict[str, int]
+    graph: ir.Graph | ir.Function
+    in_function: bool = False
+
+
+def scopes(model: ir.Model) -> Iterator[Scope]:
+    """Every graph of the model, functions last; bodies of our own tiled products aren't the model's."""
+    yield from _nested(Scope("", model.opset_imports, model.graph))
     for function in model.functions.values():
-        if function.domain != CALL_DOMAIN:
-            yield from _nested(f"{FUNCTION_SCOPE}{function.domain}::{function.name}", function.opset_imports, function)
+        if not is_tiled_product(function):
+            name = f"function {function.domain}::{function.name}"
+            yield from _nested(Scope(name, function.opset_imports, function, in_function=True))
 
 
-def _nested(
-    scope: str, opsets: dict[str, int], graph: ir.Graph | ir.Function
-) -> Iterator[tuple[str, dict[str, int], ir.Graph | ir.Function]]:
-    yield scope, opsets, graph
-    for node in graph:
+def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
+    """The graphs of all scopes."""
+    return (scope.graph for scope in scopes(model))
+
+
+def _nested(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for node in scope.graph:
         for attribute in node.attributes.values():
             for subgraph in subgraphs(attribute):
                 place = f"{node_name(node)}/{attribute.name}"
-                yield from _nested(f"{scope}/{place}" if scope else place, opsets, subgraph)
+                yield from _nested(
+                    scope._replace(name=f"{scope.name}/{place}" if scope.name else place, graph=subgraph)
+                )
+
+
+def is_tiled_product(called: ir.Function | ir.Node) -> bool:
+    """A function that stands for a tiled product, or a call to one, by what it carries."""
+    return called.domain == CALL_DOMAIN and called.attributes.keys() >= CALL_ATTRIBUTES
 
 
 def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
@@ -257,8 +278,8 @@ def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
 
 def contractions(model: ir.Model) -> Iterator[Contraction]:
     """Every product of the model, in every scope, in the order of the nodes."""
-    for scope, opsets, graph in graphs(model):
-        for node in graph:
-            contraction = contraction_of(node, scope, opsets.get("", opsets.get("ai.onnx")))
+    for scope in scopes(model):
+        for node in scope.graph:
+            contraction = contraction_of(node, scope)
             if contraction is not None:
                 yield contraction

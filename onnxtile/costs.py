@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.contraction import CALL_DOMAIN, graphs
+from onnxtile.contraction import all_graphs, is_tiled_product
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.product import TiledProduct
 from onnxtile.forms.sink import ProtoSink
@@ -39,7 +39,7 @@ def costs(model: ir.Model, forms: list[Form], weights: str) -> list[Cost]:
 
 
 def _cost(model: ir.Model, form: Form, weights: str) -> Cost:
-    calls = [node for _, _, graph in graphs(model) for node in graph if node.domain == CALL_DOMAIN]
+    calls = [node for graph in all_graphs(model) for node in graph if is_tiled_product(node)]
     products = [TiledProduct.of_call(node) for node in calls]
     impossible = _impossible(model, form, products)
     if impossible:

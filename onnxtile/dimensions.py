@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 import onnx_ir as ir
 
 from onnxtile.constants import SPARSE_META
-from onnxtile.contraction import graphs
+from onnxtile.contraction import all_graphs
 from onnxtile.errors import UsageError
+from onnxtile.limits import LARGEST
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _FORMULA = re.compile(r"[\w.\s+*/(),-]{1,256}")
@@ -60,7 +61,7 @@ def bind_dimensions(model: ir.Model, sizes: Mapping[str, int]) -> bool:
     known = free_dimensions(model)
     numbers = {_spelled(name): size for name, size in sizes.items()}
     for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= LARGEST:
             raise UsageError(f"dimension {name!r} is bound to {size!r}: give a whole number, 0 or more")
         if _spelled(name) not in known:
             have = f"its free dimensions are {', '.join(known)}" if known else "all of its inputs have fixed shapes"
@@ -69,9 +70,20 @@ def bind_dimensions(model: ir.Model, sizes: Mapping[str, int]) -> bool:
     def bound(dim: ir.SymbolicDim) -> int | ir.SymbolicDim:
         if dim.value in numbers:
             return numbers[dim.value]
-        return dim.evaluate(numbers) if numbers.keys() & set(_symbols(dim)) else dim
+        return _worked_out(dim, numbers) if numbers.keys() & set(_symbols(dim)) else dim
 
     return _map_dimensions(model, bound) or changed
+
+
+def _worked_out(dim: ir.SymbolicDim, numbers: Mapping[str, int]) -> int | ir.SymbolicDim:
+    """A formula with sizes put in; UsageError where no size comes out."""
+    size = dim.evaluate(numbers)
+    if isinstance(size, ir.SymbolicDim) and not numbers.keys() >= set(_symbols(dim)):
+        return size
+    if isinstance(size, ir.SymbolicDim) or not 0 <= size <= LARGEST:
+        given = ", ".join(f"{name}={numbers[name]}" for name in _symbols(dim))
+        raise UsageError(f"dimension {dim.value!r} becomes {size} with {given}; bind other sizes")
+    return size
 
 
 def _map_dimensions(model: ir.Model, change: Callable[[ir.SymbolicDim], int | ir.SymbolicDim]) -> bool:
@@ -91,7 +103,7 @@ def _set_dimensions(value: ir.Value, dims: list[int | ir.SymbolicDim]) -> bool:
 
 
 def _values(model: ir.Model) -> Iterator[ir.Value]:
-    for _, _, graph in graphs(model):
+    for graph in all_graphs(model):
         yield from graph.inputs
         for node in graph:
             yield from node.outputs

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import onnx_ir as ir
 
+from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.contraction import Contraction, Dim, attribute_float, contractions
 from onnxtile.dimensions import free_dimensions
 from onnxtile.limits import Limits
@@ -15,6 +18,8 @@ from onnxtile.tiling import Axis, TilePlan
 
 OPSETS = range(7, 27)
 """Versions of the default operator set that tiled products are written for."""
+MOST_TILES = 16_000_000
+"""Tiles of one product that are spelled one by one: a node takes about a kilobyte while it's made."""
 SYMBOLIC_M_OPSET = 11
 """From here Pad takes its amounts as a value, which a length known only at run time needs."""
 INTEGERS = (ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UINT64)
@@ -59,10 +64,11 @@ def doubt(contraction: Contraction, limits: Limits, free: Sequence[str]) -> Refu
 
 @dataclass(frozen=True)
 class Ability:
-    """What a form can spell: from which opset on, and whether it cuts an M that is known only at run time."""
+    """What a form can spell: from which opset on, whether an M that is known only at run time, whether tile by tile."""
 
     first_opset: int = OPSETS[0]
     symbolic_m: bool = False
+    spells_each_tile: bool = False
 
 
 def decisions(
@@ -76,19 +82,32 @@ def decisions(
     for contraction in contractions(model):
         if contraction.node.domain == "" and contraction.node.op_type in ("MatMul", "Gemm"):
             fits = legality(contraction, limits) == "fits"
-            yield contraction, None if fits else _plan(contraction, limits, ability, free)
+            yield contraction, None if fits else _plan(contraction, limits, ability, free, model)
 
 
-def _plan(contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str]) -> TilePlan | Refusal:
-    for refusal in _refusals(contraction, limits, ability, free):
+def _plan(
+    contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str], model: ir.Model
+) -> TilePlan | Refusal:
+    for refusal in _refusals(contraction, limits, ability, free, model):
         return refusal
     m, k, n = (Axis.cut(size if isinstance(size, int) else None, most) for _, size, most in _axes(contraction, limits))
     size = contraction.size
-    return TilePlan(m, k, n, empty=0 in (size.m, size.k, size.n, size.batch))
+    plan = TilePlan(m, k, n, empty=0 in (size.m, size.k, size.n, size.batch))
+    if (ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
+        words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"
+        return Refusal("too-many-tiles", f"{words}; take a larger --max, or --form batched")
+    return plan
 
 
-def _refusals(contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str]) -> Iterator[Refusal]:
+def _refusals(
+    contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str], model: ir.Model
+) -> Iterator[Refusal]:
     size, opset = contraction.size, contraction.opset
+    if contraction.scope and declared_ir_version(model) < OVERRIDABLE_FROM:
+        words = (
+            f"it is in {contraction.scope}, where IR version {declared_ir_version(model)} has no place for constants"
+        )
+        yield Refusal("scope", f"{words}; raise the model's IR version to {OVERRIDABLE_FROM}")
     if contraction.in_function:
         yield Refusal("scope", f"it is in {contraction.scope}; inline the model's functions first (onnx.inliner)")
     yield from operator_refusals(contraction)
@@ -117,8 +136,17 @@ def operator_refusals(contraction: Contraction) -> Iterator[Refusal]:
         yield Refusal("dtype", "its type isn't known" if dtype is None else f"{dtype.name} isn't tiled")
     for factor in ("alpha", "beta"):
         value = attribute_float(node, factor, 1.0)
-        if node.op_type == "Gemm" and dtype in INTEGERS and not value.is_integer():
-            yield Refusal("factor", f"{factor} is {value:g} on integers, and the operator doesn't say how to round")
+        if node.op_type == "Gemm" and dtype in (*INTEGERS, *FLOATS) and not _exists_in(dtype, value):
+            yield Refusal("factor", f"{factor} is {value:g}, which {dtype.name} can't hold; scale the operands instead")
+
+
+def _exists_in(dtype: ir.DataType, value: float) -> bool:
+    """Whether a factor can be a constant of the type: a whole number in range, or a float that rounds as usual."""
+    if dtype in INTEGERS:
+        info = np.iinfo(dtype.numpy())
+        return value.is_integer() and int(info.min) <= int(value) <= int(info.max)
+    held = float(np.array(value).astype(dtype.numpy()))
+    return abs(held - value) <= abs(value) * 2.0**-8 or not math.isfinite(value)
 
 
 def _axes(contraction: Contraction, limits: Limits) -> Iterator[tuple[str, Dim, int | None]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 from onnxtile.errors import UsageError
 
+LARGEST = 2**63 - 1
+"""The largest size that ONNX can hold."""
 _CURE = "give three whole numbers above 0, or * for no limit, such as 64,64,64 or *,128,128"
 
 
@@ -27,7 +31,7 @@ class Limits:
         for axis, limit in zip("mkn", self.axes, strict=True):
             if limit is None:
                 continue
-            if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= LARGEST:
                 raise UsageError(f"limit {axis.upper()} is {limit!r}: {_CURE}")
 
     @property
@@ -53,15 +57,20 @@ class Limits:
             m, k, n = value
         except (TypeError, ValueError) as error:
             raise UsageError(f"limits {value!r} aren't the three of M, K, N: {_CURE}") from error
-        return cls(m, k, n)
+        return cls(*(limit if limit is None or isinstance(limit, bool) else _whole(limit) for limit in (m, k, n)))
 
     def __repr__(self) -> str:
         return ",".join("*" if limit is None else str(limit) for limit in self.axes)
 
 
+def _whole(limit: object) -> int:
+    """An int of any kind, numpy's among them; what isn't one comes back to be refused."""
+    return operator.index(limit) if isinstance(limit, SupportsIndex) else limit  # type: ignore[return-value]
+
+
 def _parse_limit(part: str, text: str) -> int | None:
     if part == "*":
         return None
-    if not (part.isascii() and part.isdigit()) or int(part) < 1:
+    if not (part.isascii() and part.isdigit() and len(part) < 20) or not 1 <= int(part) <= LARGEST:
         raise UsageError(f"limits {text!r}: {part!r} isn't a limit: {_CURE}")
     return int(part)

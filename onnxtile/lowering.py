@@ -11,7 +11,7 @@ from typing import Any
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
-from onnxtile.contraction import CALL_DOMAIN, FAMILIES, Contraction, contractions, graphs
+from onnxtile.contraction import FAMILIES, Contraction, all_graphs, contractions, is_tiled_product
 from onnxtile.costs import Cost, choose, costs
 from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import UsageError
@@ -206,9 +206,7 @@ def _all(model: ir.Model, limits: Limits, form: Form) -> Iterable[tuple[Contract
     decided = {found.node: decision for found, decision in decisions(model, limits, form.ability)}
     for found in contractions(model):
         unfit = legality(found, limits) != "fits"
-        again = (
-            "is tiled already; lower the original model" if found.node.domain == CALL_DOMAIN else "isn't lowered yet"
-        )
+        again = "is tiled already; lower the original model" if is_tiled_product(found.node) else "isn't lowered yet"
         unlowered = Refusal("operator", f"{found.node.op_type} {again}") if unfit else None
         yield found, decided.get(found.node, unlowered)
 
@@ -247,6 +245,6 @@ def _restore(model: ir.Model, declared: Declared) -> None:
 
 
 def _described(model: ir.Model) -> Iterable[tuple[ir.Graph | ir.Function, ir.Value]]:
-    for _, _, graph in graphs(model):
+    for graph in all_graphs(model):
         for values in (graph.inputs, *(node.outputs for node in graph)):
             yield from ((graph, value) for value in values)

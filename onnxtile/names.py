@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxtile.contraction import graphs, node_name
-from onnxtile.provenance import ORIGIN
+from onnxtile.contraction import all_graphs, node_name
+from onnxtile.provenance import ORIGIN, PREFIX_META
 
 
 class Names:
     """Hands out prefixes under which no name of the model lies, so that `prefix/...` is free.
 
-    Names that were made for a node (see provenance) don't stand in that node's own way.
+    Names that were made for a node in this session don't stand in that node's own way.
     """
 
     def __init__(self, model: ir.Model) -> None:
         self._folders: set[str] = set()
         self._node_names: set[str] = set()
         self._repeated: set[str] = set()
-        for _, _, graph in graphs(model):
+        for graph in all_graphs(model):
             values = list(graph.inputs)
             if isinstance(graph, ir.Graph):
-                values += [value for value in graph.initializers.values() if ORIGIN not in value.meta]
+                values += [value for value in graph.initializers.values() if PREFIX_META not in value.meta]
             for node in graph:
-                if ORIGIN not in node.metadata_props:
+                if PREFIX_META not in node.meta:
                     values += node.outputs
                     self._add(node.name)
                 if node.name:
@@ -33,10 +33,14 @@ class Names:
 
     def origin(self, node: ir.Node) -> str:
         """What things made for `node` are named after: its name, or its output where the name is empty or repeats."""
-        made_for = node.metadata_props.get(ORIGIN)
-        if made_for is not None:
-            return made_for
+        if PREFIX_META in node.meta:
+            return str(node.metadata_props[ORIGIN])
         return node_name(node) if node.name not in self._repeated else node.outputs[0].name or node_name(node)
+
+    def prefix_of(self, node: ir.Node) -> str:
+        """The prefix for things made for `node`: a new one, or that which the node was itself made under."""
+        given = node.meta.get(PREFIX_META)
+        return self.prefix(self.origin(node)) if given is None else str(given)
 
     def prefix(self, wanted: str) -> str:
         """`wanted`, or `wanted.1`, `wanted.2`, ... where names begin with `wanted/` already. Each is given once."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import onnx_ir as ir
 
-from onnxtile.contraction import Contraction, Dim, graphs
+from onnxtile.contraction import Contraction, Dim, all_graphs
 from onnxtile.limits import Limits
 
 Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
@@ -96,4 +96,4 @@ class Report:
 
 def count_nodes(model: ir.Model) -> int:
     """Nodes in all graphs of the model, those of local functions included."""
-    return sum(len(graph) for _, _, graph in graphs(model))
+    return sum(len(graph) for graph in all_graphs(model))

@@ -71,13 +71,13 @@ def _spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool) -
     uncut, described = _take_initializers(compact.graph)
     proto = ir.to_proto(compact)
     _describe(described, proto.graph)
-    protos = dict(_pairs(compact.graph, proto.graph))
-    for graph, graph_proto in protos.items():
+    for graph, graph_proto in _pairs(compact.graph, proto.graph):
+        # the innermost come first: a graph is copied into its node anew when the nodes around it are
         _replace_calls(graph, graph_proto, speller)
-    for cut in speller.cuts:
-        if cut.graph is not compact.graph:
-            for name, array in speller.arrays(cut):
-                add_initializer(protos[cut.graph], name, cut.dtype, array)
+        for cut in speller.cuts if graph is not compact.graph else ():
+            if cut.graph is graph:
+                for name, array in speller.arrays(cut):
+                    add_initializer(graph_proto, name, cut.dtype, array)
     new = list(proto.graph.initializer)
     del proto.graph.initializer[:]
     carry_over(model, proto)

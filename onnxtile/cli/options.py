@@ -27,10 +27,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 
 def parse_bind(pairs: Sequence[str] | None) -> dict[str, int]:
     """Sizes of free dimensions from NAME=INT; UsageError for anything else."""
-    sizes = {}
+    sizes: dict[str, int] = {}
     for pair in pairs or ():
         name, equals, size = pair.rpartition("=")
-        if not equals or not name or not (size.isascii() and size.isdigit()):
+        if not equals or not name or not (size.isascii() and size.isdigit() and len(size) < 20):
             raise UsageError(f"--bind {pair}: write NAME=INT, such as batch=1")
+        if name in sizes:
+            raise UsageError(f"--bind {pair}: {name} is bound to {sizes[name]} already; give it once")
         sizes[name] = int(size)
     return sizes

@@ -9,9 +9,10 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused
-from onnxtile.contraction import CALL_DOMAIN, graphs
+from onnxtile.contraction import CALL_DOMAIN, all_graphs, is_tiled_product
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms import Form
+from onnxtile.forms.calls import function_of
 from onnxtile.forms.product import SIDES, Operand, Side, TiledProduct
 from onnxtile.forms.sink import Sink
 from onnxtile.names import Names
@@ -48,15 +49,16 @@ class Speller:
         self.opset = model.opset_imports.get("", model.opset_imports.get("ai.onnx", 0))
         self.products = {
             node: TiledProduct.of_call(node)
-            for _, _, graph in graphs(model)
+            for graph in all_graphs(model)
             for node in graph
-            if node.domain == CALL_DOMAIN and "tile" in node.attributes and not form.keeps_calls
+            if is_tiled_product(node) and not form.keeps_calls
         }
         self.cuts: list[Cut] = []
         self._operands: dict[tuple[ir.Node, Side], Operand] = {}
         names = Names(model)
         prefixes: dict[object, str] = {}
         for call, product in self.products.items():
+            function_of(product, self.opset, model)
             if product.plan.m.padding is None and not form.ability.symbolic_m:
                 words = "can't cut an M known only at run time; bind it, or take form batched"
                 raise UnsupportedError(f"{call.name!r}: the {form.name} form {words}")
@@ -109,9 +111,12 @@ class Speller:
                 drop_if_unused(value, self._model)
         if self._form.keeps_calls:
             return
-        for identifier in [identifier for identifier in self._model.functions if identifier[0] == CALL_DOMAIN]:
-            del self._model.functions[identifier]
-        self._model.opset_imports.pop(CALL_DOMAIN, None)
+        for name in {product.name for product in self.products.values()}:
+            del self._model.functions[CALL_DOMAIN, name, ""]
+        others = [node for graph in all_graphs(self._model) for node in graph if node not in self.products]
+        domains = {node.domain for node in others} | {function.domain for function in self._model.functions.values()}
+        if CALL_DOMAIN not in domains:
+            self._model.opset_imports.pop(CALL_DOMAIN, None)
         self._model.ir_version = declared_ir_version(self._model)
 
     def precut(self, call: ir.Node) -> tuple[bool, bool]:

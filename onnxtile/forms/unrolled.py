@@ -30,7 +30,7 @@ class Unrolled:
     max_fan_in: int | None = None
     max_fan_out: int | None = None
     name: ClassVar[str] = "unrolled"
-    ability: ClassVar[Ability] = Ability()
+    ability: ClassVar[Ability] = Ability(spells_each_tile=True)
     keeps_calls: ClassVar[bool] = False
     pads: ClassVar[bool] = False
 

@@ -23,6 +23,9 @@ class CheckLimits(ir.passes.InPlacePass):
 
     max: Limits
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "max", Limits.of(self.max))
+
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         for product in contractions(model):
             answer, place = legality(product, self.max), f" in {product.scope}" if product.scope else ""
@@ -32,5 +35,6 @@ class CheckLimits(ir.passes.InPlacePass):
                 raise LimitsError(f"{product.node.op_type} {product.name!r}{place} is {what}, over the limits {self.max}")
             if answer == "unknown":
                 why = doubt(product, self.max, free_dimensions(model))
-                raise LimitsError(f"{product.node.op_type} {product.name!r}{place} may exceed {self.max}: {why}")
+                hint = " (run infer-shapes before)" if why.code == "unknown-shape" else ""
+                raise LimitsError(f"{product.node.op_type} {product.name!r}{place} may exceed {self.max}: {why}{hint}")
         return ir.passes.PassResult(model, modified=False)

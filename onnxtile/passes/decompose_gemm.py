@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
 from onnxtile.contraction import Contraction, attribute_float, attribute_int, contractions
 from onnxtile.forms import form_of
+from onnxtile.forms.product import WIDER
 from onnxtile.legality import Refusal, decisions, operator_refusals
 from onnxtile.limits import Limits
 from onnxtile.names import Names
@@ -23,7 +24,8 @@ CONSTANTS_FROM = 4
 class DecomposeGemm(ir.passes.InPlacePass):
     """Y = alpha * (A' @ B') + beta * C, for every Gemm that exceeds `max` (none given: for every Gemm).
 
-    alpha scales the product, so that weights keep their bytes; beta is folded into a constant C; a factor of one
+    alpha scales the product, so that weights keep their bytes (a float16 or bfloat16 product that would have to shrink is
+    scaled before it's rounded: on its operand that isn't constant); beta is folded into a constant C; a factor of one
     costs no node. Gemms in local functions are left alone. A Gemm that can't be written out, or cut afterwards, is
     refused before anything changes, or left as it is where `leave_refused` says so; `form`: see TileMatMul.
     """
@@ -31,6 +33,10 @@ class DecomposeGemm(ir.passes.InPlacePass):
     max: Limits | None = None
     form: str = "unrolled"
     leave_refused: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "max", None if self.max is None else Limits.of(self.max))
+        form_of(self.form)
 
     def requires(self, model: ir.Model) -> None:
         for gemm, refusal in self._gemms(model):
@@ -73,11 +79,16 @@ def _write_out(gemm: ir.Node, model: ir.Model, names: Names) -> None:
         a = new.node("Transpose", "A_transposed", [a], {"perm": [1, 0]}, _reversed(a))
     if attribute_int(gemm, "transB", 0):
         b = new.node("Transpose", "B_transposed", [b], {"perm": [1, 0]}, _reversed(b))
+    alpha = np.array(attribute_float(gemm, "alpha", 1.0), dtype.numpy())
+    if dtype in WIDER and abs(alpha) < 1:
+        left = constant_tensor(sources[0], declared_ir_version(model)) is None
+        scaled = new.node("Mul", "scaled", [a if left else b, new.constant("alpha", alpha)], shape=(a if left else b).shape)
+        a, b = (scaled, b) if left else (a, scaled)
+        alpha = np.array(1, dtype.numpy())
     y = new.node("MatMul", "product", [a, b], shape=gemm.outputs[0].shape)
     new.nodes[-1].name = new.prefix
     new.nodes[-1].doc_string = gemm.doc_string
     new.nodes[-1].metadata_props.update(gemm.metadata_props)
-    alpha = np.array(attribute_float(gemm, "alpha", 1.0), dtype.numpy())
     beta = np.array(attribute_float(gemm, "beta", 1.0), dtype.numpy())
     if alpha != 1:
         y = new.node("Mul", "scaled", [y, new.constant("alpha", alpha)])

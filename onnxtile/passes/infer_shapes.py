@@ -8,7 +8,7 @@ import onnx
 import onnx_ir as ir
 import onnx_shape_inference
 
-from onnxtile.contraction import contractions, graphs
+from onnxtile.contraction import all_graphs, contractions
 from onnxtile.dimensions import name_free_dimensions
 from onnxtile.errors import ModelError
 from onnxtile.structure import one_line, skeleton
@@ -44,7 +44,7 @@ def _fill_in(model: ir.Model, failure: ValueError | None) -> None:
     except onnx.shape_inference.InferenceError as error:
         words = one_line(error).removeprefix("[ShapeInferenceError] ")
         raise ModelError(f"the model's shapes contradict: {words}") from error
-    for (_, _, ours), (_, _, theirs) in zip(graphs(model), graphs(ir.from_proto(inferred)), strict=True):
+    for ours, theirs in zip(all_graphs(model), all_graphs(ir.from_proto(inferred)), strict=True):
         found = {value.name: value for node in theirs for value in node.outputs}
         for node in ours:
             for value in node.outputs:
@@ -71,7 +71,7 @@ def shapes_and_types(model: ir.Model) -> Facts:
     """What every value says of itself now."""
     return {
         value: (value.shape.copy() if value.shape is not None else None, value.type)
-        for _, _, graph in graphs(model)
+        for graph in all_graphs(model)
         for values in (graph.inputs, *(node.outputs for node in graph))
         for value in values
     }

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.names import Names
-from onnxtile.provenance import ORIGIN
+from onnxtile.provenance import ORIGIN, PREFIX_META
 
 
 class Replacement:
@@ -16,7 +16,7 @@ class Replacement:
 
     def __init__(self, node: ir.Node, dtype: ir.DataType, names: Names) -> None:
         self.origin = names.origin(node)
-        self.prefix = names.prefix(self.origin)
+        self.prefix = names.prefix_of(node)
         self.nodes: list[ir.Node] = []
         self._node = node
         self._type = ir.TensorType(dtype)
@@ -36,13 +36,14 @@ class Replacement:
         attrs = ir.convenience.convert_attributes(attributes or {})
         node = ir.Node("", op_type, inputs, attrs, outputs=[output], name=output.name)
         node.metadata_props[ORIGIN] = self.origin
+        node.meta[PREFIX_META] = self.prefix
         self.nodes.append(node)
         return output
 
     def constant(self, leaf: str, array: np.ndarray) -> ir.Value:
         """Add an initializer `prefix/leaf` to the graph and return it."""
         value = register_constant(self._graph, f"{self.prefix}/{leaf}", ir.Tensor(array, dtype=self._type.dtype))
-        value.meta[ORIGIN] = self.origin
+        value.meta[PREFIX_META] = self.prefix
         return value
 
     def swap_in(self, output: ir.Value) -> None:

@@ -9,9 +9,9 @@ import onnx_ir as ir
 from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
 from onnxtile.contraction import CALL_DOMAIN, Contraction
 from onnxtile.errors import UsageError
-from onnxtile.forms import FORMS, form_of
-from onnxtile.forms.product import Operand, TiledProduct
-from onnxtile.forms.sink import IrSink
+from onnxtile.forms import form_of
+from onnxtile.forms.calls import function_of
+from onnxtile.forms.product import TiledProduct
 from onnxtile.legality import Refusal, decisions
 from onnxtile.limits import Limits
 from onnxtile.names import Names
@@ -43,6 +43,7 @@ class TileMatMul(ir.passes.InPlacePass):
     def __post_init__(self) -> None:
         if self.accumulate not in ACCUMULATIONS:
             raise UsageError(f"accumulate is {self.accumulate!r}: take one of {', '.join(ACCUMULATIONS)}")
+        object.__setattr__(self, "max", Limits.of(self.max))
         form_of(self.form)
 
     def requires(self, model: ir.Model) -> None:
@@ -80,8 +81,10 @@ class TileMatMul(ir.passes.InPlacePass):
         call = ir.Node(CALL_DOMAIN, product.name, [a, b], attributes, doc_string=node.doc_string)
         origin = names.origin(node)
         call.metadata_props.update(node.metadata_props | {ORIGIN: origin})
-        call.name = names.prefix(origin) if ORIGIN not in node.metadata_props else node.name
-        _declare(product, opset, model)
+        call.name = names.prefix_of(node)
+        function_of(product, opset, model)
+        model.opset_imports.setdefault(CALL_DOMAIN, 1)
+        raise_ir_version(model, FUNCTIONS_FROM)
         replace_node(node, [call], call.outputs[0])
         for value in old_inputs:
             drop_if_unused(value, model)
@@ -100,19 +103,3 @@ def _behind_transpose(value: ir.Value | None, model: ir.Model) -> tuple[ir.Value
     order = list(reversed(range(rank))) if perm is None else list(perm.as_ints())
     swapped = rank >= 2 and order == [*range(rank - 2), rank - 1, rank - 2]
     return (source, True) if swapped else (value, False)
-
-
-def _declare(product: TiledProduct, opset: int, model: ir.Model) -> None:
-    """Give the model the product's function, once."""
-    if (CALL_DOMAIN, product.name, "") in model.functions:
-        return
-    inputs, output = [ir.Value(name="A"), ir.Value(name="B")], ir.Value(name="C")
-    sink = IrSink(opset, {value.name: value for value in (*inputs, output) if value.name is not None})
-    a, b = (Operand(name) for name in "AB")
-    FORMS["batched"].spell(sink, product, a, b, "C", "")
-    body = ir.Graph(inputs, [output], nodes=sink.nodes, opset_imports={"": opset}, name=product.name)
-    declared = [ir.Attr(name, ir.AttributeType.UNDEFINED, None) for name in product.attributes]
-    function = ir.Function(CALL_DOMAIN, product.name, graph=body, attributes=declared)
-    model.functions[function.identifier()] = function
-    model.opset_imports.setdefault(CALL_DOMAIN, 1)
-    raise_ir_version(model, FUNCTIONS_FROM)

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.contraction import graphs
+from onnxtile.contraction import all_graphs
 from onnxtile.dimensions import fed_inputs
 from onnxtile.errors import UnsupportedError
 from onnxtile.interop import AnyModel, to_ir
@@ -178,7 +178,7 @@ def _interfaces(first: ir.Model, second: ir.Model) -> str | None:
 def _changed(first: ir.Model, second: ir.Model) -> set[str]:
     """Outputs of nodes that the second model computes with another operator, or not at all."""
     made = [
-        {value.name: node.op_type for _, _, graph in graphs(model) for node in graph for value in node.outputs}
+        {value.name: node.op_type for graph in all_graphs(model) for node in graph for value in node.outputs}
         for model in (first, second)
     ]
     return {str(name) for name, op_type in made[0].items() if made[1].get(name) != op_type}
