@@ -71,6 +71,13 @@ def _check_part(part: Message, where: str, main: onnx.GraphProto) -> None:
         )
     if isinstance(part, onnx.GraphProto) and part.sparse_initializer and part is not main:
         raise UnsupportedError(f"{where} holds sparse initializers, which are carried in the main graph only")
+    if isinstance(part, onnx.NodeProto) and len({each.name for each in part.attribute}) < len(part.attribute):
+        raise ModelError(f"{where} has two attributes of one name; remove one")
+    if isinstance(part, onnx.GraphProto) and part is main:
+        for value in (*part.input, *part.output):
+            if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
+                words = "declares no shape, which ONNX wants of inputs and outputs; an unknown size may be a name"
+                raise ModelError(f"{value.name!r} {words}")
     if isinstance(part, onnx.AttributeProto) and (part.HasField("sparse_tensor") or part.sparse_tensors):
         raise UnsupportedError(f"{where} is a sparse tensor, which isn't supported; make it dense")
 
@@ -88,6 +95,8 @@ def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> 
     if dtype == ir.DataType.STRING:
         return None
     expected = -(-math.prod(tensor.dims) * dtype.bitwidth // 8)
+    if tensor.data_location == onnx.TensorProto.EXTERNAL and where != f"initializer {tensor.name!r}":
+        raise UnsupportedError(f"{where} is in external data, which only the main graph's weights may be; load it")
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         _check_external(tensor, where, expected, folder)
     elif tensor.HasField("raw_data"):
@@ -96,7 +105,20 @@ def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> 
             words = f"its data has {len(data)} bytes, its shape {list(tensor.dims)} needs {expected}"
             raise ModelError(f"{where}: {words}; write the model again")
         return data if dtype.bitwidth >= 8 else None
+    else:
+        _check_typed_field(tensor, where, dtype)
     return None
+
+
+def _check_typed_field(tensor: onnx.TensorProto, where: str, dtype: ir.DataType) -> None:
+    """Numbers in a field of their type must be as many as the shape says; 4-bit and smaller ones are packed to bytes."""
+    field = onnx.helper.tensor_dtype_to_field(tensor.data_type)
+    found, elements = len(getattr(tensor, field)), math.prod(tensor.dims)
+    complex_parts = 2 if dtype in (ir.DataType.COMPLEX64, ir.DataType.COMPLEX128) else 1
+    expected = elements * complex_parts if dtype.bitwidth >= 8 else -(-elements * dtype.bitwidth // 8)
+    if found != expected:
+        words = f"its {field} has {found} numbers, its shape {list(tensor.dims)} needs {expected}"
+        raise ModelError(f"{where}: {words}; write the model again")
 
 
 def _check_external(tensor: onnx.TensorProto, where: str, expected: int, folder: Path | None) -> None:

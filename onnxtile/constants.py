@@ -6,6 +6,8 @@ import onnx_ir as ir
 
 SPARSE_META = "onnxtile.sparse_initializer"
 """Key in the `meta` of an input: the sparse initializer of the main graph that it stands for."""
+ANNOTATION_META = "quant_parameter_tensor_names"
+"""onnx_ir's key in a value's `meta` for its quantization annotation; a weight that has one isn't cut."""
 OVERRIDABLE_FROM = 4
 """From this IR version on, an initializer that is also a graph input is a default that a caller may replace."""
 

@@ -161,7 +161,8 @@ class Entry:
 _ONNX = {
     "MatMul": Entry("matmul", _matmul),
     "Gemm": Entry("matmul", _gemm),
-    **dict.fromkeys(("MatMulInteger", "QLinearMatMul", "Einsum"), Entry("matmul")),
+    "MatMulInteger": Entry("matmul", _matmul),
+    **dict.fromkeys(("QLinearMatMul", "Einsum"), Entry("matmul")),
     **dict.fromkeys(
         ("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "DeformConv", "CausalConvWithState"), Entry("conv")
     ),

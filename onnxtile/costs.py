@@ -13,6 +13,7 @@ from onnxtile.forms import FORMS, Form
 from onnxtile.forms.product import TiledProduct
 from onnxtile.forms.sink import ProtoSink
 from onnxtile.forms.spelling import Speller
+from onnxtile.legality import MOST_TILES
 from onnxtile.writer import count_nodes
 
 
@@ -70,6 +71,9 @@ def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> st
         return f"needs opset {form.ability.first_opset}"
     if not form.ability.symbolic_m and any(product.plan.m.padding is None for product in products):
         return "can't cut an M known only at run time"
+    most = max((product.plan.products or 0 for product in products), default=0)
+    if form.ability.spells_each_tile and most > MOST_TILES:
+        return f"makes {most:,} tiles of one product"
     return None
 
 

@@ -11,24 +11,31 @@ from pathlib import Path
 from onnxtile.errors import UsageError
 
 
-def check_output(output: Path, *inputs: Path) -> None:
-    """Refuse an output that can't be or mustn't be written, before any work; UsageError."""
+def check_output(output: Path, *others: Path) -> None:
+    """Refuse an output that can't be or mustn't be written, before any work; UsageError.
+
+    `others`: files that must stay, or that are written as well.
+    """
     if output.is_dir():
         raise UsageError(f"output {output} is a folder; give the path of a file")
+    if output.exists() and not output.is_file():
+        raise UsageError(f"output {output} isn't a regular file; give the path of one")
     if not output.parent.is_dir():
         raise UsageError(f"output {output}: its folder doesn't exist; make {output.parent} first")
-    for path in inputs:
-        if output.exists() and path.exists() and output.samefile(path):
-            raise UsageError(f"output {output} is the input; give another path with -o")
+    for path in others:
+        same = output.resolve() == path.resolve() or (output.exists() and path.exists() and output.samefile(path))
+        if same:
+            raise UsageError(f"output {output} is {path}, which is needed; give another path")
 
 
 @contextmanager
 def replacing(output: Path) -> Iterator[Path]:
     """A path beside `output` to write to; moved onto `output` if all goes well, removed otherwise.
 
-    A kill at any moment leaves either the old file or the new one. Raises UsageError where the folder can't be
-    written to or is full.
+    Where `output` is a link, the file that it leads to is replaced. A kill at any moment leaves either the old file or
+    the new one. Raises UsageError where the folder can't be written to or is full.
     """
+    output = output.resolve()
     try:
         handle, name = tempfile.mkstemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent)
         os.close(handle)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import onnx
 import onnx_ir as ir
 
 from onnxtile import source
-from onnxtile.errors import UsageError
+from onnxtile.errors import ModelError, UsageError
+from onnxtile.structure import one_line
 
 if TYPE_CHECKING:
     import onnx_graphsurgeon
@@ -36,7 +36,11 @@ def to_ir(model: AnyModel) -> ir.Model:
     if _is_graphsurgeon(model):
         import onnx_graphsurgeon
 
-        return source.from_proto(onnx_graphsurgeon.export_onnx(cast("onnx_graphsurgeon.Graph", model)))
+        try:
+            exported = onnx_graphsurgeon.export_onnx(cast("onnx_graphsurgeon.Graph", model))
+        except onnx_graphsurgeon.util.exception.OnnxGraphSurgeonException as error:
+            raise ModelError(f"graphsurgeon can't export the graph: {one_line(error)}") from error
+        return source.from_proto(exported)
     raise UsageError(f"a model is a path, ModelProto, onnx_ir.Model or graphsurgeon Graph, not {type(model).__name__}")
 
 
@@ -49,11 +53,6 @@ def like(model: AnyModel, proto: Callable[[], onnx.ModelProto], as_ir: Callable[
 
         return onnx_graphsurgeon.import_onnx(proto())
     return proto()
-
-
-def folder_of(model: AnyModel) -> Path | None:
-    """Where the external data of a model lies."""
-    return Path(model).resolve().parent if isinstance(model, (str, os.PathLike)) else None
 
 
 def _is_graphsurgeon(model: object) -> bool:

@@ -121,7 +121,8 @@ def _refusals(
     if not isinstance(size.m, int) and limits.m is not None:
         words = f"M is {_named(size.m)}{_cure(size.m, free)}"
         if not ability.symbolic_m:
-            yield Refusal("symbolic-m", f"{words}, leave M unlimited (--max *,K,N), or take --form batched")
+            other = ", or take --form batched" if opset is not None and opset >= SYMBOLIC_M_OPSET else ""
+            yield Refusal("symbolic-m", f"{words}, leave M unlimited (--max *,K,N){other}")
         elif opset is not None and opset < SYMBOLIC_M_OPSET:
             yield Refusal("symbolic-m", f"{words}; opset {opset} can't cut it at run time")
 
@@ -145,7 +146,8 @@ def _exists_in(dtype: ir.DataType, value: float) -> bool:
     if dtype in INTEGERS:
         info = np.iinfo(dtype.numpy())
         return value.is_integer() and int(info.min) <= int(value) <= int(info.max)
-    held = float(np.array(value).astype(dtype.numpy()))
+    with np.errstate(over="ignore"):
+        held = float(np.array(value).astype(dtype.numpy()))
     return abs(held - value) <= abs(value) * 2.0**-8 or not math.isfinite(value)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from onnxtile.errors import UsageError
 from onnxtile.files import check_output, replacing
 from onnxtile.forms import FORMS, Form, form_of
 from onnxtile.forms.spelling import WEIGHTS
-from onnxtile.interop import AnyModel, folder_of, like, to_ir
+from onnxtile.interop import AnyModel, like, to_ir
 from onnxtile.legality import Refusal, decisions, doubt, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
@@ -28,6 +29,7 @@ from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.pipeline import PassManager
 from onnxtile.report import Report, Row, count_nodes
+from onnxtile.source import external_files
 from onnxtile.tiling import Accumulate, TilePlan
 from onnxtile.writer import UNROLLED, save, to_proto
 
@@ -40,6 +42,8 @@ Progress = Callable[[str], None]
 
 def families(ops: str | Iterable[str]) -> tuple[str, ...]:
     """The operator families that `ops` names: `matmul`, `matmul,conv`, `all`, or a sequence; UsageError otherwise."""
+    if not isinstance(ops, (str, list, tuple, set, frozenset)) or not ops:
+        raise UsageError(f"ops is {ops!r}: name at least one operator family, such as matmul")
     names = [name.strip() for name in ops.split(",")] if isinstance(ops, str) else list(ops)
     if "all" in names:
         return FAMILIES
@@ -91,26 +95,56 @@ def lower(
     What can't be lowered stays as it is; `check` on the result, or the Report, lists it with the reason. Raises
     UsageError, ModelError or UnsupportedError, having written nothing.
     """
-    wish = _Wish(Limits.of(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out)
-    target = None if output is None else Path(output)
-    if target is not None:
-        check_output(target, *([Path(model)] if isinstance(model, (str, os.PathLike)) else []))
+    wish = Wish(Limits.of(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out)
+    if output is not None:
+        with lowering_to(model, output, wish, bind, progress) as (_, report):
+            return report
     say = progress or (lambda _: None)
     say("read the model")
     lowered = lower_ir(to_ir(model), wish, bind or {}, say)
     spelling = wish.spelling(lowered.model)
     say(f"spell the tiles out, {spelling.name}")
-    if target is not None:
-        with replacing(target) as temporary:
-            beside = target.resolve().parent == folder_of(model)
-            nodes = save(lowered.model, temporary, spelling, weights, keep_external=beside)
-        return lowered.report(nodes)
 
     def as_ir() -> ir.Model:
         UnrollTiles(spelling.name, weights, max_fan_in, max_fan_out)(lowered.model)
         return lowered.model
 
     return like(model, lambda: to_proto(lowered.model, spelling, weights, keep_external=False), as_ir)
+
+
+@contextmanager
+def lowering_to(
+    model: AnyModel,
+    output: str | os.PathLike[str],
+    wish: Wish,
+    bind: Mapping[str, int] | None = None,
+    progress: Progress | None = None,
+    others: Sequence[Path] = (),
+) -> Iterator[tuple[Path, Report]]:
+    """Lower to a file beside `output`, given with the report; it's moved onto `output` if nothing is raised meanwhile.
+
+    `others`: files that are written as well, and mustn't be the same. Errors are those of `lower`.
+    """
+    say = progress or (lambda _: None)
+    target, sources = _path(output), [_path(model)] if isinstance(model, (str, os.PathLike)) else []
+    check_output(target, *sources, *others)
+    say("read the model")
+    loaded = to_ir(model)
+    for path in (target, *others):
+        check_output(path, *external_files(loaded))
+    lowered = lower_ir(loaded, wish, bind or {}, say)
+    spelling = wish.spelling(lowered.model)
+    say(f"spell the tiles out, {spelling.name}")
+    beside = bool(sources) and target.resolve().parent == sources[0].parent.resolve()
+    with replacing(target) as temporary:
+        nodes = save(lowered.model, temporary, spelling, wish.weights, keep_external=beside)
+        yield temporary, lowered.report(nodes)
+
+
+def _path(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"output is {path!r}: give a path")
+    return Path(path)
 
 
 def estimate(
@@ -128,14 +162,14 @@ def estimate(
 
     Arguments and errors are those of `lower`.
     """
-    wish = _Wish(Limits.of(max), families(ops), "auto", weights, accumulate, MAX_NODES, max_fan_in, max_fan_out)
+    wish = Wish(Limits.of(max), families(ops), "auto", weights, accumulate, MAX_NODES, max_fan_in, max_fan_out)
     lowered = lower_ir(to_ir(model), wish, bind or {}, lambda _: None)
     every = [form_of(name, max_fan_in, max_fan_out) for name in FORMS]
     return lowered.report(lowered.nodes_before), costs(lowered.model, every, weights)
 
 
 @dataclass(frozen=True)
-class _Wish:
+class Wish:
     """What is asked of a lowering; UsageError for what can't be."""
 
     limits: Limits
@@ -143,9 +177,9 @@ class _Wish:
     form: str
     weights: str
     accumulate: Accumulate
-    max_nodes: int
-    max_fan_in: int | None
-    max_fan_out: int | None
+    max_nodes: int = MAX_NODES
+    max_fan_in: int | None = None
+    max_fan_out: int | None = None
 
     def __post_init__(self) -> None:
         if self.form != AUTO:
@@ -167,11 +201,14 @@ class _Wish:
         return choose(model, self.weights, self.max_nodes, form_of(UNROLLED.name, self.max_fan_in, self.max_fan_out))
 
 
-def lower_ir(model: ir.Model, wish: _Wish, bind: Mapping[str, int], say: Progress) -> Lowered:
+def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress) -> Lowered:
     """Lower `model` in place to its compact form; its shapes and types stay as they were declared."""
     nodes_before, form = count_nodes(model), form_of(wish.ability)
-    PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
     declared = _declared(model)
+    if not isinstance(bind, Mapping):
+        raise UsageError(f"bind is {bind!r}: give sizes by name, such as {{'batch': 1}}")
+    PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
+    declared = _with_sizes(declared, _declared(model))
     PassManager([InferShapes()], check=False)(model, say)
     rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, form))
     if "matmul" in wish.families:
@@ -195,8 +232,7 @@ def check(
     checked = to_ir(model)
     nodes = count_nodes(checked)
     PassManager([BindDims(bind)] if bind else [], check=False)(checked)
-    steps = [InlinePass()] if checked.functions else []
-    PassManager([*steps, InferShapes()], check=False)(checked)
+    checked = _inlined(checked)
     rows = tuple(_check_row(found, limits, asked, free_dimensions(checked)) for found in contractions(checked))
     return Report("check", limits, rows, nodes, nodes)
 
@@ -204,11 +240,28 @@ def check(
 def _all(model: ir.Model, limits: Limits, form: Form) -> Iterable[tuple[Contraction, TilePlan | Refusal | None]]:
     """Every product with its decision; operators that aren't lowered yet are refused."""
     decided = {found.node: decision for found, decision in decisions(model, limits, form.ability)}
-    for found in contractions(model):
-        unfit = legality(found, limits) != "fits"
+    found_products = list(contractions(model))
+    functions_fit = any(found.in_function for found in found_products) and _functions_fit(model, limits)
+    for found in found_products:
+        fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
         again = "is tiled already; lower the original model" if is_tiled_product(found.node) else "isn't lowered yet"
-        unlowered = Refusal("operator", f"{found.node.op_type} {again}") if unfit else None
-        yield found, decided.get(found.node, unlowered)
+        unlowered = None if fits else Refusal("operator", f"{found.node.op_type} {again}")
+        yield found, None if fits else decided.get(found.node, unlowered)
+
+
+def _functions_fit(model: ir.Model, limits: Limits) -> bool:
+    """Whether all products in local functions are within the limits, in every call."""
+    outside = {found.node.outputs[0].name for found in contractions(model) if not found.in_function}
+    within = (found for found in contractions(_inlined(model)) if found.node.outputs[0].name not in outside)
+    return all(legality(found, limits) == "fits" for found in within)
+
+
+def _inlined(model: ir.Model) -> ir.Model:
+    """A copy whose local functions are put in the place of their calls, with shapes."""
+    copy = model.clone()
+    copy.meta.update(model.meta)
+    PassManager([*([InlinePass()] if copy.functions else []), InferShapes()], check=False)(copy)
+    return copy
 
 
 def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, asked: Sequence[str]) -> Row:
@@ -216,6 +269,8 @@ def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, asked: S
         return _not_asked(found)
     if isinstance(decision, TilePlan):
         return Row.of(found, "tiled", tiles=decision.tile)
+    if isinstance(decision, Refusal) and found.family == "matmul" and not found.sizable:
+        return Row.of(found, "unknown", f"{decision}, nor sized")
     return Row.of(found, "fits") if decision is None else Row.of(found, "refused", decision)
 
 
@@ -236,6 +291,18 @@ Declared = dict[tuple[ir.Graph | ir.Function, str | None], tuple[ir.Shape | None
 def _declared(model: ir.Model) -> Declared:
     """Shapes and types as the model declares them, by graph and name."""
     return {(graph, value.name): (value.shape, value.type) for graph, value in _described(model)}
+
+
+def _with_sizes(declared: Declared, bound: Declared) -> Declared:
+    """The declared shapes with the sizes that were bound, and nothing else of what binding did to names."""
+    merged = dict(declared)
+    for key, (shape, value_type) in declared.items():
+        now = bound[key][0]
+        if shape is not None and now is not None:
+            dims = [new if isinstance(new, int) else old for old, new in zip(shape, now, strict=True)]
+            denotations = [shape.get_denotation(axis) for axis in range(len(dims))]
+            merged[key] = (shape if dims == list(shape) else ir.Shape(dims, denotations), value_type)
+    return merged
 
 
 def _restore(model: ir.Model, declared: Declared) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.errors import OnnxtileError, PassError
+from onnxtile.errors import OnnxtileError, PassError, UsageError
 from onnxtile.registry import parse_pipeline, pass_name
 from onnxtile.structure import check_structure, one_line
 
@@ -34,6 +34,8 @@ class PassManager:
             passes = parse_pipeline(passes)
         self.passes: list[ir.passes.PassBase] = []
         for each in passes:
+            if not isinstance(each, (str, ir.passes.PassBase)):
+                raise UsageError(f"{each!r} is neither a pass nor the name of one")
             self.passes += [each] if isinstance(each, ir.passes.PassBase) else parse_pipeline(each)
         self.check = check
         self.steps: list[Step] = []
@@ -44,6 +46,10 @@ class PassManager:
         `progress` is told each pass's name before it runs. Raises what a pass raises of our errors with the pass's
         name in front, and PassError for anything else, and for a pass that leaves an invalid model.
         """
+        if not isinstance(model, ir.Model):
+            raise UsageError(
+                f"passes run on an onnx_ir.Model, not {type(model).__name__}; onnx_ir.from_proto makes one"
+            )
         self.steps, modified = [], False
         if self.check:
             check_structure(model)

@@ -59,8 +59,10 @@ def parse_pipeline(text: str) -> list[ir.passes.PassBase]:
         step = _STEP.match(text, position)
         if step is None:
             raise UsageError(f"pipeline {text!r}: can't read {text[position:]!r}; write name,name{{option=value}}")
-        passes.append(make_pass(step[1], dict(_option(step[1], part) for part in (step[2] or "").split())))
+        passes.append(make_pass(step[1], _options(step[1], step[2] or "")))
         position = step.end()
+        if text[step.end() - 1] == "," and not text[step.end() :].strip():
+            raise UsageError(f"pipeline {text!r} ends in a comma; name another pass, or leave it out")
     if not passes:
         raise UsageError("the pipeline is empty: name at least one pass, such as infer-shapes")
     return passes
@@ -90,6 +92,15 @@ def option_types(cls: type[ir.passes.PassBase]) -> dict[str, Any]:
         return {}
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _options(name: str, text: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for key, value in (_option(name, part) for part in text.split()):
+        if key in options:
+            raise UsageError(f"pass {name}: option {key!r} is given twice; give it once")
+        options[key] = value
+    return options
 
 
 def _option(name: str, part: str) -> tuple[str, str]:

@@ -18,8 +18,6 @@ from onnxtile.errors import ModelError, OnnxtileError
 from onnxtile.structure import check_structure, one_line, skeleton_of_proto
 
 _VALUE_INFO_META = "onnxtile.value_info"
-ANNOTATION_META = "quant_parameter_tensor_names"
-"""onnx_ir's key in a value's `meta` for its quantization annotation."""
 
 
 def load(path: str | os.PathLike[str]) -> ir.Model:
@@ -100,6 +98,13 @@ def carry_over(model: ir.Model, proto: onnx.ModelProto) -> None:
         del proto.graph.input[:]
         proto.graph.input.extend(inputs)
         proto.graph.sparse_initializer.extend(sparse.values())
+
+
+def external_files(model: ir.Model) -> list[Path]:
+    """The files that weights of the model lie in."""
+    tensors = [value.const_value for graph in model.graphs() for value in graph.initializers.values()]
+    paths = {Path(t.base_dir) / t.location for t in tensors if isinstance(t, ir.ExternalTensor)}
+    return sorted(paths)
 
 
 def read_external_data(model: ir.Model) -> None:

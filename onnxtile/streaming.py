@@ -28,10 +28,11 @@ class Weights:
     cuts: list[Cut]
     speller: Speller
 
-    def tiles(self) -> Iterator[tuple[str, ir.DataType, np.ndarray]]:
-        """Name, type and view of each tile; one constant at a time is in memory."""
+    def tiles(self, blank: bool = False) -> Iterator[tuple[str, ir.DataType, np.ndarray]]:
+        """Name, type and view of each tile, one constant at a time in memory; `blank`: no numbers, and none read."""
         for cut in self.cuts:
-            for name, array in self.speller.arrays(cut):
+            empty = np.broadcast_to(np.empty((), cut.dtype.numpy()), cut.tensor.shape.numpy())
+            for name, array in self.speller.arrays(cut, empty if blank else None):
                 yield name, cut.dtype, array
 
 
@@ -42,10 +43,8 @@ def sizes(weights: Weights) -> Iterator[int]:
         yield len(start) + (tensor.nbytes if described is None else len(described))
     for constant in weights.new:
         yield len(_field(constant.SerializeToString()))
-    for cut in weights.cuts:
-        blank = np.broadcast_to(np.empty((), cut.dtype.numpy()), cut.tensor.shape.numpy())
-        for name, array in weights.speller.arrays(cut, blank):
-            yield len(_tile_start(name, cut.dtype, array)) + array.nbytes
+    for name, dtype, array in weights.tiles(blank=True):
+        yield len(_tile_start(name, dtype, array)) + array.nbytes
 
 
 def pieces(weights: Weights) -> Iterator[bytes]:
@@ -56,10 +55,9 @@ def pieces(weights: Weights) -> Iterator[bytes]:
         yield tensor.tobytes() if described is None else described
     for constant in weights.new:
         yield _field(constant.SerializeToString())
-    for cut in weights.cuts:
-        for name, array in weights.speller.arrays(cut):
-            yield _tile_start(name, cut.dtype, array)
-            yield little_endian(array)
+    for name, dtype, array in weights.tiles():
+        yield _tile_start(name, dtype, array)
+        yield little_endian(array)
 
 
 def _start(tensor: ir.TensorProtocol) -> tuple[bytes, bytes | None]:

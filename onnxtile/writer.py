@@ -7,14 +7,15 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 
-from onnxtile.constants import OVERRIDABLE_FROM
+from onnxtile.constants import ANNOTATION_META, OVERRIDABLE_FROM
 from onnxtile.contraction import subgraphs
-from onnxtile.errors import UnsupportedError
+from onnxtile.errors import ModelError, PassError, UnsupportedError
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.sink import ProtoSink, add_initializer
 from onnxtile.forms.spelling import Speller
-from onnxtile.source import ANNOTATION_META, carry_over, has_value_info, read_external_data
+from onnxtile.source import carry_over, has_value_info, read_external_data
 from onnxtile.streaming import Weights, pieces, sizes
+from onnxtile.structure import check_names
 from onnxtile.wire import LARGEST, head
 
 UNROLLED = FORMS["unrolled"]
@@ -80,11 +81,23 @@ def _spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool) -
                     add_initializer(graph_proto, name, cut.dtype, array)
     new = list(proto.graph.initializer)
     del proto.graph.initializer[:]
-    carry_over(model, proto)
     left = Weights(uncut, new, [cut for cut in speller.cuts if cut.graph is compact.graph], speller)
+    carry_over(model, proto)
+    _check(proto.graph, left)
     if proto.ir_version < OVERRIDABLE_FROM:
         _list_as_inputs(proto.graph, left)
     return proto, left
+
+
+def _check(graph: onnx.GraphProto, weights: Weights) -> None:
+    """Refuse to hand out a graph whose names don't fit together: that would be our fault."""
+    names = [str(tensor.name) for tensor in weights.uncut] + [tensor.name for tensor in weights.new]
+    names += [name for name, _, _ in weights.tiles(blank=True)]
+    names += [sparse.values.name for sparse in graph.sparse_initializer]
+    try:
+        check_names(graph, names)
+    except ModelError as error:
+        raise PassError(f"the tiles were spelled wrongly, please report this: {error}") from error
 
 
 def _take_initializers(graph: ir.Graph) -> tuple[list[ir.TensorProtocol], list[ir.Value]]:

@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"limits", "tiling", "provenance", "wire"},
     {"contraction"},
-    {"audit", "constants", "structure", "dimensions", "names"},
+    {"audit", "constants", "structure", "dimensions", "doubt", "names"},
     {"legality"},
     {"forms"},
     {"registry", "source", "report", "streaming"},

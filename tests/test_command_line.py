@@ -197,7 +197,7 @@ def one_line(result: tuple[int, str, str], words: str) -> None:
         (["lower", "MODEL", "--max", "4,4,4,4"], "4 part"),
         (["lower", "MODEL", "--max", "big"], "1 part"),
         (["lower", "MODEL"], "Missing option '--max'"),
-        (["lower", "MODEL", "--max", "4,4,4", "-o", "MODEL"], "is the input"),
+        (["lower", "MODEL", "--max", "4,4,4", "-o", "MODEL"], "which is needed; give another path"),
         (["lower", "MODEL", "--max", "4,4,4", "-o", "FOLDER/none/out.onnx"], "its folder doesn't exist"),
         (["lower", "MODEL", "--max", "4,4,4", "-o", "FOLDER"], "is a folder"),
         (["lower", "MODEL", "--max", "4,4,4", "--form", "spiral"], "form 'spiral' is unknown: take one of unrolled"),

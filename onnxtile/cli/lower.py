@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from onnxtile.cli.options import Bind, Json, Max, Model, Ops, parse_bind
+from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
+    from onnxtile.lowering import Wish
     from onnxtile.report import Report
     from onnxtile.verification import Verdict
 
@@ -52,37 +54,51 @@ def command(
 ) -> None:
     """Rewrite MODEL so that every matrix product fits the engine.
 
-    The result is an equivalent, plain ONNX model; what can't be cut stays and is listed with the reason. Exit status: 0
-    all products asked for fit, 1 some don't or the result isn't equivalent, 2 the call or the file is bad.
+    The result is an equivalent, plain ONNX model; what can't be cut stays and is listed with the reason.
+
+    Exit status: 0 all products asked for fit, 1 some don't or it isn't equivalent, 2 the call or a file is bad.
     """
     from onnxtile.cli.output import progress
-    from onnxtile.files import check_output, replacing
-    from onnxtile.lowering import lower
+    from onnxtile.files import check_output
+    from onnxtile.limits import Limits
+    from onnxtile.lowering import Wish, families, lowering_to
     from onnxtile.verification import verify as compare
 
-    if dry_run:
-        _estimate(model, max, ops, weights, accumulate, max_fan_in, max_fan_out, bind, json)
-        return
-    target = output or model.with_suffix(".tiled.onnx")
+    wish = Wish(Limits.parse(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out)
     sizes = parse_bind(bind)
-    check_output(target, model)
-    if report is not None:
-        check_output(report, model, target)
+    if dry_run:
+        _estimate(model, wish, sizes, json)
+        return
+    target, also = output or _beside(model), [] if report is None else [report]
+    for path in also:
+        check_output(path, model, target)
     verdict = None
-    with replacing(target) as temporary:
-        with progress(f"lower {model.name}") as say:
-            result = lower(
-                model, max, ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes,
-                max_fan_in=max_fan_in, max_fan_out=max_fan_out, bind=sizes, output=temporary, progress=say,
-            )  # fmt: skip
+    try:
+        with (
+            progress(f"lower {model.name}") as say,
+            lowering_to(model, target, wish, sizes, say, also) as (temporary, result),
+        ):
             if verify:
                 verdict = compare(model, temporary, bind=sizes, progress=say)
-        kept = verdict is None or verdict.equivalent
-        _tell(result, verdict, target if kept else None, json, report)
-        if not kept:
-            raise typer.Exit(1)
+                if not verdict.equivalent:
+                    raise _AbandonedError
+    except _AbandonedError:
+        _tell(result, verdict, None, json, report)
+        raise typer.Exit(1) from None
+    _tell(result, verdict, target, json, report)
     if not result.ok:
         raise typer.Exit(1)
+
+
+class _AbandonedError(Exception):
+    """The result isn't to be kept."""
+
+
+def _beside(model: Path) -> Path:
+    """`net.tiled.onnx` for `net.onnx`, `net-1.5.tiled.onnx` for `net-1.5`."""
+    if model.exists() and not (model.is_file() or model.is_dir()):
+        raise UsageError(f"{model} isn't a regular file; say with -o where the result goes")
+    return model.parent / f"{model.name.removesuffix('.onnx')}.tiled.onnx"
 
 
 def _tell(result: Report, verdict: Verdict | None, target: Path | None, json: bool, report: Path | None) -> None:
@@ -108,10 +124,7 @@ def _tell(result: Report, verdict: Verdict | None, target: Path | None, json: bo
         print_verdict(verdict)
 
 
-def _estimate(
-    model: Path, max: str, ops: str, weights: str, accumulate: Literal["chain", "tree", "sum"], max_fan_in: int | None,
-    max_fan_out: int | None, bind: list[str] | None, json: bool,
-) -> None:  # fmt: skip
+def _estimate(model: Path, wish: Wish, sizes: dict[str, int], json: bool) -> None:
     """Print what each form would cost."""
     import dataclasses
 
@@ -120,8 +133,8 @@ def _estimate(
 
     with progress(f"estimate {model.name}"):
         result, found = estimate(
-            model, max, ops=ops, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in,
-            max_fan_out=max_fan_out, bind=parse_bind(bind),
+            model, wish.limits, ops=wish.families, weights=wish.weights, accumulate=wish.accumulate,
+            max_fan_in=wish.max_fan_in, max_fan_out=wish.max_fan_out, bind=sizes,
         )  # fmt: skip
     if json:
         forms = [dataclasses.asdict(cost) for cost in found]

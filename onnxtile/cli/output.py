@@ -36,8 +36,8 @@ def progress(label: str) -> Iterator[Callable[[str], None]]:
     if not screen.is_terminal:
         yield lambda _: None
         return
-    with screen.status(label) as status:
-        yield lambda words: status.update(f"{label}: {words}")
+    with screen.status(escape(label)) as status:
+        yield lambda words: status.update(escape(f"{label}: {words}"))
 
 
 def print_report(report: Report, words: str) -> None:
@@ -48,11 +48,22 @@ def print_report(report: Report, words: str) -> None:
         screen.print(_table(asked[:MOST_ROWS]))
     if len(asked) > MOST_ROWS:
         screen.print(f"... and {len(asked) - MOST_ROWS} more; --json lists them all", style="dim")
+    for reason, names in _reasons(asked).items():
+        screen.print(f"{reason}  ({names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''})", markup=False)
     left_out = report.having("not-asked")
     if left_out:
         ops = sorted({row.op for row in left_out})
         screen.print(f"{_several(len(left_out), 'product')} not asked for ({', '.join(ops)})", style="dim")
     screen.print(words, style="green" if report.ok else "red", markup=False)
+
+
+def _reasons(rows: list[Row]) -> dict[str, list[str]]:
+    """The products' names by reason."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.reason:
+            found.setdefault(row.reason, []).append(row.name)
+    return found
 
 
 def _table(rows: list[Row]) -> Table:
@@ -63,9 +74,13 @@ def _table(rows: list[Row]) -> Table:
     for heading in ("type", "status", "tile, or reason"):
         table.add_column(heading, overflow="fold", ratio=4 if "," in heading else None)
     for row in rows:
-        place = f"{row.scope}: {row.name}" if row.scope else row.name
+        place = (f"{row.scope}: {row.name}" if row.scope else row.name).replace("\n", "\\n")
         sizes = ("?" if size is None else str(size) for size in (row.m, row.k, row.n))
-        what = row.reason or ("" if row.tiles is None else " x ".join("*" if t is None else str(t) for t in row.tiles))
+        what = (
+            row.reason.partition(":")[0]
+            if row.reason
+            else ("" if row.tiles is None else " x ".join("*" if t is None else str(t) for t in row.tiles))
+        )
         status = f"[{_STYLES[row.status]}]{row.status}[/]"
         table.add_row(f"{escape(place)} [dim]{escape(row.op)}[/]", *sizes, row.dtype or "?", status, escape(what))
     return table

@@ -11,10 +11,11 @@ EXAMPLES = "Example:\n\nonnxtile passes --json"
 
 def command(json: Json = False) -> None:
     """List the passes with their options, in the order of the main job."""
+    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from onnxtile.cli.output import console, print_json
+    from onnxtile.cli.output import print_json
     from onnxtile.registry import option_types, pass_class, pass_names
 
     described = []
@@ -31,4 +32,4 @@ def command(json: Json = False) -> None:
         table.add_column(heading, overflow="fold")
     for each in described:
         table.add_row(str(each["name"]), ", ".join(each["options"]), escape(str(each["summary"])))
-    console().print(table)
+    Console().print(table)

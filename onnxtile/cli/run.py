@@ -30,16 +30,18 @@ def command(
     from onnxtile.files import check_output, replacing
     from onnxtile.forms import form_of
     from onnxtile.pipeline import PassManager
-    from onnxtile.source import load
+    from onnxtile.source import external_files, load
     from onnxtile.writer import save
 
     spelling = form_of(form)
     manager = PassManager(passes)
     check_output(output, model)
     with progress(f"run {model.name}") as say:
-        result = manager(load(model), say).model
+        loaded = load(model)
+        check_output(output, *external_files(loaded))
+        result = manager(loaded, say).model
         with replacing(output) as temporary:
-            same_folder = output.resolve().parent == model.resolve().parent
+            same_folder = output.resolve().parent == model.parent.resolve()
             nodes = save(result, temporary, spelling, weights, keep_external=same_folder)
     screen = console()
     for step in manager.steps:

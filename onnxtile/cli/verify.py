@@ -21,6 +21,9 @@ def command(
     cases: Annotated[int, typer.Option(min=1, help="Random inputs to try; every other one is of whole numbers.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Where the random inputs start.")] = 0,
     bind: Bind = None,
+    input: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE.npz", help="Values to take for inputs, by name.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run both models and hold their difference against what rounding explains.
@@ -29,9 +32,11 @@ def command(
     """
     from onnxtile.cli.output import print_json, progress
     from onnxtile.verification import verify
+    from onnxtile.verification.inputs import read_inputs
 
+    given = None if input is None else read_inputs(input)
     with progress("verify") as say:
-        verdict = verify(original, lowered, cases=cases, seed=seed, bind=parse_bind(bind), progress=say)
+        verdict = verify(original, lowered, cases=cases, seed=seed, bind=parse_bind(bind), inputs=given, progress=say)
     if json:
         print_json(verdict.to_json())
     else:

@@ -51,6 +51,6 @@ def form_of(name: str, max_fan_in: int | None = None, max_fan_out: int | None = 
 
     `max_fan_in`, `max_fan_out`: see Unrolled; the others have no node with more than three inputs or outputs.
     """
-    if name not in FORMS:
+    if not isinstance(name, str) or name not in FORMS:
         raise UsageError(f"form {name!r} is unknown: take one of {', '.join(FORMS)}")
     return Unrolled(max_fan_in, max_fan_out) if name == Unrolled.name else FORMS[name]

@@ -75,8 +75,10 @@ class IrSink:
             self.node("Cast", [f"{name}_as_double"], [name], {"to": ir.DataType.from_numpy(array.dtype).value})
             return name
         tensor = ir.Tensor(array, name=name)
-        self.values[name] = ir.Value(name=name, const_value=tensor if self._graph is not None else None)
+        self.values[name] = ir.Value(name=name)
         if self._graph is not None:
+            self.values[name] = _typed_value(name, tensor.dtype, array.shape)
+            self.values[name].const_value = tensor
             self._graph.register_initializer(self.values[name])
         else:
             self._add("Constant", [], [name], [ir.AttrTensor("value", tensor)], "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused
+from onnxtile.constants import ANNOTATION_META, constant_tensor, declared_ir_version, drop_if_unused
 from onnxtile.contraction import CALL_DOMAIN, all_graphs, is_tiled_product
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms import Form
@@ -63,7 +63,8 @@ class Speller:
                 words = "can't cut an M known only at run time; bind it, or take form batched"
                 raise UnsupportedError(f"{call.name!r}: the {form.name} form {words}")
             for side, value in zip(SIDES, call.inputs, strict=True):
-                tensor = constant_tensor(value, declared_ir_version(model)) if weights == "pretile" else None
+                cut = weights == "pretile" and value is not None and not value.meta.get(ANNOTATION_META)
+                tensor = constant_tensor(value, declared_ir_version(model)) if cut else None
                 assert value is not None and value.name is not None
                 if tensor is None:
                     self._operands[call, side] = Operand(value.name)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import onnx
 import onnx_ir as ir
 import onnx_shape_inference
 
+from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.contraction import all_graphs, contractions
 from onnxtile.dimensions import name_free_dimensions
+from onnxtile.doubt import doubtful_values, reachable
 from onnxtile.errors import ModelError
 from onnxtile.structure import one_line, skeleton
 
@@ -26,15 +30,41 @@ class InferShapes(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         before = shapes_and_types(model)
+        with _without_defaults(model):
+            self._infer(model)
+        return ir.passes.PassResult(model, modified=shapes_and_types(model) != before)
+
+    def _infer(self, model: ir.Model) -> None:
         name_free_dimensions(model)
+        declared = shapes_and_types(model)
         failure: ValueError | None = None
         try:
             onnx_shape_inference.infer_symbolic_shapes(model, policy="strict", warn_on_missing=False)
         except ValueError as error:  # the library's own errors are ValueErrors too
             failure = error
-        if failure or any(found.reason and found.sizable for found in contractions(model)):
+        doubtful = reachable(doubtful_values(model, declared))
+        if doubtful:  # start again from what is declared there
+            for value in doubtful & declared.keys():
+                value.shape = declared[value][0]
+        if failure or doubtful or any(found.reason and found.sizable for found in contractions(model)):
             _fill_in(model, failure)
-        return ir.passes.PassResult(model, modified=shapes_and_types(model) != before)
+
+
+@contextmanager
+def _without_defaults(model: ir.Model) -> Iterator[None]:
+    """Hide the values of initializers that a caller may replace: they're no facts."""
+    version = declared_ir_version(model)
+    defaults = [value for value in model.graph.inputs if value.is_initializer() and version >= OVERRIDABLE_FROM]
+    tensors = [value.const_value for value in defaults]
+    for value in defaults:
+        model.graph.initializers.pop(str(value.name))
+        value.const_value = None
+    try:
+        yield
+    finally:
+        for value, tensor in zip(defaults, tensors, strict=True):
+            value.const_value = tensor
+            model.graph.register_initializer(value)
 
 
 def _fill_in(model: ir.Model, failure: ValueError | None) -> None:

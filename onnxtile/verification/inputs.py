@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor
 from onnxtile.dimensions import fed_inputs
-from onnxtile.errors import UnsupportedError
+from onnxtile.errors import ModelError, UnsupportedError
+from onnxtile.structure import one_line
 
 Kind = Literal["normal", "whole"]
+PASSING = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Flatten")
+"""Operators whose output holds the elements of their first input."""
 UNBOUND = 2
 """The size taken for a free dimension that isn't bound: one that would show a mix-up of axes."""
 
@@ -20,13 +25,14 @@ def feeds(model: ir.Model, kind: Kind, rng: np.random.Generator) -> dict[str, np
     """A value for each input that must be fed.
 
     Floats are normal, or whole numbers from -3 to 3; integers lie within the table that they index, where they index
-    one, and are 0 or 1 otherwise (8-bit ones take their whole range). Shapes must be known but for free dimensions.
+    one, and are 0 or 1 otherwise (8-bit ones take their whole range). Shapes must be known but for free dimensions; the
+    model's own should have been inferred.
     Raises UnsupportedError for an input that isn't a tensor of numbers, or whose rank isn't known.
     """
-    return {str(value.name): _feed(value, kind, rng, model.ir_version) for value in fed_inputs(model)}
+    return {str(value.name): _feed(value, kind, rng) for value in fed_inputs(model)}
 
 
-def _feed(value: ir.Value, kind: Kind, rng: np.random.Generator, ir_version: int) -> np.ndarray:
+def _feed(value: ir.Value, kind: Kind, rng: np.random.Generator) -> np.ndarray:
     if value.shape is None or value.dtype is None or not isinstance(value.type, ir.TensorType):
         raise UnsupportedError(f"input {value.name!r} isn't a tensor of known rank: no value can be made up for it")
     shape = [size if isinstance(size, int) and size >= 0 else UNBOUND for size in value.shape]
@@ -35,22 +41,47 @@ def _feed(value: ir.Value, kind: Kind, rng: np.random.Generator, ir_version: int
     elif value.dtype == ir.DataType.BOOL:
         numbers = rng.integers(0, 2, shape)
     elif value.dtype.is_integer():
-        numbers = rng.integers(*_range(value, ir_version), shape)
+        numbers = rng.integers(*_range(value), shape)
     else:
         raise UnsupportedError(f"input {value.name!r} holds {value.dtype.name}: no value can be made up for it")
     return np.asarray(numbers).astype(value.dtype.numpy())
 
 
-def _range(value: ir.Value, ir_version: int) -> tuple[int, int]:
+def _range(value: ir.Value) -> tuple[int, int]:
+    """Integers that the model can take: indices of the smallest table that they're used on, or 0 and 1."""
     assert value.dtype is not None
-    for use in value.uses():
-        table = (
-            constant_tensor(use.node.inputs[0], ir_version) if use.node.op_type == "Gather" and use.idx == 1 else None
-        )
-        if table is not None:
-            axis = use.node.attributes["axis"].as_int() if "axis" in use.node.attributes else 0
-            return 0, max(1, int(table.shape.numpy()[axis]))
+    tables = [size for node in _indexers(value) if (size := _length(node)) is not None]
+    if tables:
+        return 0, max(1, min(tables))
     if value.dtype.bitwidth == 8:
         info = np.iinfo(value.dtype.numpy())
         return int(info.min), int(info.max) + 1
     return 0, 2
+
+
+def _indexers(value: ir.Value) -> Iterator[ir.Node]:
+    """Gathers that take the value as indices, perhaps after it was cast or shaped anew."""
+    for use in value.uses():
+        if use.node.op_type == "Gather" and use.idx == 1:
+            yield use.node
+        elif use.node.op_type in PASSING and use.idx == 0:
+            for output in use.node.outputs:
+                yield from _indexers(output)
+
+
+def _length(gather: ir.Node) -> int | None:
+    table = gather.inputs[0]
+    if table is None or table.shape is None:
+        return None
+    axis = gather.attributes["axis"].as_int() if "axis" in gather.attributes else 0
+    size = table.shape[axis]
+    return size if isinstance(size, int) else None
+
+
+def read_inputs(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; ModelError where it can't be read, and for arrays that would run code."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays}
+    except (OSError, ValueError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise ModelError(f"{path}: not an .npz file of plain arrays: {one_line(error)}") from error

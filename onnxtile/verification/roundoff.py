@@ -7,6 +7,8 @@ and Stability of Numerical Algorithms, section 3.1). Two orders differ by twice 
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import numpy as np
 import onnx_ir as ir
 
@@ -41,19 +43,20 @@ def difference_bound(k: int, dtype: ir.DataType) -> float:
     return 2 * gamma(k + EXTRA, UNIT[dtype])
 
 
-def shaken(original: ir.Model, changed: set[str]) -> ir.Model | None:
+def shaken(original: ir.Model, changed: Set[tuple[str, str]]) -> ir.Model | None:
     """The original with each changed product moved by its whole bound, up or down at each element; None: none moves.
 
     Running it shows how far the bounds of the products move the outputs: Y' = Y + sign * bound * (|A||B| + |C|). The
-    sign of an element is that of cos(phase * Y), as good as random; the input `onnxtile.phase` chooses the signs.
-    `changed`: names of the products' outputs.
+    sign of an element is that of cos(phase * (Y + 1)), as good as random; the input `onnxtile.phase` chooses the signs.
+    A product of whole numbers that are small enough is exact in any order of summation, and isn't moved at all.
+    `changed`: the products' outputs, as (scope, name).
     """
     model = original.clone()
     phase = ir.Value(name=PHASE, type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape([]))
     moved = False
     for found in list(contractions(model)):
-        output = found.node.outputs[0]
-        if output.name in changed and isinstance(found.size.k, int) and found.dtype in UNIT and not found.in_function:
+        named = (found.scope, str(found.node.outputs[0].name)) in changed
+        if named and found.sizable and isinstance(found.size.k, int) and found.dtype in UNIT and not found.in_function:
             _shake(found, found.size.k, found.dtype, phase)
             moved = True
     if not moved:
@@ -70,24 +73,33 @@ def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value) -> N
     def cast(value: ir.Value, to: ir.DataType) -> ir.Value:
         return tape.op("Cast", [value], {"to": to.value})
 
-    magnitudes = [None if value is None else tape.op("Abs", [cast(value, wide)]) for value in node.inputs]
+    def constant(number: float) -> ir.Value:
+        return tape.op("Constant", [], {"value": ir.tensor(np.array(number, wide.numpy()))})
+
+    operands = [None if value is None else cast(value, wide) for value in node.inputs]
+    magnitudes = [None if value is None else tape.op("Abs", [value]) for value in operands]
     attributes: dict[str, int | float] = {
         name: attribute.as_int() for name, attribute in node.attributes.items() if name.startswith("trans")
     }
-    attributes |= {name: abs(attribute_float(node, name, 1.0)) for name in ("alpha", "beta") if name in node.attributes}
-    magnitude = tape.op(node.op_type, magnitudes, attributes)
-    bound = tape.op("Constant", [], {"value": ir.tensor(np.array(difference_bound(k, dtype), wide.numpy()))})
-    sign = tape.op("Sign", [tape.op("Cos", [tape.op("Mul", [cast(y, ir.DataType.FLOAT), phase])])])
-    step = tape.op("Mul", [cast(sign, wide), tape.op("Mul", [magnitude, bound])])
-    moved = cast(tape.op("Add", [cast(y, wide), step]), dtype)
+    factors = {name: attribute_float(node, name, 1.0) for name in ("alpha", "beta") if name in node.attributes}
+    magnitude = tape.op(node.op_type, magnitudes, attributes | {name: abs(value) for name, value in factors.items()})
+    step = tape.op("Mul", [magnitude, constant(difference_bound(k, dtype))])
+    if all(factor.is_integer() for factor in factors.values()):
+        # 0 where all operands are whole and no sum can pass the largest whole number that is exact, 1 otherwise
+        parts = [tape.op("Abs", [tape.op("Sub", [x, tape.op("Floor", [x])])]) for x in operands if x is not None]
+        excess = tape.op("Relu", [tape.op("Sub", [magnitude, constant(1 / UNIT[dtype])])])
+        largest = [tape.op("ReduceMax", [each], {"keepdims": 0}) for each in (*parts, excess)]
+        step = tape.op("Mul", [step, tape.op("Sign", [tape.op("Max", largest)])])
+    turned = tape.op("Mul", [tape.op("Add", [cast(y, ir.DataType.FLOAT), cast(constant(1), ir.DataType.FLOAT)]), phase])
+    sign = cast(tape.op("Sign", [tape.op("Cos", [turned])]), wide)
+    moved = cast(tape.op("Add", [cast(y, wide), tape.op("Mul", [sign, step])]), dtype)
     for number, each in enumerate(tape.nodes):
         each.outputs[0].name = f"{y.name}/shaken{number}"
     moved.name, y.name = y.name, f"{y.name}/unshaken"
     moved.type, moved.shape = y.type, y.shape
     own = {id(each) for each in tape.nodes}
-    users = [(use.node, use.idx) for use in y.uses() if id(use.node) not in own]
-    for user, index in users:
-        user.replace_input_with(index, moved)
+    for use in [use for use in y.uses() if id(use.node) not in own]:
+        use.node.replace_input_with(use.idx, moved)
     graph = node.graph
     assert graph is not None
     for index, value in enumerate(graph.outputs):
