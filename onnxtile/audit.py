@@ -111,7 +111,7 @@ def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> 
 
 
 def _check_typed_field(tensor: onnx.TensorProto, where: str, dtype: ir.DataType) -> None:
-    """Numbers in a field of their type must be as many as the shape says; 4-bit and smaller ones are packed to bytes."""
+    """Numbers in a field of their type must be as many as the shape says; those of 4 bits and fewer are packed."""
     field = onnx.helper.tensor_dtype_to_field(tensor.data_type)
     found, elements = len(getattr(tensor, field)), math.prod(tensor.dims)
     complex_parts = 2 if dtype in (ir.DataType.COMPLEX64, ir.DataType.COMPLEX128) else 1

@@ -64,10 +64,10 @@ def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], prefix: str
         sink.node("Shape", [tiles[0]], [names("A_extents")])
         sink.node("Gather", [names("A_extents"), axis], [names("m_count")])
         sink.node("Mul", [names("m_count"), n_count], [names("count")])
-        one = sink.constant(names("one"), np.array(1, np.int64))
-        sink.node("Range", [first, names("count"), one], [names("indices")])
     else:
-        sink.constant(names("indices"), np.arange(rows * (columns or 1)))
+        sink.constant(names("count"), np.array(rows * (columns or 1), np.int64))
+    one = sink.constant(names("one"), np.array(1, np.int64))
+    sink.node("Range", [first, names("count"), one], [names("indices")])
     inner_constants = _inner_constants(sink, product, names)
     body = sink.body(
         names("over_tiles"),
