@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import onnx_ir as ir
 
 SPARSE_META = "onnxtile.sparse_initializer"
@@ -24,6 +27,16 @@ def constant_tensor(value: ir.Value | None, ir_version: int) -> ir.TensorProtoco
     if not value.is_initializer() or (value.is_graph_input() and ir_version >= OVERRIDABLE_FROM):
         return None
     return value.const_value
+
+
+def read_array(tensor: ir.TensorProtocol) -> np.ndarray:
+    """A tensor's numbers. Those in external data are read anew each time: no more than one weight is in memory."""
+    if not isinstance(tensor, ir.ExternalTensor) or tensor.dtype.bitwidth < 8:
+        return tensor.numpy()
+    path = Path(tensor.base_dir) / tensor.location
+    data = np.fromfile(path, np.uint8, tensor.nbytes, offset=tensor.offset or 0)
+    array: np.ndarray = data.view(tensor.dtype.numpy().newbyteorder("<")).reshape(tensor.shape.numpy())
+    return array
 
 
 def drop_if_unused(value: ir.Value | None, model: ir.Model) -> bool:

@@ -1,7 +1,7 @@
 """The table of operators that hold a matrix product, and the product's normal form.
 
-Every entry brings its operator to C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n]; sizes that legality, tiling, costs
-and reports speak of come from here. Which of these operators are lowered, legality and the passes say (Gemm and MatMul).
+Every entry brings its operator to C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n]; sizes that legality, tiling,
+costs and reports speak of come from here. Which operators are lowered, legality and the passes say: Gemm and MatMul.
 """
 
 from __future__ import annotations

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import filecmp
+import mmap
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from onnxtile.errors import UsageError
 
@@ -36,20 +40,76 @@ def replacing(output: Path) -> Iterator[Path]:
     the new one. Raises UsageError where the folder can't be written to or is full.
     """
     output = output.resolve()
+    with _beside(output) as temporary:
+        yield temporary
+        _move(temporary, output)
+
+
+@contextmanager
+def data_file(output: Path, write: Callable[[BinaryIO], int]) -> Iterator[str]:
+    """Write a data file for the model `output`, and give its name: `output.CHECKSUM.data`, beside the model.
+
+    `write` fills it and returns a checksum of it. It's removed again if the block raises, unless it was there before.
+    Raises UsageError where the folder can't be written to or is full, and where another file has the name.
+    """
+    output = output.resolve()
+    with _beside(output) as temporary:
+        with temporary.open("wb") as file:
+            checksum = write(file)
+        final = output.with_name(f"{output.name}.{checksum:08x}.data")
+        fresh = not final.exists()
+        if fresh:
+            _move(temporary, final)
+        elif not filecmp.cmp(temporary, final, shallow=False):
+            raise UsageError(f"data file {final} is there already and is another; move it, or give another output")
+    kept = False
+    try:
+        yield final.name
+        kept = True
+    finally:
+        if fresh and not kept:
+            final.unlink(missing_ok=True)
+
+
+def remove_old_data(output: Path, kept: str) -> None:
+    """Remove data files that were written for earlier models `output`, but `kept`, and any that a model here names."""
+    output = output.resolve()
+    pattern = re.compile(re.escape(output.name) + r"\.[0-9a-f]{8}\.data")
+    for path in output.parent.iterdir():
+        if pattern.fullmatch(path.name) and path.name != kept:
+            models = [model for model in output.parent.glob("*.onnx") if model.is_file()]
+            if not any(_mentions(model, path.name.encode()) for model in models):
+                path.unlink(missing_ok=True)
+
+
+def _mentions(path: Path, words: bytes) -> bool:
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.find(words) >= 0
+
+
+@contextmanager
+def _beside(output: Path) -> Iterator[Path]:
+    """A new file in the folder of `output`, gone afterwards; a folder that can't take it is a UsageError."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent)
         os.close(handle)
-        temporary = Path(name)
         try:
-            yield temporary
-            temporary.chmod(output.stat().st_mode if output.exists() else 0o666 & ~_umask())
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            temporary.replace(output)
+            yield Path(name)
         finally:
-            temporary.unlink(missing_ok=True)
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"output {output} can't be written: {(error.strerror or str(error)).lower()}") from error
+
+
+def _move(temporary: Path, output: Path) -> None:
+    """Move a file into place once it's on the disk, with the permissions of the one that it replaces."""
+    temporary.chmod(output.stat().st_mode if output.exists() else 0o666 & ~_umask())
+    with temporary.open("rb") as written:
+        os.fsync(written.fileno())
+    temporary.replace(output)
 
 
 def _umask() -> int:

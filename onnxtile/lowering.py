@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from onnxtile.contraction import FAMILIES, Contraction, all_graphs, contractions
 from onnxtile.costs import Cost, choose, costs
 from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import UsageError
-from onnxtile.files import check_output, replacing
+from onnxtile.files import check_output
 from onnxtile.forms import FORMS, Form, form_of
 from onnxtile.forms.spelling import WEIGHTS
 from onnxtile.interop import AnyModel, like, to_ir
@@ -30,8 +30,9 @@ from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.pipeline import PassManager
 from onnxtile.report import Report, Row, count_nodes
 from onnxtile.source import external_files
+from onnxtile.streaming import ALIGNMENT
 from onnxtile.tiling import Accumulate, TilePlan
-from onnxtile.writer import UNROLLED, save, to_proto
+from onnxtile.writer import UNROLLED, DataFile, saving, to_proto
 
 MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
@@ -77,6 +78,8 @@ def lower(
     max_nodes: int = MAX_NODES,
     max_fan_in: int | None = None,
     max_fan_out: int | None = None,
+    external_data: bool = False,
+    align_data: int = ALIGNMENT,
     bind: Mapping[str, int] | None = None,
     output: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -90,12 +93,14 @@ def lower(
     beyond). `weights`: cut constants ahead of time (pretile) or at run time (split). `accumulate`: how partial sums are
     added (chain, tree, sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or
     Sum, and outputs of a Split, that are made (None: any). `bind`: sizes of free dimensions by name. `progress` is told
-    what is being done.
+    what is being done. With `output`: `external_data` puts weights into a data file beside the model (one above 2 GB
+    gets one anyway), each from a multiple of `align_data` bytes on.
 
     What can't be lowered stays as it is; `check` on the result, or the Report, lists it with the reason. Raises
     UsageError, ModelError or UnsupportedError, having written nothing.
     """
-    wish = Wish(Limits.of(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out)
+    data = DataFile(external_data, align_data)
+    wish = Wish(Limits.of(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out, data)
     if output is not None:
         with lowering_to(model, output, wish, bind, progress) as (_, report):
             return report
@@ -136,8 +141,7 @@ def lowering_to(
     spelling = wish.spelling(lowered.model)
     say(f"spell the tiles out, {spelling.name}")
     beside = bool(sources) and target.resolve().parent == sources[0].parent.resolve()
-    with replacing(target) as temporary:
-        nodes = save(lowered.model, temporary, spelling, wish.weights, keep_external=beside)
+    with saving(lowered.model, target, spelling, wish.weights, beside, wish.data) as (temporary, nodes):
         yield temporary, lowered.report(nodes)
 
 
@@ -180,6 +184,7 @@ class Wish:
     max_nodes: int = MAX_NODES
     max_fan_in: int | None = None
     max_fan_out: int | None = None
+    data: DataFile = field(default_factory=DataFile)
 
     def __post_init__(self) -> None:
         if self.form != AUTO:

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import onnx
 import onnx_ir as ir
 
-from onnxtile.constants import ANNOTATION_META, OVERRIDABLE_FROM
+from onnxtile.constants import ANNOTATION_META, OVERRIDABLE_FROM, read_array
 from onnxtile.contraction import subgraphs
-from onnxtile.errors import ModelError, PassError, UnsupportedError
+from onnxtile.errors import ModelError, PassError, UsageError
+from onnxtile.files import data_file, remove_old_data, replacing
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.sink import ProtoSink, add_initializer
 from onnxtile.forms.spelling import Speller
-from onnxtile.source import carry_over, has_value_info, read_external_data
-from onnxtile.streaming import Weights, pieces, sizes
+from onnxtile.source import carry_over, has_value_info
+from onnxtile.streaming import ALIGNMENT, Placed, Weights, fields, pieces, sizes, write_data
 from onnxtile.structure import check_names
 from onnxtile.wire import LARGEST, head
 
 UNROLLED = FORMS["unrolled"]
 _GRAPH = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """How weights go to a data file beside the model: always, or only where the model would pass protobuf's 2 GB.
+
+    `align`: bytes that the start of each weight is a multiple of.
+    """
+
+    always: bool = False
+    align: int = ALIGNMENT
+
+    def __post_init__(self) -> None:
+        if self.align < ALIGNMENT or self.align % ALIGNMENT:
+            raise UsageError(f"alignment is {self.align}: give a multiple of {ALIGNMENT} bytes")
 
 
 def to_proto(
@@ -33,32 +53,58 @@ def to_proto(
     """
     proto, left = _spell_out(model, form, weights, keep_external)
     for tensor in left.uncut:
-        proto.graph.initializer.append(ir.serde.serialize_tensor(tensor))
+        external = isinstance(tensor, ir.ExternalTensor) and not keep_external
+        inside = ir.Tensor(read_array(tensor), dtype=tensor.dtype, name=tensor.name) if external else tensor
+        proto.graph.initializer.append(ir.serde.serialize_tensor(inside))
     proto.graph.initializer.extend(left.new)
     for name, dtype, array in left.tiles():
         add_initializer(proto.graph, name, dtype, array)
     return proto
 
 
-def save(model: ir.Model, path: Path, form: Form, weights: str, keep_external: bool) -> int:
-    """Write the model with its calls spelled out (see `to_proto`); returns the number of its nodes.
+@contextmanager
+def saving(
+    model: ir.Model, target: Path, form: Form, weights: str, keep_external: bool, data: DataFile = DataFile()
+) -> Iterator[tuple[Path, int]]:
+    """Write the model with its calls spelled out (see `to_proto`) beside `target`: a path, and the number of nodes.
 
-    Weights go to the file one by one. Raises UnsupportedError, before anything is written, where the file would pass
-    protobuf's 2 GB.
+    What was written is moved onto `target` when the block ends, and removed if it raises. Weights go to the file one by
+    one; those of a model above 2 GB, or of any if `data` says so, to a file `target.CHECKSUM.data`: it's there before
+    the model that refers to it takes the place of the old one, whose own data goes after. So a kill at any moment
+    leaves a model and its data, old or new.
     """
     proto, left = _spell_out(model, form, weights, keep_external)
     nodes = count_nodes(proto.graph) + sum(len(function.node) for function in proto.functions)
     body = proto.graph.SerializeToString()
     proto.ClearField("graph")
-    front, length = proto.SerializeToString(), len(body) + sum(sizes(left))
-    if len(front) + length > LARGEST:
-        words = f"the lowered model has {length / 1e9:.1f} GB, and a protobuf file holds 2"
-        raise UnsupportedError(f"{words}; keep its weights in external data beside it")
+    front = proto.SerializeToString()
+    if not data.always:
+        length = len(body) + sum(sizes(left))
+        if len(front) + length <= LARGEST:
+            with replacing(target) as temporary:
+                _write(temporary, front + head(_GRAPH, length) + body, pieces(left))
+                yield temporary, nodes
+            remove_old_data(target, kept="")
+            return
+    entries: list[Placed] = []
+
+    def write(file: BinaryIO) -> int:
+        placed, checksum = write_data(left, file, data.align)
+        entries.extend(placed)
+        return checksum
+
+    with data_file(target, write) as name:
+        length = len(body) + sum(map(len, fields(entries, name)))
+        with replacing(target) as temporary:
+            _write(temporary, front + head(_GRAPH, length) + body, fields(entries, name))
+            yield temporary, nodes
+    remove_old_data(target, kept=name)
+
+
+def _write(path: Path, start: bytes, rest: Iterator[bytes]) -> None:
     with path.open("wb") as file:
-        file.write(front + head(_GRAPH, length) + body)
-        for piece in pieces(left):
-            file.write(piece)
-    return nodes
+        file.write(start)
+        file.writelines(rest)
 
 
 def _spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool) -> tuple[onnx.ModelProto, Weights]:
@@ -67,8 +113,6 @@ def _spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool) -
     compact.meta.update(model.meta)
     speller = Speller(compact, form, weights)
     speller.drop_calls()
-    if not keep_external:
-        read_external_data(compact)
     uncut, described = _take_initializers(compact.graph)
     proto = ir.to_proto(compact)
     _describe(described, proto.graph)
@@ -81,7 +125,8 @@ def _spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool) -
                     add_initializer(graph_proto, name, cut.dtype, array)
     new = list(proto.graph.initializer)
     del proto.graph.initializer[:]
-    left = Weights(uncut, new, [cut for cut in speller.cuts if cut.graph is compact.graph], speller)
+    cuts = [cut for cut in speller.cuts if cut.graph is compact.graph]
+    left = Weights(uncut, new, cuts, speller, keep_external)
     carry_over(model, proto)
     _check(proto.graph, left)
     if proto.ir_version < OVERRIDABLE_FROM:

@@ -42,6 +42,10 @@ def command(
     ] = 10_000,
     max_fan_in: Annotated[int | None, typer.Option(min=2, help="Most inputs of a Concat or Sum that is made.")] = None,
     max_fan_out: Annotated[int | None, typer.Option(min=2, help="Most outputs of a Split that is made.")] = None,
+    external_data: Annotated[
+        bool, typer.Option("--external-data", help="Put weights into a data file; above 2 GB they go there anyway.")
+    ] = False,
+    align_data: Annotated[int, typer.Option(metavar="BYTES", help="Start each of them at a multiple of this.")] = 4,
     bind: Bind = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare the result with the original; write it only if it's equivalent.")
@@ -63,8 +67,10 @@ def command(
     from onnxtile.limits import Limits
     from onnxtile.lowering import Wish, families, lowering_to
     from onnxtile.verification import verify as compare
+    from onnxtile.writer import DataFile
 
-    wish = Wish(Limits.parse(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out)
+    data = DataFile(external_data, align_data)
+    wish = Wish(Limits.parse(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out, data)
     sizes = parse_bind(bind)
     if dry_run:
         _estimate(model, wish, sizes, json)

@@ -27,11 +27,11 @@ def command(
 ) -> None:
     """Run passes over MODEL and write the result; the model is checked between passes."""
     from onnxtile.cli.output import console, progress
-    from onnxtile.files import check_output, replacing
+    from onnxtile.files import check_output
     from onnxtile.forms import form_of
     from onnxtile.pipeline import PassManager
     from onnxtile.source import external_files, load
-    from onnxtile.writer import save
+    from onnxtile.writer import saving
 
     spelling = form_of(form)
     manager = PassManager(passes)
@@ -40,9 +40,9 @@ def command(
         loaded = load(model)
         check_output(output, *external_files(loaded))
         result = manager(loaded, say).model
-        with replacing(output) as temporary:
-            same_folder = output.resolve().parent == model.parent.resolve()
-            nodes = save(result, temporary, spelling, weights, keep_external=same_folder)
+        same_folder = output.resolve().parent == model.parent.resolve()
+        with saving(result, output, spelling, weights, keep_external=same_folder) as (_, nodes):
+            pass
     screen = console()
     for step in manager.steps:
         screen.print(

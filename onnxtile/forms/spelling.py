@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import ANNOTATION_META, constant_tensor, declared_ir_version, drop_if_unused
+from onnxtile.constants import ANNOTATION_META, constant_tensor, declared_ir_version, drop_if_unused, read_array
 from onnxtile.contraction import CALL_DOMAIN, all_graphs, is_tiled_product
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms import Form
@@ -91,7 +91,7 @@ class Speller:
 
     def arrays(self, cut: Cut, array: np.ndarray | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """The initializers that a cut stands for, one at a time; `array` stands in for the constant."""
-        array = cut.tensor.numpy() if array is None else array
+        array = read_array(cut.tensor) if array is None else array
         if cut.product.transposed(cut.side):
             array = array.swapaxes(-1, -2)
         return self._form.constants(cut.product, cut.side, cut.prefix, array)
