@@ -130,6 +130,13 @@ def test_free_dimensions_are_bound_or_made_up() -> None:
     assert onnxtile.verify(model, lowered).equivalent
 
 
+def test_a_negative_size_is_no_size() -> None:
+    model = matmul([8, 8], [8, 8], [8, 8])
+    lowered = onnxtile.lower(model, (4, 4, 4))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -1
+    assert onnxtile.verify(model, lowered, bind={"X_0": 8}).equivalent
+
+
 def test_indices_stay_within_their_table() -> None:
     model = parse(
         """<ir_version: 8, opset_import: ["" : 18]>

@@ -222,7 +222,10 @@ def _interfaces(first: ir.Model, second: ir.Model) -> str | None:
         if left != right:
             return f"the {what} differ: {', '.join(sorted({name for name, _ in set(left) ^ set(right)})) or 'in order'}"
         for one, other in zip(ours, theirs, strict=True):
-            sizes = [[size if isinstance(size, int) else None for size in value.shape or ()] for value in (one, other)]
+            sizes = [
+                [size if isinstance(size, int) and size >= 0 else None for size in value.shape or ()]
+                for value in (one, other)
+            ]
             if one.shape is None or other.shape is None:
                 continue
             if len(sizes[0]) != len(sizes[1]) or any(
