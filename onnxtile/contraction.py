@@ -20,7 +20,9 @@ Dim = int | str | None
 FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
 CALL_DOMAIN = "onnxtile"
 """Domain of the model-local functions that stand for tiled products."""
-CALL_ATTRIBUTES = frozenset(("size", "tile", "ranks", "dtype", "accumulate", "empty", "transpose_a", "transpose_b"))
+CALL_ATTRIBUTES = frozenset(
+    ("size", "tile", "ranks", "dtype", "accumulate", "empty", "full", "transpose_a", "transpose_b")
+)
 """What a call to a tiled product says."""
 
 

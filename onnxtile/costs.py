@@ -84,7 +84,7 @@ def _macs(products: list[TiledProduct], padded: bool) -> int | None:
         for axis in (product.plan.m, product.plan.k, product.plan.n):
             if axis.size is None:
                 return None
-            macs *= axis.size + (axis.padding or 0 if padded else 0)
+            macs *= axis.size + (axis.padding or 0 if padded or product.plan.full else 0)
         total += macs
     return total
 

@@ -72,27 +72,32 @@ class Ability:
 
 
 def decisions(
-    model: ir.Model, limits: Limits, ability: Ability
+    model: ir.Model, limits: Limits, ability: Ability, full: bool = False
 ) -> Iterator[tuple[Contraction, TilePlan | Refusal | None]]:
     """Every Gemm and MatMul of the model with its plan; None where it fits and stays, a Refusal where it can't be cut.
 
-    `ability`: what the form to be written can spell.
+    `ability`: what the form to be written can spell. `full`: products fit only if they have the size of the limits.
     """
     free = free_dimensions(model)
     for contraction in contractions(model):
         if contraction.node.domain == "" and contraction.node.op_type in ("MatMul", "Gemm"):
-            fits = legality(contraction, limits) == "fits"
-            yield contraction, None if fits else _plan(contraction, limits, ability, free, model)
+            fits = legality(contraction, limits) == "fits" and (not full or _is_full(contraction, limits))
+            yield contraction, None if fits else _plan(contraction, limits, ability, free, model, full)
 
 
 def _plan(
-    contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str], model: ir.Model
-) -> TilePlan | Refusal:
+    contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str], model: ir.Model,
+    full: bool,
+) -> TilePlan | Refusal:  # fmt: skip
     for refusal in _refusals(contraction, limits, ability, free, model):
         return refusal
-    m, k, n = (Axis.cut(size if isinstance(size, int) else None, most) for _, size, most in _axes(contraction, limits))
+    for refusal in _full_refusals(contraction) if full else ():
+        return refusal
     size = contraction.size
-    plan = TilePlan(m, k, n, empty=0 in (size.m, size.k, size.n, size.batch))
+    empty = 0 in (size.m, size.k, size.n, size.batch)
+    full = full and not empty
+    m, k, n = (Axis.cut(x if isinstance(x, int) else None, most, full) for _, x, most in _axes(contraction, limits))
+    plan = TilePlan(m, k, n, empty, full)
     if (ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
         words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"
         return Refusal("too-many-tiles", f"{words}; take a larger --max, or --form batched")
@@ -125,6 +130,19 @@ def _refusals(
             yield Refusal("symbolic-m", f"{words}, leave M unlimited (--max *,K,N){other}")
         elif opset is not None and opset < SYMBOLIC_M_OPSET:
             yield Refusal("symbolic-m", f"{words}; opset {opset} can't cut it at run time")
+
+
+def _is_full(contraction: Contraction, limits: Limits) -> bool:
+    return all(most is None or size == most for _, size, most in _axes(contraction, limits))
+
+
+def _full_refusals(contraction: Contraction) -> Iterator[Refusal]:
+    """Why a product can't be padded to full tiles."""
+    ranks = [len(value.shape) for value in contraction.node.inputs[:2] if value is not None and value.shape is not None]
+    if 1 in ranks:
+        yield Refusal("vector", "a vector isn't padded to full tiles; make it a matrix of one row or column")
+    if contraction.dtype in INTEGERS and contraction.opset is not None and contraction.opset < SYMBOLIC_M_OPSET:
+        yield Refusal("opset", f"opset {contraction.opset} pads no integers; convert to {SYMBOLIC_M_OPSET} or newer")
 
 
 def operator_refusals(contraction: Contraction) -> Iterator[Refusal]:

@@ -78,6 +78,7 @@ def lower(
     max_nodes: int = MAX_NODES,
     max_fan_in: int | None = None,
     max_fan_out: int | None = None,
+    pad_tiles: bool = False,
     external_data: bool = False,
     align_data: int = ALIGNMENT,
     bind: Mapping[str, int] | None = None,
@@ -93,14 +94,17 @@ def lower(
     beyond). `weights`: cut constants ahead of time (pretile) or at run time (split). `accumulate`: how partial sums are
     added (chain, tree, sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or
     Sum, and outputs of a Split, that are made (None: any). `bind`: sizes of free dimensions by name. `progress` is told
-    what is being done. With `output`: `external_data` puts weights into a data file beside the model (one above 2 GB
-    gets one anyway), each from a multiple of `align_data` bytes on.
+    what is being done. `pad_tiles`: products are padded with zeros to the size of `max`, for engines that take only
+    full tiles. With `output`: `external_data` puts weights into a data file beside the model (one above 2 GB gets one
+    anyway), each from a multiple of `align_data` bytes on.
 
     What can't be lowered stays as it is; `check` on the result, or the Report, lists it with the reason. Raises
     UsageError, ModelError or UnsupportedError, having written nothing.
     """
     data = DataFile(external_data, align_data)
-    wish = Wish(Limits.of(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out, data)
+    wish = Wish(
+        Limits.of(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out, data, pad_tiles
+    )
     if output is not None:
         with lowering_to(model, output, wish, bind, progress) as (_, report):
             return report
@@ -160,13 +164,24 @@ def estimate(
     accumulate: Accumulate = "chain",
     max_fan_in: int | None = None,
     max_fan_out: int | None = None,
+    pad_tiles: bool = False,
     bind: Mapping[str, int] | None = None,
 ) -> tuple[Report, list[Cost]]:
     """What `lower` would do to each product, and what each form would cost; nothing is written.
 
     Arguments and errors are those of `lower`.
     """
-    wish = Wish(Limits.of(max), families(ops), "auto", weights, accumulate, MAX_NODES, max_fan_in, max_fan_out)
+    wish = Wish(
+        Limits.of(max),
+        families(ops),
+        AUTO,
+        weights,
+        accumulate,
+        MAX_NODES,
+        max_fan_in,
+        max_fan_out,
+        pad_tiles=pad_tiles,
+    )
     lowered = lower_ir(to_ir(model), wish, bind or {}, lambda _: None)
     every = [form_of(name, max_fan_in, max_fan_out) for name in FORMS]
     return lowered.report(lowered.nodes_before), costs(lowered.model, every, weights)
@@ -185,6 +200,7 @@ class Wish:
     max_fan_in: int | None = None
     max_fan_out: int | None = None
     data: DataFile = field(default_factory=DataFile)
+    pad_tiles: bool = False
 
     def __post_init__(self) -> None:
         if self.form != AUTO:
@@ -215,11 +231,13 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
     declared = _with_sizes(declared, _declared(model))
     PassManager([InferShapes()], check=False)(model, say)
-    rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, form))
+    rows = tuple(
+        _lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, form, wish.pad_tiles)
+    )
     if "matmul" in wish.families:
         steps = [
-            DecomposeGemm(wish.limits, form.name, leave_refused=True),
-            TileMatMul(wish.limits, wish.accumulate, form.name, leave_refused=True),
+            DecomposeGemm(wish.limits, form.name, True, wish.pad_tiles),
+            TileMatMul(wish.limits, wish.accumulate, form.name, True, wish.pad_tiles),
         ]
         PassManager(steps)(model, say)
     _restore(model, declared)
@@ -242,16 +260,19 @@ def check(
     return Report("check", limits, rows, nodes, nodes)
 
 
-def _all(model: ir.Model, limits: Limits, form: Form) -> Iterable[tuple[Contraction, TilePlan | Refusal | None]]:
+def _all(
+    model: ir.Model, limits: Limits, form: Form, full: bool
+) -> Iterable[tuple[Contraction, TilePlan | Refusal | None]]:
     """Every product with its decision; operators that aren't lowered yet are refused."""
-    decided = {found.node: decision for found, decision in decisions(model, limits, form.ability)}
+    decided = {found.node: decision for found, decision in decisions(model, limits, form.ability, full)}
     found_products = list(contractions(model))
     functions_fit = any(found.in_function for found in found_products) and _functions_fit(model, limits)
     for found in found_products:
         fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
         again = "is tiled already; lower the original model" if is_tiled_product(found.node) else "isn't lowered yet"
         unlowered = None if fits else Refusal("operator", f"{found.node.op_type} {again}")
-        yield found, None if fits else decided.get(found.node, unlowered)
+        decision = decided.get(found.node, unlowered)
+        yield found, None if fits and not isinstance(decision, TilePlan) else decision
 
 
 def _functions_fit(model: ir.Model, limits: Limits) -> bool:

@@ -25,13 +25,14 @@ class Axis:
     tile: int | None
 
     @classmethod
-    def cut(cls, size: int | None, limit: int | None) -> Axis:
+    def cut(cls, size: int | None, limit: int | None, full: bool = False) -> Axis:
         """Cut `size` elements (None: known at run time) into pieces of at most `limit` (None: unlimited).
 
-        A tile is never larger than the axis, so that nothing is padded beyond what raggedness needs.
+        A tile is never larger than the axis, so that nothing is padded beyond what raggedness needs; `full` tiles have
+        the limit's size whatever the axis'.
         """
-        if size is None:
-            return cls(None, limit)
+        if size is None or (full and limit is not None):
+            return cls(size, limit)
         return cls(size, max(1, size if limit is None else min(size, limit)))
 
     @property
@@ -73,6 +74,17 @@ class TilePlan:
     n: Axis
     empty: bool = False
     """An axis, or the batch, has no elements: there's nothing to compute."""
+
+    full: bool = False
+    """Every tile is computed at its full size, padded with zeros."""
+
+    @property
+    def padded(self) -> TilePlan:
+        """The plan of the product with its axes padded to whole tiles."""
+        m, k, n = (
+            Axis(a.size + (a.padding or 0), a.tile) if a.size is not None else a for a in (self.m, self.k, self.n)
+        )
+        return TilePlan(m, k, n, self.empty, self.full)
 
     @property
     def tile(self) -> tuple[int | None, int | None, int | None]:

@@ -42,6 +42,9 @@ def command(
     ] = 10_000,
     max_fan_in: Annotated[int | None, typer.Option(min=2, help="Most inputs of a Concat or Sum that is made.")] = None,
     max_fan_out: Annotated[int | None, typer.Option(min=2, help="Most outputs of a Split that is made.")] = None,
+    pad_tiles: Annotated[
+        bool, typer.Option("--pad-tiles", help="Pad every product with zeros to full tiles of M x K x N.")
+    ] = False,
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Put weights into a data file; above 2 GB they go there anyway.")
     ] = False,
@@ -70,7 +73,9 @@ def command(
     from onnxtile.writer import DataFile
 
     data = DataFile(external_data, align_data)
-    wish = Wish(Limits.parse(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out, data)
+    wish = Wish(
+        Limits.parse(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out, data, pad_tiles
+    )
     sizes = parse_bind(bind)
     if dry_run:
         _estimate(model, wish, sizes, json)
@@ -140,7 +145,7 @@ def _estimate(model: Path, wish: Wish, sizes: dict[str, int], json: bool) -> Non
     with progress(f"estimate {model.name}"):
         result, found = estimate(
             model, wish.limits, ops=wish.families, weights=wish.weights, accumulate=wish.accumulate,
-            max_fan_in=wish.max_fan_in, max_fan_out=wish.max_fan_out, bind=sizes,
+            max_fan_in=wish.max_fan_in, max_fan_out=wish.max_fan_out, pad_tiles=wish.pad_tiles, bind=sizes,
         )  # fmt: skip
     if json:
         forms = [dataclasses.asdict(cost) for cost in found]

@@ -38,7 +38,7 @@ class TiledProduct:
         tiles = "x".join("M" if tile is None else str(tile) for tile in plan.tile)
         forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b
         ranks = f"_r{self.a_rank}{self.b_rank}" if (self.a_rank, self.b_rank) != (2, 2) else ""
-        forms += "_empty" * plan.empty
+        forms += "_empty" * plan.empty + "_full" * plan.full
         return f"MatMul_{sizes}_by_{tiles}_{self.dtype.name.lower()}_{self.accumulate}{ranks}{forms}"
 
     @property
@@ -52,6 +52,7 @@ class TiledProduct:
             "dtype": self.dtype.value,
             "accumulate": self.accumulate,
             "empty": int(plan.empty),
+            "full": int(plan.full),
             "transpose_a": int(self.transpose_a),
             "transpose_b": int(self.transpose_b),
         }
@@ -67,8 +68,8 @@ class TiledProduct:
         accumulate: Accumulate = node.attributes["accumulate"].as_string()  # type: ignore[assignment]  # our own
         dtype = ir.DataType(node.attributes["dtype"].as_int())
         transposed = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
-        empty = bool(node.attributes["empty"].as_int())
-        return cls(TilePlan(m, k, n, empty), a_rank, b_rank, dtype, accumulate, *transposed)
+        empty, full = (bool(node.attributes[name].as_int()) for name in ("empty", "full"))
+        return cls(TilePlan(m, k, n, empty, full), a_rank, b_rank, dtype, accumulate, *transposed)
 
     def axes(self, side: Side) -> list[tuple[int, str, Axis]]:
         """The operand's axes that take part, as (position, letter, axis): two, or one of a vector."""

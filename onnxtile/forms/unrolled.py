@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product as every
 from typing import Any, ClassVar
 
 import numpy as np
 
 from onnxtile.errors import UsageError
-from onnxtile.forms.opsets import Splitter, merge_tree
+from onnxtile.forms.opsets import Splitter, merge_tree, pad_end, take_first
 from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
 from onnxtile.forms.sink import Sink
 from onnxtile.legality import INTEGERS, Ability
@@ -43,6 +43,11 @@ class Unrolled:
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
         """The tiles of a constant operand, as views, named `prefix/k0_n3`."""
+        if product.plan.full:
+            rank = product.rank(side)
+            padding = {position: axis.padding or 0 for position, _, axis in product.axes(side)}
+            array = np.pad(array, [(0, padding.get(axis, 0)) for axis in range(rank)])
+            product = replace(product, plan=product.plan.padded)
         labelled = [
             [(f"{letter}{i}", slice(*piece)) for i, piece in enumerate(_pieces(axis))]
             for _, letter, axis in product.axes(side)
@@ -53,6 +58,9 @@ class Unrolled:
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`."""
+        if product.plan.full and product.plan.padded != product.plan:
+            self._spell_padded(sink, product, a, b, output, prefix)
+            return
         a_tiles, b_tiles = (
             self._tiles(sink, product, side, operand, prefix) for side, operand in zip(SIDES, (a, b), strict=True)
         )
@@ -84,6 +92,31 @@ class Unrolled:
         if len(rows) > 1:
             axis = _output_rank(product) - (2 if product.b_rank > 1 else 1)
             merge_tree(sink, "Concat", rows, output, {"axis": axis}, self.max_fan_in)
+
+    def _spell_padded(
+        self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str
+    ) -> None:
+        """Pad the operands that aren't constants, spell the padded product, and cut off what was added."""
+        operands = []
+        for side, operand in zip(SIDES, (a, b), strict=True):
+            padding = {position: axis.padding for position, _, axis in product.axes(side) if axis.padding}
+            if padding and not operand.precut:
+                name, rank = join(prefix, f"{side}_padded"), product.rank(side)
+                at = (
+                    {2 * rank - 3 - axis: size for axis, size in padding.items()}
+                    if product.transposed(side)
+                    else padding
+                )
+                pad_end(sink, operand.name, name, rank, at, product.dtype not in INTEGERS)
+                operand = Operand(name)
+            operands.append(operand)
+        rank, plan = _output_rank(product), product.plan
+        ends = {rank - 2: plan.m, rank - 1: plan.n}
+        ragged = {position: axis.size or 0 for position, axis in ends.items() if axis.padding}
+        padded = join(prefix, "padded") if ragged else output
+        self.spell(sink, replace(product, plan=plan.padded), operands[0], operands[1], padded, prefix)
+        if ragged:
+            take_first(sink, padded, output, ragged)
 
     def _tiles(self, sink: Sink, product: TiledProduct, side: Side, operand: Operand, prefix: str) -> Grid:
         """The operand's tiles: constants that are there already, or Split from a value."""

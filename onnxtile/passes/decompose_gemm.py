@@ -27,12 +27,14 @@ class DecomposeGemm(ir.passes.InPlacePass):
     alpha scales the product, so that weights keep their bytes (a float16 or bfloat16 product that would have to shrink is
     scaled before it's rounded: on its operand that isn't constant); beta is folded into a constant C; a factor of one
     costs no node. Gemms in local functions are left alone. A Gemm that can't be written out, or cut afterwards, is
-    refused before anything changes, or left as it is where `leave_refused` says so; `form`: see TileMatMul.
+    refused before anything changes, or left as it is where `leave_refused` says so; `form`, `pad_tiles`: see
+    TileMatMul.
     """
 
     max: Limits | None = None
     form: str = "unrolled"
     leave_refused: bool = False
+    pad_tiles: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "max", None if self.max is None else Limits.of(self.max))
@@ -61,7 +63,7 @@ class DecomposeGemm(ir.passes.InPlacePass):
         if self.max is None:
             every = [(found, next(operator_refusals(found), None)) for found in contractions(model)]
         else:
-            cut = [(found, decision) for found, decision in decisions(model, self.max, form_of(self.form).ability) if decision]
+            cut = [(found, decision) for found, decision in decisions(model, self.max, form_of(self.form).ability, self.pad_tiles) if decision]
             every = [(found, decision if isinstance(decision, Refusal) else None) for found, decision in cut]
         return [
             (found, refusal)

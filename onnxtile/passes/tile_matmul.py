@@ -33,12 +33,14 @@ class TileMatMul(ir.passes.InPlacePass):
 
     `form` is the one that will be written: some cut an M that is known only at run time, some need newer opsets. A
     product that can't be cut is refused before anything changes, or left as it is where `leave_refused` says so.
+    `pad_tiles`: for engines that take only full tiles, products within `max` are padded with zeros to its size too.
     """
 
     max: Limits
     accumulate: Accumulate = "chain"
     form: str = "unrolled"
     leave_refused: bool = False
+    pad_tiles: bool = False
 
     def __post_init__(self) -> None:
         if self.accumulate not in ACCUMULATIONS:
@@ -47,7 +49,7 @@ class TileMatMul(ir.passes.InPlacePass):
         form_of(self.form)
 
     def requires(self, model: ir.Model) -> None:
-        for contraction, decision in decisions(model, self.max, form_of(self.form).ability):
+        for contraction, decision in decisions(model, self.max, form_of(self.form).ability, self.pad_tiles):
             if self.leave_refused or decision is None:
                 continue
             if isinstance(decision, Refusal):
@@ -58,7 +60,7 @@ class TileMatMul(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         plans = [
             (contraction, decision)
-            for contraction, decision in decisions(model, self.max, form_of(self.form).ability)
+            for contraction, decision in decisions(model, self.max, form_of(self.form).ability, self.pad_tiles)
             if isinstance(decision, TilePlan) and contraction.node.op_type == "MatMul"
         ]
         names = Names(model)
@@ -67,7 +69,7 @@ class TileMatMul(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=bool(plans))
 
     def ensures(self, model: ir.Model) -> None:
-        for contraction, decision in decisions(model, self.max, form_of(self.form).ability):
+        for contraction, decision in decisions(model, self.max, form_of(self.form).ability, self.pad_tiles):
             if isinstance(decision, TilePlan) and contraction.node.op_type == "MatMul":
                 raise ir.passes.PostconditionError(f"MatMul {contraction.name!r} still exceeds {self.max}")
 

@@ -1,0 +1,215 @@
+"""Time what onnxruntime makes of each form, against the untiled original.
+
+    python benchmarks/forms.py [FOLDER] [--out FILE] [--quick]
+
+Two networks with random weights, at limits 64,64,64 and 128,128,128: AlexNet's classifier (three Gemms,
+9216 x 4096 x 4096 x 1000) at batch 1 and 64, and the matrix products of a BERT-base layer (sequence 128: four of
+768 x 768, one of 768 x 3072, one of 3072 x 768, and attention's two batched ones with 12 heads of 64).
+
+Each form is timed in turns with the original, in blocks whose first runs don't count (a session's threads spin for a
+moment after its last run, and would disturb the next one's); the ratio is that of the two medians. Default
+optimizations, two threads. Before that the form's outputs are compared with the original's. onnxruntime's time to make
+a session grows with the square of the nodes, so a form that takes more than `MOST_NODES` isn't run.
+
+Prints a Markdown table; `--out` writes it too. FOLDER (a temporary one by default) takes 0.5 GB of models at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from lower import machine
+from onnx import numpy_helper
+
+import onnxtile
+
+THREADS, MOST_NODES = 2, 12_000
+LIMITS = (64, 128)
+FORMS = {
+    "unrolled": {"form": "unrolled"},
+    "unrolled, split": {"form": "unrolled", "weights": "split"},
+    "batched": {"form": "batched"},
+    "loop": {"form": "loop"},
+    "function": {"form": "function"},
+}
+WANTED, WANTED_AT = 2.0, 128
+DIFFERENCE = 1e-3
+"""Largest difference from the original, as a share of its largest output: far above rounding, far below a lost tile."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model to be lowered; `rows`: M of its products."""
+
+    name: str
+    model: onnx.ModelProto
+    rows: int
+
+    @property
+    def feeds(self) -> dict[str, np.ndarray]:
+        shape = [axis.dim_value for axis in self.model.graph.input[0].type.tensor_type.shape.dim]
+        return {"x": np.random.default_rng(1).standard_normal(shape, np.float32)}
+
+
+def classifier(batch: int) -> Network:
+    """AlexNet behind its convolutions."""
+    text = f"""<ir_version: 8, opset_import: ["" : 17]>
+    classifier (float[{batch},9216] x) => (float[{batch},1000] y) {{
+        [fc6] h6 = Gemm <transB = 1> (x, w6, b6)
+        a6 = Relu (h6)
+        [fc7] h7 = Gemm <transB = 1> (a6, w7, b7)
+        a7 = Relu (h7)
+        [fc8] y = Gemm <transB = 1> (a7, w8, b8)
+    }}"""
+    weights = {"w6": (4096, 9216), "w7": (4096, 4096), "w8": (1000, 4096)}
+    biases = {f"b{name[1:]}": shape[:1] for name, shape in weights.items()}
+    return Network(f"AlexNet's classifier, batch {batch}", _with_weights(text, weights | biases, fan_in=-1), batch)
+
+
+def layer() -> Network:
+    """The products of a BERT-base layer; a Relu in the place of Gelu, and neither biases nor normalizations."""
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    layer (float[1,128,768] x) => (float[1,128,768] y)
+        <int64[4] heads = {1, 128, 12, 64}, int64[3] joined = {1, 128, 768}, float eighth = {0.125}> {
+        [query] q = MatMul (x, wq)
+        [key] k = MatMul (x, wk)
+        [value] v = MatMul (x, wv)
+        q4 = Reshape (q, heads)
+        k4 = Reshape (k, heads)
+        v4 = Reshape (v, heads)
+        qh = Transpose <perm = [0, 2, 1, 3]> (q4)
+        kh = Transpose <perm = [0, 2, 3, 1]> (k4)
+        vh = Transpose <perm = [0, 2, 1, 3]> (v4)
+        [scores] s = MatMul (qh, kh)
+        scaled = Mul (s, eighth)
+        share = Softmax <axis = -1> (scaled)
+        [mix] mixed = MatMul (share, vh)
+        rows = Transpose <perm = [0, 2, 1, 3]> (mixed)
+        attended = Reshape (rows, joined)
+        [output] o = MatMul (attended, wo)
+        [up] h = MatMul (o, w1)
+        a = Relu (h)
+        [down] y = MatMul (a, w2)
+    }"""
+    weights = {name: (768, 768) for name in ("wq", "wk", "wv", "wo")} | {"w1": (768, 3072), "w2": (3072, 768)}
+    return Network("BERT-base layer", _with_weights(text, weights, fan_in=0), 128)
+
+
+def _with_weights(text: str, shapes: dict[str, tuple[int, ...]], fan_in: int) -> onnx.ModelProto:
+    """Scaled by the length of axis `fan_in`: activations neither vanish nor overflow on their way."""
+    model, random = onnx.parser.parse_model(text), np.random.default_rng(0)
+    for name, shape in shapes.items():
+        array = random.standard_normal(shape, np.float32) * np.float32(shape[fan_in] ** -0.5)
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    onnx.checker.check_model(model)
+    return model
+
+
+class Session:
+    """A model in onnxruntime, and what making it took."""
+
+    def __init__(self, path: Path, feeds: dict[str, np.ndarray]) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        start = time.perf_counter()
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.creation = time.perf_counter() - start
+        self._feeds = feeds
+
+    def run(self) -> np.ndarray:
+        (output,) = self._session.run(None, self._feeds)
+        return output
+
+    def block(self, runs: int) -> list[float]:
+        """Seconds of each of `runs`, behind two that don't count."""
+        times = []
+        for _ in range(2 + runs):
+            start = time.perf_counter()
+            self.run()
+            times.append(time.perf_counter() - start)
+        return times[2:]
+
+
+def rows(network: Network, folder: Path, blocks: int) -> Iterator[str]:
+    """The rows of one network, form by form."""
+    source, target = folder / "original.onnx", folder / "tiled.onnx"
+    onnx.save(network.model, source)
+    original = Session(source, network.feeds)
+    expected = original.run()
+    alone = statistics.median(original.block(3 * blocks))
+    nodes = len(network.model.graph.node)
+    yield _row(network.name, "", "original", nodes, original.creation, alone, 1.0, "")
+    for limit in LIMITS:
+        for name, options in FORMS.items():
+            report = onnxtile.lower(network.model, (limit, limit, limit), output=target, **options)
+            if report.nodes_after > MOST_NODES:
+                words = f"not run: over {MOST_NODES:,} nodes"
+                yield _row(network.name, limit, name, report.nodes_after, None, None, None, words)
+                continue
+            gc.collect()
+            session = Session(target, network.feeds)
+            difference = float(np.abs(session.run() - expected).max())
+            if not difference <= DIFFERENCE * np.abs(expected).max():
+                raise SystemExit(f"{network.name}, {name} at {limit}: off by {difference:g}")
+            ours, theirs = [], []
+            for _ in range(blocks):  # in turns: a slow moment of the machine meets both
+                theirs += original.block(3)
+                ours += session.block(3)
+            latency = statistics.median(ours)
+            ratio = latency / statistics.median(theirs)
+            verdict = _verdict(network, limit, name, ratio)
+            yield _row(network.name, limit, name, report.nodes_after, session.creation, latency, ratio, verdict)
+
+
+def _verdict(network: Network, limit: int, form: str, ratio: float) -> str:
+    """What was wanted of this form here, if anything."""
+    if limit != WANTED_AT or not (form == "unrolled" or (form == "batched" and network.rows >= WANTED_AT)):
+        return ""
+    return f"at most {WANTED:g}: {'met' if ratio <= WANTED else 'missed'}"
+
+
+def _row(
+    name: str, limit: int | str, form: str, nodes: int, creation: float | None, latency: float | None,
+    ratio: float | None, words: str,
+) -> str:  # fmt: skip
+    times = [
+        "" if value is None else form_of.format(value * scale)
+        for value, scale, form_of in ((creation, 1, "{:.2f}"), (latency, 1000, "{:.1f}"), (ratio, 1, "{:.2f}"))
+    ]
+    return f"| {' | '.join([name, str(limit), form, f'{nodes:,}', *times, words])} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, help="where the models go; a temporary folder by default")
+    parser.add_argument("--out", type=Path, help="write the table to this file too")
+    parser.add_argument("--quick", action="store_true", help="1 block of runs instead of 5")
+    arguments = parser.parse_args()
+    head, *libraries = machine().splitlines()
+    lines = [f"{head}; {', '.join(libraries)}, onnxruntime {onnxruntime.__version__}; {THREADS} threads", ""]
+    lines += ["| network | limits | form | nodes | session s | latency ms | ratio | wanted |"]
+    lines += ["|---|---|---|---:|---:|---:|---:|---|"]
+    print("\n".join(lines))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder: Path = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for network in (classifier(1), classifier(64), layer()):
+            for line in rows(network, folder, 1 if arguments.quick else 5):
+                print(line, flush=True)
+                lines.append(line)
+    if arguments.out:
+        arguments.out.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
