@@ -11,7 +11,7 @@ moment after its last run, and would disturb the next one's); the ratio is that 
 optimizations, two threads. Before that the form's outputs are compared with the original's. onnxruntime's time to make
 a session grows with the square of the nodes, so a form that takes more than `MOST_NODES` isn't run.
 
-Prints a Markdown table; `--out` writes it too. FOLDER (a temporary one by default) takes 0.5 GB of models at a time.
+Prints a Markdown table; `--out` writes it too. Nodes are those of bodies and functions as well. FOLDER (a temporary one by default) takes 0.5 GB of models at a time.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def layer() -> Network:
         a = Relu (h)
         [down] y = MatMul (a, w2)
     }"""
-    weights = {name: (768, 768) for name in ("wq", "wk", "wv", "wo")} | {"w1": (768, 3072), "w2": (3072, 768)}
+    weights = dict.fromkeys(("wq", "wk", "wv", "wo"), (768, 768)) | {"w1": (768, 3072), "w2": (3072, 768)}
     return Network("BERT-base layer", _with_weights(text, weights, fan_in=0), 128)
 
 
@@ -140,35 +140,34 @@ class Session:
         return times[2:]
 
 
-def rows(network: Network, folder: Path, blocks: int) -> Iterator[str]:
+def measured(network: Network, folder: Path, blocks: int) -> Iterator[str]:
     """The rows of one network, form by form."""
     source, target = folder / "original.onnx", folder / "tiled.onnx"
     onnx.save(network.model, source)
     original = Session(source, network.feeds)
     expected = original.run()
-    alone = statistics.median(original.block(3 * blocks))
+    alone = statistics.median(original.block(3 * blocks)) * 1e3
     nodes = len(network.model.graph.node)
-    yield _row(network.name, "", "original", nodes, original.creation, alone, 1.0, "")
+    yield _row(network.name, "", "original", str(nodes), f"{original.creation:.2f}", "", f"{alone:.1f}", "", "")
     for limit in LIMITS:
-        for name, options in FORMS.items():
+        for form, options in FORMS.items():
             report = onnxtile.lower(network.model, (limit, limit, limit), output=target, **options)
+            head = (network.name, str(limit), form, f"{report.nodes_after:,}")
             if report.nodes_after > MOST_NODES:
-                words = f"not run: over {MOST_NODES:,} nodes"
-                yield _row(network.name, limit, name, report.nodes_after, None, None, None, words)
+                yield _row(*head, *[""] * 4, f"not run: over {MOST_NODES:,} nodes")
                 continue
             gc.collect()
             session = Session(target, network.feeds)
             difference = float(np.abs(session.run() - expected).max())
             if not difference <= DIFFERENCE * np.abs(expected).max():
-                raise SystemExit(f"{network.name}, {name} at {limit}: off by {difference:g}")
+                raise SystemExit(f"{network.name}, {form} at {limit}: off by {difference:g}")
             ours, theirs = [], []
             for _ in range(blocks):  # in turns: a slow moment of the machine meets both
                 theirs += original.block(3)
                 ours += session.block(3)
-            latency = statistics.median(ours)
-            ratio = latency / statistics.median(theirs)
-            verdict = _verdict(network, limit, name, ratio)
-            yield _row(network.name, limit, name, report.nodes_after, session.creation, latency, ratio, verdict)
+            ms, original_ms = statistics.median(ours) * 1e3, statistics.median(theirs) * 1e3
+            times = (f"{session.creation:.2f}", f"{ms:.1f}", f"{original_ms:.1f}", f"{ms / original_ms:.2f}")
+            yield _row(*head, *times, _verdict(network, limit, form, ms / original_ms))
 
 
 def _verdict(network: Network, limit: int, form: str, ratio: float) -> str:
@@ -178,15 +177,8 @@ def _verdict(network: Network, limit: int, form: str, ratio: float) -> str:
     return f"at most {WANTED:g}: {'met' if ratio <= WANTED else 'missed'}"
 
 
-def _row(
-    name: str, limit: int | str, form: str, nodes: int, creation: float | None, latency: float | None,
-    ratio: float | None, words: str,
-) -> str:  # fmt: skip
-    times = [
-        "" if value is None else form_of.format(value * scale)
-        for value, scale, form_of in ((creation, 1, "{:.2f}"), (latency, 1000, "{:.1f}"), (ratio, 1, "{:.2f}"))
-    ]
-    return f"| {' | '.join([name, str(limit), form, f'{nodes:,}', *times, words])} |"
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -197,14 +189,14 @@ def main() -> None:
     arguments = parser.parse_args()
     head, *libraries = machine().splitlines()
     lines = [f"{head}; {', '.join(libraries)}, onnxruntime {onnxruntime.__version__}; {THREADS} threads", ""]
-    lines += ["| network | limits | form | nodes | session s | latency ms | ratio | wanted |"]
-    lines += ["|---|---|---|---:|---:|---:|---:|---|"]
+    titles = ("network", "limits", "form", "nodes", "session s", "ms", "original ms", "ratio", "wanted")
+    lines += [_row(*titles), f"|---|---|---|{'---:|' * 5}---|"]
     print("\n".join(lines))
     with tempfile.TemporaryDirectory() as temporary:
         folder: Path = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for network in (classifier(1), classifier(64), layer()):
-            for line in rows(network, folder, 1 if arguments.quick else 5):
+            for line in measured(network, folder, 1 if arguments.quick else 5):
                 print(line, flush=True)
                 lines.append(line)
     if arguments.out:

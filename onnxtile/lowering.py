@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.pipeline import PassManager
+from onnxtile.progress import Progress, silent
 from onnxtile.report import Report, Row, count_nodes
 from onnxtile.source import external_files
 from onnxtile.streaming import ALIGNMENT
@@ -38,7 +39,6 @@ MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO = "auto"
 AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
-Progress = Callable[[str], None]
 
 
 def families(ops: str | Iterable[str]) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def lower(
     if output is not None:
         with lowering_to(model, output, wish, bind, progress) as (_, report):
             return report
-    say = progress or (lambda _: None)
+    say = progress or silent
     say("read the model")
     lowered = lower_ir(to_ir(model), wish, bind or {}, say)
     spelling = wish.spelling(lowered.model)
@@ -134,7 +134,7 @@ def lowering_to(
 
     `others`: files that are written as well, and mustn't be the same. Errors are those of `lower`.
     """
-    say = progress or (lambda _: None)
+    say = progress or silent
     target, sources = _path(output), [_path(model)] if isinstance(model, (str, os.PathLike)) else []
     check_output(target, *sources, *others)
     say("read the model")
@@ -145,7 +145,7 @@ def lowering_to(
     spelling = wish.spelling(lowered.model)
     say(f"spell the tiles out, {spelling.name}")
     beside = bool(sources) and target.resolve().parent == sources[0].parent.resolve()
-    with saving(lowered.model, target, spelling, wish.weights, beside, wish.data) as (temporary, nodes):
+    with saving(lowered.model, target, spelling, wish.weights, beside, wish.data, say) as (temporary, nodes):
         yield temporary, lowered.report(nodes)
 
 
@@ -182,7 +182,7 @@ def estimate(
         max_fan_out,
         pad_tiles=pad_tiles,
     )
-    lowered = lower_ir(to_ir(model), wish, bind or {}, lambda _: None)
+    lowered = lower_ir(to_ir(model), wish, bind or {}, silent)
     every = [form_of(name, max_fan_in, max_fan_out) for name in FORMS]
     return lowered.report(lowered.nodes_before), costs(lowered.model, every, weights)
 

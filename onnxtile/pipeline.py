@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError, PassError, UsageError
+from onnxtile.progress import Progress
 from onnxtile.registry import parse_pipeline, pass_name
 from onnxtile.structure import check_structure, one_line
 
@@ -40,7 +41,7 @@ class PassManager:
         self.check = check
         self.steps: list[Step] = []
 
-    def __call__(self, model: ir.Model, progress: Callable[[str], None] | None = None) -> ir.passes.PassResult:
+    def __call__(self, model: ir.Model, progress: Progress | None = None) -> ir.passes.PassResult:
         """Run the passes on `model`, in place where they are in-place passes; `steps` then says what each did.
 
         `progress` is told each pass's name before it runs. Raises what a pass raises of our errors with the pass's

@@ -18,12 +18,15 @@ from onnxtile.files import data_file, remove_old_data, replacing
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.sink import ProtoSink, add_initializer
 from onnxtile.forms.spelling import Speller
+from onnxtile.progress import Progress, silent
 from onnxtile.source import carry_over, has_value_info
 from onnxtile.streaming import ALIGNMENT, Placed, Weights, fields, pieces, sizes, write_data
 from onnxtile.structure import check_names
 from onnxtile.wire import LARGEST, head
 
 UNROLLED = FORMS["unrolled"]
+TOLD_BYTES = 4_000_000
+"""How often progress is told while a file is written."""
 _GRAPH = onnx.ModelProto.DESCRIPTOR.fields_by_name["graph"].number
 
 
@@ -64,7 +67,13 @@ def to_proto(
 
 @contextmanager
 def saving(
-    model: ir.Model, target: Path, form: Form, weights: str, keep_external: bool, data: DataFile = DataFile()
+    model: ir.Model,
+    target: Path,
+    form: Form,
+    weights: str,
+    keep_external: bool,
+    data: DataFile = DataFile(),
+    say: Progress = silent,
 ) -> Iterator[tuple[Path, int]]:
     """Write the model with its calls spelled out (see `to_proto`) beside `target`: a path, and the number of nodes.
 
@@ -73,7 +82,7 @@ def saving(
     the model that refers to it takes the place of the old one, whose own data goes after. So a kill at any moment
     leaves a model and its data, old or new.
     """
-    proto, left = _spell_out(model, form, weights, keep_external)
+    proto, left = _spell_out(model, form, weights, keep_external, say)
     nodes = count_nodes(proto.graph) + sum(len(function.node) for function in proto.functions)
     body = proto.graph.SerializeToString()
     proto.ClearField("graph")
@@ -82,7 +91,7 @@ def saving(
         length = len(body) + sum(sizes(left))
         if len(front) + length <= LARGEST:
             with replacing(target) as temporary:
-                _write(temporary, front + head(_GRAPH, length) + body, pieces(left))
+                _write(temporary, front + head(_GRAPH, length) + body, pieces(left), length, say)
                 yield temporary, nodes
             remove_old_data(target, kept="")
             return
@@ -96,18 +105,27 @@ def saving(
     with data_file(target, write) as name:
         length = len(body) + sum(map(len, fields(entries, name)))
         with replacing(target) as temporary:
-            _write(temporary, front + head(_GRAPH, length) + body, fields(entries, name))
+            _write(temporary, front + head(_GRAPH, length) + body, fields(entries, name), length, say)
             yield temporary, nodes
     remove_old_data(target, kept=name)
 
 
-def _write(path: Path, start: bytes, rest: Iterator[bytes]) -> None:
+def _write(path: Path, start: bytes, rest: Iterator[bytes], total: int, say: Progress) -> None:
+    """Write the pieces one after the other; `total` bytes, about."""
+    done, told = len(start), 0
     with path.open("wb") as file:
         file.write(start)
-        file.writelines(rest)
+        for piece in rest:
+            file.write(piece)
+            done += len(piece)
+            if done - told > TOLD_BYTES:
+                say(f"write {done / 1e6:,.0f} MB", done, total)
+                told = done
 
 
-def _spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool) -> tuple[onnx.ModelProto, Weights]:
+def _spell_out(
+    model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent
+) -> tuple[onnx.ModelProto, Weights]:
     """The model without the main graph's initializers, and those."""
     compact = model.clone()
     compact.meta.update(model.meta)
@@ -118,7 +136,7 @@ def _spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool) -
     _describe(described, proto.graph)
     for graph, graph_proto in _pairs(compact.graph, proto.graph):
         # the innermost come first: a graph is copied into its node anew when the nodes around it are
-        _replace_calls(graph, graph_proto, speller)
+        _replace_calls(graph, graph_proto, speller, say)
         for cut in speller.cuts if graph is not compact.graph else ():
             if cut.graph is graph:
                 for name, array in speller.arrays(cut):
@@ -184,7 +202,7 @@ def _pairs(graph: ir.Graph, proto: onnx.GraphProto) -> list[tuple[ir.Graph, onnx
     return [*pairs, (graph, proto)]
 
 
-def _replace_calls(graph: ir.Graph, proto: onnx.GraphProto, speller: Speller) -> None:
+def _replace_calls(graph: ir.Graph, proto: onnx.GraphProto, speller: Speller, say: Progress) -> None:
     """Replace the graph's calls by their nodes, and leave value_info to values that had it or aren't constants."""
     bare = {name for name, value in graph.initializers.items() if not has_value_info(value)}
     kept = [info for info in proto.value_info if info.name not in bare]
@@ -195,8 +213,11 @@ def _replace_calls(graph: ir.Graph, proto: onnx.GraphProto, speller: Speller) ->
         return
     nodes = list(proto.node)
     del proto.node[:]
+    done, total = 0, sum(node in speller.products for node in graph)
     for node, node_proto in zip(graph, nodes, strict=True):
         if node in speller.products:
+            done += 1
+            say(f"spell {node.name} out", done, total)
             speller.spell(node, ProtoSink(speller.opset, proto, speller.origin(node)))
         else:
             proto.node.append(node_proto)

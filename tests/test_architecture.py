@@ -12,7 +12,7 @@ import onnxtile
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
     {"errors"},
-    {"limits", "tiling", "provenance", "wire"},
+    {"limits", "tiling", "progress", "provenance", "wire"},
     {"contraction"},
     {"audit", "constants", "structure", "dimensions", "doubt", "names"},
     {"legality"},

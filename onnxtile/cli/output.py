@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from onnxtile.progress import silent
+
 if TYPE_CHECKING:
     from onnxtile.costs import Cost
+    from onnxtile.progress import Progress
     from onnxtile.report import Report, Row
 
 _STYLES = {"tiled": "green", "fits": "green", "over": "red", "refused": "red", "unknown": "yellow", "not-asked": "dim"}
@@ -30,14 +33,27 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[str], None]]:
-    """A spinner that says what is being done, on a terminal only, gone when it's over."""
+def progress(label: str) -> Iterator[Progress]:
+    """A bar with what is being done, how far it is and how fast, on a terminal only; gone when it's over."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
     screen = console()
     if not screen.is_terminal:
-        yield lambda _: None
+        yield silent
         return
-    with screen.status(escape(label)) as status:
-        yield lambda words: status.update(escape(f"{label}: {words}"))
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(show_speed=True)]
+    with Progress(*columns, TimeElapsedColumn(), console=screen, transient=True) as bar:
+        task = bar.add_task(escape(label), total=None)
+        state = {"words": ""}
+
+        def say(words: str, done: int = 0, total: int | None = None) -> None:
+            kind = words.partition(" ")[0]
+            if kind != state["words"]:
+                bar.reset(task)  # another kind of work: its rate is its own
+                state["words"] = kind
+            bar.update(task, description=escape(f"{label}: {words}"), completed=done, total=total)
+
+        yield say
 
 
 def print_report(report: Report, words: str) -> None:

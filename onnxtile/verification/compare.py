@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from onnxtile.interop import AnyModel, to_ir
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
+from onnxtile.progress import Progress, silent
 from onnxtile.report import count_nodes
 from onnxtile.source import carry_over, read_external_data
 from onnxtile.verification.engines import ENGINES, EngineError, Runner, preferred
@@ -72,7 +73,7 @@ def verify(
     seed: int = 0,
     bind: Mapping[str, int] | None = None,
     inputs: Mapping[str, np.ndarray] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Verdict:
     """Compare two models on `cases` inputs, random from `seed`, every other one of whole numbers.
 
@@ -86,7 +87,7 @@ def verify(
     for name, number, least in (("cases", cases, 1), ("seed", seed, 0)):
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             raise UsageError(f"{name} is {number!r}: give a whole number, {least} or more")
-    say = progress or (lambda _: None)
+    say = progress or silent
     say("read the models")
     first, second = (to_ir(model) for model in (original, lowered))
     _check_inputs(first, inputs or {})
@@ -122,7 +123,7 @@ class _Plan:
     proven: str | None
 
 
-def _compare(plan: _Plan, models: list[onnx.ModelProto], engine: str, say: Callable[[str], None]) -> Verdict:
+def _compare(plan: _Plan, models: list[onnx.ModelProto], engine: str, say: Progress) -> Verdict:
     """A lowered model that the engine doesn't run isn't equivalent; EngineError where that is the original."""
     load = ENGINES[engine]
     original, moved = load(models[0]), load(models[2]) if len(models) > 2 else None
@@ -131,7 +132,7 @@ def _compare(plan: _Plan, models: list[onnx.ModelProto], engine: str, say: Calla
     lowered: Runner | None = None
     for case in range(plan.cases):
         kind: Kind = "whole" if case % 2 else "normal"
-        say(f"case {case + 1} of {plan.cases} ({kind} numbers)")
+        say(f"case {case + 1} of {plan.cases} ({kind} numbers)", case, plan.cases)
         fed = feeds(plan.model, kind, rng) | plan.inputs
         wanted = original(fed)
         shaken_ones = [moved({**fed, PHASE: np.array(phase, np.float32)}) for phase in PHASES] if moved else []
