@@ -28,8 +28,8 @@ test: lint  ## lint, types and all tests
 test-long: lint  ## the same with many more random cases
 	HYPOTHESIS_PROFILE=long $(RUN) -m pytest
 
-bench: $(INSTALLED)  ## how fast lowering is, against the floor and against others
-	$(RUN) benchmarks/lower.py
+bench: $(INSTALLED)  ## all benchmarks; the results go to benchmarks/results.md
+	$(RUN) benchmarks/all.py
 
 clean:  ## remove what was made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

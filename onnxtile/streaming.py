@@ -30,6 +30,7 @@ _RAW_DATA = onnx.TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
 class Entry:
     """An initializer: its TensorProto but for the raw bytes, how many those are (None: it has none), and they."""
 
+    name: str
     described: bytes
     nbytes: int | None
     data: Callable[[], bytes]
@@ -60,17 +61,20 @@ class Weights:
         for tensor in self.uncut:
             yield _entry(tensor, self.keep_external)
         for constant in self.new:
-            yield Entry(constant.SerializeToString(), None, bytes)
+            yield Entry(constant.name, constant.SerializeToString(), None, bytes)
         for name, dtype, array in self.tiles(blank):
             encoded = name.encode()
             described = _shape_and_type(dtype, array.shape) + head(_NAME, len(encoded)) + encoded
-            yield Entry(described, array.nbytes, lambda array=array: little_endian(array))  # type: ignore[misc]
+            yield Entry(name, described, array.nbytes, lambda array=array: little_endian(array))  # type: ignore[misc]
 
 
-def sizes(weights: Weights) -> Iterator[int]:
-    """Bytes of each initializer as a field of the graph, without a look at a weight."""
+def survey(weights: Weights) -> tuple[list[str], int]:
+    """The initializers' names, and their bytes as fields of the graph, without a look at a weight."""
+    names, size = [], 0
     for entry in weights.entries(blank=True):
-        yield len(_start(entry)) + (entry.nbytes or 0)
+        names.append(entry.name)
+        size += len(_start(entry)) + (entry.nbytes or 0)
+    return names, size
 
 
 def pieces(weights: Weights) -> Iterator[bytes]:
@@ -123,13 +127,13 @@ def _entry(tensor: ir.TensorProtocol, keep_external: bool) -> Entry:
         or tensor.dtype.bitwidth < 8
         or (elsewhere and keep_external)
     ):
-        return Entry(ir.serde.serialize_tensor(tensor).SerializeToString(), None, bytes)
+        return Entry(str(tensor.name), ir.serde.serialize_tensor(tensor).SerializeToString(), None, bytes)
     proto = onnx.TensorProto(name=tensor.name, data_type=tensor.dtype.value, dims=tensor.shape.numpy())
     if tensor.doc_string:
         proto.doc_string = tensor.doc_string
     for key, value in sorted(tensor.metadata_props.items()):
         proto.metadata_props.add(key=key, value=value)
-    return Entry(proto.SerializeToString(), tensor.nbytes, lambda: little_endian(read_array(tensor)))
+    return Entry(str(tensor.name), proto.SerializeToString(), tensor.nbytes, lambda: little_endian(read_array(tensor)))
 
 
 def _start(entry: Entry) -> bytes:

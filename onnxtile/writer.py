@@ -20,7 +20,7 @@ from onnxtile.forms.sink import ProtoSink, add_initializer
 from onnxtile.forms.spelling import Speller
 from onnxtile.progress import Progress, silent
 from onnxtile.source import carry_over, has_value_info
-from onnxtile.streaming import ALIGNMENT, Placed, Weights, fields, pieces, sizes, write_data
+from onnxtile.streaming import ALIGNMENT, Placed, Weights, fields, pieces, survey, write_data
 from onnxtile.structure import check_names
 from onnxtile.wire import LARGEST, head
 
@@ -55,6 +55,7 @@ def to_proto(
     Raises UnsupportedError for a product that the form can't spell.
     """
     proto, left = _spell_out(model, form, weights, keep_external)
+    _check(proto.graph, survey(left)[0])
     for tensor in left.uncut:
         external = isinstance(tensor, ir.ExternalTensor) and not keep_external
         inside = ir.Tensor(read_array(tensor), dtype=tensor.dtype, name=tensor.name) if external else tensor
@@ -83,12 +84,14 @@ def saving(
     leaves a model and its data, old or new.
     """
     proto, left = _spell_out(model, form, weights, keep_external, say)
+    names, size = survey(left)
+    _check(proto.graph, names)
     nodes = count_nodes(proto.graph) + sum(len(function.node) for function in proto.functions)
     body = proto.graph.SerializeToString()
     proto.ClearField("graph")
     front = proto.SerializeToString()
     if not data.always:
-        length = len(body) + sum(sizes(left))
+        length = len(body) + size
         if len(front) + length <= LARGEST:
             with replacing(target) as temporary:
                 _write(temporary, front + head(_GRAPH, length) + body, pieces(left), length, say)
@@ -146,17 +149,14 @@ def _spell_out(
     cuts = [cut for cut in speller.cuts if cut.graph is compact.graph]
     left = Weights(uncut, new, cuts, speller, keep_external)
     carry_over(model, proto)
-    _check(proto.graph, left)
     if proto.ir_version < OVERRIDABLE_FROM:
         _list_as_inputs(proto.graph, left)
     return proto, left
 
 
-def _check(graph: onnx.GraphProto, weights: Weights) -> None:
+def _check(graph: onnx.GraphProto, initializers: list[str]) -> None:
     """Refuse to hand out a graph whose names don't fit together: that would be our fault."""
-    names = [str(tensor.name) for tensor in weights.uncut] + [tensor.name for tensor in weights.new]
-    names += [name for name, _, _ in weights.tiles(blank=True)]
-    names += [sparse.values.name for sparse in graph.sparse_initializer]
+    names = initializers + [sparse.values.name for sparse in graph.sparse_initializer]
     try:
         check_names(graph, names)
     except ModelError as error:

@@ -48,13 +48,12 @@ class Unrolled:
             padding = {position: axis.padding or 0 for position, _, axis in product.axes(side)}
             array = np.pad(array, [(0, padding.get(axis, 0)) for axis in range(rank)])
             product = replace(product, plan=product.plan.padded)
-        labelled = [
-            [(f"{letter}{i}", slice(*piece)) for i, piece in enumerate(_pieces(axis))]
-            for _, letter, axis in product.axes(side)
-        ]
-        for tile in every(*labelled):
-            box: Any = (Ellipsis, *(piece for _, piece in tile))
-            yield f"{prefix}/{'_'.join(label for label, _ in tile)}", array[box]
+        tiles: list[tuple[str, tuple[Any, ...]]] = [(f"{prefix}/", (Ellipsis,))]
+        for number, (_, letter, axis) in enumerate(product.axes(side)):
+            labelled = [(f"{'_' * (number > 0)}{letter}{i}", slice(*piece)) for i, piece in enumerate(_pieces(axis))]
+            tiles = [(name + label, (*box, piece)) for name, box in tiles for label, piece in labelled]
+        for name, box in tiles:
+            yield name, array[box]
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`."""
