@@ -16,9 +16,8 @@ SCRIPTS = {
 
 
 def main() -> None:
-    parts = [
-        f"# Benchmarks\n\nWritten by `make bench` on {time.strftime('%Y-%m-%d')}; figures of other machines will differ."
-    ]
+    day = time.strftime("%Y-%m-%d")
+    parts = [f"# Benchmarks\n\nWritten by `make bench` on {day}; figures of other machines will differ."]
     for script, title in SCRIPTS.items():
         print(f"{script} ...", flush=True)
         done = subprocess.run([sys.executable, HERE / script], check=True, capture_output=True, text=True)

@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "lower": "lowering",
-    "check": "lowering",
+    "check": "checking",
     "estimate": "lowering",
     "verify": "verification",
     "Limits": "limits",
@@ -26,6 +26,7 @@ __all__ = [*_HOMES, "passes", "__version__"]
 
 if TYPE_CHECKING:
     from onnxtile import passes as passes
+    from onnxtile.checking import check as check
     from onnxtile.errors import LimitsError as LimitsError
     from onnxtile.errors import ModelError as ModelError
     from onnxtile.errors import OnnxtileError as OnnxtileError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from onnxtile.errors import UnsupportedError as UnsupportedError
     from onnxtile.errors import UsageError as UsageError
     from onnxtile.limits import Limits as Limits
-    from onnxtile.lowering import check as check
     from onnxtile.lowering import estimate as estimate
     from onnxtile.lowering import lower as lower
     from onnxtile.pipeline import PassManager as PassManager

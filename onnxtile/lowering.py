@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass
 
-from onnxtile.contraction import FAMILIES, Contraction, all_graphs, contractions, is_tiled_product
+from onnxtile.checking import AnyLimits, families, inlined, not_asked
+from onnxtile.contraction import Contraction, all_graphs, contractions, is_tiled_product
 from onnxtile.costs import Cost, choose, costs
-from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import UsageError
 from onnxtile.files import check_output
 from onnxtile.forms import FORMS, Form, form_of
 from onnxtile.forms.spelling import WEIGHTS
 from onnxtile.interop import AnyModel, like, to_ir
-from onnxtile.legality import Refusal, decisions, doubt, legality
+from onnxtile.legality import Refusal, decisions, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose_gemm import DecomposeGemm
@@ -38,20 +37,6 @@ from onnxtile.writer import UNROLLED, DataFile, saving, to_proto
 MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO = "auto"
-AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
-
-
-def families(ops: str | Iterable[str]) -> tuple[str, ...]:
-    """The operator families that `ops` names: `matmul`, `matmul,conv`, `all`, or a sequence; UsageError otherwise."""
-    if not isinstance(ops, (str, list, tuple, set, frozenset)) or not ops:
-        raise UsageError(f"ops is {ops!r}: name at least one operator family, such as matmul")
-    names = [name.strip() for name in ops.split(",")] if isinstance(ops, str) else list(ops)
-    if "all" in names:
-        return FAMILIES
-    for name in names:
-        if name not in FAMILIES:
-            raise UsageError(f"operator family {name!r} is unknown: take some of {', '.join(FAMILIES)}, or all")
-    return tuple(names)
 
 
 @dataclass(frozen=True)
@@ -244,22 +229,6 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     return Lowered(model, rows, wish.limits, nodes_before)
 
 
-def check(
-    model: AnyModel, max: AnyLimits, *, ops: str | Sequence[str] = "matmul", bind: Mapping[str, int] | None = None
-) -> Report:
-    """What every product of the model is against the limits; local functions are looked into, call by call.
-
-    Products of families outside `ops` are listed as `not-asked`. Raises UsageError, ModelError, UnsupportedError.
-    """
-    limits, asked = Limits.of(max), families(ops)
-    checked = to_ir(model)
-    nodes = count_nodes(checked)
-    PassManager([BindDims(bind)] if bind else [], check=False)(checked)
-    checked = _inlined(checked)
-    rows = tuple(_check_row(found, limits, asked, free_dimensions(checked)) for found in contractions(checked))
-    return Report("check", limits, rows, nodes, nodes)
-
-
 def _all(
     model: ir.Model, limits: Limits, form: Form, full: bool
 ) -> Iterable[tuple[Contraction, TilePlan | Refusal | None]]:
@@ -278,37 +247,18 @@ def _all(
 def _functions_fit(model: ir.Model, limits: Limits) -> bool:
     """Whether all products in local functions are within the limits, in every call."""
     outside = {found.node.outputs[0].name for found in contractions(model) if not found.in_function}
-    within = (found for found in contractions(_inlined(model)) if found.node.outputs[0].name not in outside)
+    within = (found for found in contractions(inlined(model)) if found.node.outputs[0].name not in outside)
     return all(legality(found, limits) == "fits" for found in within)
-
-
-def _inlined(model: ir.Model) -> ir.Model:
-    """A copy whose local functions are put in the place of their calls, with shapes."""
-    copy = model.clone()
-    copy.meta.update(model.meta)
-    PassManager([*([InlinePass()] if copy.functions else []), InferShapes()], check=False)(copy)
-    return copy
 
 
 def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, asked: Sequence[str]) -> Row:
     if found.family not in asked:
-        return _not_asked(found)
+        return not_asked(found)
     if isinstance(decision, TilePlan):
         return Row.of(found, "tiled", tiles=decision.tile)
     if isinstance(decision, Refusal) and found.family == "matmul" and not found.sizable:
         return Row.of(found, "unknown", f"{decision}, nor sized")
     return Row.of(found, "fits") if decision is None else Row.of(found, "refused", decision)
-
-
-def _check_row(found: Contraction, limits: Limits, asked: Sequence[str], free: Sequence[str]) -> Row:
-    if found.family not in asked:
-        return _not_asked(found)
-    answer = legality(found, limits)
-    return Row.of(found, answer, doubt(found, limits, free) if answer == "unknown" else None)
-
-
-def _not_asked(found: Contraction) -> Row:
-    return Row.of(found, "not-asked", Refusal("family", f"{found.family} isn't among --ops"))
 
 
 Declared = dict[tuple[ir.Graph | ir.Function, str | None], tuple[ir.Shape | None, ir.TypeProtocol | None]]

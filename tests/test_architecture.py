@@ -21,7 +21,7 @@ LAYERS = [
     {"passes"},
     {"pipeline", "interop", "files"},
     {"writer"},
-    {"costs"},
+    {"costs", "checking"},
     {"lowering"},
     {"verification"},
     {"cli"},

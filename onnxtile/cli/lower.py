@@ -65,10 +65,11 @@ def command(
 
     Exit status: 0 all products asked for fit, 1 some don't or it isn't equivalent, 2 the call or a file is bad.
     """
+    from onnxtile.checking import families
     from onnxtile.cli.output import progress
     from onnxtile.files import check_output
     from onnxtile.limits import Limits
-    from onnxtile.lowering import Wish, families, lowering_to
+    from onnxtile.lowering import Wish, lowering_to
     from onnxtile.verification import verify as compare
     from onnxtile.writer import DataFile
 

@@ -1,0 +1,70 @@
+"""`check`: what every product of a model is against the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from onnxtile.contraction import FAMILIES, Contraction, contractions
+from onnxtile.dimensions import free_dimensions
+from onnxtile.errors import UsageError
+from onnxtile.interop import AnyModel, to_ir
+from onnxtile.legality import Refusal, doubt, legality
+from onnxtile.limits import Limits
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.pipeline import PassManager
+from onnxtile.report import Report, Row, count_nodes
+
+AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
+
+
+def check(
+    model: AnyModel, max: AnyLimits, *, ops: str | Sequence[str] = "matmul", bind: Mapping[str, int] | None = None
+) -> Report:
+    """What every product of the model is against the limits; local functions are looked into, call by call.
+
+    Products of families outside `ops` are listed as `not-asked`. Raises UsageError, ModelError, UnsupportedError.
+    """
+    limits, asked = Limits.of(max), families(ops)
+    checked = to_ir(model)
+    nodes = count_nodes(checked)
+    PassManager([BindDims(bind)] if bind else [], check=False)(checked)
+    checked = inlined(checked)
+    rows = tuple(_check_row(found, limits, asked, free_dimensions(checked)) for found in contractions(checked))
+    return Report("check", limits, rows, nodes, nodes)
+
+
+def families(ops: str | Iterable[str]) -> tuple[str, ...]:
+    """The operator families that `ops` names: `matmul`, `matmul,conv`, `all`, or a sequence; UsageError otherwise."""
+    if not isinstance(ops, (str, list, tuple, set, frozenset)) or not ops:
+        raise UsageError(f"ops is {ops!r}: name at least one operator family, such as matmul")
+    names = [name.strip() for name in ops.split(",")] if isinstance(ops, str) else list(ops)
+    if "all" in names:
+        return FAMILIES
+    for name in names:
+        if name not in FAMILIES:
+            raise UsageError(f"operator family {name!r} is unknown: take some of {', '.join(FAMILIES)}, or all")
+    return tuple(names)
+
+
+def inlined(model: ir.Model) -> ir.Model:
+    """A copy whose local functions are put in the place of their calls, with shapes."""
+    copy = model.clone()
+    copy.meta.update(model.meta)
+    PassManager([*([InlinePass()] if copy.functions else []), InferShapes()], check=False)(copy)
+    return copy
+
+
+def _check_row(found: Contraction, limits: Limits, asked: Sequence[str], free: Sequence[str]) -> Row:
+    if found.family not in asked:
+        return not_asked(found)
+    answer = legality(found, limits)
+    return Row.of(found, answer, doubt(found, limits, free) if answer == "unknown" else None)
+
+
+def not_asked(found: Contraction) -> Row:
+    """The row of a product whose family wasn't asked for."""
+    return Row.of(found, "not-asked", Refusal("family", f"{found.family} isn't among --ops"))
