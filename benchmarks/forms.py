@@ -6,10 +6,10 @@ Two networks with random weights, at limits 64,64,64 and 128,128,128: AlexNet's 
 9216 x 4096 x 4096 x 1000) at batch 1 and 64, and the matrix products of a BERT-base layer (sequence 128: four of
 768 x 768, one of 768 x 3072, one of 3072 x 768, and attention's two batched ones with 12 heads of 64).
 
-Each form is timed in turns with the original, in blocks whose first runs don't count (a session's threads spin for a
-moment after its last run, and would disturb the next one's); the ratio is that of the two medians. Default
-optimizations, two threads. Before that the form's outputs are compared with the original's. onnxruntime's time to make
-a session grows with the square of the nodes, so a form that takes more than `MOST_NODES` isn't run.
+Each form is timed in turns with the original, in blocks whose first runs don't count; the ratio is that of the two
+medians. Default optimizations, two threads, which don't spin between runs. Before that the form's outputs are compared
+with the original's. onnxruntime's time to make a session grows with the square of the nodes, so a form that takes more
+than `MOST_NODES` isn't run.
 
 Prints a Markdown table; `--out` writes it too. Nodes are those of bodies and functions as well. FOLDER (a temporary one
 by default) takes 0.5 GB of models.
@@ -115,6 +115,7 @@ class Session:
     def __init__(self, path: Path, feeds: dict[str, np.ndarray]) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # or else it disturbs the other's runs
         start = time.perf_counter()
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.creation = time.perf_counter() - start

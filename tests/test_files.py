@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new(tmp_path: Path) -> 
     subprocess.run(command, check=True, capture_output=True)
     took, new = time.perf_counter() - begin, output.read_bytes()
     moments = random.Random(0)
-    for _ in range(4):
+    for _ in range(10):
         onnx.save(old, output)
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         time.sleep(took * moments.uniform(0.5, 1.0))
@@ -37,6 +38,27 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new(tmp_path: Path) -> 
         found = output.read_bytes()
         assert found in (old.SerializeToString(), new)
         onnx.checker.check_model(onnx.load(output))
+
+
+@pytest.mark.parametrize("flags", [[], ["--external-data"]])
+def test_no_room_left_is_one_line_and_the_old_output_stays(tmp_path: Path, flags: list[str]) -> None:
+    """A quota on the size of files stands for a full disk: the write itself fails, in the middle."""
+    model, output = tmp_path / "model.onnx", tmp_path / "out.onnx"
+    onnx.save(matmul([4, 1024], [1024, 1024], [4, 1024]), model)
+    output.write_bytes(b"old")
+    command = [sys.executable, "-m", "onnxtile", "lower", str(model), "--max", "64,64,64", "-o", str(output), *flags]
+    done = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)),
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "can't be written: file too large" in done.stderr
+    assert output.read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "out.onnx"]
 
 
 def test_a_failure_inside_leaves_nothing(tmp_path: Path) -> None:
