@@ -23,8 +23,9 @@ class Names:
             if isinstance(graph, ir.Graph):
                 values += [value for value in graph.initializers.values() if PREFIX_META not in value.meta]
             for node in graph:
-                if PREFIX_META not in node.meta:
-                    values += node.outputs
+                own = node.meta.get(PREFIX_META)
+                values += [value for value in node.outputs if own is None or not f"{value.name}".startswith(f"{own}/")]
+                if own is None:
                     self._add(node.name)
                 if node.name:
                     (self._repeated if node.name in self._node_names else self._node_names).add(node.name)

@@ -87,6 +87,32 @@ def test_a_function_form_file_is_spelled_out_later() -> None:
     assert (row.m, row.k, row.n, row.status) == (4, 4, 4, "fits")
 
 
+@pytest.mark.parametrize("name", ["", "same"])
+def test_a_function_form_file_whose_names_were_stripped(name: str) -> None:
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 18]>
+        g (float[8,8] x) => (float[8,8] y, float[8,8] z) { [a] y = MatMul (x, w)  [b] z = MatMul (y, x) }""",
+        w=whole([8, 8], F32, 1),
+    )
+    kept = onnxtile.lower(model, LIMITS, form="function")
+    for node in kept.graph.node:
+        node.name = name
+        del node.metadata_props[:]
+    for form in ("unrolled", "batched", "loop"):
+        same(model, onnxtile.lower(kept, LIMITS, form=form), x=whole([8, 8], F32, 2))
+
+
+def test_an_output_named_like_a_tile_of_another_product() -> None:
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 18]>
+        g (float[8,8] x) => (float[8,8] y, float[8,8] "fc/m0_n0") {
+           [fc] y = MatMul (x, w)  [other] "fc/m0_n0" = MatMul (y, w) }""",
+        w=whole([8, 8], F32, 1),
+    )
+    for form in ("unrolled", "batched", "loop", "function"):
+        same(model, onnxtile.lower(model, LIMITS, form=form), x=whole([8, 8], F32, 2))
+
+
 def test_branches_of_ir_version_3_are_refused() -> None:
     model = parse(
         """<ir_version: 3, opset_import: ["" : 9]>

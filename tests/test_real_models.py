@@ -33,6 +33,17 @@ def test_alexnet_at_64(build: Callable[[], onnx.ModelProto], tmp_path: Path) -> 
     assert verdict.outputs[0].max_abs_error > 0
 
 
+def test_alexnet_in_onnxruntime(tmp_path: Path) -> None:
+    """28,554 nodes, loaded without optimizations: it takes ten seconds."""
+    original = networks.alexnet()
+    lowered = onnxtile.lower(original, "64,64,64")
+    feeds = {"input": np.random.default_rng(1).standard_normal((1, 3, 224, 224)).astype(np.float32)}
+    want, got = (run_onnxruntime(model, feeds, optimize=False)[0] for model in (original, lowered))
+    assert want.std() > 0.1
+    # two orders of summation of the last layer's 4096 terms, rounding errors adding up at random: sqrt(K) of them
+    np.testing.assert_allclose(got, want, rtol=0, atol=2 * 4096**0.5 * 2**-24 * np.abs(want).max() * 3)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_mobilenet_with_its_dynamic_batch(batch: int) -> None:
     original = networks.mobilenet_v2()
@@ -43,7 +54,8 @@ def test_mobilenet_with_its_dynamic_batch(batch: int) -> None:
     feeds = {"input": np.random.default_rng(0).standard_normal((batch, 3, 224, 224)).astype(np.float32)}
     want, got = run_onnxruntime(original, feeds)[0], run_onnxruntime(lowered, feeds)[0]
     assert want.std() > 0.1
-    np.testing.assert_allclose(got, want, rtol=0, atol=2 * 1280 * 2**-24 * np.abs(want).max() * 40)
+    # only the order of summation of the Gemm's 1280 terms differs: 2 * gamma(1280) * |A||B|, |A||B| below 10 * |Y| here
+    np.testing.assert_allclose(got, want, rtol=0, atol=2 * 1280 * 2**-24 * np.abs(want).max() * 10)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ class Speller:
         self._operands: dict[tuple[ir.Node, Side], Operand] = {}
         names = Names(model)
         prefixes: dict[object, str] = {}
+        self._prefixes = {call: names.prefix_of(call) for call in self.products}
         for call, product in self.products.items():
             function_of(product, self.opset, model)
             if product.plan.m.padding is None and not form.ability.symbolic_m:
@@ -80,7 +81,8 @@ class Speller:
         names: Names,
         prefixes: dict[object, str],
     ) -> Operand:
-        key = (value, side, product.transposed(side), tuple(product.axes(side)))
+        plan = product.plan
+        key = (value, side, product.transposed(side), tuple(product.axes(side)), plan.full, plan.empty)
         if key not in prefixes:
             producer = value.producer()
             graph = value.graph if producer is None else producer.graph
@@ -99,8 +101,8 @@ class Speller:
     def spell(self, call: ir.Node, sink: Sink) -> None:
         """Add the nodes that compute the call's output."""
         a, b, output = self._operands[call, "A"], self._operands[call, "B"], call.outputs[0].name
-        assert output is not None and call.name is not None
-        self._form.spell(sink, self.products[call], a, b, output, call.name)
+        assert output is not None
+        self._form.spell(sink, self.products[call], a, b, output, self._prefixes[call])
 
     def drop_calls(self) -> None:
         """Take the calls' hold off the constants that were cut, drop those nobody else reads, and our functions."""

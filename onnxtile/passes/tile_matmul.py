@@ -16,7 +16,7 @@ from onnxtile.legality import Refusal, decisions
 from onnxtile.limits import Limits
 from onnxtile.names import Names
 from onnxtile.passes.rewriting import replace_node
-from onnxtile.provenance import ORIGIN
+from onnxtile.provenance import ORIGIN, PREFIX_META
 from onnxtile.tiling import ACCUMULATIONS, Accumulate, TilePlan
 
 FUNCTIONS_FROM = 8
@@ -83,7 +83,7 @@ class TileMatMul(ir.passes.InPlacePass):
         call = ir.Node(CALL_DOMAIN, product.name, [a, b], attributes, doc_string=node.doc_string)
         origin = names.origin(node)
         call.metadata_props.update(node.metadata_props | {ORIGIN: origin})
-        call.name = names.prefix_of(node)
+        call.name = call.meta[PREFIX_META] = names.prefix_of(node)
         function_of(product, opset, model)
         model.opset_imports.setdefault(CALL_DOMAIN, 1)
         raise_ir_version(model, FUNCTIONS_FROM)
