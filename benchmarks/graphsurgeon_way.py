@@ -13,7 +13,7 @@ import onnx_graphsurgeon as gs
 from seed_way import shapes
 
 
-def lower(source: Path, tile: int, target: Path) -> None:
+def lower(source: Path, limits: tuple[int, int, int], target: Path) -> None:
     """Every Gemm and MatMul by a constant."""
     model = onnx.load(source)
     known = shapes(model)
@@ -21,12 +21,12 @@ def lower(source: Path, tile: int, target: Path) -> None:
     nodes: list[gs.Node] = []
     for node in graph.nodes:
         is_product = node.op in ("Gemm", "MatMul")
-        nodes += _tiled(node, known[node.inputs[0].name], tile, graph.opset) if is_product else [node]
+        nodes += _tiled(node, known[node.inputs[0].name], limits, graph.opset) if is_product else [node]
     graph.nodes = nodes
     onnx.save(gs.export_onnx(graph), target)
 
 
-def _tiled(product: gs.Node, a_shape: list[int], tile: int, opset: int) -> list[gs.Node]:
+def _tiled(product: gs.Node, a_shape: list[int], limits: tuple[int, int, int], opset: int) -> list[gs.Node]:
     (a, b, *bias), (result,) = list(product.inputs), list(product.outputs)
     product.inputs.clear()
     product.outputs.clear()  # the result gets another producer
@@ -38,7 +38,7 @@ def _tiled(product: gs.Node, a_shape: list[int], tile: int, opset: int) -> list[
         nodes.append(gs.Node(op, name, attributes, inputs, [output]))
         return output
 
-    def split(value: gs.Tensor, letter: str, size: int, axis: int) -> list[gs.Tensor]:
+    def split(value: gs.Tensor, letter: str, size: int, tile: int, axis: int) -> list[gs.Tensor]:
         if size <= tile:
             return [value]
         lengths = [stop - start for start, stop in _pieces(size, tile)]
@@ -49,13 +49,13 @@ def _tiled(product: gs.Node, a_shape: list[int], tile: int, opset: int) -> list[
         return outputs
 
     p, (rows, depth) = product.name or result.name, a_shape
-    a_tiles = [split(row, "k", depth, 1) for row in split(a, "m", rows, 0)]
+    a_tiles = [split(row, "k", depth, limits[1], 1) for row in split(a, "m", rows, limits[0], 0)]
     b_tiles = [
         [
             gs.Constant(f"{b.name}/k{k}_n{n}", np.ascontiguousarray(weight[slice(*deep), slice(*wide)]))
-            for n, wide in enumerate(_pieces(weight.shape[1], tile))
+            for n, wide in enumerate(_pieces(weight.shape[1], limits[2]))
         ]
-        for k, deep in enumerate(_pieces(depth, tile))
+        for k, deep in enumerate(_pieces(depth, limits[1]))
     ]
     out_rows = []
     for m, a_row in enumerate(a_tiles):

@@ -11,7 +11,7 @@ from onnx import helper
 Shapes = dict[str, list[int]]
 
 
-def lower(source: Path, tile: int, target: Path) -> None:
+def lower(source: Path, limits: tuple[int, int, int], target: Path) -> None:
     """Every Gemm and MatMul: Split both operands, MatMul a tile, Sum over k, Concat over n, then m, Add the bias."""
     model = onnx.load(source)
     graph, known = model.graph, shapes(model)
@@ -24,7 +24,7 @@ def lower(source: Path, tile: int, target: Path) -> None:
         product = onnx.NodeProto()
         product.CopyFrom(node)
         del graph.node[index]
-        for new in _spelled(product, known, tile, f"dl_{index}_", model):
+        for new in _spelled(product, known, limits, f"dl_{index}_", model):
             graph.node.insert(index, new)
             index += 1
     onnx.save(model, target)
@@ -39,7 +39,7 @@ def shapes(model: onnx.ModelProto) -> Shapes:
 
 
 def _spelled(
-    product: onnx.NodeProto, known: Shapes, tile: int, p: str, model: onnx.ModelProto
+    product: onnx.NodeProto, known: Shapes, limits: tuple[int, int, int], p: str, model: onnx.ModelProto
 ) -> Iterator[onnx.NodeProto]:
     (a, b, *bias), (result,) = product.input, product.output
     (rows, depth), columns = known[a], known[b][1]
@@ -48,7 +48,8 @@ def _spelled(
         yield helper.make_node("Transpose", [b], [f"{p}B_T"], f"{p}B_T", perm=[1, 0])
         b = f"{p}B_T"
     opset = model.opset_import[0].version
-    pieces = {axis: _pieces(size, tile) for axis, size in (("m", rows), ("k", depth), ("n", columns))}
+    sizes = {"m": rows, "k": depth, "n": columns}
+    pieces = {axis: _pieces(size, tile) for (axis, size), tile in zip(sizes.items(), limits, strict=True)}
     ms, ks, ns = (range(len(pieces[axis])) for axis in "mkn")
     if opset >= 13:
         for axis, lengths in pieces.items():

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import onnx
 import onnx_ir as ir
 
 from onnxtile.contraction import all_graphs, is_tiled_product
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.product import TiledProduct
-from onnxtile.forms.sink import ProtoSink
 from onnxtile.forms.spelling import Speller
+from onnxtile.forms.wire_sink import WireSink
 from onnxtile.legality import MOST_TILES
-from onnxtile.writer import count_nodes
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,13 @@ def _cost(model: ir.Model, form: Form, weights: str) -> Cost:
     for call, product in speller.products.items():
         key = (product, *speller.precut(call))
         if key not in known:
-            graph = onnx.GraphProto()
-            speller.spell(call, ProtoSink(speller.opset, graph, speller.origin(call)))
-            known[key] = (count_nodes(graph), graph.ByteSize())
+            sink = WireSink(speller.opset, speller.origin(call))
+            speller.spell(call, sink)
+            known[key] = (sink.count, len(sink.nodes) + sum(constant.ByteSize() for constant in sink.constants))
         nodes, node_bytes = nodes + known[key][0], node_bytes + known[key][1]
     weight_bytes = 0
     for cut in speller.cuts:
-        blank = np.broadcast_to(np.empty((), cut.dtype.numpy()), cut.tensor.shape.numpy())
-        weight_bytes += sum(array.nbytes for _, array in speller.arrays(cut, blank))
+        weight_bytes += sum(array.nbytes for _, array in speller.arrays(cut, cut.blank))
     return Cost(form.name, nodes, node_bytes, weight_bytes, _macs(products, padded=form.pads))
 
 

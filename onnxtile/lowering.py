@@ -29,10 +29,11 @@ from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.pipeline import PassManager
 from onnxtile.progress import Progress, silent
 from onnxtile.report import Report, Row, count_nodes
+from onnxtile.saving import DataFile, saving
 from onnxtile.source import external_files
 from onnxtile.streaming import ALIGNMENT
 from onnxtile.tiling import Accumulate, TilePlan
-from onnxtile.writer import UNROLLED, DataFile, saving, to_proto
+from onnxtile.writer import UNROLLED, to_proto
 
 MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""

@@ -1,34 +1,77 @@
-"""Protobuf's wire format, as much of it as streaming a large message takes.
+"""Protobuf's wire format, as much of it as writing a large message piece by piece takes.
 
 A message is its fields one after the other, in any order; a field that holds bytes or a message is a tag, a length and
-the bytes (protobuf.dev, "Encoding"). So a file can be written piece by piece when the lengths are known, and only the
-piece at hand is in memory.
+the bytes (protobuf.dev, "Encoding"). So very many nodes can be written without an object for each, and a file's length
+needn't be known when its first bytes are written: room is left for it.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 LENGTH_DELIMITED = 2
 LARGEST = 2**31 - 1
 """Bytes that a protobuf message may have: what its parsers take."""
+ROOM = 5
+"""Bytes of a length that is filled in later: enough for LARGEST."""
 
 
-def varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow.
+def number_of(message: type[Message], field: str) -> int:
+    """The number of a message's field."""
+    return int(message.DESCRIPTOR.fields_by_name[field].number)
 
-    >>> varint(300).hex()
-    'ac02'
+
+def varint(number: int, room: int = 1) -> bytes:
+    """Seven bits a byte, the lowest first; the eighth says that more follow. At least `room` bytes.
+
+    >>> varint(300).hex(), varint(1, room=3).hex()
+    ('ac02', '818000')
     """
     encoded = bytearray()
-    while number > 0x7F:
+    while number > 0x7F or len(encoded) < room - 1:
         encoded.append(number & 0x7F | 0x80)
         number >>= 7
     encoded.append(number)
     return bytes(encoded)
 
 
+def tag(field: int) -> bytes:
+    """What a field that holds bytes, text or a message begins with, before its length."""
+    return varint(field << 3 | LENGTH_DELIMITED)
+
+
 @lru_cache(maxsize=4096)
-def head(field: int, length: int) -> bytes:
+def head(field: int, length: int, room: int = 1) -> bytes:
     """What stands in front of a field of `length` bytes."""
-    return varint(field << 3 | LENGTH_DELIMITED) + varint(length)
+    return tag(field) + varint(length, room)
+
+
+_LENGTHS = [varint(length) for length in range(256)]
+
+
+@lru_cache(maxsize=4096)
+def counted(words: str) -> bytes:
+    """Text behind its length: what follows the tag of a field of text."""
+    encoded = words.encode()
+    length = len(encoded)
+    return (_LENGTHS[length] if length < len(_LENGTHS) else varint(length)) + encoded
+
+
+def text(field: int, words: str) -> bytes:
+    """A field of text."""
+    return tag(field) + counted(words)
+
+
+def pair(field: int, key: str, value: str) -> bytes:
+    """A field that holds a StringStringEntryProto, such as an entry of metadata."""
+    content = b"\n" + counted(key) + b"\x12" + counted(value)
+    return head(field, len(content)) + content
+
+
+def message(field: int, content: bytes) -> bytes:
+    """A field that holds a message."""
+    return head(field, len(content)) + content

@@ -21,7 +21,7 @@ LAYERS = [
     {"passes"},
     {"pipeline", "interop", "files"},
     {"writer"},
-    {"costs", "checking"},
+    {"costs", "checking", "saving"},
     {"lowering"},
     {"verification"},
     {"cli"},

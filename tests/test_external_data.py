@@ -15,8 +15,8 @@ import pytest
 from onnx import numpy_helper
 
 import onnxtile
-from onnxtile import lowering, writer
-from onnxtile.errors import UsageError
+from onnxtile import lowering, saving
+from onnxtile.errors import UnsupportedError, UsageError
 from tests.support import matmul, parse, run_reference, whole
 
 F32 = np.dtype(np.float32)
@@ -61,11 +61,23 @@ def test_on_request(tmp_path: Path, form: str) -> None:
     assert onnxtile.check(tmp_path / "o.onnx", LIMITS).ok
 
 
-def test_by_itself_above_two_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "LARGEST", 20_000)  # a real one takes 2 GB of disk: benchmarks/scale.py
+@pytest.mark.parametrize("weights", ["more than the model may have", "less, but not with all else"])
+def test_by_itself_above_two_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
+    inline = len(onnxtile.lower(model(), LIMITS).SerializeToString())
+    raw = sum(len(tensor.raw_data) for tensor in model().graph.initializer)
+    assert raw < inline - 10
+    largest = raw - 1 if weights.startswith("more") else inline - 10
+    monkeypatch.setattr(saving, "LARGEST", largest)  # a real one takes 2 GB of disk: benchmarks/scale.py
     onnxtile.lower(model(), LIMITS, output=tmp_path / "o.onnx")
     assert len(names(tmp_path)) == 2
     onnx.checker.check_model(str(tmp_path / "o.onnx"))
+
+
+def test_too_many_nodes_for_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saving, "LARGEST", 1000)
+    with pytest.raises(UnsupportedError, match="passes protobuf's 2 GB by its nodes alone: take form batched"):
+        onnxtile.lower(model(), LIMITS, output=tmp_path / "o.onnx")
+    assert names(tmp_path) == []
 
 
 def test_the_same_again_and_another_after_it(tmp_path: Path) -> None:
@@ -103,7 +115,7 @@ def test_a_bad_alignment_is_refused(align: int) -> None:
 def test_a_failure_leaves_no_data_behind(tmp_path: Path) -> None:
     def fails() -> None:
         wish = lowering.Wish(
-            onnxtile.Limits(*LIMITS), ("matmul",), "unrolled", "pretile", "chain", data=writer.DataFile(always=True)
+            onnxtile.Limits(*LIMITS), ("matmul",), "unrolled", "pretile", "chain", data=saving.DataFile(always=True)
         )
         with lowering.lowering_to(model(), tmp_path / "o.onnx", wish):
             raise RuntimeError("stopped")

@@ -70,8 +70,8 @@ def command(
     from onnxtile.files import check_output
     from onnxtile.limits import Limits
     from onnxtile.lowering import Wish, lowering_to
+    from onnxtile.saving import DataFile
     from onnxtile.verification import verify as compare
-    from onnxtile.writer import DataFile
 
     data = DataFile(external_data, align_data)
     wish = Wish(

@@ -30,8 +30,8 @@ def command(
     from onnxtile.files import check_output
     from onnxtile.forms import form_of
     from onnxtile.pipeline import PassManager
+    from onnxtile.saving import saving
     from onnxtile.source import external_files, load
-    from onnxtile.writer import saving
 
     spelling = form_of(form)
     manager = PassManager(passes)

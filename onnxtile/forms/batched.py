@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.forms.opsets import pad_end, reduce_sum, take_first, take_first_dynamic
-from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
+from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join, with_zeros
 from onnxtile.forms.sink import Sink
 from onnxtile.forms.unrolled import Unrolled
 from onnxtile.legality import INTEGERS, Ability
@@ -66,12 +66,11 @@ def constants(product: TiledProduct, side: Side, prefix: str, array: np.ndarray)
         yield from Unrolled().constants(product, side, prefix, array)
         return
     rank = product.rank(side)
-    padding = [(0, 0)] * (rank - len(product.axes(side)))
-    padding += [(0, axis.padding or 0) for _, _, axis in product.axes(side)]
+    padding = [0] * (rank - len(product.axes(side))) + [axis.padding or 0 for _, _, axis in product.axes(side)]
     layout = _Layout(product, side)
     batch = array.shape[: layout.batch]
-    padded = np.pad(array, padding).reshape(*batch, *layout.sizes(layout.source))
-    yield f"{prefix}/tiles", padded.transpose([*range(layout.batch), *(layout.batch + i for i in layout.permutation)])
+    tiles = with_zeros(array, padding).reshape(*batch, *layout.sizes(layout.source))
+    yield f"{prefix}/tiles", tiles.transpose([*range(layout.batch), *(layout.batch + i for i in layout.permutation)])
 
 
 class _Layout:

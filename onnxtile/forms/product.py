@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import onnx_ir as ir
 
 from onnxtile.tiling import Accumulate, Axis, TilePlan
@@ -96,3 +97,8 @@ class Operand:
 
 def join(prefix: str, leaf: str) -> str:
     return f"{prefix}/{leaf}" if prefix else leaf
+
+
+def with_zeros(array: np.ndarray, amounts: list[int]) -> np.ndarray:
+    """The array with zeros appended along each axis; itself where none are."""
+    return np.pad(array, [(0, amount) for amount in amounts]) if any(amounts) else array

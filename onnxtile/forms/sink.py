@@ -1,4 +1,4 @@
-"""Where a form writes to: nodes of the in-memory IR, or a protobuf graph directly.
+"""Where a form writes to: nodes of the in-memory IR here, a file's bytes in `wire_sink`.
 
 A sink is the whole interface between a form and ONNX: values are names, attributes plain numbers.
 """
@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 
 from onnxtile.provenance import ORIGIN, TILE
@@ -112,55 +111,5 @@ class IrSink:
         )
 
 
-class ProtoSink:
-    """Adds straight into a GraphProto: the way to write very many nodes fast."""
-
-    def __init__(self, opset: int, graph: onnx.GraphProto, origin: str) -> None:
-        self.opset = opset
-        self._graph = graph
-        self._add = graph.node.add
-        self._origin = origin
-
-    def node(
-        self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Attributes = {}, tile: str = ""
-    ) -> None:
-        node = self._add(op_type=op_type, input=inputs, output=outputs, name=outputs[0])
-        for name, value in attributes.items():
-            if isinstance(value, int):
-                node.attribute.add(name=name, i=value, type=onnx.AttributeProto.INT)
-            elif isinstance(value, ProtoSink):
-                node.attribute.add(name=name, g=value._graph, type=onnx.AttributeProto.GRAPH)
-            else:
-                node.attribute.add(name=name, ints=value, type=onnx.AttributeProto.INTS)
-        add_metadata = node.metadata_props.add
-        add_metadata(key=ORIGIN, value=self._origin)
-        if tile:
-            add_metadata(key=TILE, value=tile)
-
-    def constant(self, name: str, array: np.ndarray) -> str:
-        dtype = ir.DataType.from_numpy(array.dtype)
-        add_initializer(self._graph, name, dtype, array)
-        return name
-
-    def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> ProtoSink:
-        make = onnx.helper.make_tensor_value_info
-        graph = onnx.GraphProto(name=name)
-        graph.input.extend(make(value, dtype.value, shape) for value, dtype, shape in inputs)
-        graph.output.extend(make(value, dtype.value, shape) for value, dtype, shape in outputs)
-        return ProtoSink(self.opset, graph, self._origin)
-
-
 def _typed_value(name: str, dtype: ir.DataType, shape: Sequence[int | None] | None) -> ir.Value:
     return ir.Value(name=name, type=ir.TensorType(dtype), shape=None if shape is None else ir.Shape(shape))
-
-
-def add_initializer(graph: onnx.GraphProto, name: str, dtype: ir.DataType, array: np.ndarray) -> None:
-    """Append an initializer with the array's bytes."""
-    graph.initializer.add(name=name, data_type=dtype.value, dims=array.shape, raw_data=little_endian(array))
-
-
-def little_endian(array: np.ndarray) -> bytes:
-    """The array's bytes as ONNX stores them: row by row, the lowest byte first."""
-    if array.dtype.byteorder == ">":
-        array = array.astype(array.dtype.newbyteorder("<"))
-    return array.tobytes()

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import ANNOTATION_META, constant_tensor, declared_ir_version, drop_if_unused, read_array
+from onnxtile.constants import (
+    ANNOTATION_META,
+    constant_tensor,
+    declared_ir_version,
+    drop_if_unused,
+    little_endian,
+    read_array,
+)
 from onnxtile.contraction import CALL_DOMAIN, all_graphs, is_tiled_product
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms import Form
@@ -34,6 +41,11 @@ class Cut:
     @property
     def dtype(self) -> ir.DataType:
         return self.tensor.dtype
+
+    @property
+    def blank(self) -> np.ndarray:
+        """Stands in for the constant where its numbers don't matter; takes no memory."""
+        return np.broadcast_to(np.empty((), self.dtype.numpy()), self.tensor.shape.numpy())
 
 
 class Speller:
@@ -93,7 +105,7 @@ class Speller:
 
     def arrays(self, cut: Cut, array: np.ndarray | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """The initializers that a cut stands for, one at a time; `array` stands in for the constant."""
-        array = read_array(cut.tensor) if array is None else array
+        array = little_endian(read_array(cut.tensor)) if array is None else array
         if cut.product.transposed(cut.side):
             array = array.swapaxes(-1, -2)
         return self._form.constants(cut.product, cut.side, cut.prefix, array)

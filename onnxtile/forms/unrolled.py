@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxtile.errors import UsageError
 from onnxtile.forms.opsets import Splitter, merge_tree, pad_end, take_first
-from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
+from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join, with_zeros
 from onnxtile.forms.sink import Sink
 from onnxtile.legality import INTEGERS, Ability
 from onnxtile.tiling import Axis, additions
@@ -46,14 +46,16 @@ class Unrolled:
         if product.plan.full:
             rank = product.rank(side)
             padding = {position: axis.padding or 0 for position, _, axis in product.axes(side)}
-            array = np.pad(array, [(0, padding.get(axis, 0)) for axis in range(rank)])
+            array = with_zeros(array, [padding.get(axis, 0) for axis in range(rank)])
             product = replace(product, plan=product.plan.padded)
-        tiles: list[tuple[str, tuple[Any, ...]]] = [(f"{prefix}/", (Ellipsis,))]
-        for number, (_, letter, axis) in enumerate(product.axes(side)):
-            labelled = [(f"{'_' * (number > 0)}{letter}{i}", slice(*piece)) for i, piece in enumerate(_pieces(axis))]
-            tiles = [(name + label, (*box, piece)) for name, box in tiles for label, piece in labelled]
-        for name, box in tiles:
-            yield name, array[box]
+        *outer, (_, letter, inner) = product.axes(side)
+        labelled = [(f"{letter}{i}", slice(*piece)) for i, piece in enumerate(_pieces(inner))]
+        for pieces in every(*(enumerate(_pieces(axis)) for _, _, axis in outer)):
+            labels = (f"{letter}{i}_" for (_, letter, _), (i, _) in zip(outer, pieces, strict=True))
+            start = f"{prefix}/{''.join(labels)}"
+            box: tuple[Any, ...] = (Ellipsis, *(slice(*piece) for _, piece in pieces))
+            for label, piece in labelled:
+                yield start + label, array[box + (piece,)]  # noqa: RUF005  # no star there before Python 3.11
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`."""
@@ -74,9 +76,8 @@ class Unrolled:
             tiles = []
             for n in range(len(n_pieces)):
                 tile = join(prefix, f"m{m}_n{n}") if len(n_pieces) > 1 else row
-                partials = [f"{join(prefix, f'm{m}_n{n}')}_k{k}" for k in range(len(k_pieces))]
-                if len(partials) == 1:
-                    partials = [tile]
+                start = join(prefix, f"m{m}_n{n}_k")
+                partials = [f"{start}{k}" for k in range(len(k_pieces))] if len(k_pieces) > 1 else [tile]
                 for k, partial in enumerate(partials):
                     a_tile = a_tiles[(m, k) if product.a_rank > 1 else (k,)]
                     b_tile = b_tiles[(k, n) if product.b_rank > 1 else (k,)]
@@ -170,7 +171,7 @@ def _pieces(axis: Axis) -> list[tuple[int, int | None]]:
 
 def _label(axes: list[tuple[int, str, Axis]], index: tuple[int, ...]) -> str:
     """`k0_n3`: indices with their letters, as many as there are."""
-    return "_".join(f"{letter}{i}" for (_, letter, _), i in zip(axes, index, strict=False))
+    return "_".join([f"{letter}{i}" for (_, letter, _), i in zip(axes, index, strict=False)])
 
 
 def _output_rank(product: TiledProduct) -> int:
