@@ -17,11 +17,14 @@ from onnxtile.errors import ModelError
 Dim = int | str | None
 """A number of elements, an expression in the model's symbolic dimensions, or None where it isn't known."""
 
+Operator = tuple[str, str]
+"""Domain and name of an operator."""
+
 FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
 CALL_DOMAIN = "onnxtile"
 """Domain of the model-local functions that stand for tiled products."""
 CALL_ATTRIBUTES = frozenset(
-    ("size", "tile", "ranks", "dtype", "accumulate", "empty", "full", "transpose_a", "transpose_b")
+    ("size", "tile", "ranks", "types", "accumulate", "empty", "full", "transpose_a", "transpose_b")
 )
 """What a call to a tiled product says."""
 
@@ -40,6 +43,8 @@ class Size:
 class Contraction:
     """One product of the model. `reason` says why an axis of `size` is None.
 
+    `part` tells the products of a node with several apart; '' where it has one.
+
     `opset` is the version of the default operator set that the node is written in (None: not imported).
     """
 
@@ -50,6 +55,7 @@ class Contraction:
     family: str
     size: Size
     reason: str | None
+    part: str = ""
 
     @property
     def name(self) -> str:
@@ -195,7 +201,7 @@ _MICROSOFT = {
     "DynamicQuantizeLSTM": Entry("rnn"),
     "EPContext": Entry("other"),
 }  # fmt: skip
-TABLE = {
+TABLE: dict[Operator, Entry] = {
     **{("", op): entry for op, entry in _ONNX.items()},
     **{("com.microsoft", op): entry for op, entry in _MICROSOFT.items()},
 }

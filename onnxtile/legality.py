@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import Literal
 
-import numpy as np
 import onnx_ir as ir
 
 from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
-from onnxtile.contraction import Contraction, Dim, attribute_float, contractions
+from onnxtile.contraction import Contraction, Dim, contractions
 from onnxtile.dimensions import free_dimensions
 from onnxtile.limits import Limits
 from onnxtile.tiling import Axis, TilePlan
@@ -23,6 +22,7 @@ MOST_TILES = 16_000_000
 SYMBOLIC_M_OPSET = 11
 """From here Pad takes its amounts as a value, which a length known only at run time needs."""
 INTEGERS = (ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UINT64)
+BYTES = (ir.DataType.INT8, ir.DataType.UINT8)
 FLOATS = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
 Legality = Literal["fits", "over", "unknown"]
@@ -71,43 +71,64 @@ class Ability:
     spells_each_tile: bool = False
 
 
-def decisions(
-    model: ir.Model, limits: Limits, ability: Ability, full: bool = False
-) -> Iterator[tuple[Contraction, TilePlan | Refusal | None]]:
-    """Every Gemm and MatMul of the model with its plan; None where it fits and stays, a Refusal where it can't be cut.
+Decision = TilePlan | Refusal | None
+"""How a product is cut, why it can't be, or that it fits and stays."""
+Refusals = Callable[[Contraction], Iterable[Refusal]]
+"""Reasons against cutting a product that lie in its operator."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Decides on the products of a model.
 
     `ability`: what the form to be written can spell. `full`: products fit only if they have the size of the limits.
     """
-    free = free_dimensions(model)
-    for contraction in contractions(model):
-        if contraction.node.domain == "" and contraction.node.op_type in ("MatMul", "Gemm"):
-            fits = legality(contraction, limits) == "fits" and (not full or _is_full(contraction, limits))
-            yield contraction, None if fits else _plan(contraction, limits, ability, free, model, full)
+
+    model: ir.Model
+    limits: Limits
+    ability: Ability
+    full: bool = False
+
+    def decisions(
+        self, concerns: Callable[[ir.Node], bool], refusals: Refusals
+    ) -> Iterator[tuple[Contraction, Decision]]:
+        """Every product that's of concern, with what is to be done; one of several of a node counts for all of them."""
+        free = free_dimensions(self.model)
+        found = [each for each in contractions(self.model) if concerns(each.node)]
+        for _, of_node in groupby(found, key=lambda each: each.node):
+            parts = list(of_node)
+            if all(self._fits(part) for part in parts):
+                yield from ((part, None) for part in parts)
+                continue
+            decided = [self._plan(part, refusals, free) for part in parts]
+            refusal = next((each for each in decided if isinstance(each, Refusal)), None)
+            yield from ((part, refusal or plan) for part, plan in zip(parts, decided, strict=True))
+
+    def _fits(self, found: Contraction) -> bool:
+        return legality(found, self.limits) == "fits" and (not self.full or _is_full(found, self.limits))
+
+    def _plan(self, found: Contraction, more: Refusals, free: Sequence[str]) -> TilePlan | Refusal:
+        reasons = (
+            _place_refusals(found, self.model),
+            more(found),
+            _size_refusals(found, self.limits, self.ability, free),
+            _full_refusals(found) if self.full else (),
+        )
+        for refusal in chain.from_iterable(reasons):
+            return refusal
+        size = found.size
+        empty = 0 in (size.m, size.k, size.n, size.batch)
+        full = self.full and not empty
+        m, k, n = (Axis.cut(x if isinstance(x, int) else None, most, full) for _, x, most in _axes(found, self.limits))
+        plan = TilePlan(m, k, n, empty, full)
+        if (self.ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
+            words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"
+            return Refusal("too-many-tiles", f"{words}; take a larger --max, or --form batched")
+        return plan
 
 
-def _plan(
-    contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str], model: ir.Model,
-    full: bool,
-) -> TilePlan | Refusal:  # fmt: skip
-    for refusal in _refusals(contraction, limits, ability, free, model):
-        return refusal
-    for refusal in _full_refusals(contraction) if full else ():
-        return refusal
-    size = contraction.size
-    empty = 0 in (size.m, size.k, size.n, size.batch)
-    full = full and not empty
-    m, k, n = (Axis.cut(x if isinstance(x, int) else None, most, full) for _, x, most in _axes(contraction, limits))
-    plan = TilePlan(m, k, n, empty, full)
-    if (ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
-        words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"
-        return Refusal("too-many-tiles", f"{words}; take a larger --max, or --form batched")
-    return plan
-
-
-def _refusals(
-    contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str], model: ir.Model
-) -> Iterator[Refusal]:
-    size, opset = contraction.size, contraction.opset
+def _place_refusals(contraction: Contraction, model: ir.Model) -> Iterator[Refusal]:
+    """Why nothing can be done where the product is."""
     if contraction.scope and declared_ir_version(model) < OVERRIDABLE_FROM:
         words = (
             f"it is in {contraction.scope}, where IR version {declared_ir_version(model)} has no place for constants"
@@ -115,7 +136,21 @@ def _refusals(
         yield Refusal("scope", f"{words}; raise the model's IR version to {OVERRIDABLE_FROM}")
     if contraction.in_function:
         yield Refusal("scope", f"it is in {contraction.scope}; inline the model's functions first (onnx.inliner)")
-    yield from operator_refusals(contraction)
+    yield from opset_refusals(contraction)
+
+
+def opset_refusals(contraction: Contraction) -> Iterator[Refusal]:
+    """Why nothing can be done in the node's opset."""
+    opset = contraction.opset
+    if opset not in OPSETS:
+        words = f"opset {opset} isn't one of {OPSETS[0]} to {OPSETS[-1]}; convert the model (onnx.version_converter)"
+        yield Refusal("opset", words)
+
+
+def _size_refusals(
+    contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str]
+) -> Iterator[Refusal]:
+    size, opset = contraction.size, contraction.opset
     if opset is not None and opset < ability.first_opset:
         yield Refusal("opset", f"opset {opset} lacks what this form is made of, which {ability.first_opset} has")
     if contraction.reason:
@@ -145,28 +180,11 @@ def _full_refusals(contraction: Contraction) -> Iterator[Refusal]:
         yield Refusal("opset", f"opset {contraction.opset} pads no integers; convert to {SYMBOLIC_M_OPSET} or newer")
 
 
-def operator_refusals(contraction: Contraction) -> Iterator[Refusal]:
-    """Reasons that lie in the operator itself: its opset, its type, its factors."""
-    node, dtype, opset = contraction.node, contraction.dtype, contraction.opset
-    if opset not in OPSETS:
-        words = f"opset {opset} isn't one of {OPSETS[0]} to {OPSETS[-1]}; convert the model (onnx.version_converter)"
-        yield Refusal("opset", words)
-    if dtype not in (*INTEGERS, *FLOATS):
+def type_refusals(contraction: Contraction, types: Container[ir.DataType]) -> Iterator[Refusal]:
+    """Why a product can't be cut for its type."""
+    dtype = contraction.dtype
+    if dtype not in types:
         yield Refusal("dtype", "its type isn't known" if dtype is None else f"{dtype.name} isn't tiled")
-    for factor in ("alpha", "beta"):
-        value = attribute_float(node, factor, 1.0)
-        if node.op_type == "Gemm" and dtype in (*INTEGERS, *FLOATS) and not _exists_in(dtype, value):
-            yield Refusal("factor", f"{factor} is {value:g}, which {dtype.name} can't hold; scale the operands instead")
-
-
-def _exists_in(dtype: ir.DataType, value: float) -> bool:
-    """Whether a factor can be a constant of the type: a whole number in range, or a float that rounds as usual."""
-    if dtype in INTEGERS:
-        info = np.iinfo(dtype.numpy())
-        return value.is_integer() and int(info.min) <= int(value) <= int(info.max)
-    with np.errstate(over="ignore"):
-        held = float(np.array(value).astype(dtype.numpy()))
-    return abs(held - value) <= abs(value) * 2.0**-8 or not math.isfinite(value)
 
 
 def _axes(contraction: Contraction, limits: Limits) -> Iterator[tuple[str, Dim, int | None]]:

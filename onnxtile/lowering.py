@@ -19,10 +19,11 @@ from onnxtile.files import check_output
 from onnxtile.forms import FORMS, Form, form_of
 from onnxtile.forms.spelling import WEIGHTS
 from onnxtile.interop import AnyModel, like, to_ir
-from onnxtile.legality import Refusal, decisions, legality
+from onnxtile.legality import Decision, Refusal, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose_gemm import DecomposeGemm
+from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
@@ -38,6 +39,9 @@ from onnxtile.writer import UNROLLED, to_proto
 MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO = "auto"
+ATTENTION: tuple[type[Decompose], ...] = ()
+MATMUL: tuple[type[Decompose], ...] = (DecomposeGemm,)
+Decides = Decompose | TileMatMul
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,16 @@ class Wish:
         """The form that says what may be cut: with auto, the one that is taken when unrolled won't do."""
         return "batched" if self.form == AUTO else self.form
 
+    def steps(self) -> list[Decides]:
+        """The passes that cut what is asked for."""
+        limits, how = self.limits, (self.ability, True, self.pad_tiles)
+        steps: list[Decides] = []
+        if "attention" in self.families:
+            steps += (decompose(limits, *how) for decompose in ATTENTION)
+        if "matmul" in self.families:
+            steps += (decompose(limits, *how) for decompose in MATMUL)
+        return [*steps, TileMatMul(limits, self.accumulate, *how)] if steps else []
+
     def spelling(self, model: ir.Model) -> Form:
         """The form to write a compact model in."""
         if self.form != AUTO:
@@ -210,38 +224,32 @@ class Wish:
 
 def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress) -> Lowered:
     """Lower `model` in place to its compact form; its shapes and types stay as they were declared."""
-    nodes_before, form = count_nodes(model), form_of(wish.ability)
+    nodes_before = count_nodes(model)
     declared = _declared(model)
     if not isinstance(bind, Mapping):
         raise UsageError(f"bind is {bind!r}: give sizes by name, such as {{'batch': 1}}")
     PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
     declared = _with_sizes(declared, _declared(model))
     PassManager([InferShapes()], check=False)(model, say)
-    rows = tuple(
-        _lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, form, wish.pad_tiles)
-    )
-    if "matmul" in wish.families:
-        steps = [
-            DecomposeGemm(wish.limits, form.name, True, wish.pad_tiles),
-            TileMatMul(wish.limits, wish.accumulate, form.name, True, wish.pad_tiles),
-        ]
-        PassManager(steps)(model, say)
+    steps = wish.steps()
+    rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, steps))
+    PassManager(steps)(model, say)
     _restore(model, declared)
     return Lowered(model, rows, wish.limits, nodes_before)
 
 
-def _all(
-    model: ir.Model, limits: Limits, form: Form, full: bool
-) -> Iterable[tuple[Contraction, TilePlan | Refusal | None]]:
-    """Every product with its decision; operators that aren't lowered yet are refused."""
-    decided = {found.node: decision for found, decision in decisions(model, limits, form.ability, full)}
+def _all(model: ir.Model, limits: Limits, steps: Sequence[Decides]) -> Iterable[tuple[Contraction, Decision]]:
+    """Every product with the decision of the pass that it concerns; what concerns none is refused."""
+    decided: dict[tuple[ir.Node, str], Decision] = {}
+    for step in steps:
+        decided |= {(found.node, found.part): decision for found, decision in step.decisions(model, limits)}
     found_products = list(contractions(model))
     functions_fit = any(found.in_function for found in found_products) and _functions_fit(model, limits)
     for found in found_products:
         fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
         again = "is tiled already; lower the original model" if is_tiled_product(found.node) else "isn't lowered yet"
         unlowered = None if fits else Refusal("operator", f"{found.node.op_type} {again}")
-        decision = decided.get(found.node, unlowered)
+        decision = decided.get((found.node, found.part), unlowered)
         yield found, None if fits and not isinstance(decision, TilePlan) else decision
 
 

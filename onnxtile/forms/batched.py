@@ -51,7 +51,7 @@ class Batched:
             for side, operand in zip(SIDES, (a, b), strict=True)
         ]
         products = join(prefix, "products")
-        sink.node("MatMul", tiles, [products], tile=box(product))
+        sink.node(product.operator, tiles, [products], tile=box(product))
         if not product.plan.k.whole:
             products = _sum_over_k(sink, product, products, prefix)
         untiled(sink, product, products, output, m, prefix)

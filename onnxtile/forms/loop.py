@@ -141,7 +141,7 @@ def _multiply(sink: Sink, product: TiledProduct, tiles: tuple[str, str], output:
     """The one MatMul, its result in the type that is carried."""
     carried = _carried(product)
     result = output if carried == product.dtype else f"{output}_narrow"
-    sink.node("MatMul", tiles, [result], tile=box(product))
+    sink.node(product.operator, tiles, [result], tile=box(product))
     if carried != product.dtype:
         sink.node("Cast", [result], [output], {"to": carried.value})
 

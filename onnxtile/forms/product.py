@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.legality import BYTES
 from onnxtile.tiling import Accumulate, Axis, TilePlan
 
 Side = Literal["A", "B"]
@@ -20,16 +21,27 @@ WIDER = {ir.DataType.FLOAT16: ir.DataType.FLOAT, ir.DataType.BFLOAT16: ir.DataTy
 class TiledProduct:
     """C = A @ B (numpy.matmul's rule) cut by `plan`; an operand stored transposed is read so first.
 
+    `types`: those of A and B; both are the same, or each is one of int8 and uint8, whose products are int32.
     `a_rank`, `b_rank`: axes of the operands, 1 for a vector. Axes before the last two are independent products.
     """
 
     plan: TilePlan
     a_rank: int
     b_rank: int
-    dtype: ir.DataType
+    types: tuple[ir.DataType, ir.DataType]
     accumulate: Accumulate
     transpose_a: bool = False
     transpose_b: bool = False
+
+    @property
+    def operator(self) -> str:
+        """What multiplies tiles."""
+        return "MatMulInteger" if self.types[0] in BYTES else "MatMul"
+
+    @property
+    def dtype(self) -> ir.DataType:
+        """The type of C and its partial sums."""
+        return ir.DataType.INT32 if self.types[0] in BYTES else self.types[0]
 
     @property
     def name(self) -> str:
@@ -40,7 +52,8 @@ class TiledProduct:
         forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b
         ranks = f"_r{self.a_rank}{self.b_rank}" if (self.a_rank, self.b_rank) != (2, 2) else ""
         forms += "_empty" * plan.empty + "_full" * plan.full
-        return f"MatMul_{sizes}_by_{tiles}_{self.dtype.name.lower()}_{self.accumulate}{ranks}{forms}"
+        types = "_".join(dict.fromkeys(dtype.name.lower() for dtype in self.types))
+        return f"{self.operator}_{sizes}_by_{tiles}_{types}_{self.accumulate}{ranks}{forms}"
 
     @property
     def attributes(self) -> dict[str, int | list[int] | str]:
@@ -50,7 +63,7 @@ class TiledProduct:
             "size": [-1 if axis.size is None else axis.size for axis in (plan.m, plan.k, plan.n)],
             "tile": [-1 if tile is None else tile for tile in plan.tile],
             "ranks": [self.a_rank, self.b_rank],
-            "dtype": self.dtype.value,
+            "types": [dtype.value for dtype in self.types],
             "accumulate": self.accumulate,
             "empty": int(plan.empty),
             "full": int(plan.full),
@@ -67,10 +80,10 @@ class TiledProduct:
             for size, tile in zip(sizes, tiles, strict=True)
         )
         accumulate: Accumulate = node.attributes["accumulate"].as_string()  # type: ignore[assignment]  # our own
-        dtype = ir.DataType(node.attributes["dtype"].as_int())
+        a_type, b_type = map(ir.DataType, node.attributes["types"].as_ints())
         transposed = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
         empty, full = (bool(node.attributes[name].as_int()) for name in ("empty", "full"))
-        return cls(TilePlan(m, k, n, empty, full), a_rank, b_rank, dtype, accumulate, *transposed)
+        return cls(TilePlan(m, k, n, empty, full), a_rank, b_rank, (a_type, b_type), accumulate, *transposed)
 
     def axes(self, side: Side) -> list[tuple[int, str, Axis]]:
         """The operand's axes that take part, as (position, letter, axis): two, or one of a vector."""

@@ -82,7 +82,7 @@ class Unrolled:
                     a_tile = a_tiles[(m, k) if product.a_rank > 1 else (k,)]
                     b_tile = b_tiles[(k, n) if product.b_rank > 1 else (k,)]
                     box = f"{boxes['m'][m]},{boxes['k'][k]},{boxes['n'][n]}"
-                    sink.node("MatMul", (a_tile, b_tile), (partial,), tile=box)
+                    sink.node(product.operator, (a_tile, b_tile), (partial,), tile=box)
                 if len(partials) > 1:
                     self._add_up(sink, product, partials, tile)
                 tiles.append(tile)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
-from onnxtile.contraction import CALL_DOMAIN, Contraction
+from onnxtile.contraction import CALL_DOMAIN, Contraction, contractions
 from onnxtile.errors import UsageError
 from onnxtile.forms import form_of
 from onnxtile.forms.calls import function_of
 from onnxtile.forms.product import TiledProduct
-from onnxtile.legality import Refusal, decisions
+from onnxtile.legality import (
+    BYTES, FLOATS, INTEGERS, SYMBOLIC_M_OPSET, Decision, Judge, Refusal, legality, type_refusals
+)  # fmt: skip
 from onnxtile.limits import Limits
 from onnxtile.names import Names
 from onnxtile.passes.rewriting import replace_node
@@ -49,36 +52,54 @@ class TileMatMul(ir.passes.InPlacePass):
         form_of(self.form)
 
     def requires(self, model: ir.Model) -> None:
-        for contraction, decision in decisions(model, self.max, form_of(self.form).ability, self.pad_tiles):
-            if self.leave_refused or decision is None:
-                continue
-            if isinstance(decision, Refusal):
-                raise ir.passes.PreconditionError(f"{contraction.node.op_type} {contraction.name!r}: {decision}")
-            if contraction.node.op_type == "Gemm":
-                raise ir.passes.PreconditionError(f"Gemm {contraction.name!r} isn't a MatMul yet; run decompose-gemm first")
+        for found, decision in self.decisions(model, self.max):
+            if isinstance(decision, Refusal) and not self.leave_refused:
+                raise ir.passes.PreconditionError(f"{found.node.op_type} {found.name!r}: {decision}")
+        for found in contractions(model):
+            if not self.leave_refused and (found.node.domain, found.node.op_type) == ("", "Gemm"):
+                if legality(found, self.max) != "fits":
+                    words = f"Gemm {found.name!r} isn't a MatMul yet; run decompose-gemm first"
+                    raise ir.passes.PreconditionError(words)
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        plans = [
-            (contraction, decision)
-            for contraction, decision in decisions(model, self.max, form_of(self.form).ability, self.pad_tiles)
-            if isinstance(decision, TilePlan) and contraction.node.op_type == "MatMul"
-        ]
+        plans = [(found, plan) for found, plan in self.decisions(model, self.max) if isinstance(plan, TilePlan)]
         names = Names(model)
-        for contraction, plan in plans:
-            self._tile(contraction, plan, model, names)
+        for found, plan in plans:
+            self._tile(found, plan, model, names)
         return ir.passes.PassResult(model, modified=bool(plans))
 
     def ensures(self, model: ir.Model) -> None:
-        for contraction, decision in decisions(model, self.max, form_of(self.form).ability, self.pad_tiles):
-            if isinstance(decision, TilePlan) and contraction.node.op_type == "MatMul":
-                raise ir.passes.PostconditionError(f"MatMul {contraction.name!r} still exceeds {self.max}")
+        for found, decision in self.decisions(model, self.max):
+            if isinstance(decision, TilePlan):
+                raise ir.passes.PostconditionError(f"{found.node.op_type} {found.name!r} still exceeds {self.max}")
+
+    def concerns(self, node: ir.Node) -> bool:
+        """A MatMul, or a MatMulInteger whose zero points are zero."""
+        return node.domain == "" and (
+            node.op_type == "MatMul" or (node.op_type == "MatMulInteger" and not any(node.inputs[2:]))
+        )
+
+    def decisions(self, model: ir.Model, limits: Limits) -> Iterator[tuple[Contraction, Decision]]:
+        """Every product that concerns the pass, with what is to be done."""
+        judge = Judge(model, limits, form_of(self.form).ability, self.pad_tiles)
+        return judge.decisions(self.concerns, self._refusals)
+
+    def _refusals(self, found: Contraction) -> Iterator[Refusal]:
+        if found.node.op_type == "MatMul":
+            yield from type_refusals(found, (*INTEGERS, *FLOATS))
+            return
+        yield from type_refusals(found, BYTES)
+        if found.opset is not None and found.opset < SYMBOLIC_M_OPSET and self.form != "unrolled":
+            yield Refusal("opset", f"opset {found.opset} pads no bytes, which form {self.form} does; take form unrolled")
 
     def _tile(self, contraction: Contraction, plan: TilePlan, model: ir.Model, names: Names) -> None:
-        node, dtype, opset = contraction.node, contraction.dtype, contraction.opset
+        node, opset = contraction.node, contraction.opset
         old_inputs = tuple(node.inputs)
         (a, transpose_a), (b, transpose_b) = (_behind_transpose(value, model) for value in old_inputs)
-        assert a.shape is not None and b.shape is not None and dtype is not None and opset is not None
-        product = TiledProduct(plan, len(a.shape), len(b.shape), dtype, self.accumulate, transpose_a, transpose_b)
+        assert a.shape is not None and b.shape is not None and opset is not None
+        assert a.dtype is not None and b.dtype is not None
+        types, ranks = (a.dtype, b.dtype), (len(a.shape), len(b.shape))
+        product = TiledProduct(plan, *ranks, types, self.accumulate, transpose_a, transpose_b)
         attributes = ir.convenience.convert_attributes(product.attributes)
         call = ir.Node(CALL_DOMAIN, product.name, [a, b], attributes, doc_string=node.doc_string)
         origin = names.origin(node)
