@@ -28,7 +28,7 @@ LAYERS = [
 ]
 SIDEWAYS = {  # within one layer: who may import whom
     ("dimensions", "constants"),  ("passes", "passes"), ("forms", "forms"), ("cli", "cli"),
-    ("verification", "verification"),
+    ("verification", "verification"),  ("contraction", "contraction"),
 }  # fmt: skip
 
 

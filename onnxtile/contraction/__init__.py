@@ -1,0 +1,24 @@
+"""The table of operators that hold a matrix product, and the product's normal form.
+
+Every entry brings its operator to C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n]; sizes that legality, tiling,
+costs and reports speak of come from here.
+"""
+
+from onnxtile.contraction.entry import Entry
+from onnxtile.contraction.scopes import (
+    CALL_ATTRIBUTES,
+    CALL_DOMAIN,
+    Scope,
+    all_graphs,
+    is_tiled_product,
+    scopes,
+    subgraphs,
+)  # fmt: skip
+from onnxtile.contraction.sizes import Dim, Size, attribute_float, attribute_int, node_name
+from onnxtile.contraction.table import FAMILIES, TABLE, Contraction, Operator, contractions, contractions_of, entry_of
+
+__all__ = [
+    "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "TABLE", "Contraction", "Dim", "Entry", "Operator", "Scope", "Size",
+    "all_graphs", "attribute_float", "attribute_int", "contractions", "contractions_of", "entry_of",
+    "is_tiled_product", "node_name", "scopes", "subgraphs",
+]  # fmt: skip

@@ -1,0 +1,65 @@
+"""Where a model's graphs are: the main one, bodies of nodes to any depth, local functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import onnx_ir as ir
+
+from onnxtile.contraction.sizes import node_name
+
+CALL_DOMAIN = "onnxtile"
+"""Domain of the model-local functions that stand for tiled products."""
+CALL_ATTRIBUTES = frozenset(
+    ("size", "tile", "ranks", "types", "accumulate", "empty", "full", "transpose_a", "transpose_b")
+)
+"""What a call to a tiled product says."""
+
+
+class Scope(NamedTuple):
+    """A graph and where it is: '' for the main graph, `node/attribute` for one inside a node, to any depth."""
+
+    name: str
+    opsets: dict[str, int]
+    graph: ir.Graph | ir.Function
+    in_function: bool = False
+
+
+def scopes(model: ir.Model) -> Iterator[Scope]:
+    """Every graph of the model, functions last; bodies of our own tiled products aren't the model's."""
+    yield from _nested(Scope("", model.opset_imports, model.graph))
+    for function in model.functions.values():
+        if not is_tiled_product(function):
+            name = f"function {function.domain}::{function.name}"
+            yield from _nested(Scope(name, function.opset_imports, function, in_function=True))
+
+
+def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
+    """The graphs of all scopes."""
+    return (scope.graph for scope in scopes(model))
+
+
+def _nested(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for node in scope.graph:
+        for attribute in node.attributes.values():
+            for subgraph in subgraphs(attribute):
+                place = f"{node_name(node)}/{attribute.name}"
+                yield from _nested(
+                    scope._replace(name=f"{scope.name}/{place}" if scope.name else place, graph=subgraph)
+                )
+
+
+def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
+    """The graphs that an attribute holds (a body of If, Loop, Scan, ...), mostly none."""
+    if attribute.is_ref():
+        return ()
+    if attribute.type == ir.AttributeType.GRAPH:
+        return (attribute.as_graph(),)
+    return attribute.as_graphs() if attribute.type == ir.AttributeType.GRAPHS else ()
+
+
+def is_tiled_product(called: ir.Function | ir.Node) -> bool:
+    """A function that stands for a tiled product, or a call to one, by what it carries."""
+    return called.domain == CALL_DOMAIN and called.attributes.keys() >= CALL_ATTRIBUTES

@@ -1,0 +1,81 @@
+"""Sizes of products in elements, some of them symbolic, and what they're read from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxtile.errors import ModelError
+
+Dim = int | str | None
+"""A number of elements, an expression in the model's symbolic dimensions, or None where it isn't known."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Elements along each axis of the normal form; `batch` counts the independent products."""
+
+    m: Dim
+    k: Dim
+    n: Dim
+    batch: Dim
+
+
+class UnsizedError(Exception):
+    """The size can't be told; the message says why."""
+
+
+def node_name(node: ir.Node) -> str:
+    """What people call a node: its name, or that of its first named output (node names may be empty)."""
+    return node.name or next((value.name for value in node.outputs if value.name), "") or node.op_type
+
+
+def attribute_int(node: ir.Node, name: str, default: int) -> int:
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_int()
+
+
+def attribute_float(node: ir.Node, name: str, default: float) -> float:
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_float()
+
+
+def shape(node: ir.Node, index: int) -> list[Dim]:
+    value = node.inputs[index] if index < len(node.inputs) else None
+    if value is None or value.shape is None:
+        raise UnsizedError(
+            f"the shape of input {index} ({value.name if value is not None else 'absent'!r}) isn't known"
+        )
+    return [dim if isinstance(dim, int) else dim.value for dim in value.shape]
+
+
+def same(node: ir.Node, axis: str, left: Dim, right: Dim) -> Dim:
+    """The one size of an axis that two operands share; a number says more than an expression."""
+    if isinstance(left, int) and isinstance(right, int) and left != right:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: its operands contradict, {axis} is {left} and {right}")
+    return left if isinstance(left, int) or right is None else right
+
+
+def count_of(dims: Sequence[Dim]) -> Dim:
+    if any(dim is None for dim in dims):
+        return None
+    number, symbols = 1, []
+    for dim in dims:
+        if isinstance(dim, int):
+            number *= dim
+        else:
+            symbols.append(str(dim) if str(dim).isidentifier() else f"({dim})")
+    if not symbols or number == 0:
+        return number
+    return "*".join([str(number)] * (number != 1) + symbols)
+
+
+def broadcast(node: ir.Node, left: list[Dim], right: list[Dim]) -> Dim:
+    """Number of products of two broadcast batch shapes (numpy.matmul's rule)."""
+    short, long = sorted((left, right), key=len)
+    short = [*[1] * (len(long) - len(short)), *short]
+    return count_of(
+        [y if x == 1 else x if y == 1 else same(node, "a batch axis", x, y) for x, y in zip(short, long, strict=True)]
+    )

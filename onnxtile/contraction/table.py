@@ -1,0 +1,106 @@
+"""The table: which operators hold a matrix product, in normal form, and what of it a model holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxtile.contraction import (
+    attention,
+    blockwise,
+    convolution,
+    einsum,
+    fused,
+    other,
+    products,
+    quantized,
+    recurrent,
+)  # fmt: skip
+from onnxtile.contraction.entry import Entry, one
+from onnxtile.contraction.scopes import Scope, is_tiled_product, scopes
+from onnxtile.contraction.sizes import Size, UnsizedError, node_name
+
+Operator = tuple[str, str]
+"""Domain and name of an operator."""
+FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
+_FILES = (products, quantized, fused, einsum, blockwise, convolution, recurrent, attention, other)
+TABLE: dict[Operator, Entry] = {
+    **{("", op): entry for file in _FILES for op, entry in file.ONNX.items()},
+    **{("com.microsoft", op): entry for file in _FILES for op, entry in file.MICROSOFT.items()},
+}
+
+
+def _tile(node: ir.Node) -> Size:
+    """A call to a tiled product: what the engine gets is one tile."""
+    m, k, n = (None if size < 0 else size for size in node.attributes["tile"].as_ints())
+    return Size(m, k, n, None)
+
+
+_CALL = one("matmul", _tile, "the tile")
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """One product of the model. `reason` says why an axis of `size` is None.
+
+    `part` tells the products of a node with several apart; '' where it has one.
+
+    `opset` is the version of the default operator set that the node is written in (None: not imported).
+    """
+
+    node: ir.Node
+    scope: str
+    in_function: bool
+    opset: int | None
+    family: str
+    size: Size
+    reason: str | None
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        return node_name(self.node)
+
+    @property
+    def sizable(self) -> bool:
+        """The table says how the size follows from the operands' shapes."""
+        entry = entry_of(self.node)
+        return entry is not None and entry.sizes is not None
+
+    @property
+    def dtype(self) -> ir.DataType | None:
+        a = self.node.inputs[0] if self.node.inputs else None
+        return None if a is None or a.dtype == ir.DataType.UNDEFINED else a.dtype
+
+
+def entry_of(node: ir.Node) -> Entry | None:
+    """The node's line of the table, or None for an operator without a product."""
+    return _CALL if is_tiled_product(node) else TABLE.get((node.domain, node.op_type))
+
+
+def contractions_of(node: ir.Node, scope: Scope) -> list[Contraction]:
+    """The node's products, none where it holds none.
+
+    Sizes are read from the shapes that the operands carry: run infer-shapes first. Raises ModelError where the
+    operands contradict.
+    """
+    opset = scope.opsets.get("", scope.opsets.get("ai.onnx"))
+    entry = entry_of(node)
+    if entry is None:
+        return []
+    place = (node, scope.name, scope.in_function, opset, entry.family)
+    if entry.sizes is None:
+        return [Contraction(*place, Size(None, None, None, None), f"{node.op_type} {entry.reason}")]
+    try:
+        return [Contraction(*place, size, None, part) for part, size in entry.sizes(node).items()]
+    except UnsizedError as why:
+        return [Contraction(*place, Size(None, None, None, None), str(why))]
+
+
+def contractions(model: ir.Model) -> Iterator[Contraction]:
+    """Every product of the model, in every scope, in the order of the nodes."""
+    for scope in scopes(model):
+        for node in scope.graph:
+            yield from contractions_of(node, scope)
