@@ -39,9 +39,8 @@ class Names:
         return node_name(node) if node.name not in self._repeated else node.outputs[0].name or node_name(node)
 
     def prefix_of(self, node: ir.Node) -> str:
-        """The prefix for things made for `node`: a new one, or that which the node was itself made under."""
-        given = node.meta.get(PREFIX_META)
-        return self.prefix(self.origin(node)) if given is None else str(given)
+        """The prefix for things made for `node`: a new one, or the name that the node was made with."""
+        return str(node.name) if PREFIX_META in node.meta else self.prefix(self.origin(node))
 
     def prefix(self, wanted: str) -> str:
         """`wanted`, or `wanted.1`, `wanted.2`, ... where names begin with `wanted/` already. Each is given once."""

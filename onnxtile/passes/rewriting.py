@@ -28,21 +28,37 @@ class Replacement:
         op_type: str,
         leaf: str,
         inputs: Sequence[ir.Value],
-        attributes: Mapping[str, list[int]] | None = None,
+        attributes: Mapping[str, int | list[int]] | None = None,
         shape: ir.Shape | None = None,
+        dtype: ir.DataType | None = None,
     ) -> ir.Value:
-        """Add a node and return its output, `prefix/leaf`."""
-        output = ir.Value(name=f"{self.prefix}/{leaf}", type=self._type, shape=shape)
+        """Add a node and return its output, `prefix/leaf`, of the replaced node's type if `dtype` isn't given."""
+        (output,) = self.several(op_type, inputs, {leaf: (dtype or self._type.dtype, shape)}, attributes)
+        return output
+
+    def several(
+        self,
+        op_type: str,
+        inputs: Sequence[ir.Value],
+        outputs: Mapping[str, tuple[ir.DataType, ir.Shape | None]],
+        attributes: Mapping[str, int | list[int]] | None = None,
+    ) -> list[ir.Value]:
+        """Add a node and return its outputs, `prefix/leaf` each with its type and shape."""
+        values = [
+            ir.Value(name=f"{self.prefix}/{leaf}", type=ir.TensorType(dtype), shape=shape)
+            for leaf, (dtype, shape) in outputs.items()
+        ]
         attrs = ir.convenience.convert_attributes(attributes or {})
-        node = ir.Node("", op_type, inputs, attrs, outputs=[output], name=output.name)
+        node = ir.Node("", op_type, inputs, attrs, outputs=values, name=values[0].name)
         node.metadata_props[ORIGIN] = self.origin
         node.meta[PREFIX_META] = self.prefix
         self.nodes.append(node)
-        return output
+        return values
 
-    def constant(self, leaf: str, array: np.ndarray) -> ir.Value:
+    def constant(self, leaf: str, array: np.ndarray, dtype: ir.DataType | None = None) -> ir.Value:
         """Add an initializer `prefix/leaf` to the graph and return it."""
-        value = register_constant(self._graph, f"{self.prefix}/{leaf}", ir.Tensor(array, dtype=self._type.dtype))
+        tensor = ir.Tensor(array, dtype=dtype or self._type.dtype)
+        value = register_constant(self._graph, f"{self.prefix}/{leaf}", tensor)
         value.meta[PREFIX_META] = self.prefix
         return value
 

@@ -1,0 +1,104 @@
+"""Write products of quantized numbers out as MatMulInteger, int32 arithmetic, and one requantization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.contraction import Contraction, attribute_float, attribute_int
+from onnxtile.legality import Refusal
+from onnxtile.names import Names
+from onnxtile.passes.decomposing import Decompose
+from onnxtile.passes.folding import Folding
+from onnxtile.passes.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
+from onnxtile.passes.rewriting import Replacement
+
+FLOAT = ir.DataType.FLOAT
+_PLACES: dict[str, tuple[dict[str, tuple[int, ...]], int | None]] = {
+    # inputs that are the integers, scale and zero point of A, B and Y (9: none), and the bias
+    "MatMulInteger": ({"A": (0, 9, 2), "B": (1, 9, 3), "Y": (9, 9, 9)}, None),
+    "QLinearMatMul": ({"A": (0, 1, 2), "B": (3, 4, 5), "Y": (9, 6, 7)}, None),
+    "QGemm": ({"A": (0, 1, 2), "B": (3, 4, 5), "Y": (9, 7, 8)}, 6),
+    "MatMulIntegerToFloat": ({"A": (0, 2, 4), "B": (1, 3, 5), "Y": (9, 9, 9)}, 6),
+    "DynamicQuantizeMatMul": ({"A": (0, 9, 9), "B": (1, 2, 3), "Y": (9, 9, 9)}, 4),
+}
+
+
+@dataclass(frozen=True)
+class DecomposeQuantized(Decompose):
+    """Y = quantize(sA * sB / sY * (A - zA) @ (B - zB)), for every quantized product that exceeds `max`.
+
+    The product is MatMulInteger without zero points; what they add is taken off in int32, where it's exact:
+    (A - zA) @ (B - zB) = A @ B - zA * (sums of B's columns - K * zB) - (sums of A's rows) * zB. It's requantized once.
+    QLinearMatMul, QGemm, MatMulIntegerToFloat, DynamicQuantizeMatMul, and MatMulInteger with zero points.
+    """
+
+    operators = frozenset(
+        ("" if op in ("MatMulInteger", "QLinearMatMul") else "com.microsoft", op) for op in _PLACES
+    )  # fmt: skip
+
+    def concerns(self, node: ir.Node) -> bool:
+        """MatMulInteger without zero points is tile-matmul's."""
+        return super().concerns(node) and (node.op_type != "MatMulInteger" or any(node.inputs[2:]))
+
+    def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
+        a, b, y = _operands(found.node)
+        dynamic = found.node.op_type == "DynamicQuantizeMatMul"
+        yield from integer_refusals((b,) if dynamic else (a, b))
+        if dynamic and found.opset is not None and found.opset < 11:
+            yield Refusal("opset", f"opset {found.opset} lacks DynamicQuantizeLinear, which 11 has")
+        for side, length in ((a, found.size.m), (b, found.size.n), (y, 1)):
+            yield from side.refusals(length, model)
+
+    def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
+        new = Replacement(node, INT32, names)
+        fold = Folding(new, model, model.opset_imports.get("", 0))
+        a, b, y = _operands(node)
+        bias = _input(node, _PLACES[node.op_type][1])
+        if node.op_type == "DynamicQuantizeMatMul":
+            a = _quantize(new, a)
+        a, b = _transposed(new, a, node, "transA"), _transposed(new, b, node, "transB")
+        total = integer_product(fold, a, b, node.outputs[0].shape)
+        if a.scale is None or b.scale is None:
+            new.swap_in(total)
+            return
+        if node.op_type == "QGemm" and bias is not None:
+            total, bias = new.node("Add", "biased", [total, bias], shape=total.shape, dtype=INT32), None
+        scale = a.parameter(fold, a.scale, "a_scale")
+        alpha = attribute_float(node, "alpha", 1.0)
+        if alpha != 1:
+            scale = fold.of("Mul", "alpha", np.array(alpha, np.float32), scale, FLOAT)
+        scale = fold.of("Mul", "scales", scale, b.parameter(fold, b.scale, "b_scale"), FLOAT)
+        result = rescaled(fold, total, scale, y)
+        new.swap_in(result if bias is None else new.node("Add", "biased", [result, bias], shape=total.shape, dtype=FLOAT))
+
+
+def _input(node: ir.Node, index: int | None) -> ir.Value | None:
+    return node.inputs[index] if index is not None and index < len(node.inputs) else None
+
+
+def _operands(node: ir.Node) -> tuple[Quantized, Quantized, Quantized]:
+    places = _PLACES[node.op_type][0]
+    a, b, y = (Quantized(letter, *(_input(node, at) for at in places[letter])) for letter in "ABY")
+    return a, b, y
+
+
+def _quantize(new: Replacement, a: Quantized) -> Quantized:
+    """Quantize A by its own range, at run time."""
+    assert a.value is not None
+    number, byte = ir.Shape([]), ir.DataType.UINT8
+    outputs = {"a_bytes": (byte, a.value.shape), "a_scale": (FLOAT, number), "a_zero": (byte, number)}
+    value, scale, zero = new.several("DynamicQuantizeLinear", [a.value], outputs)
+    return Quantized("A", value, scale, zero)
+
+
+def _transposed(new: Replacement, side: Quantized, node: ir.Node, attribute: str) -> Quantized:
+    if not attribute_int(node, attribute, 0):
+        return side
+    assert side.value is not None and side.value.dtype is not None
+    shape = None if side.value.shape is None else ir.Shape(reversed(list(side.value.shape)))
+    leaf = f"{side.letter}_transposed"
+    return replace(side, value=new.node("Transpose", leaf, [side.value], {"perm": [1, 0]}, shape, side.value.dtype))
