@@ -23,6 +23,7 @@ from onnxtile.legality import Decision, Refusal, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose_gemm import DecomposeGemm
+from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.infer_shapes import InferShapes
@@ -41,7 +42,7 @@ MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO = "auto"
 ATTENTION: tuple[type[Decompose], ...] = ()
-MATMUL: tuple[type[Decompose], ...] = (DecomposeQuantized, DecomposeGemm)
+MATMUL: tuple[type[Decompose], ...] = (DecomposeQdq, DecomposeQuantized, DecomposeGemm)
 Decides = Decompose | TileMatMul
 
 

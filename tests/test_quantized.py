@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxtile
-from tests.support import run_onnxruntime, run_reference
+from tests.support import parse, run_onnxruntime, run_reference
 
 LIMITS = (2, 3, 4)
 OPERATORS = ("MatMulInteger", "QLinearMatMul", "QGemm", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
@@ -24,7 +25,7 @@ def build(draw: st.DrawFn) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     m, k, n = (draw(st.integers(1, 7)) for _ in range(3))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     a_type, b_type = (np.dtype(draw(st.sampled_from(("int8", "uint8")))) for _ in range(2))
-    if op == "MatMulIntegerToFloat" and (a_type, b_type) == (np.int8, np.uint8):
+    if op != "MatMulInteger" and (a_type, b_type) == (np.int8, np.uint8):
         b_type = a_type  # onnxruntime has no such kernel
     gemm = op == "QGemm"
     turned = {name: draw(st.integers(0, 1)) for name in ("transA", "transB")} if gemm else {}
@@ -108,3 +109,73 @@ def test_bit_by_bit(case: tuple[onnx.ModelProto, dict[str, np.ndarray]], form: s
     if all(node.domain == "" for node in model.graph.node):
         (want,), (got,) = run_reference(model, feeds), run_reference(lowered, feeds)
         np.testing.assert_array_equal(got, want)
+
+
+def qdq(a_type: str, b_type: str, axis: int, opset: int = 21) -> onnx.ModelProto:
+    random = np.random.default_rng(1)
+    columns = axis == 1
+    return parse(
+        f"""<ir_version: 10, opset_import: ["" : {opset}]>
+        g ({a_type}[5,7] a) => ({a_type}[5,9] y) {{
+            ar = DequantizeLinear (a, as, az)
+            br = DequantizeLinear <axis: int = {axis}> (b, bs, bz)
+            r = MatMul (ar, br)
+            y = QuantizeLinear (r, ys, yz)
+        }}""",
+        b=random.integers(0, 127, [7, 9]).astype(b_type),
+        bs=np.exp2(random.integers(-6, 0, [9] if columns else [])).astype(np.float32),
+        bz=random.integers(0, 50, [9] if columns else []).astype(b_type),
+        **{"as": np.float32(0.5).reshape([]), "ys": np.float32(8).reshape([])},
+        az=np.array(7, a_type),
+        yz=np.array(4, a_type),
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("a_type", "b_type", "axis"), [("int8", "int8", 1), ("uint8", "int8", 0), ("uint8", "uint8", 0)]
+)
+def test_between_dequantize_and_quantize(form: str, a_type: str, b_type: str, axis: int) -> None:
+    model = qdq(a_type, b_type, axis)
+    lowered = onnxtile.lower(model, LIMITS, form=form)
+    assert not {node.op_type for node in lowered.graph.node} & {"DequantizeLinear", "MatMul"}
+    assert onnxtile.check(lowered, LIMITS).ok
+    info = np.iinfo(a_type)
+    feeds = {"a": np.random.default_rng(2).integers(info.min, info.max + 1, [5, 7]).astype(a_type)}
+    for run in (run_onnxruntime, run_reference):
+        np.testing.assert_array_equal(run(lowered, feeds)[0], run(model, feeds)[0])
+
+
+def test_a_product_that_others_read_as_floats_stays_one_of_floats() -> None:
+    model = qdq("int8", "int8", 1)
+    model.graph.output.append(helper.make_tensor_value_info("r", TensorProto.FLOAT, [5, 9]))
+    lowered = onnxtile.lower(model, LIMITS)
+    assert "MatMulInteger" not in {node.op_type for node in lowered.graph.node}
+    assert onnxtile.check(lowered, LIMITS).ok
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"as": np.float32(-1).reshape([])}, "quantization: A's scale 'as' isn't positive; mend the model"),
+        ({"as": np.float32([1, 2])}, "quantization: A's scale 'as' has shape [2]; one number, or 5, are lowered"),
+        ({"bs": np.float32([1, 2, 3])}, "quantization: B's scale 'bs' has shape [3]; one number, or 9, are lowered"),
+        ({"ys": np.ones(9, np.float32)}, "quantization: Y's scale 'ys' has shape [9]; one number, or 1, are lowered"),
+        (
+            {"az": np.array(1, np.uint8)},
+            "quantization: A's zero point 'az' is of another type than A; give it the same",
+        ),
+        ({"as": np.float16(1).reshape([])}, "dtype: A's scale 'as' isn't float; only that is lowered"),
+    ],
+)
+def test_refused(change: dict[str, np.ndarray], words: str) -> None:
+    values = {"as": np.float32(1).reshape([]), "bs": np.float32(1).reshape([]), "ys": np.float32(1).reshape([])}
+    zeros = {name: np.array(1, np.int8) for name in ("az", "bz", "yz")}
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 13]>
+        g (int8[5,7] a) => (int8[5,9] y) { y = QLinearMatMul (a, as, az, b, bs, bz, ys, yz) }"""
+    )
+    for name, array in {**values, **zeros, "b": np.ones([7, 9], np.int8), **change}.items():
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    rows = onnxtile.estimate(model, LIMITS)[0].contractions
+    assert [(row.status, row.reason) for row in rows] == [("refused", words)]

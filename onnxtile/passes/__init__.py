@@ -5,11 +5,12 @@ from __future__ import annotations
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.check_limits import CheckLimits
 from onnxtile.passes.decompose_gemm import DecomposeGemm
+from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 
 __all__ = [
-    "BindDims", "CheckLimits", "DecomposeGemm", "DecomposeQuantized", "InferShapes", "TileMatMul", "UnrollTiles"
+    "BindDims", "CheckLimits", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "TileMatMul", "UnrollTiles"
 ]  # fmt: skip

@@ -40,9 +40,9 @@ class DecomposeQuantized(Decompose):
         ("" if op in ("MatMulInteger", "QLinearMatMul") else "com.microsoft", op) for op in _PLACES
     )  # fmt: skip
 
-    def concerns(self, node: ir.Node) -> bool:
+    def concerns(self, node: ir.Node, model: ir.Model) -> bool:
         """MatMulInteger without zero points is tile-matmul's."""
-        return super().concerns(node) and (node.op_type != "MatMulInteger" or any(node.inputs[2:]))
+        return super().concerns(node, model) and (node.op_type != "MatMulInteger" or any(node.inputs[2:]))
 
     def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
         a, b, y = _operands(found.node)

@@ -73,14 +73,14 @@ class Decompose(ir.passes.InPlacePass):
             if not refusal:
                 raise ir.passes.PostconditionError(f"{node.op_type} {node.name!r} is still there")
 
-    def concerns(self, node: ir.Node) -> bool:
+    def concerns(self, node: ir.Node, model: ir.Model) -> bool:
         """Whether the pass would write the node out."""
         return (node.domain, node.op_type) in self.operators
 
     def decisions(self, model: ir.Model, limits: Limits) -> Iterator[tuple[Contraction, Decision]]:
         """Every product that concerns the pass, with what is to be done."""
         judge = Judge(model, limits, form_of(self.form).ability, self.pad_tiles)
-        return judge.decisions(self.concerns, lambda found: self.refusals(found, model))
+        return judge.decisions(lambda node: self.concerns(node, model), lambda found: self.refusals(found, model))
 
     def _nodes(self, model: ir.Model) -> list[tuple[ir.Node, Refusal | None]]:
         """The nodes to write out, and those that can't be, each once."""
@@ -88,7 +88,7 @@ class Decompose(ir.passes.InPlacePass):
             decided = list(self.decisions(model, self.max))
             pairs = [(found.node, each if isinstance(each, Refusal) else None) for found, each in decided if each]
         else:
-            every = [found for found in contractions(model) if self.concerns(found.node) and not found.in_function]
+            every = [found for found in contractions(model) if self.concerns(found.node, model) and not found.in_function]
             reasons = (chain(opset_refusals(found), self.refusals(found, model)) for found in every)
             pairs = [(found.node, next(why, None)) for found, why in zip(every, reasons, strict=True)]
         return list(dict(pairs).items())

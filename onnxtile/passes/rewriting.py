@@ -62,8 +62,11 @@ class Replacement:
         value.meta[PREFIX_META] = self.prefix
         return value
 
-    def swap_in(self, output: ir.Value) -> None:
-        replace_node(self._node, self.nodes, output)
+    def swap_in(self, output: ir.Value, last: ir.Node | None = None) -> None:
+        """Put the new nodes in the place of the old one, or of `last`, which alone reads what the old one gives."""
+        replace_node(last or self._node, self.nodes, output)
+        if last is not None:
+            self._graph.remove(self._node, safe=True)
 
 
 def register_constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Value:
