@@ -135,7 +135,7 @@ def _place_refusals(contraction: Contraction, model: ir.Model) -> Iterator[Refus
         )
         yield Refusal("scope", f"{words}; raise the model's IR version to {OVERRIDABLE_FROM}")
     if contraction.in_function:
-        yield Refusal("scope", f"it is in {contraction.scope}; inline the model's functions first (onnx.inliner)")
+        yield Refusal("scope", f"it is in {contraction.scope}; run specialize-functions first")
     yield from opset_refusals(contraction)
 
 

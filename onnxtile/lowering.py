@@ -27,6 +27,7 @@ from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.pipeline import PassManager
@@ -233,6 +234,8 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
     declared = _with_sizes(declared, _declared(model))
     PassManager([InferShapes()], check=False)(model, say)
+    if not _functions_fit(model, wish.limits):
+        PassManager([SpecializeFunctions()], check=False)(model, say)
     steps = wish.steps()
     rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, steps))
     PassManager(steps)(model, say)
@@ -246,7 +249,7 @@ def _all(model: ir.Model, limits: Limits, steps: Sequence[Decides]) -> Iterable[
     for step in steps:
         decided |= {(found.node, found.part): decision for found, decision in step.decisions(model, limits)}
     found_products = list(contractions(model))
-    functions_fit = any(found.in_function for found in found_products) and _functions_fit(model, limits)
+    functions_fit = _functions_fit(model, limits)
     for found in found_products:
         fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
         again = "is tiled already; lower the original model" if is_tiled_product(found.node) else "isn't lowered yet"
@@ -257,6 +260,8 @@ def _all(model: ir.Model, limits: Limits, steps: Sequence[Decides]) -> Iterable[
 
 def _functions_fit(model: ir.Model, limits: Limits) -> bool:
     """Whether all products in local functions are within the limits, in every call."""
+    if not any(found.in_function for found in contractions(model)):
+        return True
     outside = {found.node.outputs[0].name for found in contractions(model) if not found.in_function}
     within = (found for found in contractions(inlined(model)) if found.node.outputs[0].name not in outside)
     return all(legality(found, limits) == "fits" for found in within)

@@ -18,6 +18,7 @@ class Names:
         self._folders: set[str] = set()
         self._node_names: set[str] = set()
         self._repeated: set[str] = set()
+        self._bodies = {id(function.graph) for function in model.functions.values()}
         for graph in all_graphs(model):
             values = list(graph.inputs)
             if isinstance(graph, ir.Graph):
@@ -50,6 +51,10 @@ class Names:
             prefix = f"{wanted}.{number}"
         self._folders.add(prefix)
         return prefix
+
+    def is_function_body(self, graph: ir.Graph) -> bool:
+        """Whether the graph belongs to a local function, and so has no initializers."""
+        return id(graph) in self._bodies
 
     def _add(self, name: str | None) -> None:
         """Note every folder that the name lies in: `a/b/c` lies in `a` and `a/b`."""

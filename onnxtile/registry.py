@@ -19,6 +19,7 @@ ENTRY_POINTS = "onnxtile.passes"
 BUILT_IN = {
     "bind-dims": "bind_dims:BindDims",
     "infer-shapes": "infer_shapes:InferShapes",
+    "specialize-functions": "specialize_functions:SpecializeFunctions",
     "decompose-qdq": "decompose_qdq:DecomposeQdq",
     "decompose-quantized": "decompose_quantized:DecomposeQuantized",
     "decompose-gemm": "decompose_gemm:DecomposeGemm",

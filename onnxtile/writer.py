@@ -17,6 +17,7 @@ from onnxtile.source import carry_over, has_value_info
 from onnxtile.streaming import Weights
 
 UNROLLED = FORMS["unrolled"]
+Holder = onnx.GraphProto | onnx.FunctionProto
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,13 @@ def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, sa
     uncut, described = _take_initializers(compact.graph)
     proto = ir.to_proto(compact)
     _describe(described, proto.graph)
-    count = sum(len(function.node) for function in proto.functions)
-    for graph, graph_proto in _pairs(compact.graph, proto.graph):
-        # the innermost come first: a graph is copied into its node anew when the nodes around it are
-        sink = _with_calls_replaced(graph, graph_proto, speller, say)
-        if graph is compact.graph:
-            break
-        sink.finish(graph_proto)
-        for cut in speller.cuts:
-            if cut.graph is graph:
-                arrays = speller.arrays(cut)
-                graph_proto.initializer.extend(tensor_proto(name, cut.dtype, array) for name, array in arrays)
+    count = 0
+    for function, function_proto in zip(compact.functions.values(), proto.functions, strict=True):
+        opset = function.opset_imports.get("", speller.opset)
+        sink = _spell_nested(function.graph, function_proto, speller, opset, say)
+        count += sink.count
+        function_proto.MergeFromString(bytes(sink.nodes))
+    sink = _spell_nested(compact.graph, proto.graph, speller, speller.opset, say)
     cuts = [cut for cut in speller.cuts if cut.graph is compact.graph]
     left = Weights(uncut, sink.constants, cuts, speller, keep_external)
     carry_over(model, proto)
@@ -109,25 +106,37 @@ def _describe(initializers: list[ir.Value], proto: onnx.GraphProto) -> None:
     proto.value_info.extend(infos)
 
 
-def _pairs(graph: ir.Graph, proto: onnx.GraphProto) -> list[tuple[ir.Graph, onnx.GraphProto]]:
-    """The graph, and those inside its nodes to any depth, with their protobufs; the innermost come first."""
-    pairs = []
+def _spell_nested(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Progress) -> WireSink:
+    """Take the nodes out, their calls replaced, and those of the graphs inside them to any depth."""
     for node, node_proto in zip(graph, proto.node, strict=True):
         for attribute, attribute_proto in zip(node.attributes.values(), node_proto.attribute, strict=True):
             nested = [attribute_proto.g] if attribute_proto.HasField("g") else attribute_proto.graphs
             for inner, inner_proto in zip(subgraphs(attribute), nested, strict=True):
-                pairs += _pairs(inner, inner_proto)
-    return [*pairs, (graph, proto)]
+                # the innermost come first: a graph is copied into its node anew when the nodes around it are
+                sink = _spell_nested(inner, inner_proto, speller, opset, say)
+                _add_tiles(sink, inner, speller)
+                sink.finish(inner_proto)
+    return _spell(graph, proto, speller, opset, say)
 
 
-def _with_calls_replaced(graph: ir.Graph, proto: onnx.GraphProto, speller: Speller, say: Progress) -> WireSink:
-    """Take the graph's nodes out, calls replaced, and leave value_info to values that had it or aren't constants."""
+def _add_tiles(sink: WireSink, graph: ir.Graph, speller: Speller) -> None:
+    """Add the tiles of the constants that are cut in the graph."""
+    for cut in speller.cuts:
+        if cut.graph is graph:
+            for name, array in speller.arrays(cut):
+                sink.tensor(tensor_proto(name, cut.dtype, array))
+
+
+def _spell(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Progress) -> WireSink:
+    """Take the nodes out, calls replaced, and leave value_info to values that had it or aren't constants."""
     bare = {name for name, value in graph.initializers.items() if not has_value_info(value)}
     kept = [info for info in proto.value_info if info.name not in bare]
     if len(kept) < len(proto.value_info):
         del proto.value_info[:]
         proto.value_info.extend(kept)
-    sink = WireSink(speller.opset)
+    sink = WireSink(opset, function=isinstance(proto, onnx.FunctionProto))
+    if isinstance(proto, onnx.FunctionProto):
+        _add_tiles(sink, graph, speller)
     done, total = 0, sum(node in speller.products for node in graph)
     for node, node_proto in zip(graph, proto.node, strict=True):
         if node in speller.products:

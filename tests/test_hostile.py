@@ -211,7 +211,9 @@ def test_products_in_functions_are_judged_alike_by_lower_and_check(tmp_path: Pat
     onnx.save(model, tmp_path / "m.onnx")
     for limits, ok in (((4, 8, 6), True), ((4, 8, 5), False)):
         assert onnxtile.check(model, limits).ok is ok
-        assert onnxtile.lower(tmp_path / "m.onnx", limits, output=tmp_path / "out.onnx").ok is ok
+        (row,) = onnxtile.lower(tmp_path / "m.onnx", limits, output=tmp_path / "out.onnx").contractions
+        assert row.status == ("fits" if ok else "tiled")
+        assert onnxtile.check(tmp_path / "out.onnx", limits).ok
 
 
 def broken_weight(change: str) -> onnx.ModelProto:

@@ -8,8 +8,10 @@ from onnxtile.contraction.entry import Entry
 from onnxtile.contraction.scopes import (
     CALL_ATTRIBUTES,
     CALL_DOMAIN,
+    SHAPED_META,
     Scope,
     all_graphs,
+    callees_first,
     is_tiled_product,
     scopes,
     subgraphs,
@@ -18,7 +20,7 @@ from onnxtile.contraction.sizes import Dim, Size, attribute_float, attribute_int
 from onnxtile.contraction.table import FAMILIES, TABLE, Contraction, Operator, contractions, contractions_of, entry_of
 
 __all__ = [
-    "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "TABLE", "Contraction", "Dim", "Entry", "Operator", "Scope", "Size",
-    "all_graphs", "attribute_float", "attribute_int", "contractions", "contractions_of", "entry_of",
-    "is_tiled_product", "node_name", "scopes", "subgraphs",
+    "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "SHAPED_META", "TABLE", "Contraction", "Dim", "Entry", "Operator",
+    "Scope", "Size", "all_graphs", "attribute_float", "attribute_int", "callees_first", "contractions",
+    "contractions_of", "entry_of", "is_tiled_product", "node_name", "scopes", "subgraphs",
 ]  # fmt: skip

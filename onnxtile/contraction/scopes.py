@@ -9,6 +9,8 @@ import onnx_ir as ir
 
 from onnxtile.contraction.sizes import node_name
 
+SHAPED_META = "onnxtile.shaped"
+"""Key in the `meta` of a local function: all its calls have the same shapes, which its values carry."""
 CALL_DOMAIN = "onnxtile"
 """Domain of the model-local functions that stand for tiled products."""
 CALL_ATTRIBUTES = frozenset(
@@ -18,7 +20,10 @@ CALL_ATTRIBUTES = frozenset(
 
 
 class Scope(NamedTuple):
-    """A graph and where it is: '' for the main graph, `node/attribute` for one inside a node, to any depth."""
+    """A graph and where it is: '' for the main graph, `node/attribute` for one inside a node, to any depth.
+
+    `in_function`: it belongs to a local function whose calls may differ in their shapes.
+    """
 
     name: str
     opsets: dict[str, int]
@@ -32,7 +37,7 @@ def scopes(model: ir.Model) -> Iterator[Scope]:
     for function in model.functions.values():
         if not is_tiled_product(function):
             name = f"function {function.domain}::{function.name}"
-            yield from _nested(Scope(name, function.opset_imports, function, in_function=True))
+            yield from _nested(Scope(name, function.opset_imports, function, not function.meta.get(SHAPED_META)))
 
 
 def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
@@ -58,6 +63,22 @@ def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
     if attribute.type == ir.AttributeType.GRAPH:
         return (attribute.as_graph(),)
     return attribute.as_graphs() if attribute.type == ir.AttributeType.GRAPHS else ()
+
+
+def callees_first(model: ir.Model) -> None:
+    """Put functions behind those that they call, which engines that read models from front to back want."""
+    waiting = dict(model.functions)
+    model.functions.clear()
+
+    def put(key: tuple[str, str, str]) -> None:
+        function = waiting.pop(key, None)
+        if function is not None:
+            for node in function.all_nodes():
+                put(node.op_identifier())
+            model.functions[key] = function
+
+    for key in list(waiting):
+        put(key)
 
 
 def is_tiled_product(called: ir.Function | ir.Node) -> bool:

@@ -132,6 +132,8 @@ class Speller:
         domains = {node.domain for node in others} | {function.domain for function in self._model.functions.values()}
         if CALL_DOMAIN not in domains:
             self._model.opset_imports.pop(CALL_DOMAIN, None)
+            for function in self._model.functions.values():
+                function.opset_imports.pop(CALL_DOMAIN, None)
         self._model.ir_version = declared_ir_version(self._model)
 
     def precut(self, call: ir.Node) -> tuple[bool, bool]:

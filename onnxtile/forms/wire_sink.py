@@ -14,7 +14,6 @@ from onnxtile.forms.sink import Attributes, Typed
 from onnxtile.provenance import ORIGIN, TILE
 from onnxtile.wire import counted, head, message, number_of, pair, tag, text
 
-_NODE = number_of(onnx.GraphProto, "node")
 _INPUT, _OUTPUT, _NAME = (tag(number_of(onnx.NodeProto, name)) for name in ("input", "output", "name"))
 _ATTRIBUTE = number_of(onnx.NodeProto, "attribute")
 _METADATA = number_of(onnx.NodeProto, "metadata_props")
@@ -27,8 +26,11 @@ class WireSink:
     `count`: nodes so far, those of bodies among them.
     """
 
-    def __init__(self, opset: int, origin: str = "") -> None:
+    def __init__(self, opset: int, origin: str = "", function: bool = False) -> None:
+        """`function`: the nodes are those of a FunctionProto, which has no initializers but Constant nodes."""
         self.opset = opset
+        self._function = function
+        self._field = number_of(onnx.FunctionProto if function else onnx.GraphProto, "node")
         self.nodes = bytearray()
         self.constants: list[onnx.TensorProto] = []
         self.count = 0
@@ -71,8 +73,16 @@ class WireSink:
         self.count += 1 + sum(map(_count_nested, node.attribute))
 
     def constant(self, name: str, array: np.ndarray) -> str:
-        self.constants.append(tensor_proto(name, ir.DataType.from_numpy(array.dtype), array))
+        self.tensor(tensor_proto(name, ir.DataType.from_numpy(array.dtype), array))
         return name
+
+    def tensor(self, tensor: onnx.TensorProto) -> None:
+        """Add a constant of any type."""
+        if not self._function:
+            self.constants.append(tensor)
+            return
+        value = onnx.AttributeProto(name="value", type=onnx.AttributeProto.TENSOR, t=tensor)
+        self.copy(onnx.NodeProto(op_type="Constant", output=[tensor.name], name=tensor.name, attribute=[value]))
 
     def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> WireSink:
         make = onnx.helper.make_tensor_value_info
@@ -93,7 +103,7 @@ class WireSink:
         return graph
 
     def _add(self, node: bytes) -> None:
-        self.nodes += head(_NODE, len(node))
+        self.nodes += head(self._field, len(node))
         self.nodes += node
 
 

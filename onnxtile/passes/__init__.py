@@ -8,9 +8,10 @@ from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 
 __all__ = [
-    "BindDims", "CheckLimits", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "TileMatMul", "UnrollTiles"
+    "BindDims", "CheckLimits", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "SpecializeFunctions", "TileMatMul", "UnrollTiles"
 ]  # fmt: skip

@@ -22,13 +22,14 @@ class Replacement:
         self._type = ir.TensorType(dtype)
         assert isinstance(node.graph, ir.Graph)
         self._graph = node.graph
+        self._in_function = names.is_function_body(node.graph)
 
     def node(
         self,
         op_type: str,
         leaf: str,
         inputs: Sequence[ir.Value],
-        attributes: Mapping[str, int | list[int]] | None = None,
+        attributes: Mapping[str, int | list[int] | ir.TensorProtocol] | None = None,
         shape: ir.Shape | None = None,
         dtype: ir.DataType | None = None,
     ) -> ir.Value:
@@ -41,7 +42,7 @@ class Replacement:
         op_type: str,
         inputs: Sequence[ir.Value],
         outputs: Mapping[str, tuple[ir.DataType, ir.Shape | None]],
-        attributes: Mapping[str, int | list[int]] | None = None,
+        attributes: Mapping[str, int | list[int] | ir.TensorProtocol] | None = None,
     ) -> list[ir.Value]:
         """Add a node and return its outputs, `prefix/leaf` each with its type and shape."""
         values = [
@@ -56,8 +57,12 @@ class Replacement:
         return values
 
     def constant(self, leaf: str, array: np.ndarray, dtype: ir.DataType | None = None) -> ir.Value:
-        """Add an initializer `prefix/leaf` to the graph and return it."""
+        """Add an initializer `prefix/leaf` to the graph, or a Constant to a function, and return it."""
         tensor = ir.Tensor(array, dtype=dtype or self._type.dtype)
+        if self._in_function:
+            value = self.node("Constant", leaf, [], {"value": tensor}, ir.Shape(tensor.shape), tensor.dtype)
+            tensor.name = value.name
+            return value
         value = register_constant(self._graph, f"{self.prefix}/{leaf}", tensor)
         value.meta[PREFIX_META] = self.prefix
         return value
@@ -75,6 +80,14 @@ def register_constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> 
     shape = ir.Shape(tensor.shape.numpy())
     value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=shape, const_value=tensor)
     graph.register_initializer(value)
+    return value
+
+
+def add_constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Value:
+    """Make `tensor` a Constant node in front of all others: for functions, which have no initializers."""
+    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape.numpy()))
+    node = ir.Node("", "Constant", [], [ir.AttrTensor("value", tensor)], outputs=[value], name=name)
+    graph.insert_before(graph[0], node)
     return value
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
-from onnxtile.contraction import CALL_DOMAIN, Contraction, contractions
+from onnxtile.contraction import CALL_DOMAIN, Contraction, callees_first, contractions, is_tiled_product
 from onnxtile.errors import UsageError
 from onnxtile.forms import form_of
 from onnxtile.forms.calls import function_of
@@ -66,6 +66,10 @@ class TileMatMul(ir.passes.InPlacePass):
         names = Names(model)
         for found, plan in plans:
             self._tile(found, plan, model, names)
+        for function in model.functions.values():
+            if any(map(is_tiled_product, function.all_nodes())):
+                function.opset_imports.setdefault(CALL_DOMAIN, 1)
+        callees_first(model)
         return ir.passes.PassResult(model, modified=bool(plans))
 
     def ensures(self, model: ir.Model) -> None:

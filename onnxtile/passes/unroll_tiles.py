@@ -11,7 +11,7 @@ from onnxtile.contraction import is_tiled_product
 from onnxtile.forms import form_of
 from onnxtile.forms.sink import IrSink
 from onnxtile.forms.spelling import Speller
-from onnxtile.passes.rewriting import register_constant, replace_node
+from onnxtile.passes.rewriting import add_constant, register_constant, replace_node
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,20 @@ class UnrollTiles(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         form = form_of(self.form, self.max_fan_in, self.max_fan_out)
         speller = Speller(model, form, self.weights)
+        bodies = {function.graph: function for function in model.functions.values()}
         tiles: dict[str, ir.Value] = {}
         for cut in speller.cuts:
             for name, array in speller.arrays(cut):
-                tiles[name] = register_constant(cut.graph, name, ir.Tensor(np.ascontiguousarray(array), dtype=cut.dtype))
+                tensor = ir.Tensor(np.ascontiguousarray(array), dtype=cut.dtype, name=name)
+                add = add_constant if cut.graph in bodies else register_constant
+                tiles[name] = add(cut.graph, name, tensor)
         spelled = []
         for call in speller.products:
             output = ir.Value(name=call.outputs[0].name)
             values = tiles | {value.name: value for value in (*call.inputs, output) if value and value.name}
-            sink = IrSink(speller.opset, values, speller.origin(call), call.graph)
+            function = None if call.graph is None else bodies.get(call.graph)
+            opset = speller.opset if function is None else function.opset_imports.get("", speller.opset)
+            sink = IrSink(opset, values, speller.origin(call), None if function is not None else call.graph)
             speller.spell(call, sink)
             spelled.append((call, sink.nodes, output))
         speller.drop_calls()

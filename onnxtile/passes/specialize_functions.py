@@ -1,0 +1,135 @@
+"""Give local functions shapes: one body for all calls alike, a copy for each signature otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile.contraction import SHAPED_META, TABLE, callees_first, is_tiled_product, node_name, subgraphs
+from onnxtile.errors import UnsupportedError
+from onnxtile.passes.infer_shapes import InferShapes
+
+MOST_COPIES = 1000
+"""Copies of functions that are made of one model: calls of calls may multiply."""
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class SpecializeFunctions(ir.passes.InPlacePass):
+    """f(x) := f'(x), f' being f with the shapes of x and the values of its attributes, for functions that hold products.
+
+    The first signature keeps the function's name. Needs shapes: run infer-shapes before. Functions without products stay
+    as they are. Raises UnsupportedError where copies would be too many.
+    """
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        work = _Work(model, _with_products(model))
+        work.visit(model.graph)
+        callees_first(model)
+        return ir.passes.PassResult(model, modified=bool(work.made))
+
+
+@dataclass
+class _Work:
+    model: ir.Model
+    wanted: dict[Key, ir.Function]
+    made: dict[object, ir.Function] = field(default_factory=dict)
+
+    def visit(self, graph: ir.Graph) -> None:
+        """Point the graph's calls to functions of their signature."""
+        for node in list(graph):
+            for attribute in node.attributes.values():
+                for inner in subgraphs(attribute):
+                    self.visit(inner)
+            function = self.wanted.get(node.op_identifier())
+            if function is None:
+                continue
+            given = sorted((attribute.name, str(attribute)) for attribute in node.attributes.values())
+            key = (node.op_identifier(), *map(_facts, node.inputs), *given)
+            if key not in self.made:
+                self.made[key] = self._make(function, node)
+                self.visit(self.made[key].graph)
+            node.op_type = self.made[key].name
+            for name in list(node.attributes):
+                del node.attributes[name]
+
+    def _make(self, function: ir.Function, call: ir.Node) -> ir.Function:
+        if len(self.made) >= MOST_COPIES:
+            raise UnsupportedError(f"function {function.name!r} and others are called in more than {MOST_COPIES:,} ways")
+        proto = ir.serde.serialize_function(function, create_value_info=False)
+        given = {name: ir.serde.serialize_attribute(attribute) for name, attribute in call.attributes.items()}
+        inputs = [*call.inputs, *[None] * (len(proto.input) - len(call.inputs))]
+        left_out = {name for name, value in zip(proto.input, inputs, strict=True) if value is None}
+        _fill_in(proto.node, {each.name: each for each in proto.attribute_proto} | given, left_out)
+        del proto.attribute[:], proto.attribute_proto[:]
+        number, names = 1, {name for _, name, _ in self.model.functions}
+        taken = names - {function.name} | {each.name for each in self.made.values()}
+        while proto.name in taken:
+            number += 1
+            proto.name = f"{function.name}_{number}"
+        made = ir.serde.deserialize_function(proto)
+        made.meta[SHAPED_META] = True
+        _describe(made, proto, call, self.model)
+        self.model.functions[made.identifier()] = made
+        return made
+
+
+def _with_products(model: ir.Model) -> dict[Key, ir.Function]:
+    """Functions that hold products, or call such."""
+    others = {key: each for key, each in model.functions.items() if not is_tiled_product(each)}
+    wanted: dict[Key, ir.Function] = {}
+    grown = True
+    while grown:
+        more = {
+            key: function
+            for key, function in others.items()
+            if key not in wanted
+            and any((node.domain, node.op_type) in TABLE or node.op_identifier() in wanted for node in function.all_nodes())
+        }
+        wanted, grown = wanted | more, bool(more)
+    return wanted
+
+
+def _facts(value: ir.Value | None) -> tuple[str, str]:
+    return ("", "") if value is None else (str(value.type), str(value.shape))
+
+
+def _fill_in(nodes: Iterable[onnx.NodeProto], values: dict[str, onnx.AttributeProto], left_out: set[str]) -> None:
+    """Put values in the place of references to the function's attributes; what has none goes, as do inputs left out."""
+    for node in nodes:
+        node.input[:] = ["" if name in left_out else name for name in node.input]
+        kept = []
+        for attribute in node.attribute:
+            if not attribute.ref_attr_name:
+                kept.append(attribute)
+            elif attribute.ref_attr_name in values:
+                kept.append(onnx.AttributeProto())
+                kept[-1].CopyFrom(values[attribute.ref_attr_name])
+                kept[-1].name = attribute.name
+        kept = list(onnx.NodeProto(attribute=kept).attribute)
+        del node.attribute[:]
+        node.attribute.extend(kept)
+        for attribute in node.attribute:
+            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                _fill_in(inner.node, values, left_out)
+
+
+def _describe(made: ir.Function, proto: onnx.FunctionProto, call: ir.Node, model: ir.Model) -> None:
+    """Find the shapes of all values of a function's body, called so."""
+    graph = onnx.GraphProto(name=node_name(call), node=proto.node)
+    for names, values in ((proto.input, call.inputs), (proto.output, call.outputs)):
+        for name, value in zip(names, values, strict=False):
+            if value is not None:
+                info = (graph.input if values is call.inputs else graph.output).add()
+                info.CopyFrom(ir.serde.serialize_value(value))
+                info.name = name
+    alone = ir.from_proto(onnx.ModelProto(ir_version=model.ir_version, graph=graph, opset_import=proto.opset_import))
+    alone.functions.update({key: each.clone() for key, each in model.functions.items()})
+    InferShapes()(alone)
+    for ours, theirs in zip(made.all_nodes(), alone.graph.all_nodes(), strict=True):
+        for value, known in zip((*ours.inputs, *ours.outputs), (*theirs.inputs, *theirs.outputs), strict=True):
+            if value is not None and known is not None:
+                value.shape, value.type = known.shape, known.type
