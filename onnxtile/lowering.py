@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import onnx
 import onnx_ir as ir
 
 from onnxtile.checking import AnyLimits, families, inlined, not_asked
@@ -31,6 +32,7 @@ from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.pipeline import PassManager
+from onnxtile.postcondition import Shapes, left_over
 from onnxtile.progress import Progress, silent
 from onnxtile.report import Report, Row, count_nodes
 from onnxtile.saving import DataFile, saving
@@ -42,6 +44,7 @@ from onnxtile.writer import UNROLLED, to_proto
 MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO = "auto"
+UNCUT = Refusal("postcondition", "it's still there after all passes; please report this")
 ATTENTION: tuple[type[Decompose], ...] = ()
 MATMUL: tuple[type[Decompose], ...] = (DecomposeQdq, DecomposeQuantized, DecomposeGemm)
 Decides = Decompose | TileMatMul
@@ -53,11 +56,16 @@ class Lowered:
 
     model: ir.Model
     rows: tuple[Row, ...]
-    limits: Limits
+    wish: Wish
+    shapes: Shapes
     nodes_before: int
 
-    def report(self, nodes_after: int) -> Report:
-        return Report("lower", self.limits, self.rows, self.nodes_before, nodes_after)
+    def report(self, nodes_after: int, written: Path | onnx.ModelProto | None = None) -> Report:
+        """What was done, and what is left in what was written; PassError where that doesn't fit together."""
+        limits, rows = self.wish.limits, self.rows
+        if written is not None:
+            rows += tuple(left_over(written, nodes_after, rows, limits, self.wish.families, self.shapes))
+        return Report("lower", limits, rows, self.nodes_before, nodes_after)
 
 
 def lower(
@@ -139,7 +147,8 @@ def lowering_to(
     say(f"spell the tiles out, {spelling.name}")
     beside = bool(sources) and target.resolve().parent == sources[0].parent.resolve()
     with saving(lowered.model, target, spelling, wish.weights, beside, wish.data, say) as (temporary, nodes):
-        yield temporary, lowered.report(nodes)
+        say("check what was written")
+        yield temporary, lowered.report(nodes, temporary)
 
 
 def _path(path: str | os.PathLike[str]) -> Path:
@@ -239,8 +248,22 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     steps = wish.steps()
     rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, steps))
     PassManager(steps)(model, say)
+    rows += tuple(_left(model, wish, steps, {row.name for row in rows}))
+    shapes = {
+        str(value.name): tuple(size if isinstance(size, int) else None for size in value.shape)
+        for node in model.graph if is_tiled_product(node)
+        for value in node.inputs if value is not None and value.shape is not None
+    }  # fmt: skip
     _restore(model, declared)
-    return Lowered(model, rows, wish.limits, nodes_before)
+    return Lowered(model, rows, wish, shapes, nodes_before)
+
+
+def _left(model: ir.Model, wish: Wish, steps: Sequence[Decides], known: set[str]) -> Iterable[Row]:
+    """Products that the passes made and couldn't cut."""
+    for step in steps:
+        for found, decision in step.decisions(model, wish.limits):
+            if decision is not None and found.name not in known:
+                yield _lower_row(found, decision if isinstance(decision, Refusal) else UNCUT, wish.families)
 
 
 def _all(model: ir.Model, limits: Limits, steps: Sequence[Decides]) -> Iterable[tuple[Contraction, Decision]]:

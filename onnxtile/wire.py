@@ -7,6 +7,7 @@ needn't be known when its first bytes are written: room is left for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -75,3 +76,45 @@ def pair(field: int, key: str, value: str) -> bytes:
 def message(field: int, content: bytes) -> bytes:
     """A field that holds a message."""
     return head(field, len(content)) + content
+
+
+def runs(data: memoryview, start: int, stop: int, most: int) -> Iterator[tuple[int, int, int]]:
+    """The fields of a message from `start` to `stop`, as (number, start, stop) of runs of one number, `most` bytes or so.
+
+    A run of whole fields is a message itself. Only fields that hold bytes, text, a message or a varint are read;
+    ValueError for others, and for a field that ends behind `stop`.
+    """
+    begin, running, at = start, -1, start
+    while at < stop:
+        number, content = _varint_at(data, at)
+        length, behind = _varint_at(data, content)
+        length, content = (length, behind) if number & 7 == LENGTH_DELIMITED else (0, behind)
+        if number & 7 not in (0, LENGTH_DELIMITED) or content + length > stop:
+            raise ValueError(f"field {number >> 3} at byte {at} is cut off, or of another kind")
+        if number >> 3 != running or at - begin > most:
+            if at > begin:
+                yield running, begin, at
+            begin, running = at, number >> 3
+        at = content + length
+    if at > begin:
+        yield running, begin, at
+
+
+def inside(data: memoryview, start: int) -> int:
+    """Where the content of the field that begins at `start` begins."""
+    return _varint_at(data, _varint_at(data, start)[1])[1]
+
+
+def _varint_at(data: memoryview, at: int) -> tuple[int, int]:
+    """The number that begins at a byte, and the byte behind it."""
+    number = data[at]
+    if number < 0x80:
+        return number, at + 1
+    number, shift = number & 0x7F, 7
+    while True:
+        at += 1
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, at + 1
+        shift += 7

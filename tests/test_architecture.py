@@ -22,6 +22,7 @@ LAYERS = [
     {"pipeline", "interop", "files"},
     {"writer"},
     {"costs", "checking", "saving"},
+    {"postcondition"},
     {"lowering"},
     {"verification"},
     {"cli"},
