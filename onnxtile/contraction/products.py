@@ -45,7 +45,7 @@ def by_rows(node: ir.Node) -> Size:
 
 def ordered(node: ir.Node) -> Size:
     """QOrderedMatMul: A [batch, M, K] by B [K, N], stored in an order of cuBLASLt's, transposed or not."""
-    a, b = shape(node, 0, least=2), shape(node, 1)
+    a, b = shape(node, 0, least=2), shape(node, 2)
     return Size(a[-2], a[-1], quotient(node, "number of weights", count_of(b), a[-1]), count_of(a[:-2]))
 
 
@@ -71,9 +71,10 @@ def mixed_streams(node: ir.Node) -> Size:
 
 
 _MATMUL, _GEMM = "MatMul, broadcast batch axes", "transA, transB swap A's and B's axes"
+_TYPES = "types other than floats of 16, 32, 64 bits and integers of 32, 64 bits"
 ONNX = {
-    "MatMul": one("matmul", matmul, _MATMUL, "tile-matmul"),
-    "Gemm": one("matmul", gemm, _GEMM, "decompose-gemm"),
+    "MatMul": one("matmul", matmul, _MATMUL, "tile-matmul", _TYPES),
+    "Gemm": one("matmul", gemm, _GEMM, "decompose-gemm", f"{_TYPES}; alpha or beta that the type can't hold"),
 }
 MICROSOFT = {
     "GemmFloat8": one("matmul", gemm, _GEMM),
