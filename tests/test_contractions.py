@@ -201,16 +201,35 @@ def test_attention_that_contradicts_itself_is_an_error(shapes: Shapes, attribute
 # Transforms: against what the reference evaluator makes
 
 
-@given(st.integers(1, 3), st.integers(2, 6), st.integers(1, 2), st.booleans(), st.sampled_from([17, 20]))
-def test_a_fourier_transform_takes_and_makes_every_number(
-    signals: int, length: int, parts: int, onesided: bool, opset: int
+@pytest.mark.parametrize("opset", [17, 20])
+@pytest.mark.parametrize("axis", [None, 1, 2, -2])
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("onesided", [False, True])
+@pytest.mark.parametrize("length", [None, 6])
+def test_every_way_to_say_a_fourier_transform(
+    opset: int, axis: int | None, inverse: bool, onesided: bool, length: int | None
 ) -> None:
-    onesided &= parts == 1
-    x = [signals, length, parts]
-    model = node_model("DFT", [x], [3], opset=opset, onesided=int(onesided))
-    (y,) = run_reference(model, {"X0": np.ones(x, np.float32)})
-    (row,) = rows_of(model)
-    assert (row.m, row.k, row.n) == (signals, length * parts, y[0].size)
+    parts = 2 if inverse else 1
+    attributes = f"inverse: int = {int(inverse)}, onesided: int = {int(onesided)}"
+    attributes += f", axis: int = {axis}" if axis is not None and opset < 20 else ""
+    operands = ["x", "length" if length else "", "axis" if axis is not None and opset >= 20 else ""]
+    model = onnx.parser.parse_model(f"""<ir_version: 10, opset_import: ["" : {opset}]>
+        g (float[3,4,5,{parts}] x) => (float[a,b,c,d] y) {{
+            length = Constant <value_int: int = {length or 0}> ()
+            axis = Constant <value_int: int = {axis or 0}> ()
+            y = DFT <{attributes}> (x, length, axis)
+        }}""")
+    while not operands[-1]:
+        operands.pop()
+    model.graph.node[-1].input[:] = operands
+    x = np.ones((3, 4, 5, parts), np.float32)
+    (y,) = run_reference(model, {"x": x})
+    at = {None: 1 if opset < 20 else 2, 1: 1, 2: 2, -2: 2}[axis]
+    (found,) = contractions(ir.from_proto(model))
+    signals = x.size // x.shape[at] // parts
+    points = length or (2 * (x.shape[at] - 1) if inverse and onesided else x.shape[at])
+    taken = points // 2 + 1 if inverse and onesided else points
+    assert found.size == Size(signals, taken * parts, y.size // signals, 1)
 
 
 @given(st.integers(1, 2), st.integers(6, 9), st.integers(2, 4), st.integers(1, 3), st.booleans())

@@ -114,12 +114,13 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
     """
     opset = scope.opsets.get("", scope.opsets.get("ai.onnx"))
     entry = entry_of(node)
-    if node.op_identifier() in functions and not is_tiled_product(node):
+    called = node.op_identifier() in functions and not is_tiled_product(node)
+    if called or not node.outputs:
         return []
     if entry is None:
         reason = None if node.op_type in PRODUCT_FREE.get(_domain(node), ()) else _unknown(node)
         place = (node, scope.name, scope.in_function, opset, "other")
-        return [Contraction(*place, _UNSIZED, reason)] if reason and node.outputs else []
+        return [Contraction(*place, _UNSIZED, reason)] if reason else []
     place = (node, scope.name, scope.in_function, opset, entry.family)
     if entry.sizes is None:
         return [Contraction(*place, _UNSIZED, f"{node.op_type} {entry.reason}")]
