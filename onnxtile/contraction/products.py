@@ -10,9 +10,9 @@ from onnxtile.contraction.sizes import Size, attribute_int, broadcast, count_of,
 from onnxtile.errors import ModelError
 
 
-def matmul(node: ir.Node) -> Size:
+def matmul(node: ir.Node, left: int = 0, right: int = 1) -> Size:
     """MatMul: numpy.matmul, a vector operand standing for a matrix of one row or one column."""
-    a, b = shape(node, 0), shape(node, 1)
+    a, b = shape(node, left), shape(node, right)
     if not a or not b:
         raise ModelError(f"{node.op_type} {node_name(node)!r}: an operand is a scalar; a product needs 1 axis or more")
     m, batch_a = (a[-2], a[:-2]) if len(a) > 1 else (1, [])
@@ -21,9 +21,9 @@ def matmul(node: ir.Node) -> Size:
     return Size(m, k, n, broadcast(node, batch_a, batch_b))
 
 
-def gemm(node: ir.Node) -> Size:
+def gemm(node: ir.Node, left: int = 0, right: int = 1) -> Size:
     """Gemm: Y = alpha * A' @ B' + beta * C, where A' and B' are A and B or their transposes."""
-    a, b = shape(node, 0), shape(node, 1)
+    a, b = shape(node, left), shape(node, right)
     if len(a) != 2 or len(b) != 2:
         raise ModelError(f"{node.op_type} {node_name(node)!r}: its operands have {len(a)} and {len(b)} axes, not 2")
     m, k_of_a = reversed(a) if attribute_int(node, "transA", 0) else a
