@@ -22,14 +22,16 @@ from onnxtile.contraction.sizes import (
 from onnxtile.errors import ModelError
 
 
-def convolution(x: int, w: int, channels_last: Callable[[ir.Node], bool]) -> Callable[[ir.Node], Size]:
+def convolution(
+    x: int, w: int, channels_last: Callable[[ir.Node], bool], kernel_first: bool = False
+) -> Callable[[ir.Node], Size]:
     """Conv of input `x` [batch, channels, *positions], or with its channels last, by input `w` [output channels,
-    channels / group, *kernel].
+    channels / group, *kernel], or with `kernel_first` [output channels, *kernel, channels / group].
     """
 
     def size(node: ir.Node) -> Size:
         last = channels_last(node)
-        batch, channels, positions, weight = _operands(node, x, w, last)
+        batch, channels, positions, weight = _operands(node, x, w, last, kernel_first)
         group = attribute_int(node, "group", 1)
         of_group = quotient(node, "number of channels", channels, group)
         same(node, "the number of channels of a group", of_group, weight[1])
@@ -61,10 +63,14 @@ def depthwise(node: ir.Node) -> Size:
     return Size(count_of(x[:-1] if last else [x[0], *x[2:]]), count_of(weight[1:]), 1, channels)
 
 
-def _operands(node: ir.Node, x: int, w: int, last: bool) -> tuple[Dim, Dim, list[Dim], list[Dim]]:
-    """Batch, channels and positions of the data, and the weight's shape, its kernel as the node says it."""
+def _operands(
+    node: ir.Node, x: int, w: int, last: bool, kernel_first: bool = False
+) -> tuple[Dim, Dim, list[Dim], list[Dim]]:
+    """Batch, channels and positions of the data, and the weight's shape, its kernel last and as the node says it."""
     data = shape(node, x, least=3)
     weight = shape(node, w, len(data))
+    if kernel_first:
+        weight = [weight[0], weight[-1], *weight[1:-1]]
     kernel = _list(node, "kernel_shape", weight[2:])
     weight[2:] = [same(node, "the kernel", told, size) for told, size in zip(kernel, weight[2:], strict=True)]
     return data[0], data[-1 if last else 1], data[1:-1] if last else data[2:], weight
@@ -131,7 +137,7 @@ ONNX: dict[str, Entry] = {
 }
 MICROSOFT: dict[str, Entry] = {
     "FusedConv": one("conv", convolution(0, 1, _first), _IM2COL),
-    "NhwcConv": one("conv", convolution(0, 1, _last), f"{_IM2COL}; channels last, W as Conv's"),
+    "NhwcConv": one("conv", convolution(0, 1, _last, kernel_first=True), f"{_IM2COL}; channels last, in W too"),
     "NhwcFusedConv": one("conv", convolution(0, 1, _last), f"{_IM2COL}; channels last, W as Conv's"),
     "QLinearConv": one("conv", convolution(0, 3, _told), f"{_IM2COL}; channels last where channels_last says so"),
     "ConvTransposeWithDynamicPads": one("conv", transposed, _COL2IM),

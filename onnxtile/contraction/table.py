@@ -25,6 +25,7 @@ from onnxtile.contraction.entry import Entry, one
 from onnxtile.contraction.product_free import PRODUCT_FREE
 from onnxtile.contraction.scopes import Scope, is_tiled_product, scopes
 from onnxtile.contraction.sizes import Size, UnsizedError, node_name
+from onnxtile.errors import ModelError
 
 Operator = tuple[str, str]
 """Domain and name of an operator."""
@@ -110,7 +111,8 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
     """The node's products, none where it holds none; an operator that nobody knows may hold one, of family other.
 
     `functions`: the model's local ones, whose calls hold nothing themselves. Sizes are read from the shapes that the
-    operands carry: run infer-shapes first. Raises ModelError where the operands contradict.
+    operands carry: run infer-shapes first. Raises ModelError where the operands contradict; operators that are only
+    reported have no size then, so that they keep nobody from lowering the rest.
     """
     opset = scope.opsets.get("", scope.opsets.get("ai.onnx"))
     entry = entry_of(node)
@@ -128,6 +130,10 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
         return [Contraction(*place, size, None, part) for part, size in entry.sizes(node).items()]
     except UnsizedError as why:
         return [Contraction(*place, _UNSIZED, str(why))]
+    except ModelError as error:
+        if entry.lowered_by is not None:
+            raise
+        return [Contraction(*place, _UNSIZED, str(error))]
 
 
 def _domain(node: ir.Node) -> str:
