@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Feeds = Mapping[str, np.ndarray]
+Shapes = Sequence[Sequence[int | str] | None]
 
 
 def parse(text: str, **initializers: np.ndarray) -> onnx.ModelProto:
@@ -54,6 +55,23 @@ def make(graph: onnx.GraphProto, opset: int = 20, ir_version: int = 10) -> onnx.
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
     onnx.checker.check_model(model)
     return model
+
+
+def node_model(
+    op_type: str, shapes: Shapes, ranks: Sequence[int], domain: str = "", opset: int = 22, **attributes: Any
+) -> onnx.ModelProto:
+    """One node, its inputs fed (None: left out), its outputs of so many axes whose sizes aren't known."""
+    fed = [(f"X{index}", shape) for index, shape in enumerate(shapes) if shape is not None]
+    names = ["" if shape is None else f"X{index}" for index, shape in enumerate(shapes)]
+    made = [(f"Y{index}", [None] * rank) for index, rank in enumerate(ranks)]
+    graph = helper.make_graph(
+        [helper.make_node(op_type, names, [name for name, _ in made], "node", domain=domain, **attributes)],
+        "graph",
+        [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in fed],
+        [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in made],
+    )
+    opsets = [helper.make_opsetid("", opset)] + [helper.make_opsetid(domain, 1)] * bool(domain)
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
 def whole(shape: list[int], dtype: np.dtype[Any], seed: int) -> np.ndarray:

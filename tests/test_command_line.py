@@ -69,6 +69,7 @@ def test_json_is_one_object_on_standard_output(cli: Cli, model: Path, tmp_path: 
         {
             "name": "product", "op": "MatMul", "scope": "", "m": 8, "k": 8, "n": 8, "batch": 1, "dtype": "float32",
             "status": "tiled", "reason": None, "tiles": {"m": 4, "k": 8, "n": 4},
+            "part": "", "family": "matmul",
         }
     ]  # fmt: skip
     assert document["verify"]["equivalent"] is True
@@ -298,18 +299,30 @@ def test_families_that_are_not_asked_for_are_counted(cli: Cli, tmp_path: Path) -
     onnx.save(
         parse(
             """<ir_version: 8, opset_import: ["" : 17]>
-            g (float[1,3,8,8] x) => (float[1,4,6,6] y) { [conv] y = Conv (x, w) }""",
+            g (float[1,3,8,8] x, float[3,2,5] s) => (float[1,4,6,6] y, float[3,1,2,4] z) {
+                [conv] y = Conv (x, w)
+                z = LSTM <hidden_size: int = 4> (s, a, b)
+            }""",
             w=whole([4, 3, 3, 3], np.dtype(np.float32), 0),
+            a=whole([1, 16, 5], np.dtype(np.float32), 1),
+            b=whole([1, 16, 4], np.dtype(np.float32), 2),
         ),
         path,
     )
     status, _, err = cli("check", path, "--max", "4,4,4")
     assert status == 0
-    assert "1 product not asked for (Conv)" in err
+    assert err.splitlines()[0] == "not asked: 1 conv, 2 rnn (--ops)"
     status, out, _ = cli("lower", path, "--max", "4,4,4", "--ops", "matmul,conv", "--json")
-    (row,) = json.loads(out)["contractions"]
+    row, *others = json.loads(out)["contractions"]
     assert status == 1
     assert (row["status"], row["reason"]) == ("refused", "operator: Conv isn't lowered yet")
+    assert [(each["family"], each["part"], each["status"]) for each in others] == [
+        ("rnn", "input", "not-asked"),
+        ("rnn", "state", "not-asked"),
+    ]
+    err = cli("check", path, "--max", "4,4,4", "--ops", "rnn")[2]
+    assert "LSTM input" in err
+    assert "not asked: 1 conv (--ops)" in err
 
 
 def test_start_up_imports_nothing_heavy() -> None:

@@ -1,0 +1,65 @@
+"""Writes docs/operators.md from the table of operators: `python docs/operators.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
+
+from onnxtile.contraction import FAMILIES, TABLE, Entry, Operator
+
+PAGE = Path(__file__).with_suffix(".md")
+MADE_WITH = f"onnx {onnx.__version__} and onnxruntime {onnxruntime.__version__}"
+HEAD = f"""# Operators that hold a matrix product
+
+Each is brought to C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n]; `check` and `lower` speak of its M, K, N and
+batch. What isn't sized is reported as unknown, with the reason given here. Names before a colon are the products of an
+operator that has several.
+
+A pass refuses, beside what its row says, K or N that isn't known, opsets other than 7 to 26, and what is in a local
+function (inline it). What is neither here nor among the
+[operators without a product](../onnxtile/contraction/product_free.py), such as one of a foreign domain, is reported as
+unknown, in the family `other`.
+
+Written by `python docs/operators.py` from the [table](../onnxtile/contraction/table.py); versions are those of
+{MADE_WITH}.
+"""
+COLUMNS = ("operator", "family", "versions", "products", "lowered by", "refused")
+
+
+def page() -> str:
+    """The page as it should be."""
+    versions = versions_of()
+    domains = dict.fromkeys(domain for domain, _ in TABLE)
+    sections = []
+    for domain in domains:
+        here = [(operator, entry) for operator, entry in TABLE.items() if operator[0] == domain]
+        here.sort(key=lambda each: (FAMILIES.index(each[1].family), each[0]))
+        lines = [_row(operator, entry, versions.get(operator, [])) for operator, entry in here]
+        table = "\n".join(_line(cells) for cells in (COLUMNS, ["---"] * len(COLUMNS), *lines))
+        sections.append(f"\n## {domain or 'ai.onnx'}\n\n{table}\n")
+    return HEAD + "".join(sections)
+
+
+def versions_of() -> dict[Operator, list[int]]:
+    """Every version of every operator that onnx or onnxruntime registers."""
+    found: dict[Operator, set[int]] = {}
+    for schema in (*onnx.defs.get_all_schemas_with_history(), *get_all_operator_schema()):
+        found.setdefault((schema.domain, schema.name), set()).add(schema.since_version)
+    return {operator: sorted(versions) for operator, versions in found.items()}
+
+
+def _row(operator: Operator, entry: Entry, versions: list[int]) -> list[str]:
+    products = entry.formula if entry.sizes else entry.reason
+    lowered = f"`{entry.lowered_by}`" if entry.lowered_by else "reported only"
+    return [operator[1], entry.family, ", ".join(map(str, versions)), products, lowered, entry.refused]
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
