@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.constants import raw_data, read_array
+from onnxtile.arrays import raw_data, read_array
 from onnxtile.forms.spelling import Cut, Speller
 from onnxtile.progress import Meter, Progress, silent
 from onnxtile.wire import head, message, number_of, pair, varint
