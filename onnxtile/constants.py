@@ -44,6 +44,30 @@ def _constant(value: ir.Value | None, ir_version: int, links: Iterator[int]) -> 
     return fold(node, tensors)
 
 
+def stored(value: ir.Value, model: ir.Model) -> tuple[ir.Value, bool]:
+    """The constant behind Identity and swaps of the last two axes, and whether those leave it transposed.
+
+    Anything else: the value itself.
+    """
+    source, transposed = value, False
+    while (node := source.producer()) is not None and node.domain == "" and not source.meta.get(ANNOTATION_META):
+        behind = node.inputs[0] if node.op_type == "Identity" or _swaps_last_axes(node) else None
+        if behind is None or behind.shape is None or behind.dtype is None:
+            break
+        source, transposed = behind, transposed != (node.op_type == "Transpose")
+    constant = constant_tensor(source, declared_ir_version(model)) is not None
+    return (source, transposed) if constant else (value, False)
+
+
+def _swaps_last_axes(node: ir.Node) -> bool:
+    source, perm = node.inputs[0] if node.inputs else None, node.attributes.get("perm")
+    if node.op_type != "Transpose" or source is None or source.shape is None:
+        return False
+    rank = len(source.shape)
+    order = list(reversed(range(rank))) if perm is None else list(perm.as_ints())
+    return rank >= 2 and order == [*range(rank - 2), rank - 1, rank - 2]
+
+
 def drop_if_unused(value: ir.Value | None, model: ir.Model) -> bool:
     """Remove a constant, or a Transpose of something, that nothing reads any more, and so what it was made of.
 

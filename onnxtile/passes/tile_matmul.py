@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.constants import (
-    ANNOTATION_META, constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
-)  # fmt: skip
+from onnxtile.constants import drop_if_unused, raise_ir_version, stored
 from onnxtile.contraction import CALL_DOMAIN, Contraction, contractions
 from onnxtile.errors import UsageError
 from onnxtile.forms import form_of
@@ -97,7 +95,7 @@ class TileMatMul(ir.passes.InPlacePass):
     def _tile(self, contraction: Contraction, plan: TilePlan, model: ir.Model, names: Names) -> None:
         node, opset = contraction.node, contraction.opset
         old_inputs = tuple(node.inputs)
-        (a, transpose_a), (b, transpose_b) = (_stored(value, model) for value in old_inputs)
+        (a, transpose_a), (b, transpose_b) = (stored(value, model) for value in old_inputs if value is not None)
         assert a.shape is not None and b.shape is not None and opset is not None
         assert a.dtype is not None and b.dtype is not None
         types, ranks = (a.dtype, b.dtype), (len(a.shape), len(b.shape))
@@ -113,28 +111,3 @@ class TileMatMul(ir.passes.InPlacePass):
         replace_node(node, [call], call.outputs[0])
         for value in old_inputs:
             drop_if_unused(value, model)
-
-
-def _stored(value: ir.Value | None, model: ir.Model) -> tuple[ir.Value, bool]:
-    """The constant behind Identity and swaps of the last two axes, and whether those leave it transposed.
-
-    Anything else: the value itself.
-    """
-    assert value is not None
-    source, transposed = value, False
-    while (node := source.producer()) is not None and node.domain == "" and not source.meta.get(ANNOTATION_META):
-        behind = node.inputs[0] if node.op_type == "Identity" or _swaps_last_axes(node) else None
-        if behind is None or behind.shape is None or behind.dtype is None:
-            break
-        source, transposed = behind, transposed != (node.op_type == "Transpose")
-    constant = constant_tensor(source, declared_ir_version(model)) is not None
-    return (source, transposed) if constant else (value, False)
-
-
-def _swaps_last_axes(node: ir.Node) -> bool:
-    source, perm = node.inputs[0] if node.inputs else None, node.attributes.get("perm")
-    if node.op_type != "Transpose" or source is None or source.shape is None:
-        return False
-    rank = len(source.shape)
-    order = list(reversed(range(rank))) if perm is None else list(perm.as_ints())
-    return rank >= 2 and order == [*range(rank - 2), rank - 1, rank - 2]
