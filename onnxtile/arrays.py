@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,3 +34,8 @@ def raw_data(array: np.ndarray) -> bytes | memoryview:
 def tensor_proto(name: str, dtype: ir.DataType, array: np.ndarray) -> onnx.TensorProto:
     """The array as an initializer."""
     return onnx.TensorProto(name=name, data_type=dtype.value, dims=array.shape, raw_data=bytes(raw_data(array)))
+
+
+def lazily(compute: Callable[[], np.ndarray], dtype: ir.DataType, shape: Sequence[int]) -> ir.TensorProtocol:
+    """A tensor whose numbers are computed each time it's read, and not kept."""
+    return ir.LazyTensor(lambda: ir.Tensor(compute(), dtype=dtype), dtype, ir.Shape(shape))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.arrays import read_array
+from onnxtile.arrays import lazily, read_array
 
 MOST_LINKS = 64
 """Operators that are seen through from one value on."""
@@ -70,7 +70,7 @@ def _transpose(node: ir.Node, inputs: Tensors) -> Tensor | None:
     order = list(reversed(range(len(shape)))) if perm is None else list(perm.as_ints())
     if sorted(order) != list(range(len(shape))):
         return None
-    return _lazily(lambda: read_array(tensor).transpose(order), tensor.dtype, [shape[axis] for axis in order])
+    return lazily(lambda: read_array(tensor).transpose(order), tensor.dtype, [shape[axis] for axis in order])
 
 
 def _reshape(node: ir.Node, inputs: Tensors) -> Tensor | None:
@@ -87,7 +87,7 @@ def _reshape(node: ir.Node, inputs: Tensors) -> Tensor | None:
         shape[shape.index(-1)] = math.prod(old) // known
     if min(shape, default=0) < 0 or math.prod(shape) != math.prod(old):
         return None
-    return _lazily(lambda: read_array(tensor).reshape(shape), tensor.dtype, shape)
+    return lazily(lambda: read_array(tensor).reshape(shape), tensor.dtype, shape)
 
 
 def _cast(node: ir.Node, inputs: Tensors) -> Tensor | None:
@@ -99,7 +99,7 @@ def _cast(node: ir.Node, inputs: Tensors) -> Tensor | None:
         return None
     if (tensor.dtype, to) == (ir.DataType.DOUBLE, ir.DataType.FLOAT16):
         return None
-    return _lazily(lambda: _as(read_array(tensor), to), to, tensor.shape.numpy())
+    return lazily(lambda: _as(read_array(tensor), to), to, tensor.shape.numpy())
 
 
 def _holds(to: ir.DataType, integers: ir.DataType) -> bool:
@@ -131,7 +131,7 @@ def _dequantize(node: ir.Node, inputs: Tensors) -> Tensor | None:
             result *= spread(read_array(scale).astype(np.float32))
         return _as(result, scale.dtype)
 
-    return _lazily(numbers, scale.dtype, x.shape.numpy())
+    return lazily(numbers, scale.dtype, x.shape.numpy())
 
 
 def _spread(
@@ -157,7 +157,7 @@ def _constant_of_shape(node: ir.Node, inputs: Tensors) -> Tensor | None:
     value = ir.Tensor(np.zeros(1, np.float32)) if attribute is None else attribute.as_tensor()
     if shape is None or min(shape, default=0) < 0 or value.size != 1:
         return None
-    return _lazily(lambda: np.broadcast_to(value.numpy().reshape(()), shape), value.dtype, shape)
+    return lazily(lambda: np.broadcast_to(value.numpy().reshape(()), shape), value.dtype, shape)
 
 
 def _axes(tensor: Tensor | None) -> list[int] | None:
@@ -175,10 +175,6 @@ def _int(node: ir.Node, name: str, default: int) -> int:
 def _as(array: np.ndarray, dtype: ir.DataType) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(dtype.numpy(), copy=False)
-
-
-def _lazily(compute: Callable[[], np.ndarray], dtype: ir.DataType, shape: Sequence[int]) -> Tensor:
-    return ir.LazyTensor(lambda: ir.Tensor(compute(), dtype=dtype), dtype, ir.Shape(shape))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
     {"errors"},
     {"limits", "tiling", "progress", "provenance", "wire", "arrays"},
-    {"folding"},
+    {"folding", "blockwise"},
     {"contraction"},
     {"audit", "constants", "structure", "dimensions", "doubt", "names"},
     {"legality"},

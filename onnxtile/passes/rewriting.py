@@ -40,9 +40,10 @@ class Replacement:
         self.nodes.append(node)
         return output
 
-    def constant(self, leaf: str, array: np.ndarray) -> ir.Value:
-        """Add an initializer `prefix/leaf` to the graph and return it."""
-        value = register_constant(self._graph, f"{self.prefix}/{leaf}", ir.Tensor(array, dtype=self._type.dtype))
+    def constant(self, leaf: str, numbers: np.ndarray | ir.TensorProtocol) -> ir.Value:
+        """Add an initializer `prefix/leaf` to the graph and return it; an array takes the type of the other values."""
+        tensor = ir.Tensor(numbers, dtype=self._type.dtype) if isinstance(numbers, np.ndarray) else numbers
+        value = register_constant(self._graph, f"{self.prefix}/{leaf}", tensor)
         value.meta[PREFIX_META] = self.prefix
         return value
 
