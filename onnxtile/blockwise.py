@@ -76,15 +76,15 @@ class Blocks:
         if self.zeros is None:
             result = (codes - np.float32(1 << (self.bits - 1))) * scales
         elif self.zeros_are_packed:
-            result = (codes - self._zero_numbers()[..., None].astype(np.float32)) * scales
+            result = (codes - self._zero_numbers(slice(None))[..., None].astype(np.float32)) * scales
         else:
             result = codes * scales - scales * read_array(self.zeros).reshape(scales.shape).astype(np.float32)
         numbers: np.ndarray = result.reshape(self.n, -1)[:, : self.k].T
         return numbers.astype(self.scales.dtype.numpy(), copy=False)
 
-    def _zero_numbers(self) -> np.ndarray:
+    def _zero_numbers(self, rows: slice) -> np.ndarray:
         assert self.zeros is not None
-        return unpack(read_array(self.zeros).reshape(self.n, -1), self.bits)[:, : self.blocks]
+        return unpack(read_array(self.zeros).reshape(self.n, -1)[rows], self.bits)[:, : self.blocks]
 
     def tile(self, n: Piece, k: Piece) -> list[tuple[str, Tensor]]:
         """Weights, scales and zero points of the tile, by name; k begins where a block does."""
@@ -101,7 +101,7 @@ class Blocks:
         ]
         if self.zeros is not None and self.zeros_are_packed:
             shape = [height, -(-width * self.bits // 8)]
-            zeros = lazily(lambda: pack(self._zero_numbers()[rows, start:stop], self.bits), ir.DataType.UINT8, shape)
+            zeros = lazily(lambda: pack(self._zero_numbers(rows)[:, start:stop], self.bits), ir.DataType.UINT8, shape)
             parts.append(("zero_points", zeros))
         elif self.zeros is not None:
             parts.append(("zero_points", lazily(scales(self.zeros), self.zeros.dtype, [height, width])))

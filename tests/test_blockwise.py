@@ -212,6 +212,22 @@ def test_random_numbers_stay_within_the_bound(limits: tuple[int, int, int]) -> N
     assert np.all(np.abs(got.astype(np.float64) - want) <= 2 * gamma * np.abs(x.astype(np.float64)) @ np.abs(w))
 
 
+@pytest.mark.parametrize("limits", [(None, 64, 16), (16, 50, 16)], ids=["packed", "numbers"])
+@pytest.mark.parametrize("dtype", [F32, F16])
+def test_verified_within_the_bound_and_not_beyond(dtype: np.dtype[Any], limits: tuple[int, int, int]) -> None:
+    made = n_bits([9, 200], 200, 33, 4, 32, dtype, zeros="packed", scale=0.1, bias=True)
+    lowered = onnxtile.lower(made, limits)
+    assert onnxtile.verify(made, lowered).equivalent
+    bias = next(tensor for tensor in lowered.graph.initializer if tensor.name == "bias")
+    bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + dtype.type(1), "bias"))
+    assert not onnxtile.verify(made, lowered).equivalent
+
+
+def test_codes_are_verified() -> None:
+    made = bnb4([9, 200], 200, 33, quant_type=1)
+    assert onnxtile.verify(made, onnxtile.lower(made, (4, 16, 4))).equivalent
+
+
 @given(st.sampled_from([2, 4, 8]), st.lists(st.integers(0, 3), min_size=1, max_size=20))
 def test_packing_is_undone_by_unpacking(bits: int, numbers: list[int]) -> None:
     array = np.array([numbers, numbers[::-1]], np.uint8)
