@@ -138,7 +138,7 @@ class Codes:
     def _numbers(self) -> np.ndarray:
         count, dtype = self.n * self.k, self.absmax.dtype.numpy()
         codes = unpack(read_array(self.packed).reshape(-1, 1), 4)[:, ::-1].reshape(-1)[:count]
-        scales = read_array(self.absmax).reshape(-1).repeat(self.block_size)[:count]
+        scales = read_array(self.absmax).reshape(-1).repeat(min(self.block_size, count))[:count]
         numbers: np.ndarray = np.array(self.table, np.float32).astype(dtype)[codes] * scales
         transposed: np.ndarray = numbers.reshape(self.n, self.k).T
         return transposed

@@ -149,7 +149,7 @@ def _spread(
         return None
     if list(of_scale) != [-(-dim // block_size) if each == axis else dim for each, dim in enumerate(shape)]:
         return None
-    return lambda array: array.repeat(block_size, axis).take(range(shape[axis]), axis)
+    return lambda array: array.repeat(min(block_size, shape[axis]), axis).take(range(shape[axis]), axis)
 
 
 def _constant_of_shape(node: ir.Node, inputs: Tensors) -> Tensor | None:

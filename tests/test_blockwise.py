@@ -223,6 +223,11 @@ def test_verified_within_the_bound_and_not_beyond(dtype: np.dtype[Any], limits: 
     assert not onnxtile.verify(made, lowered).equivalent
 
 
+def test_a_block_of_hostile_size_is_as_long_as_the_weights() -> None:
+    made = changed(with_tensor(bnb4([4, 32], 32, 8), "absmax", np.ones(1, F32)), block_size=1 << 60)
+    assert operators(onnxtile.lower(made, (4, 16, 4))).count("MatMul") == 4
+
+
 def test_codes_are_verified() -> None:
     made = bnb4([9, 200], 200, 33, quant_type=1)
     assert onnxtile.verify(made, onnxtile.lower(made, (4, 16, 4))).equivalent

@@ -195,6 +195,13 @@ def test_a_constant_of_a_hostile_shape_is_not_made(shape: list[int]) -> None:
     assert tensor_of(text, s=np.array(shape)) is None
 
 
+def test_a_block_of_hostile_size_is_as_long_as_its_axis() -> None:
+    text = f"(float[8, 3] y) {{ y = DequantizeLinear <axis = 0, block_size = {1 << 60}> (q, s) }}"
+    tensor = tensor_of(text, q=whole([8, 3], np.dtype(np.int8), 1), s=np.full([1, 3], 2, np.float32))
+    assert tensor is not None
+    np.testing.assert_array_equal(tensor.numpy(), whole([8, 3], F32, 1) * 2)
+
+
 def test_a_large_constant_of_shape_takes_no_memory() -> None:
     tensor = tensor_of("(float[A, B] y) { y = ConstantOfShape (s) }", s=np.array([1 << 14, 1 << 15]))
     assert tensor is not None

@@ -36,20 +36,19 @@ class Cutting:
         rank, prefix = len(a.shape), new.prefix
         tiles = self._tiles_of_a(sink, a, prefix)
         operands = self._weight_tiles(sink, new)
+        attributes = {each.name: each.as_int() for each in node.attributes.values()}
         wider = WIDER.get(a.dtype) if self.k.count != 1 else None
         rows = []
-        for m, row in enumerate(tiles):
+        for m, (row, m_piece) in enumerate(zip(tiles, _pieces(self.m), strict=True)):
             columns = []
-            for n in range(self.n.count or 1):
+            for n, (n_start, n_stop) in enumerate(self.n):
                 name = f"{prefix}/m{m}_n{n}"
                 partials = [f"{name}_k{k}" for k in range(len(row))] if len(row) > 1 else [name]
-                for k, (tile, partial) in enumerate(zip(row, partials, strict=True)):
-                    (k_start, k_stop), (n_start, n_stop) = list(self.k)[k], list(self.n)[n]
+                for k, (k_start, k_stop) in enumerate(self.k):
                     sizes = {"K": k_stop - k_start, "N": n_stop - n_start}
-                    box = f"m{_box(self.m, m)},k{k_start}:{k_stop},n{n_start}:{n_stop}"
-                    inputs = [tile, *operands[n, k]]
-                    attributes = {each.name: each.as_int() for each in node.attributes.values()} | sizes
-                    sink.node(node.op_type, inputs, [partial], attributes, box, node.domain)
+                    box = f"m{m_piece},k{k_start}:{k_stop},n{n_start}:{n_stop}"
+                    inputs = [row[k], *operands[n, k]]
+                    sink.node(node.op_type, inputs, [partials[k]], attributes | sizes, box, node.domain)
                 columns.append(_sum(sink, partials, name, wider))
             rows.append(_joined(sink, columns, f"{prefix}/m{m}", rank - 1))
         total = _joined(sink, rows, f"{prefix}/product", rank - 2)
@@ -75,12 +74,12 @@ class Cutting:
             splitter = Splitter(sink, f"{prefix}/A_k_lengths", rank - 1, None)
             for row, names in zip(rows, tiles, strict=True):
                 splitter.split(row, names, self.k.lengths)
-        for m, names in enumerate(tiles):
-            for k, name in enumerate(names):
-                dims = list(a.shape)
-                if not self.m.whole:
-                    dims[-2] = self.m.lengths[m]
-                dims[-1] = self.k.lengths[k]
+        heights = [None] if self.m.whole else self.m.lengths
+        for names, height in zip(tiles, heights, strict=True):
+            for name, width in zip(names, self.k.lengths, strict=True):
+                dims = [*list(a.shape)[:-1], width]
+                if height is not None:
+                    dims[-2] = height
                 sink.values[name].shape, sink.values[name].type = ir.Shape(dims), a.type
         return tiles
 
@@ -118,6 +117,6 @@ def _cast(sink: IrSink, value: str, name: str, dtype: ir.DataType | None) -> str
     return name
 
 
-def _box(axis: Axis, index: int) -> str:
-    start, stop = (0, None) if axis.size is None else list(axis)[index]
-    return f"{start}:{'' if stop is None else stop}"
+def _pieces(axis: Axis) -> list[str]:
+    """The pieces as `start:stop`; an axis that is known only at run time is one."""
+    return ["0:"] if axis.size is None else [f"{start}:{stop}" for start, stop in axis]
