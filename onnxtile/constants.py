@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
-import numpy as np
-import onnx
 import onnx_ir as ir
+
+from onnxtile.folding import MOST_LINKS, fold, is_foldable
 
 SPARSE_META = "onnxtile.sparse_initializer"
 """Key in the `meta` of an input: the sparse initializer of the main graph that it stands for."""
@@ -17,61 +17,81 @@ OVERRIDABLE_FROM = 4
 
 
 def constant_tensor(value: ir.Value | None, ir_version: int) -> ir.TensorProtocol | None:
-    """The tensor that `value` always is: an initializer or a Constant node's output; None for anything else."""
+    """The tensor that `value` always is: an initializer, or what operators make of constants; None for anything else.
+
+    The operators are those of `folding`. Their numbers are computed anew each time the tensor is read, and not before.
+    """
+    return _constant(value, ir_version, iter(range(MOST_LINKS)))
+
+
+def _constant(value: ir.Value | None, ir_version: int, links: Iterator[int]) -> ir.TensorProtocol | None:
+    """See `constant_tensor`; `links` runs out after as many operators as may be seen through."""
     if value is None:
         return None
-    producer = value.producer()
-    if producer is not None:
-        attribute = producer.attributes.get("value")
-        is_tensor = producer.op_type == "Constant" and producer.domain == "" and attribute is not None
-        return attribute.as_tensor() if is_tensor and attribute is not None and not attribute.is_ref() else None
-    if not value.is_initializer() or (value.is_graph_input() and ir_version >= OVERRIDABLE_FROM):
+    node = value.producer()
+    if node is None:
+        overridable = value.is_graph_input() and ir_version >= OVERRIDABLE_FROM
+        return value.const_value if value.is_initializer() and not overridable else None
+    if not is_foldable(node) or next(links, None) is None:
         return None
-    return value.const_value
+    tensors = []
+    for source in node.inputs:
+        annotated = source is not None and source.meta.get(ANNOTATION_META)
+        tensor = None if annotated else _constant(source, ir_version, links)
+        if source is not None and tensor is None:
+            return None
+        tensors.append(tensor)
+    return fold(node, tensors)
 
 
-def read_array(tensor: ir.TensorProtocol) -> np.ndarray:
-    """A tensor's numbers. Those in external data are mapped anew each time: they go when the array does."""
-    if not isinstance(tensor, ir.ExternalTensor) or tensor.dtype.bitwidth < 8 or not tensor.nbytes:
-        return tensor.numpy()
-    path = Path(tensor.base_dir) / tensor.location
-    data = np.memmap(path, np.uint8, "r", tensor.offset or 0, tensor.nbytes)
-    array: np.ndarray = data.view(tensor.dtype.numpy().newbyteorder("<")).reshape(tensor.shape.numpy())
-    return array
+def stored(value: ir.Value, model: ir.Model) -> tuple[ir.Value, bool]:
+    """The constant behind Identity and swaps of the last two axes, and whether those leave it transposed.
+
+    Anything else: the value itself.
+    """
+    source, transposed = value, False
+    while (node := source.producer()) is not None and node.domain == "" and not source.meta.get(ANNOTATION_META):
+        behind = node.inputs[0] if node.op_type == "Identity" or _swaps_last_axes(node) else None
+        if behind is None or behind.shape is None or behind.dtype is None:
+            break
+        source, transposed = behind, transposed != (node.op_type == "Transpose")
+    constant = constant_tensor(source, declared_ir_version(model)) is not None
+    return (source, transposed) if constant else (value, False)
 
 
-def little_endian(array: np.ndarray) -> np.ndarray:
-    """The array with the lowest byte of each number first."""
-    return array.astype(array.dtype.newbyteorder("<")) if array.dtype.byteorder == ">" else array
-
-
-def raw_data(array: np.ndarray) -> bytes | memoryview:
-    """The array's bytes as ONNX stores them: row by row, the lowest byte first. Not copied where that can be."""
-    array = little_endian(array)
-    return array.reshape(-1).view(np.uint8).data if array.flags.c_contiguous else array.tobytes()
-
-
-def tensor_proto(name: str, dtype: ir.DataType, array: np.ndarray) -> onnx.TensorProto:
-    """The array as an initializer."""
-    return onnx.TensorProto(name=name, data_type=dtype.value, dims=array.shape, raw_data=bytes(raw_data(array)))
+def _swaps_last_axes(node: ir.Node) -> bool:
+    source, perm = node.inputs[0] if node.inputs else None, node.attributes.get("perm")
+    if node.op_type != "Transpose" or source is None or source.shape is None:
+        return False
+    rank = len(source.shape)
+    order = list(reversed(range(rank))) if perm is None else list(perm.as_ints())
+    return rank >= 2 and order == [*range(rank - 2), rank - 1, rank - 2]
 
 
 def drop_if_unused(value: ir.Value | None, model: ir.Model) -> bool:
-    """Remove a constant, or a Transpose of something, that nothing reads any more; true if something was removed."""
-    if value is None or value.uses() or value.is_graph_output():
-        return False
-    producer = value.producer()
-    if producer is not None:
-        if producer.op_type not in ("Constant", "Transpose") or producer.domain != "" or producer.graph is None:
-            return False
-        sources = list(producer.inputs)
-        producer.graph.remove(producer, safe=True)
-        for source in sources:
-            drop_if_unused(source, model)
-        return True
-    if constant_tensor(value, declared_ir_version(model)) is None or value.graph is None:
-        return False
+    """Remove a constant, or a Transpose of something, that nothing reads any more, and so what it was made of.
+
+    True if something was removed.
+    """
+    waiting, dropped = [value], False
+    while waiting:
+        value = waiting.pop()
+        if value is None or value.uses() or value.is_graph_output():
+            continue
+        node, constant = value.producer(), constant_tensor(value, declared_ir_version(model)) is not None
+        if node is None:
+            dropped |= constant and _drop_initializer(value)
+        elif node.graph is not None and node.domain == "" and (constant or node.op_type in ("Constant", "Transpose")):
+            waiting += node.inputs
+            node.graph.remove(node, safe=True)
+            dropped = True
+    return dropped
+
+
+def _drop_initializer(value: ir.Value) -> bool:
     graph = value.graph
+    if graph is None:
+        return False
     if value.is_graph_input():
         graph.inputs.remove(value)
     if value.name is not None:

@@ -173,8 +173,8 @@ def _is_full(contraction: Contraction, limits: Limits) -> bool:
 
 def _full_refusals(contraction: Contraction) -> Iterator[Refusal]:
     """Why a product can't be padded to full tiles."""
-    ranks = [len(value.shape) for value in contraction.node.inputs[:2] if value is not None and value.shape is not None]
-    if 1 in ranks:
+    operands = contraction.node.inputs[: 1 if contraction.node.domain else 2]  # others pack what they multiply by
+    if 1 in [len(value.shape) for value in operands if value is not None and value.shape is not None]:
         yield Refusal("vector", "a vector isn't padded to full tiles; make it a matrix of one row or column")
     if contraction.dtype in INTEGERS and contraction.opset is not None and contraction.opset < SYMBOLIC_M_OPSET:
         yield Refusal("opset", f"opset {contraction.opset} pads no integers; convert to {SYMBOLIC_M_OPSET} or newer")

@@ -23,6 +23,7 @@ from onnxtile.interop import AnyModel, like, to_ir
 from onnxtile.legality import Decision, Refusal, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
@@ -46,7 +47,7 @@ MAX_NODES = 10_000
 AUTO = "auto"
 UNCUT = Refusal("postcondition", "it's still there after all passes; please report this")
 ATTENTION: tuple[type[Decompose], ...] = ()
-MATMUL: tuple[type[Decompose], ...] = (DecomposeQdq, DecomposeQuantized, DecomposeGemm)
+MATMUL: tuple[type[Decompose], ...] = (DecomposeBlockwise, DecomposeQdq, DecomposeQuantized, DecomposeGemm)
 Decides = Decompose | TileMatMul
 
 

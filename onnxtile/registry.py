@@ -23,6 +23,7 @@ BUILT_IN = {
     "decompose-qdq": "decompose_qdq:DecomposeQdq",
     "decompose-quantized": "decompose_quantized:DecomposeQuantized",
     "decompose-gemm": "decompose_gemm:DecomposeGemm",
+    "decompose-blockwise": "decompose_blockwise:DecomposeBlockwise",
     "tile-matmul": "tile_matmul:TileMatMul",
     "unroll-tiles": "unroll_tiles:UnrollTiles",
     "check-limits": "check_limits:CheckLimits",

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.constants import raw_data, read_array
+from onnxtile.arrays import raw_data, read_array
 from onnxtile.forms.spelling import Cut, Speller
 from onnxtile.progress import Meter, Progress, silent
 from onnxtile.wire import head, message, number_of, pair, varint
@@ -135,7 +135,7 @@ def _stays_elsewhere(tensor: ir.TensorProtocol, keep_external: bool) -> bool:
 
 
 def _entry(tensor: ir.TensorProtocol, keep_external: bool) -> Entry:
-    plain = isinstance(tensor, (ir.Tensor, ir.ExternalTensor)) and tensor.dtype.bitwidth >= 8
+    plain = isinstance(tensor, (ir.Tensor, ir.ExternalTensor, ir.LazyTensor)) and tensor.dtype.bitwidth >= 8
     if not plain or _stays_elsewhere(tensor, keep_external):
         return Entry(ir.serde.serialize_tensor(tensor).SerializeToString(), None, bytes)
     proto = onnx.TensorProto(name=tensor.name, data_type=tensor.dtype.value, dims=tensor.shape.numpy())

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import onnx
 import onnx_ir as ir
 
-from onnxtile.constants import ANNOTATION_META, OVERRIDABLE_FROM, read_array, tensor_proto
+from onnxtile.arrays import read_array, tensor_proto
+from onnxtile.constants import ANNOTATION_META, OVERRIDABLE_FROM
 from onnxtile.contraction import subgraphs
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.spelling import Speller

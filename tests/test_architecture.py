@@ -12,7 +12,8 @@ import onnxtile
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
     {"errors"},
-    {"limits", "tiling", "progress", "provenance", "wire"},
+    {"limits", "tiling", "progress", "provenance", "wire", "arrays"},
+    {"folding", "blockwise"},
     {"contraction"},
     {"audit", "constants", "structure", "dimensions", "doubt", "names"},
     {"legality"},

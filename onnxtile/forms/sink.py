@@ -56,7 +56,13 @@ class IrSink:
         self._interface: tuple[str, list[ir.Value], list[ir.Value]] = ("", [], [])
 
     def node(
-        self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Attributes = {}, tile: str = ""
+        self,
+        op_type: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        attributes: Attributes = {},
+        tile: str = "",
+        domain: str = "",
     ) -> None:
         for name in outputs:
             self.values.setdefault(name, ir.Value(name=name))
@@ -66,7 +72,7 @@ class IrSink:
             else ir.convenience.convert_attribute(name, value)  # type: ignore[arg-type]  # no sink of another kind
             for name, value in attributes.items()
         ]
-        self._add(op_type, inputs, outputs, attrs, tile)
+        self._add(op_type, inputs, outputs, attrs, tile, domain)
 
     def constant(self, name: str, array: np.ndarray) -> str:
         if self._graph is None and self.opset < 9 and array.dtype.kind == "i":  # Constant knows floats only
@@ -95,12 +101,18 @@ class IrSink:
         return ir.Graph(inputs, outputs, nodes=self.nodes, name=name)
 
     def _add(
-        self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Sequence[ir.Attr], tile: str
+        self,
+        op_type: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        attributes: Sequence[ir.Attr],
+        tile: str,
+        domain: str = "",
     ) -> None:
         metadata = {ORIGIN: self._origin} if self._origin else {}
         self.nodes.append(
             ir.Node(
-                "",
+                domain,
                 op_type,
                 [self.values[name] if name else None for name in inputs],
                 attributes,

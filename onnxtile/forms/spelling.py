@@ -8,14 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import (
-    ANNOTATION_META,
-    constant_tensor,
-    declared_ir_version,
-    drop_if_unused,
-    little_endian,
-    read_array,
-)
+from onnxtile.arrays import little_endian, read_array
+from onnxtile.constants import ANNOTATION_META, constant_tensor, declared_ir_version, drop_if_unused
 from onnxtile.contraction import CALL_DOMAIN, all_graphs, is_tiled_product
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms import Form

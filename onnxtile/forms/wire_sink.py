@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.constants import tensor_proto
+from onnxtile.arrays import tensor_proto
 from onnxtile.forms.sink import Attributes, Typed
 from onnxtile.provenance import ORIGIN, TILE
 from onnxtile.wire import counted, head, message, number_of, pair, tag, text

@@ -12,7 +12,7 @@ from onnxtile.contraction import Contraction, attribute_int
 from onnxtile.legality import Refusal
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
-from onnxtile.passes.folding import Folding
+from onnxtile.passes.arithmetic import Folding
 from onnxtile.passes.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
 from onnxtile.passes.rewriting import Replacement
 

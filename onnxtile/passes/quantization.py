@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor, declared_ir_version, read_array
+from onnxtile.arrays import read_array
+from onnxtile.constants import constant_tensor, declared_ir_version
 from onnxtile.contraction import Dim
 from onnxtile.legality import BYTES, Refusal
-from onnxtile.passes.folding import Folding, Term
+from onnxtile.passes.arithmetic import Folding, Term
 
 INT32 = ir.DataType.INT32
 

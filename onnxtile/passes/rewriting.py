@@ -56,11 +56,17 @@ class Replacement:
         self.nodes.append(node)
         return values
 
-    def constant(self, leaf: str, array: np.ndarray, dtype: ir.DataType | None = None) -> ir.Value:
-        """Add an initializer `prefix/leaf` to the graph, or a Constant to a function, and return it."""
-        tensor = ir.Tensor(array, dtype=dtype or self._type.dtype)
+    def constant(
+        self, leaf: str, numbers: np.ndarray | ir.TensorProtocol, dtype: ir.DataType | None = None
+    ) -> ir.Value:
+        """Add an initializer `prefix/leaf` to the graph, or a Constant to a function, and return it.
+
+        An array is taken as of `dtype`, or of the replaced node's type if that isn't given.
+        """
+        own = dtype or self._type.dtype
+        tensor = ir.Tensor(numbers, dtype=own) if isinstance(numbers, np.ndarray) else numbers
         if self._in_function:
-            value = self.node("Constant", leaf, [], {"value": tensor}, ir.Shape(tensor.shape), tensor.dtype)
+            value = self.node("Constant", leaf, [], {"value": tensor}, ir.Shape(tensor.shape.numpy()), tensor.dtype)
             tensor.name = value.name
             return value
         value = register_constant(self._graph, f"{self.prefix}/{leaf}", tensor)

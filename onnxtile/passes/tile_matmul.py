@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor, declared_ir_version, drop_if_unused, raise_ir_version
+from onnxtile.constants import drop_if_unused, raise_ir_version, stored
 from onnxtile.contraction import CALL_DOMAIN, Contraction, callees_first, contractions, is_tiled_product
 from onnxtile.errors import UsageError
 from onnxtile.forms import form_of
@@ -99,7 +99,7 @@ class TileMatMul(ir.passes.InPlacePass):
     def _tile(self, contraction: Contraction, plan: TilePlan, model: ir.Model, names: Names) -> None:
         node, opset = contraction.node, contraction.opset
         old_inputs = tuple(node.inputs)
-        (a, transpose_a), (b, transpose_b) = (_behind_transpose(value, model) for value in old_inputs)
+        (a, transpose_a), (b, transpose_b) = (stored(value, model) for value in old_inputs if value is not None)
         assert a.shape is not None and b.shape is not None and opset is not None
         assert a.dtype is not None and b.dtype is not None
         types, ranks = (a.dtype, b.dtype), (len(a.shape), len(b.shape))
@@ -115,18 +115,3 @@ class TileMatMul(ir.passes.InPlacePass):
         replace_node(node, [call], call.outputs[0])
         for value in old_inputs:
             drop_if_unused(value, model)
-
-
-def _behind_transpose(value: ir.Value | None, model: ir.Model) -> tuple[ir.Value, bool]:
-    """A constant that is only stored transposed (its last two axes swapped), and whether it is."""
-    assert value is not None
-    producer = value.producer()
-    if producer is None or producer.op_type != "Transpose" or producer.domain != "":
-        return value, False
-    source, perm = producer.inputs[0], producer.attributes.get("perm")
-    if source is None or source.shape is None or constant_tensor(source, declared_ir_version(model)) is None:
-        return value, False
-    rank = len(source.shape)
-    order = list(reversed(range(rank))) if perm is None else list(perm.as_ints())
-    swapped = rank >= 2 and order == [*range(rank - 2), rank - 1, rank - 2]
-    return (source, True) if swapped else (value, False)

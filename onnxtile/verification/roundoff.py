@@ -13,6 +13,8 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.contraction import Contraction, attribute_float, contractions
+from onnxtile.legality import Refusal
+from onnxtile.passes.packed_weights import INPUTS, bias_of, weights_of
 
 UNIT = {
     ir.DataType.FLOAT16: 2.0**-11,
@@ -21,10 +23,10 @@ UNIT = {
     ir.DataType.DOUBLE: 2.0**-53,
 }
 """Unit round-off: half the distance from 1 to the next number."""
-BOUNDED = frozenset({("", "MatMul"), ("", "Gemm")})
-"""Operators whose |A||B| is the operator itself applied to magnitudes."""
 PHASE = "onnxtile.phase"
 """Input of a shaken model: another number, another choice of signs."""
+PLAIN = {("", "MatMul"), ("", "Gemm")}
+"""Operators whose bound is |A||B| (and |C|) by the same operator."""
 EXTRA = 2
 """Roundings of Gemm besides its sum: the factor alpha, and the addition of C."""
 
@@ -58,18 +60,20 @@ def shaken(original: ir.Model, changed: Set[tuple[str, str]]) -> ir.Model | None
     moved = False
     for found in list(contractions(model)):
         named = (found.scope, str(found.node.outputs[0].name)) in changed
-        named = named and (found.node.domain, found.node.op_type) in BOUNDED
         if named and isinstance(found.size.k, int) and found.dtype in UNIT and not found.in_function:
-            _shake(found, found.size.k, found.dtype, phase)
-            moved = True
+            moved |= _shake(found, found.size.k, found.dtype, phase, model)
     if not moved:
         return None
     model.graph.inputs.append(phase)
     return model
 
 
-def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value) -> None:
+def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value, model: ir.Model) -> bool:
+    """Move one product; false for an operator whose bound isn't known here, which then may not differ at all."""
     node, y = found.node, found.node.outputs[0]
+    weights = weights_of(node, found, model) if node.domain == "com.microsoft" and node.op_type in INPUTS else None
+    if isinstance(weights, Refusal) or (weights is None and (node.domain, node.op_type) not in PLAIN):
+        return False
     wide = ir.DataType.DOUBLE if dtype == ir.DataType.DOUBLE else ir.DataType.FLOAT
     tape = ir.tape.Tape()
 
@@ -79,13 +83,21 @@ def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value) -> N
     def constant(number: float) -> ir.Value:
         return tape.op("Constant", [], {"value": ir.tensor(np.array(number, wide.numpy()))})
 
-    operands = [None if value is None else cast(value, wide) for value in node.inputs]
+    inputs = list(node.inputs)
+    if weights is not None:  # packed ones are taken as the numbers they stand for
+        inputs = [node.inputs[0], tape.op("Constant", [], {"value": weights.numbers()}), bias_of(node)]
+    operands = [None if value is None else cast(value, wide) for value in inputs]
     magnitudes = [None if value is None else tape.op("Abs", [value]) for value in operands]
     attributes: dict[str, int | float] = {
         name: attribute.as_int() for name, attribute in node.attributes.items() if name.startswith("trans")
     }
     factors = {name: attribute_float(node, name, 1.0) for name in ("alpha", "beta") if name in node.attributes}
-    magnitude = tape.op(node.op_type, magnitudes, attributes | {name: abs(value) for name, value in factors.items()})
+    if weights is None:
+        factors_of_magnitude = {name: abs(value) for name, value in factors.items()}
+        magnitude = tape.op(node.op_type, magnitudes, attributes | factors_of_magnitude)
+    else:
+        magnitude = tape.op("MatMul", magnitudes[:2])
+        magnitude = magnitude if magnitudes[2] is None else tape.op("Add", [magnitude, magnitudes[2]])
     step = tape.op("Mul", [magnitude, constant(difference_bound(k, dtype))])
     if all(factor.is_integer() for factor in factors.values()):
         # 0 where all operands are whole and no sum can pass the largest whole number that is exact, 1 otherwise
@@ -109,3 +121,4 @@ def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value) -> N
         if value is y:
             graph.outputs[index] = moved
     graph.insert_after(node, tape.nodes)
+    return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor, declared_ir_version, read_array
+from onnxtile.arrays import read_array
+from onnxtile.constants import constant_tensor, declared_ir_version
 from onnxtile.passes.rewriting import Replacement
 
 Term = np.ndarray | ir.Value
