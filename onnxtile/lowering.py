@@ -22,6 +22,8 @@ from onnxtile.interop import AnyModel, like, to_ir
 from onnxtile.legality import Decision, Refusal, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.decompose_einsum import DecomposeEinsum
+from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.infer_shapes import InferShapes
@@ -40,7 +42,7 @@ MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO = "auto"
 ATTENTION: tuple[type[Decompose], ...] = ()
-MATMUL: tuple[type[Decompose], ...] = (DecomposeGemm,)
+MATMUL: tuple[type[Decompose], ...] = (DecomposeEinsum, DecomposeFused, DecomposeGemm)
 Decides = Decompose | TileMatMul
 
 

@@ -19,6 +19,8 @@ ENTRY_POINTS = "onnxtile.passes"
 BUILT_IN = {
     "bind-dims": "bind_dims:BindDims",
     "infer-shapes": "infer_shapes:InferShapes",
+    "decompose-einsum": "decompose_einsum:DecomposeEinsum",
+    "decompose-fused": "decompose_fused:DecomposeFused",
     "decompose-gemm": "decompose_gemm:DecomposeGemm",
     "tile-matmul": "tile_matmul:TileMatMul",
     "unroll-tiles": "unroll_tiles:UnrollTiles",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -28,11 +29,13 @@ class Replacement:
         op_type: str,
         leaf: str,
         inputs: Sequence[ir.Value],
-        attributes: Mapping[str, list[int]] | None = None,
+        attributes: Mapping[str, Any] | None = None,
         shape: ir.Shape | None = None,
+        dtype: ir.DataType | None = None,
     ) -> ir.Value:
-        """Add a node and return its output, `prefix/leaf`."""
-        output = ir.Value(name=f"{self.prefix}/{leaf}", type=self._type, shape=shape)
+        """Add a node and return its output, `prefix/leaf`, of the replaced node's type or of `dtype`."""
+        output_type = self._type if dtype is None else ir.TensorType(dtype)
+        output = ir.Value(name=f"{self.prefix}/{leaf}", type=output_type, shape=shape)
         attrs = ir.convenience.convert_attributes(attributes or {})
         node = ir.Node("", op_type, inputs, attrs, outputs=[output], name=output.name)
         node.metadata_props[ORIGIN] = self.origin
@@ -40,11 +43,25 @@ class Replacement:
         self.nodes.append(node)
         return output
 
-    def constant(self, leaf: str, array: np.ndarray) -> ir.Value:
+    def constant(self, leaf: str, array: np.ndarray, dtype: ir.DataType | None = None) -> ir.Value:
         """Add an initializer `prefix/leaf` to the graph and return it."""
-        value = register_constant(self._graph, f"{self.prefix}/{leaf}", ir.Tensor(array, dtype=self._type.dtype))
+        return self.initializer(leaf, ir.Tensor(array, dtype=dtype or self._type.dtype))
+
+    def initializer(self, leaf: str, tensor: ir.TensorProtocol) -> ir.Value:
+        """Make a tensor that isn't shared the initializer `prefix/leaf` of the graph and return it."""
+        value = register_constant(self._graph, f"{self.prefix}/{leaf}", tensor)
         value.meta[PREFIX_META] = self.prefix
         return value
+
+    def stand_in(self, part: str = "") -> None:
+        """Let the last node that was added stand for the replaced one: it's named so, and keeps what's said of it.
+
+        `part`: where several nodes do, what tells their names, and those of what's made for them later, apart.
+        """
+        product = self.nodes[-1]
+        product.name = product.meta[PREFIX_META] = f"{self.prefix}{part}"
+        product.doc_string = self._node.doc_string
+        product.metadata_props.update(self._node.metadata_props)
 
     def swap_in(self, output: ir.Value) -> None:
         replace_node(self._node, self.nodes, output)
