@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -18,7 +18,8 @@ class Step:
     """The product of what's left of the operand before and the next: C[stack, batch, m, n], letters by their part.
 
     A has [stack, batch, m, k], B has [batch, k, n]; `swapped`: A is the next operand, B what's left. Axes of M whose
-    length isn't known are stacked in front instead, so that the others can be merged.
+    length isn't known are stacked in front instead, so that the others can be merged. `lengths`: those of the two; an
+    axis of an ellipsis may be broadcast by an operand that comes later.
     """
 
     stack: Letters
@@ -27,10 +28,21 @@ class Step:
     k: Letters
     n: Letters
     swapped: bool
+    lengths: Mapping[str, Dim]
 
     @property
     def result(self) -> Letters:
         return (*self.stack, *self.batch, *self.m, *self.n)
+
+    @property
+    def size(self) -> Size:
+        outer = (*self.stack, *self.batch)
+        return Size(self.length(self.m), self.length(self.k), self.length(self.n), self.length(outer))
+
+    def length(self, letters: Letters) -> Dim:
+        """The length of these letters' axes as one."""
+        dims = [self.lengths[letter] for letter in letters]
+        return dims[0] if len(dims) == 1 else count_of(dims)
 
 
 @dataclass(frozen=True)
@@ -53,15 +65,11 @@ class Einsum:
             equation = Equation.parse(text, [len(dims) for dims in shapes])
         except EquationError as error:
             raise ModelError(f"Einsum {node_name(node)!r}: its equation {text!r} {error}") from error
-        lengths = _lengths(node, equation, shapes)
-        return cls(equation, lengths, tuple(_steps(equation, lengths)))
-
-    def size(self, step: Step) -> Size:
-        m, k, n, batch = (
-            count_of([self.lengths[letter] for letter in letters])
-            for letters in (step.m, step.k, step.n, (*step.stack, *step.batch))
-        )
-        return Size(m, k, n, batch)
+        own = [_own_lengths(node, letters, dims) for letters, dims in zip(equation.terms, shapes, strict=True)]
+        lengths: Mapping[str, Dim] = {}
+        for each in own:
+            lengths = _joined(node, lengths, each)
+        return cls(equation, lengths, tuple(_steps(node, equation, own)))
 
 
 def sizes(node: ir.Node) -> dict[str, Size]:
@@ -69,48 +77,48 @@ def sizes(node: ir.Node) -> dict[str, Size]:
     if len(node.inputs) < 2:
         return {}
     einsum = Einsum.of(node)
-    products = [einsum.size(step) for step in einsum.steps]
+    products = [step.size for step in einsum.steps]
     return {"" if len(products) == 1 else f"product {number}": size for number, size in enumerate(products, 1)}
 
 
-def _lengths(node: ir.Node, equation: Equation, shapes: list[list[Dim]]) -> dict[str, Dim]:
-    """The length of each letter's axis; where operands differ, 1 is broadcast."""
-    lengths: dict[str, Dim] = {}
-    for letters, dims in zip(equation.terms, shapes, strict=True):
-        own: dict[str, Dim] = {}
-        for letter, dim in zip(letters, dims, strict=True):
-            own[letter] = same(node, f"letter {letter}", own[letter], dim) if letter in own else dim
-        for letter, dim in own.items():
-            before = lengths.get(letter, 1)
-            lengths[letter] = (
-                dim if before == 1 else before if dim == 1 else same(node, f"letter {letter}", before, dim)
-            )
-    return lengths
+def _own_lengths(node: ir.Node, letters: Letters, dims: Sequence[Dim]) -> dict[str, Dim]:
+    """The length of each letter's axis in one operand."""
+    own: dict[str, Dim] = {}
+    for letter, dim in zip(letters, dims, strict=True):
+        own[letter] = same(node, f"letter {letter}", own[letter], dim) if letter in own else dim
+    return own
 
 
-def _steps(equation: Equation, lengths: Mapping[str, Dim]) -> Iterator[Step]:
-    def is_known(letter: str) -> bool:
-        return isinstance(lengths[letter], int)
+def _joined(node: ir.Node, left: Mapping[str, Dim], right: Mapping[str, Dim]) -> dict[str, Dim]:
+    """The lengths of both; where they differ, 1 is broadcast."""
+    joined = {**left, **right}
+    for letter in left.keys() & right.keys():
+        x, y = left[letter], right[letter]
+        joined[letter] = y if x == 1 else x if y == 1 else same(node, f"letter {letter}", x, y)
+    return joined
 
-    def in_order(letters: Iterable[str]) -> Letters:
-        place = {letter: index for index, letter in enumerate(equation.output)}
-        return tuple(sorted(letters, key=lambda letter: place.get(letter, len(place))))
 
-    left = equation.terms[0]
-    for index, right in enumerate(equation.terms[1:], 2):
-        later = {*equation.output, *(letter for term in equation.terms[index:] for letter in term)}
-        shared = [letter for letter in dict.fromkeys(left) if letter in right]
-        m = in_order(letter for letter in dict.fromkeys(left) if letter in later and letter not in right)
-        n = in_order(letter for letter in dict.fromkeys(right) if letter in later and letter not in left)
-        swapped = all(map(is_known, m)) and not all(map(is_known, n))
+def _steps(node: ir.Node, equation: Equation, own: Sequence[Mapping[str, Dim]]) -> Iterator[Step]:
+    left, lengths = equation.terms[0], own[0]
+    place = {letter: index for index, letter in enumerate(equation.output)}
+    for index, right in enumerate(equation.terms[1:], 1):
+        later = {*place, *(letter for term in equation.terms[index + 1 :] for letter in term)}
+        lengths = _joined(node, lengths, own[index])
+        order = sorted(dict.fromkeys((*left, *right)), key=lambda letter: place.get(letter, len(place)))
+        known = {letter for letter in order if isinstance(lengths[letter], int)}
+        m = [letter for letter in order if letter in later and letter not in right]
+        n = [letter for letter in order if letter in later and letter not in left]
+        swapped = known.issuperset(m) and not known.issuperset(n)
         m, n = (n, m) if swapped else (m, n)
-        stack = tuple(letter for letter in m if not is_known(letter))
+        stack = [letter for letter in m if letter not in known]
         stack = stack[:-1] if stack == m else stack
-        batch = in_order(letter for letter in shared if letter in later)
-        k = tuple(letter for letter in shared if letter not in later)
-        step = Step(stack, batch, tuple(letter for letter in m if letter not in stack), k, n, swapped)
+        batch = [letter for letter in order if letter in later and letter in left and letter in right]
+        k = [letter for letter in order if letter not in later and letter in left and letter in right]
+        rest = [letter for letter in m if letter not in stack]
+        step = Step(tuple(stack), tuple(batch), tuple(rest), tuple(k), tuple(n), swapped, lengths)
         yield step
         left = step.result
+        lengths = {letter: lengths[letter] for letter in left}
 
 
 ONNX: dict[str, Entry] = {

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version
-from onnxtile.contraction import Contraction, Dim
+from onnxtile.contraction import Contraction
 from onnxtile.contraction.einsum import Einsum, Step
 from onnxtile.contraction.equation import ELLIPSIS
-from onnxtile.contraction.sizes import UnsizedError, count_of
+from onnxtile.contraction.sizes import UnsizedError
 from onnxtile.legality import INTEGERS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
@@ -59,12 +59,12 @@ class DecomposeEinsum(Decompose):
             sides = [(left, left_letters), (right, right_letters)]
             operands = []
             for leaf, (value, letters) in zip(("A", "B"), reversed(sides) if step.swapped else sides, strict=True):
-                layout = _operand(einsum, step, leaf, value, letters, opset)
+                layout = _operand(step, leaf, value, letters, opset)
                 operands.append(layout.placed(new, f"{leaf}{number}", constant_tensor(value, version)))
-            product = new.node("MatMul", f"product{number}", operands, shape=_shape(einsum, step))
+            product = new.node("MatMul", f"product{number}", operands, shape=_shape(step))
             new.stand_in(f"/product{number}" * (len(einsum.steps) > 1))
             left_letters = step.result if index < len(einsum.steps) else einsum.equation.output
-            left = _separated(einsum, step, product, left_letters).placed(new, f"result{number}", None)
+            left = _separated(step, product, left_letters).placed(new, f"result{number}", None)
         assert left is not None
         new.swap_in(left)
 
@@ -86,7 +86,7 @@ def _axis_refusals(einsum: Einsum, node: ir.Node) -> Iterator[Refusal]:
 
 
 def _operand(
-    einsum: Einsum, step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], opset: int
+    step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], opset: int
 ) -> Layout:
     """The operand with an axis for each part of its product, in the order that MatMul has them."""
     outer = (*step.stack, *step.batch) if leaf == "A" else step.batch
@@ -96,28 +96,23 @@ def _operand(
     layout.diagonal()
     layout.sum_over(set(letters) - set(kept), opset)
     layout.arrange(kept)
-    layout.dims[len(outer) :] = [einsum.lengths[letter] for part in parts for letter in part]
-    layout.reshape([*layout.dims[: len(outer)], *(_merged(einsum, part) for part in parts)])
+    layout.dims[len(outer) :] = [step.lengths[letter] for part in parts for letter in part]
+    layout.reshape([*layout.dims[: len(outer)], *(step.length(part) for part in parts)])
     return layout
 
 
-def _shape(einsum: Einsum, step: Step) -> ir.Shape:
+def _shape(step: Step) -> ir.Shape:
     """The shape of the product."""
-    outer = [einsum.lengths[letter] for letter in (*step.stack, *step.batch)]
-    return ir.Shape([*outer, _merged(einsum, step.m), _merged(einsum, step.n)])
+    outer = [step.lengths[letter] for letter in (*step.stack, *step.batch)]
+    return ir.Shape([*outer, step.length(step.m), step.length(step.n)])
 
 
-def _separated(einsum: Einsum, step: Step, product: ir.Value, letters: tuple[str, ...]) -> Layout:
+def _separated(step: Step, product: ir.Value, letters: tuple[str, ...]) -> Layout:
     """The product with an axis for each letter again, in this order."""
     layout = _layout(product, ())
-    layout.reshape([einsum.lengths[letter] for letter in step.result], step.result)
+    layout.reshape([step.lengths[letter] for letter in step.result], step.result)
     layout.arrange(letters)
     return layout
-
-
-def _merged(einsum: Einsum, letters: tuple[str, ...]) -> Dim:
-    """The length of axes that become one; several are known, or it's refused."""
-    return count_of([einsum.lengths[letter] for letter in letters]) if len(letters) != 1 else einsum.lengths[letters[0]]
 
 
 def _layout(value: ir.Value, letters: tuple[str, ...]) -> Layout:
