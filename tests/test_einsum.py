@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +16,9 @@ from onnx import helper, numpy_helper
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 import onnxtile
-from onnxtile import passes
 from onnxtile.contraction.equation import Equation, EquationError
 from onnxtile.interop import to_ir
-from onnxtile.lowering import Wish, lower_ir
+from onnxtile.lowering import Wish, estimate, lower_ir
 from onnxtile.passes import DecomposeEinsum, InferShapes
 from onnxtile.progress import silent
 from tests.support import make, operators, run_onnxruntime, run_reference, sizes_of_products, whole
@@ -120,7 +121,7 @@ def test_an_einsum_is_written_out_without_limits_too(each: Case) -> None:
     InferShapes()(model)
     assert DecomposeEinsum()(model).modified
     assert not DecomposeEinsum()(model).modified
-    written = onnxtile.interop.ir.to_proto(model)
+    written = ir.to_proto(model)
     assert "Einsum" not in operators(written)
     holds(each, written)
 
@@ -187,12 +188,10 @@ def test_sizes_of_several_products() -> None:
     ],
 )  # fmt: skip
 def test_what_is_refused(each: Case, words: str) -> None:
-    from onnxtile.lowering import estimate
-
     report = estimate(each.model, LIMITS)[0]
     assert [row.status for row in report.contractions] == ["refused"]
     assert report.contractions[0].reason is not None
-    assert __import__("re").search(words, report.contractions[0].reason), report.contractions[0].reason
+    assert re.search(words, report.contractions[0].reason), report.contractions[0].reason
     assert onnxtile.lower(each.model, LIMITS) == each.model
 
 
@@ -201,7 +200,7 @@ def test_merged_letters_without_limits_are_refused() -> None:
     model = to_ir(each.model)
     InferShapes()(model)
     with pytest.raises(Exception, match="symbolic: K merges letters of which j is 'N'; bind .* with --bind"):
-        passes.DecomposeEinsum()(model)
+        DecomposeEinsum()(model)
 
 
 @pytest.mark.parametrize(
