@@ -21,7 +21,7 @@ from onnxtile.interop import to_ir
 from onnxtile.lowering import Wish, estimate, lower_ir
 from onnxtile.passes import DecomposeEinsum, InferShapes
 from onnxtile.progress import silent
-from tests.support import make, operators, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import make, operators, parse, run_onnxruntime, run_reference, sizes_of_products, whole
 
 LIMITS = (2, 3, 2)
 CANNOT = (onnxruntime_errors.NotImplemented, onnxruntime_errors.Fail, onnxruntime_errors.InvalidArgument)
@@ -238,3 +238,39 @@ def test_a_letter_that_is_broadcast_keeps_what_follows_right() -> None:
     model.graph.outputs[0].shape = None
     InferShapes()(model)
     assert model.graph.outputs[0].shape == [3, 2, 2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int32"])
+def test_verify_bounds_each_product(dtype: str) -> None:
+    each = case("bij,bjk,kl->bil", [2, 3, 4], [2, 4, 5], [5, 6], constant=2, dtype=dtype)
+    found = onnxtile.lower(each.model, LIMITS)
+    assert onnxtile.verify(each.model, found).equivalent
+    for tensor in found.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.dtype(dtype):
+            tensor.CopyFrom(numpy_helper.from_array(array + array.dtype.type(1), tensor.name))
+    assert not onnxtile.verify(each.model, found).equivalent
+
+
+def test_an_einsum_in_a_body() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 17]> agraph (bool c, float[4,5] x, float[6,5] w) => (float[6,4] y) {
+        v = Transpose <perm = [1, 0]> (x)
+        y = If (c) <then_branch = then () => (float[6,4] t) { t = Einsum <equation = "ij,kj->ki"> (x, w) },
+                    else_branch = other () => (float[6,4] u) { u = MatMul (w, v) }>
+        }""")
+    x, w = whole([4, 5], np.dtype(np.float32), 1), whole([6, 5], np.dtype(np.float32), 2)
+    each = Case(model, {"c": np.array(True), "x": x, "w": w})
+    found = onnxtile.lower(model, LIMITS)
+    assert "Einsum" not in onnx.printer.to_text(found)
+    holds(each, found)
+
+
+def test_an_einsum_whose_equation_a_caller_gives() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 17, "own": 1]>
+        agraph (float[4,5] x, float[6,5] w) => (float[6,4] y) { y = own.f <equation = "ij,kj->ki"> (x, w) }
+        <domain: "own", opset_import: ["": 17]>
+        f <equation> (a, b) => (c) { c = Einsum <equation: string = @equation> (a, b) }""")
+    (row,) = onnxtile.check(model, LIMITS).contractions
+    assert (row.status, row.m, row.k, row.n) == ("over", 4, 5, 6)
+    (row,) = estimate(model, LIMITS)[0].contractions
+    assert (row.status, row.reason and row.reason[:5]) == ("refused", "scope")

@@ -225,3 +225,16 @@ def test_bfloat16_needs_a_newer_opset() -> None:
     for value in (*each.model.graph.input, *each.model.graph.output):
         value.type.tensor_type.elem_type = onnx.TensorProto.BFLOAT16
     assert "opset 12 has no MatMul of BFLOAT16" in str(estimate(each.model, LIMITS)[0].contractions[0].reason)
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_verify_bounds_the_product(activation: str) -> None:
+    parameters = {f"activation_{name}": 0.5 for name in ACTIVATIONS[activation]}
+    each = case("FusedGemm", A, B, B[0], constant=1, activation=activation, **parameters)
+    found = onnxtile.lower(each.model, LIMITS)
+    assert onnxtile.verify(each.model, found).equivalent
+    for tensor in found.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.float32 and array.ndim == 2:
+            tensor.CopyFrom(numpy_helper.from_array(-array, tensor.name))
+    assert not onnxtile.verify(each.model, found).equivalent
