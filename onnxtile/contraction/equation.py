@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from onnxtile.contraction.sizes import UnsizedError
+
 Letters = tuple[str, ...]
 """A letter an axis; the axes of an ellipsis are `...0`, `...1` and so on."""
 ELLIPSIS = "..."
@@ -28,7 +30,7 @@ class Equation:
         """Read `ij,jk->ik` for operands of these numbers of axes, by ONNX's rules.
 
         Without `->` the output has the ellipsis and then the letters that occur once, capitals first. Raises
-        EquationError.
+        EquationError, and UnsizedError for an ellipsis that the output lacks, which engines read differently.
         """
         left, arrow, right = text.replace(" ", "").partition("->")
         written = left.split(",")
@@ -66,5 +68,6 @@ def _output(right: str, ellipsis: Letters, terms: Sequence[Letters]) -> Letters:
     if not set(output) <= known:
         raise EquationError(f"has a letter in its output {right!r} that no operand has")
     if ellipsis and ELLIPSIS not in right:
-        raise EquationError(f"has no ellipsis in its output {right!r}, over whose axes engines differ; write it there")
+        words = f"its equation has no ellipsis in its output {right!r}, over whose axes engines differ"
+        raise UnsizedError(f"{words}; name the axes, or write it there")
     return output

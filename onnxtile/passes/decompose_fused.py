@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version
@@ -13,6 +12,7 @@ from onnxtile.contraction import Contraction, attribute_float
 from onnxtile.contraction.fused import order_of_axes
 from onnxtile.legality import FLOATS, Refusal, type_refusals
 from onnxtile.names import Names
+from onnxtile.passes.activations import activated, activation_refusals
 from onnxtile.passes.decomposing import Decompose, factor_refusals
 from onnxtile.passes.rewriting import Replacement
 from onnxtile.passes.scaled_product import scaled_product
@@ -25,16 +25,8 @@ ATTRIBUTES = {
     "FusedGemm": {*GEMM, "activation", "activation_alpha", "activation_beta", "activation_gamma"},
 }
 """What the operators that are written out may say; onnxruntime's schemas."""
-ACTIVATIONS = {
-    "Relu": (), "Sigmoid": (), "Tanh": (), "Softplus": (), "Softsign": (), "Elu": ("alpha",), "LeakyRelu": ("alpha",),
-    "ThresholdedRelu": ("alpha",), "HardSigmoid": ("alpha", "beta"), "Selu": ("alpha", "gamma"),
-    "ParametricSoftplus": ("alpha", "beta"), "ScaledTanh": ("alpha", "beta"),
-}  # fmt: skip
-"""Activations that onnxruntime's FusedGemm has, and the parameters of each; the first ten are operators of ONNX."""
-SCALED = {"ParametricSoftplus": "Softplus", "ScaledTanh": "Tanh"}
-"""alpha * function(beta * x), which ONNX has no operator for any more."""
-THRESHOLDED_FROM, BFLOAT16_FROM, NO_BIAS_FROM = 10, 13, 11
-"""Versions of the default operator set that brought ThresholdedRelu, MatMul of bfloat16, Gemm without C."""
+BFLOAT16_FROM, NO_BIAS_FROM = 13, 11
+"""Versions of the default operator set that brought MatMul of bfloat16, and Gemm without C."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +68,7 @@ class DecomposeFused(Decompose):
             operands = [value for value in node.inputs if value is not None]
             y = new.node("Gemm", "gemm", operands, attributes, node.outputs[0].shape)
             new.stand_in()
-            new.swap_in(_activated(new, y, node))
+            new.swap_in(activated(new, y, node))
             return
         of_a = constant_tensor(a, declared_ir_version(model)) is None
         a, b = (_ordered(new, node, side, value) for side, value in (("A", a), ("B", b)))
@@ -85,31 +77,9 @@ class DecomposeFused(Decompose):
 
 
 def _gemm_refusals(node: ir.Node, opset: int) -> Iterator[Refusal]:
-    attribute = node.attributes.get("activation")
-    activation = "" if attribute is None else attribute.as_string()
-    if activation not in ACTIVATIONS:
-        words = f"activation is {activation!r}, which onnxruntime doesn't know; take one of {', '.join(ACTIVATIONS)}"
-        yield Refusal("activation", words)
-    for name in ACTIVATIONS.get(activation, ()):
-        if f"activation_{name}" not in node.attributes:
-            words = f"{activation} without activation_{name}, for which onnxruntime has no default; give it"
-            yield Refusal("activation", words)
-    if activation == "ThresholdedRelu" and opset < THRESHOLDED_FROM:
-        yield Refusal("opset", f"opset {opset} has no ThresholdedRelu; convert to {THRESHOLDED_FROM} or newer")
+    yield from activation_refusals(node, opset)
     if opset < NO_BIAS_FROM and (len(node.inputs) < 3 or node.inputs[2] is None):
         yield Refusal("opset", f"opset {opset} has no Gemm without C; convert to {NO_BIAS_FROM} or newer")
-
-
-def _activated(new: Replacement, x: ir.Value, node: ir.Node) -> ir.Value:
-    """activation(x), its parameters being the node's activation_alpha, activation_beta, activation_gamma."""
-    activation = node.attributes["activation"].as_string()
-    parameters = {name: node.attributes[f"activation_{name}"].as_float() for name in ACTIVATIONS[activation]}
-    if activation not in SCALED:
-        return new.node(activation, "activated", [x], parameters, x.shape)
-    assert x.dtype is not None
-    alpha, beta = (new.constant(f"activation_{name}", np.array(parameters[name], x.dtype.numpy())) for name in parameters)
-    x = new.node(SCALED[activation], "curved", [new.node("Mul", "stretched", [x, beta])])
-    return new.node("Mul", "activated", [x, alpha])
 
 
 def _ordered(new: Replacement, node: ir.Node, side: str, value: ir.Value) -> ir.Value:
