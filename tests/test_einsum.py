@@ -199,11 +199,22 @@ def test_what_is_refused(each: Case, words: str) -> None:
     assert onnxtile.lower(each.model, LIMITS) == each.model
 
 
+def test_shapes_have_to_be_known() -> None:
+    model = to_ir(case("ij,jk->ik", [4, 5], [5, 6]).model)
+    model.graph.inputs[0].shape = None
+    with pytest.raises(
+        ir.passes.PreconditionError, match="unknown-shape: the shape of input 0 .* isn't known; run infer-shapes"
+    ):
+        DecomposeEinsum()(model)
+
+
 def test_merged_letters_without_limits_are_refused() -> None:
     each = case("ijx,xjk->ik", [4, 2, 3], [3, 2, 4], declared=[[4, "N", 3], [3, "N", 4]], output=[4, 4])
     model = to_ir(each.model)
     InferShapes()(model)
-    with pytest.raises(Exception, match="symbolic: K merges letters of which j is 'N'; bind .* with --bind"):
+    with pytest.raises(
+        ir.passes.PreconditionError, match="symbolic: K merges letters of which j is 'N'; bind .* with --bind"
+    ):
         DecomposeEinsum()(model)
 
 

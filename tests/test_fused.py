@@ -19,7 +19,7 @@ from onnxtile.interop import to_ir
 from onnxtile.lowering import estimate
 from onnxtile.passes import DecomposeFused, InferShapes
 from onnxtile.passes.activations import ACTIVATIONS
-from tests.support import run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import parse, run_onnxruntime, run_reference, sizes_of_products, whole
 
 LIMITS = (2, 3, 2)
 SIZE = st.integers(1, 7)
@@ -218,6 +218,23 @@ def test_batches_of_different_ranks_contradict() -> None:
     each = case("FusedMatMul", whole([4, 2, 5], np.dtype(np.float32), 0), B, axes=3, transBatchA=1)
     with pytest.raises(onnxtile.ModelError, match="transBatchA with operands of 3 and 2 axes"):
         onnxtile.lower(each.model, LIMITS)
+
+
+def test_attributes_of_another_type_are_wrong() -> None:
+    for each in (case("FusedMatMul", A, B, transA=0.5), case("FusedGemm", A, B, activation="Relu", alpha=2)):
+        with pytest.raises(onnxtile.ModelError, match="its attribute .* is of type .*, and onnxruntime wants"):
+            onnxtile.lower(each.model, LIMITS)
+
+
+def test_an_attribute_that_a_caller_gives() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["": 17, "own": 1, "com.microsoft": 1]>
+        agraph (float[4,5] x, float[6,5] w) => (float[4,6] y) { y = own.f <side = 1> (x, w) }
+        <domain: "own", opset_import: ["": 17, "com.microsoft": 1]>
+        f <side> (a, b) => (c) { c = com.microsoft.FusedMatMul <transB: int = @side> (a, b) }""")
+    (row,) = onnxtile.check(model, LIMITS).contractions
+    assert (row.status, row.m, row.k, row.n) == ("over", 4, 5, 6)
+    (row,) = estimate(model, LIMITS)[0].contractions
+    assert (row.status, row.reason and row.reason[:5]) == ("refused", "scope")
 
 
 def test_bfloat16_needs_a_newer_opset() -> None:

@@ -11,7 +11,6 @@ from onnxtile.constants import constant_tensor, declared_ir_version
 from onnxtile.contraction import Contraction
 from onnxtile.contraction.einsum import Einsum, Step
 from onnxtile.contraction.equation import ELLIPSIS
-from onnxtile.contraction.sizes import UnsizedError
 from onnxtile.legality import INTEGERS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
@@ -33,10 +32,9 @@ class DecomposeEinsum(Decompose):
 
     def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
         yield from type_refusals(found, TYPES)
-        try:
-            einsum = Einsum.of(found.node)
-        except UnsizedError:
+        if found.reason:
             return
+        einsum = Einsum.of(found.node)
         yield from _axis_refusals(einsum, found.node)
         for step in einsum.steps:
             for axis, letters in (("K", step.k), ("N", step.n)):

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version
 from onnxtile.contraction import Contraction, attribute_float
-from onnxtile.contraction.fused import order_of_axes
+from onnxtile.contraction.fused import ATTRIBUTES, order_of_axes
 from onnxtile.legality import FLOATS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.activations import activated, activation_refusals
@@ -17,14 +17,8 @@ from onnxtile.passes.decomposing import Decompose, factor_refusals
 from onnxtile.passes.rewriting import Replacement
 from onnxtile.passes.scaled_product import scaled_product
 
-MATMUL = {"transA", "transB", "transBatchA", "transBatchB", "alpha"}
-GEMM = {"transA", "transB", "alpha", "beta"}
-ATTRIBUTES = {
-    "FusedMatMul": MATMUL,
-    "TransposeMatMul": {"transA", "transB", "alpha"},
-    "FusedGemm": {*GEMM, "activation", "activation_alpha", "activation_beta", "activation_gamma"},
-}
-"""What the operators that are written out may say; onnxruntime's schemas."""
+GEMM = ("transA", "transB", "alpha", "beta")
+"""Attributes that FusedGemm has in common with Gemm."""
 BFLOAT16_FROM, NO_BIAS_FROM = 13, 11
 """Versions of the default operator set that brought MatMul of bfloat16, and Gemm without C."""
 
@@ -47,9 +41,11 @@ class DecomposeFused(Decompose):
             words = f"onnxruntime runs {node.op_type} on GPUs only, so nothing could be compared"
             yield Refusal("operator", f"{words}; export the model without optimizing it for one")
             return
-        for name in node.attributes.keys() - ATTRIBUTES[node.op_type]:
+        for name in sorted(node.attributes.keys() - ATTRIBUTES[node.op_type].keys()):
             yield Refusal("attribute", f"{node.op_type} has no attribute {name!r}; remove it")
         yield from type_refusals(found, FLOATS)
+        if found.reason:
+            return
         yield from factor_refusals(found, "alpha", *["beta"] * (node.op_type == "FusedGemm"))
         if found.dtype == ir.DataType.BFLOAT16 and opset < BFLOAT16_FROM:
             yield Refusal("dtype", f"opset {opset} has no MatMul of BFLOAT16; convert to {BFLOAT16_FROM} or newer")

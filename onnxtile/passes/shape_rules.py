@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext, registry
 
 from onnxtile.contraction.einsum import Einsum
-from onnxtile.contraction.fused import order_of_axes
+from onnxtile.contraction.fused import check_attributes, order_of_axes
 from onnxtile.contraction.sizes import UnsizedError
 from onnxtile.errors import ModelError
 
@@ -27,6 +27,10 @@ def install() -> None:
 
     def infer_fused_matmul(context: ShapeInferenceContext, node: ir.Node) -> None:
         """MatMul of the operands in the order that transBatch and trans say; the library leaves transBatch out."""
+        try:
+            check_attributes(node)
+        except UnsizedError:
+            return
         shapes = [None if value is None else value.shape for value in node.inputs]
         ordered = [
             None if shape is None else ir.Shape([shape[axis] for axis in order_of_axes(node, side, len(shape))])
@@ -35,6 +39,14 @@ def install() -> None:
         stand_in = _stand_in(node, ordered)
         matmul(context, stand_in)
         _take_over(context, node, stand_in)
+
+    def infer_fused_gemm(context: ShapeInferenceContext, node: ir.Node) -> None:
+        """Gemm's rule."""
+        try:
+            check_attributes(node)
+        except UnsizedError:
+            return
+        gemm(context, node)
 
     def infer_einsum(context: ShapeInferenceContext, node: ir.Node) -> None:
         """The library's rule, with axes of length 1 that another operand broadcasts; it takes the first it sees."""
@@ -54,7 +66,7 @@ def install() -> None:
 
     for op_type in ("FusedMatMul", "TransposeMatMul", "FusedMatMulActivation"):
         registry.register("com.microsoft", op_type)(infer_fused_matmul)
-    registry.register("com.microsoft", "FusedGemm")(gemm)
+    registry.register("com.microsoft", "FusedGemm")(infer_fused_gemm)
     registry.register("", "Einsum", EINSUM)(infer_einsum)
 
 
