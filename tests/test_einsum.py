@@ -61,22 +61,30 @@ def case(
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """Two or three operands: letters from a few, some of them repeated, an ellipsis, an output or none."""
+def cases(draw: st.DrawFn, symbolic: bool = False) -> Case:
+    """Two or three operands: letters from a few, some of them repeated, an ellipsis, an output or none.
+
+    `symbolic`: the lengths of some letters are known only at run time.
+    """
     count = draw(st.sampled_from([2, 2, 2, 3]))
     letters = "ijkLm"
     lengths = {letter: draw(st.integers(1, 4)) for letter in letters}
     broadcast = draw(st.lists(st.integers(1, 3), max_size=2))
-    terms, shapes = [], []
+    unknown = draw(st.sets(st.sampled_from([*letters, "..."]))) if symbolic else set()
+    terms, shapes, declared = [], [], []
     for _ in range(count):
         term = draw(st.lists(st.sampled_from(letters), max_size=3))
         shape = [lengths[letter] for letter in term]
+        said: list[Any] = [letter if letter in unknown else lengths[letter] for letter in term]
         if broadcast and draw(st.booleans()):
             place = draw(st.integers(0, len(term)))
             term.insert(place, "...")
             shape[place:place] = [draw(st.sampled_from([1, length])) for length in broadcast]
+            named = [f"d{len(terms)}{axis}" for axis in range(len(broadcast))]
+            said[place:place] = named if "..." in unknown else shape[place : place + len(broadcast)]
         terms.append(draw(st.sampled_from(["", " "])).join(term))
         shapes.append(shape)
+        declared.append(said)
     equation = draw(st.sampled_from([",", " , "])).join(terms)
     if draw(st.integers(0, 3)):
         used = sorted({letter for letter in equation if letter.isalpha()})
@@ -85,9 +93,10 @@ def cases(draw: st.DrawFn) -> Case:
             output.insert(draw(st.integers(0, len(output))), "...")
         equation += " -> " + "".join(output)
     constant = draw(st.none() | st.integers(0, count - 1))
-    return case(
-        equation, *shapes, dtype=draw(st.sampled_from(TYPES)), opset=draw(st.integers(12, 26)), constant=constant
-    )
+    axes = np.einsum(equation.replace(" ", ""), *map(np.zeros, shapes)).ndim
+    output = [f"o{axis}" for axis in range(axes)] if symbolic else None
+    dtype, opset = draw(st.sampled_from(TYPES)), draw(st.integers(12, 26))
+    return case(equation, *shapes, dtype=dtype, opset=opset, constant=constant, declared=declared, output=output)
 
 
 def holds(each: Case, lowered: onnx.ModelProto) -> None:
@@ -113,6 +122,14 @@ def test_an_einsum_lowered_is_legal_and_bit_exact(each: Case) -> None:
     for sizes in sizes_of_products(lowered):
         assert all(size <= limit for size, limit in zip(sizes, LIMITS, strict=True))
     holds(each, lowered)
+
+
+@given(cases(symbolic=True), st.sampled_from([(2, 3, 2), (None, 3, 2), (None, None, 2)]))
+def test_lengths_that_run_time_knows_are_right_or_refused(each: Case, limits: Any) -> None:
+    found = onnxtile.lower(each.model, limits, form="batched")
+    refused = [row for row in estimate(each.model, limits)[0].contractions if row.status == "refused"]
+    assert bool(refused) == ("Einsum" in operators(found) and not onnxtile.check(found, limits).ok)
+    holds(each, found)
 
 
 @given(cases())
