@@ -50,9 +50,8 @@ class Layout:
     def diagonal(self) -> None:
         """Leave the diagonal of axes that have the same letter: every (d + 1)th of d * d elements."""
         while repeated := next((each for each in self.letters if self.letters.count(each) > 1), None):
-            others = [index for index, letter in enumerate(self.letters) if letter != repeated]
-            more = self.letters.count(repeated) - 2
-            self.arrange([*(self.letters[index] for index in others), *[repeated] * (more + 2)])
+            others = [letter for letter in self.letters if letter != repeated]
+            self.arrange(others + [repeated] * self.letters.count(repeated))
             length, dims = self.dims[-1], self.dims[:-2]
             assert isinstance(length, int)
             self.reshape([*dims, length * length], self.letters[:-1])
