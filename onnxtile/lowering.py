@@ -24,6 +24,8 @@ from onnxtile.legality import Decision, Refusal, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
+from onnxtile.passes.decompose_einsum import DecomposeEinsum
+from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
@@ -47,7 +49,9 @@ MAX_NODES = 10_000
 AUTO = "auto"
 UNCUT = Refusal("postcondition", "it's still there after all passes; please report this")
 ATTENTION: tuple[type[Decompose], ...] = ()
-MATMUL: tuple[type[Decompose], ...] = (DecomposeBlockwise, DecomposeQdq, DecomposeQuantized, DecomposeGemm)
+MATMUL: tuple[type[Decompose], ...] = (
+    DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized, DecomposeGemm
+)  # fmt: skip
 Decides = Decompose | TileMatMul
 
 

@@ -20,6 +20,8 @@ BUILT_IN = {
     "bind-dims": "bind_dims:BindDims",
     "infer-shapes": "infer_shapes:InferShapes",
     "specialize-functions": "specialize_functions:SpecializeFunctions",
+    "decompose-einsum": "decompose_einsum:DecomposeEinsum",
+    "decompose-fused": "decompose_fused:DecomposeFused",
     "decompose-qdq": "decompose_qdq:DecomposeQdq",
     "decompose-quantized": "decompose_quantized:DecomposeQuantized",
     "decompose-gemm": "decompose_gemm:DecomposeGemm",

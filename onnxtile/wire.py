@@ -79,7 +79,7 @@ def message(field: int, content: bytes) -> bytes:
 
 
 def runs(data: memoryview, start: int, stop: int, most: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a message from `start` to `stop`, as (number, start, stop) of runs of one number, `most` bytes each.
+    """The fields of a message from `start` to `stop`, in runs of one number, `most` bytes each: number, start, stop.
 
 
     A run of whole fields is a message itself. Only fields that hold bytes, text, a message or a varint are read;

@@ -6,13 +6,17 @@ import onnx_ir as ir
 
 from onnxtile.contraction.arithmetic import quotient
 from onnxtile.contraction.entry import one
-from onnxtile.contraction.sizes import Size, attribute_int, broadcast, count_of, node_name, same, shape
+from onnxtile.contraction.sizes import Dim, Size, attribute_int, broadcast, count_of, node_name, same, shape
 from onnxtile.errors import ModelError
 
 
 def matmul(node: ir.Node, left: int = 0, right: int = 1) -> Size:
     """MatMul: numpy.matmul, a vector operand standing for a matrix of one row or one column."""
-    a, b = shape(node, left), shape(node, right)
+    return matmul_of(node, shape(node, left), shape(node, right))
+
+
+def matmul_of(node: ir.Node, a: list[Dim], b: list[Dim]) -> Size:
+    """The size of numpy.matmul of operands of these shapes, which `node` makes of its own."""
     if not a or not b:
         raise ModelError(f"{node.op_type} {node_name(node)!r}: an operand is a scalar; a product needs 1 axis or more")
     m, batch_a = (a[-2], a[:-2]) if len(a) > 1 else (1, [])

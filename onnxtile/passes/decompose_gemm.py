@@ -10,11 +10,11 @@ import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version
 from onnxtile.contraction import Contraction, attribute_float, attribute_int
-from onnxtile.forms.product import WIDER
 from onnxtile.legality import FLOATS, INTEGERS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose, factor_refusals
 from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.scaled_product import scaled_product
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,14 @@ class DecomposeGemm(Decompose):
     def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
         a, b, c = (*node.inputs, None)[:3]
         assert a is not None and b is not None and a.dtype is not None
-        dtype, left = a.dtype, constant_tensor(a, declared_ir_version(model)) is None
+        dtype, of_a = a.dtype, constant_tensor(a, declared_ir_version(model)) is None
         new = Replacement(node, dtype, names)
         if attribute_int(node, "transA", 0):
             a = new.node("Transpose", "A_transposed", [a], {"perm": [1, 0]}, _reversed(a))
         if attribute_int(node, "transB", 0):
             b = new.node("Transpose", "B_transposed", [b], {"perm": [1, 0]}, _reversed(b))
-        alpha = np.array(attribute_float(node, "alpha", 1.0), dtype.numpy())
-        if dtype in WIDER and abs(alpha) < 1:
-            scaled = new.node("Mul", "scaled", [a if left else b, new.constant("alpha", alpha)], shape=(a if left else b).shape)
-            a, b = (scaled, b) if left else (a, scaled)
-            alpha = np.array(1, dtype.numpy())
-        y = new.node("MatMul", "product", [a, b], shape=node.outputs[0].shape)
-        new.nodes[-1].name = new.prefix
-        new.nodes[-1].doc_string = node.doc_string
-        new.nodes[-1].metadata_props.update(node.metadata_props)
+        y = scaled_product(new, a, b, attribute_float(node, "alpha", 1.0), node.outputs[0].shape, of_a)
         beta = np.array(attribute_float(node, "beta", 1.0), dtype.numpy())
-        if alpha != 1:
-            y = new.node("Mul", "scaled", [y, new.constant("alpha", alpha)])
         if c is not None and beta != 0:
             tensor = constant_tensor(c, declared_ir_version(model))
             if beta != 1 and tensor is not None:

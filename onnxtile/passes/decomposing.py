@@ -89,9 +89,14 @@ class Decompose(ir.passes.InPlacePass):
             pairs = [(found.node, each if isinstance(each, Refusal) else None) for found, each in decided if each]
         else:
             every = [found for found in contractions(model) if self.concerns(found.node, model) and not found.in_function]
-            reasons = (chain(opset_refusals(found), self.refusals(found, model)) for found in every)
+            reasons = (chain(opset_refusals(found), _unsized(found), self.refusals(found, model)) for found in every)
             pairs = [(found.node, next(why, None)) for found, why in zip(every, reasons, strict=True)]
         return list(dict(pairs).items())
+
+
+def _unsized(found: Contraction) -> Iterator[Refusal]:
+    if found.reason:
+        yield Refusal("unknown-shape", f"{found.reason}; run infer-shapes first")
 
 
 def factor_refusals(found: Contraction, *factors: str) -> Iterator[Refusal]:

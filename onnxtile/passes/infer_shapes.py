@@ -15,8 +15,10 @@ from onnxtile.contraction import all_graphs, contractions
 from onnxtile.dimensions import name_free_dimensions
 from onnxtile.doubt import doubtful_values, reachable
 from onnxtile.errors import ModelError
+from onnxtile.passes.shape_rules import install
 from onnxtile.structure import one_line, skeleton
 
+install()
 Facts = dict[ir.Value, tuple[ir.Shape | None, ir.TypeProtocol | None]]
 
 

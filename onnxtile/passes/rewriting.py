@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -29,7 +30,7 @@ class Replacement:
         op_type: str,
         leaf: str,
         inputs: Sequence[ir.Value],
-        attributes: Mapping[str, int | list[int] | ir.TensorProtocol] | None = None,
+        attributes: Mapping[str, Any] | None = None,
         shape: ir.Shape | None = None,
         dtype: ir.DataType | None = None,
     ) -> ir.Value:
@@ -42,7 +43,7 @@ class Replacement:
         op_type: str,
         inputs: Sequence[ir.Value],
         outputs: Mapping[str, tuple[ir.DataType, ir.Shape | None]],
-        attributes: Mapping[str, int | list[int] | ir.TensorProtocol] | None = None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> list[ir.Value]:
         """Add a node and return its outputs, `prefix/leaf` each with its type and shape."""
         values = [
@@ -61,7 +62,7 @@ class Replacement:
     ) -> ir.Value:
         """Add an initializer `prefix/leaf` to the graph, or a Constant to a function, and return it.
 
-        An array is taken as of `dtype`, or of the replaced node's type if that isn't given.
+        An array is taken as of `dtype`, or of the replaced node's type if that isn't given; a tensor mustn't be shared.
         """
         own = dtype or self._type.dtype
         tensor = ir.Tensor(numbers, dtype=own) if isinstance(numbers, np.ndarray) else numbers
@@ -72,6 +73,16 @@ class Replacement:
         value = register_constant(self._graph, f"{self.prefix}/{leaf}", tensor)
         value.meta[PREFIX_META] = self.prefix
         return value
+
+    def stand_in(self, part: str = "") -> None:
+        """Let the last node that was added stand for the replaced one: it's named so, and keeps what's said of it.
+
+        `part`: where several nodes do, what tells their names, and those of what's made for them later, apart.
+        """
+        product = self.nodes[-1]
+        product.name = product.meta[PREFIX_META] = f"{self.prefix}{part}"
+        product.doc_string = self._node.doc_string
+        product.metadata_props.update(self._node.metadata_props)
 
     def swap_in(self, output: ir.Value, last: ir.Node | None = None) -> None:
         """Put the new nodes in the place of the old one, or of `last`, which alone reads what the old one gives."""

@@ -1,0 +1,91 @@
+"""Write onnxruntime's fused products out: Y = activation(alpha * (A' @ B') + beta * C)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxtile.constants import constant_tensor, declared_ir_version
+from onnxtile.contraction import Contraction, attribute_float
+from onnxtile.contraction.fused import ATTRIBUTES, order_of_axes
+from onnxtile.legality import FLOATS, Refusal, type_refusals
+from onnxtile.names import Names
+from onnxtile.passes.activations import activated, activation_refusals
+from onnxtile.passes.decomposing import Decompose, factor_refusals
+from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.scaled_product import scaled_product
+
+GEMM = ("transA", "transB", "alpha", "beta")
+"""Attributes that FusedGemm has in common with Gemm."""
+BFLOAT16_FROM, NO_BIAS_FROM = 13, 11
+"""Versions of the default operator set that brought MatMul of bfloat16, and Gemm without C."""
+
+
+@dataclass(frozen=True)
+class DecomposeFused(Decompose):
+    """Y = activation(alpha * (A' @ B') + beta * C), for every fused product of onnxruntime's that exceeds `max`.
+
+    FusedMatMul becomes Transpose, MatMul and Mul, as decompose-gemm has it; FusedGemm becomes Gemm, which
+    decompose-gemm goes on with, and its activation. What no engine here can run, so as to confirm it, is refused.
+    """
+
+    operators = frozenset(
+        ("com.microsoft", op_type) for op_type in (*ATTRIBUTES, "FusedMatMulActivation", "GemmFastGelu")
+    )
+
+    def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
+        node, opset = found.node, found.opset or 0
+        if node.op_type not in ATTRIBUTES:
+            words = f"onnxruntime runs {node.op_type} on GPUs only, so nothing could be compared"
+            yield Refusal("operator", f"{words}; export the model without optimizing it for one")
+            return
+        for name in sorted(node.attributes.keys() - ATTRIBUTES[node.op_type].keys()):
+            yield Refusal("attribute", f"{node.op_type} has no attribute {name!r}; remove it")
+        yield from type_refusals(found, FLOATS)
+        if found.reason:
+            return
+        yield from factor_refusals(found, "alpha", *["beta"] * (node.op_type == "FusedGemm"))
+        if found.dtype == ir.DataType.BFLOAT16 and opset < BFLOAT16_FROM:
+            yield Refusal("dtype", f"opset {opset} has no MatMul of BFLOAT16; convert to {BFLOAT16_FROM} or newer")
+        if node.op_type == "FusedGemm":
+            yield from _gemm_refusals(node, opset)
+        elif _is_vector(node.inputs[1]) and not _is_vector(node.inputs[0]) and order_of_axes(node, "A", 2) != [0, 1]:
+            words = "transA with a vector for B, where onnxruntime doesn't do what its documentation says"
+            yield Refusal("vector", f"{words}; make B a matrix of one column")
+
+    def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
+        a, b = node.inputs[:2]
+        assert a is not None and b is not None and a.dtype is not None
+        new = Replacement(node, a.dtype, names)
+        if node.op_type == "FusedGemm":
+            attributes = {name: value.value for name, value in node.attributes.items() if name in GEMM}
+            operands = [value for value in node.inputs if value is not None]
+            y = new.node("Gemm", "gemm", operands, attributes, node.outputs[0].shape)
+            new.stand_in()
+            new.swap_in(activated(new, y, node))
+            return
+        of_a = constant_tensor(a, declared_ir_version(model)) is None
+        a, b = (_ordered(new, node, side, value) for side, value in (("A", a), ("B", b)))
+        alpha = attribute_float(node, "alpha", 1.0)
+        new.swap_in(scaled_product(new, a, b, alpha, node.outputs[0].shape, of_a))
+
+
+def _gemm_refusals(node: ir.Node, opset: int) -> Iterator[Refusal]:
+    yield from activation_refusals(node, opset)
+    if opset < NO_BIAS_FROM and (len(node.inputs) < 3 or node.inputs[2] is None):
+        yield Refusal("opset", f"opset {opset} has no Gemm without C; convert to {NO_BIAS_FROM} or newer")
+
+
+def _ordered(new: Replacement, node: ir.Node, side: str, value: ir.Value) -> ir.Value:
+    """The operand with its axes as MatMul has them."""
+    assert value.shape is not None
+    order = order_of_axes(node, side, len(value.shape))
+    if order == sorted(order):
+        return value
+    return new.node("Transpose", f"{side}_transposed", [value], {"perm": order}, ir.Shape([value.shape[axis] for axis in order]))
+
+
+def _is_vector(value: ir.Value | None) -> bool:
+    return value is not None and value.shape is not None and len(value.shape) == 1

@@ -1,0 +1,86 @@
+"""Rules of shape inference for operators that onnx_shape_inference doesn't know, or takes some forms of for others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+from onnx_shape_inference import ShapeInferenceContext, registry
+
+from onnxtile.contraction.einsum import Einsum
+from onnxtile.contraction.fused import check_attributes, order_of_axes
+from onnxtile.contraction.sizes import UnsizedError
+from onnxtile.errors import ModelError
+
+MATMUL, GEMM, EINSUM = 13, 13, 12
+"""Versions of the operators whose rules are built on."""
+
+
+def install() -> None:
+    """Register the rules with the library, in the place of its own; they're the same for every model."""
+    registry.collect()
+    matmul, gemm, einsum = (
+        registry.get("", op_type, version)
+        for op_type, version in (("MatMul", MATMUL), ("Gemm", GEMM), ("Einsum", EINSUM))
+    )
+    assert matmul is not None and gemm is not None and einsum is not None
+
+    def infer_fused_matmul(context: ShapeInferenceContext, node: ir.Node) -> None:
+        """MatMul of the operands in the order that transBatch and trans say; the library leaves transBatch out."""
+        try:
+            check_attributes(node)
+        except UnsizedError:
+            return
+        shapes = [None if value is None else value.shape for value in node.inputs]
+        ordered = [
+            None if shape is None else ir.Shape([shape[axis] for axis in order_of_axes(node, side, len(shape))])
+            for side, shape in zip("AB", shapes, strict=True)
+        ]
+        stand_in = _stand_in(node, ordered)
+        matmul(context, stand_in)
+        _take_over(context, node, stand_in)
+
+    def infer_fused_gemm(context: ShapeInferenceContext, node: ir.Node) -> None:
+        """Gemm's rule."""
+        try:
+            check_attributes(node)
+        except UnsizedError:
+            return
+        gemm(context, node)
+
+    def infer_einsum(context: ShapeInferenceContext, node: ir.Node) -> None:
+        """The library's rule, with axes of length 1 that another operand broadcasts; it takes the first it sees."""
+        try:
+            parsed = Einsum.of(node)
+        except (UnsizedError, ModelError):
+            einsum(context, node)
+            return
+        shapes = [
+            ir.Shape([_dim(parsed.lengths[letter]) if dim == 1 else dim for letter, dim in zip(letters, shape, strict=True)])
+            for letters, shape in zip(parsed.equation.terms, (value.shape for value in node.inputs if value), strict=True)
+            if shape is not None
+        ]
+        stand_in = _stand_in(node, shapes)
+        einsum(context, stand_in)
+        _take_over(context, node, stand_in)
+
+    for op_type in ("FusedMatMul", "TransposeMatMul", "FusedMatMulActivation"):
+        registry.register("com.microsoft", op_type)(infer_fused_matmul)
+    registry.register("com.microsoft", "FusedGemm")(infer_fused_gemm)
+    registry.register("", "Einsum", EINSUM)(infer_einsum)
+
+
+def _stand_in(node: ir.Node, shapes: Sequence[ir.Shape | None]) -> ir.Node:
+    """A node outside of any graph with what a rule reads: attributes, and operands of these shapes."""
+    types = [value.type if value is not None else None for value in node.inputs]
+    operands = [ir.Value(type=type_, shape=shape) for type_, shape in zip(types, shapes, strict=True)]
+    return ir.Node("", node.op_type, operands, list(node.attributes.values()), name=node.name)
+
+
+def _take_over(context: ShapeInferenceContext, node: ir.Node, stand_in: ir.Node) -> None:
+    found = stand_in.outputs[0]
+    context.set_shape_and_dtype(node.outputs[0], found.shape, found.dtype)
+
+
+def _dim(length: int | str | None) -> int | ir.SymbolicDim:
+    return length if isinstance(length, int) else ir.SymbolicDim(length)

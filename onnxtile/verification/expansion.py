@@ -1,0 +1,38 @@
+"""Operators of the original that a lowered model has written out: so are they here, that their products have bounds."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from onnxtile.contraction import contractions
+from onnxtile.names import Names
+from onnxtile.passes.decompose_einsum import DecomposeEinsum
+from onnxtile.passes.decompose_fused import DecomposeFused
+from onnxtile.provenance import PREFIX_META
+
+EXPANDED = (DecomposeEinsum, DecomposeFused)
+"""Passes that write operators out whose bounds can't be had from the operator itself."""
+Values = set[tuple[str, str]]
+"""Values by scope and name."""
+
+
+def write_out(model: ir.Model, changed: Values) -> Values:
+    """Write out, in place, what computes a value of `changed`; the products that it becomes count as changed too.
+
+    An engine that runs the operator itself rounds its products otherwise, cut or not.
+    """
+    before = list(contractions(model))
+    names = Names(model)
+    for decompose in (cls() for cls in EXPANDED):
+        nodes = {
+            found.node: None
+            for found in before
+            if decompose.concerns(found.node, model)
+            and (found.scope, str(found.node.outputs[0].name)) in changed
+            and not found.in_function
+            and next(iter(decompose.refusals(found, model)), None) is None
+        }
+        for node in nodes:
+            decompose.write_out(node, model, names)
+    made = (found for found in contractions(model) if PREFIX_META in found.node.meta)
+    return changed | {(found.scope, str(found.node.outputs[0].name)) for found in made}
