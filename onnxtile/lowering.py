@@ -22,6 +22,7 @@ from onnxtile.interop import AnyModel, like, to_ir
 from onnxtile.legality import Decision, Refusal, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.infer_shapes import InferShapes
@@ -39,7 +40,7 @@ from onnxtile.writer import UNROLLED, to_proto
 MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO = "auto"
-ATTENTION: tuple[type[Decompose], ...] = ()
+ATTENTION: tuple[type[Decompose], ...] = (DecomposeAttention,)
 MATMUL: tuple[type[Decompose], ...] = (DecomposeGemm,)
 Decides = Decompose | TileMatMul
 
@@ -213,7 +214,7 @@ class Wish:
             steps += (decompose(limits, *how) for decompose in ATTENTION)
         if "matmul" in self.families:
             steps += (decompose(limits, *how) for decompose in MATMUL)
-        return [*steps, TileMatMul(limits, self.accumulate, *how)] if steps else []
+        return [*steps, TileMatMul(limits, self.accumulate, *how, made_only="matmul" not in self.families)] if steps else []
 
     def spelling(self, model: ir.Model) -> Form:
         """The form to write a compact model in."""

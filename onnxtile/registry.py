@@ -20,6 +20,7 @@ BUILT_IN = {
     "bind-dims": "bind_dims:BindDims",
     "infer-shapes": "infer_shapes:InferShapes",
     "decompose-gemm": "decompose_gemm:DecomposeGemm",
+    "decompose-attention": "decompose_attention:DecomposeAttention",
     "tile-matmul": "tile_matmul:TileMatMul",
     "unroll-tiles": "unroll_tiles:UnrollTiles",
     "check-limits": "check_limits:CheckLimits",

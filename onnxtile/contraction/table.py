@@ -28,6 +28,7 @@ FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
 _FILES = (products, quantized, fused, einsum, blockwise, convolution, recurrent, attention, other)
 TABLE: dict[Operator, Entry] = {
     **{("", op): entry for file in _FILES for op, entry in file.ONNX.items()},
+    **{("ai.onnx.preview", op): entry for op, entry in attention.PREVIEW.items()},
     **{("com.microsoft", op): entry for file in _FILES for op, entry in file.MICROSOFT.items()},
 }
 

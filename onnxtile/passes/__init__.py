@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.check_limits import CheckLimits
+from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 
-__all__ = ["BindDims", "CheckLimits", "DecomposeGemm", "InferShapes", "TileMatMul", "UnrollTiles"]
+__all__ = ["BindDims", "CheckLimits", "DecomposeAttention", "DecomposeGemm", "InferShapes", "TileMatMul", "UnrollTiles"]
