@@ -1,65 +1,110 @@
-"""Attention: a product of queries and keys, and one with values."""
+"""Attention: a product of queries and keys, and one of the weights that come of it and the values."""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnxtile.contraction.arithmetic import quotient, total
 from onnxtile.contraction.entry import Entry
 from onnxtile.contraction.sizes import Dim, Size, attribute_int, count_of, node_name, same, shape
 from onnxtile.errors import ModelError
 
-SCORES, WEIGHTED = "queries by keys", "weights by values"
-"""The two products of attention."""
-RETRIEVED, UPDATE, READ = "state by key", "key by value", "query by state"
-"""The products of a step of linear attention."""
+QUERIES_BY_KEYS = "queries by keys"
+WEIGHTS_BY_VALUES = "weights by values"
+STATE_BY_KEY, KEY_BY_VALUE, QUERY_BY_STATE = "state by key", "key by value", "query by state"
+
+
+def two_products(query: Dim, keys: Dim, head: Dim, value_head: Dim, batch: Dim) -> dict[str, Size]:
+    """The products of softmax(Q K') V for lengths of queries and keys and sizes of heads, `batch` times each."""
+    return {
+        QUERIES_BY_KEYS: Size(query, head, keys, batch),
+        WEIGHTS_BY_VALUES: Size(query, keys, value_head, batch),
+    }
 
 
 def attention(node: ir.Node) -> dict[str, Size]:
-    """Attention: Q is [batch, heads, queries, head] or [batch, queries, heads * head], K and V alike; past keys add."""
-    q, k, v = (_by_heads(node, index, name) for index, name in enumerate(("q_num_heads", *["kv_num_heads"] * 2)))
-    keys = same(node, "the number of keys", k[2], v[2])
-    if len(node.inputs) > 4 and node.inputs[4] is not None:
-        keys = _sum(shape(node, 4)[2], keys)
-    batch = count_of([same(node, "the batch", q[0], k[0]), q[1]])
-    head = same(node, "the head size", q[3], k[3])
-    return {SCORES: Size(q[2], head, keys, batch), WEIGHTED: Size(q[2], keys, v[3], batch)}
+    """Attention, as ONNX specifies it from opset 23 on: Q [batch, query heads, length, head size], or [batch, length,
+    query heads * head size] with attributes for the heads; K, V likewise; past_key, past_value (inputs 4 and 5, always
+    with 4 axes) come before K and V.
+    """
+    batch_q, heads, query, head_q = _heads(node, 0, "q_num_heads")
+    batch_k, heads_k, length_k, head_k = _heads(node, 1, "kv_num_heads")
+    batch_v, heads_v, length_v, value_head = _heads(node, 2, "kv_num_heads")
+    batch = same(node, "the batch", same(node, "the batch", batch_q, batch_k), batch_v)
+    keys, head = same(node, "the length of keys", length_k, length_v), same(node, "the head size", head_q, head_k)
+    quotient(node, "number of query heads", heads, same(node, "the number of key heads", heads_k, heads_v))
+    past = [_past(node, index, of) for index, of in ((4, head), (5, value_head)) if _given(node, index)]
+    if past:
+        keys = total([past[0] if len(past) < 2 else same(node, "the past length", *past), keys])
+    return two_products(query, keys, head, value_head, count_of([batch, heads]))
+
+
+def flex_attention(node: ir.Node) -> dict[str, Size]:
+    """FlexAttention (ai.onnx.preview): Attention of operands with 4 axes, without a past."""
+    if any(len(shape(node, index)) != 4 for index in range(3)):
+        raise ModelError(f"FlexAttention {node_name(node)!r}: its operands must have 4 axes")
+    return attention(node)
 
 
 def linear_attention(node: ir.Node) -> dict[str, Size]:
-    """LinearAttention: a state [key head, value head] is updated and read at every step of the sequence."""
-    q, k, v = (_by_heads(node, index, name) for index, name in enumerate(("q_num_heads", *["kv_num_heads"] * 2)))
-    key, value, steps = same(node, "the head size", q[3], k[3]), v[3], same(node, "the length", q[2], k[2])
-    rule = node.attributes["update_rule"].as_string() if "update_rule" in node.attributes else "gated_delta"
-    states, queries = count_of([k[0], k[1], steps]), count_of([q[0], q[1], steps])
-    retrieved = {RETRIEVED: Size(value, key, 1, states)} if "delta" in rule else {}
-    return retrieved | {UPDATE: Size(key, 1, value, states), READ: Size(1, key, value, queries)}
+    """LinearAttention: at each step a key and a value change a state [key head size, value head size], a query reads it.
+
+    The delta rules read it for the key first.
+    """
+    batch, heads, length, head_q = _heads(node, 0, "q_num_heads")
+    _, states, length_k, head_k = _heads(node, 1, "kv_num_heads")
+    _, _, length_v, value = _heads(node, 2, "kv_num_heads")
+    steps = same(node, "the length", same(node, "the length", length, length_k), length_v)
+    head, rule = same(node, "the head size", head_q, head_k), node.attributes.get("update_rule")
+    changed, read = count_of([batch, states, steps]), count_of([batch, heads, steps])
+    delta = rule is None or "delta" in rule.as_string()
+    first = {STATE_BY_KEY: Size(value, head, 1, changed)} if delta else {}
+    return first | {KEY_BY_VALUE: Size(head, 1, value, changed), QUERY_BY_STATE: Size(1, head, value, read)}
 
 
-def _by_heads(node: ir.Node, index: int, attribute: str) -> list[Dim]:
-    """An operand's axes as [batch, heads, length, head]; an operand of 3 axes has its heads side by side in the last."""
-    dims, heads = shape(node, index), attribute_int(node, attribute, 0)
-    what = f"{node.op_type} {node_name(node)!r}"
+def _given(node: ir.Node, index: int) -> bool:
+    return index < len(node.inputs) and node.inputs[index] is not None
+
+
+def _heads(node: ir.Node, index: int, attribute: str) -> list[Dim]:
+    """Batch, heads, length and head size of an operand with 4 axes, or with 3 and the heads in an attribute."""
+    dims = shape(node, index)
     if len(dims) == 4:
         return dims
-    if len(dims) != 3 or heads <= 0:
-        raise ModelError(f"{what}: input {index} has {len(dims)} axes and {attribute} is {heads}; give 4, or 3 and heads")
-    batch, length, width = dims
-    if isinstance(width, int) and width % heads:
-        raise ModelError(f"{what}: input {index} has rows of {width}, which {attribute} {heads} doesn't divide")
-    return [batch, heads, length, width // heads if isinstance(width, int) else None]
+    heads = attribute_int(node, attribute, 0)
+    if len(dims) != 3 or heads < 1:
+        words = f"input {index} has {len(dims)} axes, and {attribute} is {heads or 'absent'}"
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: {words}; give 4 axes, or 3 and {attribute}")
+    return [dims[0], heads, dims[1], quotient(node, f"hidden size of input {index}", dims[2], heads)]
 
 
-def _sum(left: Dim, right: Dim) -> Dim:
-    if left is None or right is None:
-        return None
-    return left + right if isinstance(left, int) and isinstance(right, int) else f"{left} + {right}"
+def _past(node: ir.Node, index: int, head: Dim) -> Dim:
+    dims = shape(node, index)
+    if len(dims) != 4:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: its past has {len(dims)} axes, not 4")
+    same(node, "the head size", dims[3], head)
+    return dims[2]
 
 
-_BODY = "decompose-attention"
-_ATTENTION = Entry("attention", attention, "for each query head: queries x head x keys, queries x keys x head", _BODY)
-_LINEAR = Entry("attention", linear_attention, "at each step a state of key head x value head is written, read", _BODY)
-ONNX: dict[str, Entry] = {"Attention": _ATTENTION, "LinearAttention": _LINEAR}
-PREVIEW: dict[str, Entry] = {"FlexAttention": _ATTENTION}
+ONNX: dict[str, Entry] = {
+    "Attention": Entry(
+        "attention",
+        attention,
+        f"{QUERIES_BY_KEYS}: query length x head size x key length with the past; {WEIGHTS_BY_VALUES}: query length x "
+        "key length with the past x value head size; batch x query heads each",
+        "decompose-attention",
+    ),
+    "LinearAttention": Entry(
+        "attention",
+        linear_attention,
+        f"{STATE_BY_KEY} (delta rules): value head size x key head size x 1; {KEY_BY_VALUE}: key head size x 1 x value "
+        f"head size; {QUERY_BY_STATE}: 1 x key head size x value head size; at each step, batch x heads",
+        "decompose-attention",
+    ),
+}
+PREVIEW: dict[str, Entry] = {
+    "FlexAttention": Entry("attention", flex_attention, "as Attention, without a past", "decompose-attention"),
+}
 MICROSOFT: dict[str, Entry] = dict.fromkeys(
     (
         "Attention",
