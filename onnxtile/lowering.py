@@ -214,7 +214,8 @@ class Wish:
             steps += (decompose(limits, *how) for decompose in ATTENTION)
         if "matmul" in self.families:
             steps += (decompose(limits, *how) for decompose in MATMUL)
-        return [*steps, TileMatMul(limits, self.accumulate, *how, made_only="matmul" not in self.families)] if steps else []
+        made_only = "matmul" not in self.families
+        return [*steps, TileMatMul(limits, self.accumulate, *how, made_only)] if steps else []
 
     def spelling(self, model: ir.Model) -> Form:
         """The form to write a compact model in."""

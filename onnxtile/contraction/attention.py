@@ -47,7 +47,7 @@ def flex_attention(node: ir.Node) -> dict[str, Size]:
 
 
 def linear_attention(node: ir.Node) -> dict[str, Size]:
-    """LinearAttention: at each step a key and a value change a state [key head size, value head size], a query reads it.
+    """LinearAttention: at each step a key and a value change a state, key size x value size, and a query reads it.
 
     The delta rules read it for the key first.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -65,7 +66,7 @@ def _expanded(serialized: bytes) -> ir.Model:
     graph, (node,) = model.graph, model.graph.node
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     version = opsets.get(node.domain, opsets.get("ai.onnx", 0))
-    schema = onnx.defs.get_schema(node.op_type, version, node.domain)
+    schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)  # its stub lacks what follows
     types = {value.name: value.type.SerializeToString() for value in graph.input}
     versions = [each for each in schema.context_dependent_function_opset_versions if each <= version]
     try:
@@ -77,7 +78,7 @@ def _expanded(serialized: bytes) -> ir.Model:
         if not graph.node:
             raise NoBodyError(f"onnx {onnx.__version__} defines no function body for it as it is")
         onnx.checker.check_model(model, full_check=True)
-        expanded = ir.from_proto(model)
+        expanded: ir.Model = ir.from_proto(model)
         known = {dim.value for value in expanded.graph.inputs for dim in value.shape or () if not isinstance(dim, int)}
         RemoveUnusedNodesPass()(expanded)
         InferShapes()(expanded)

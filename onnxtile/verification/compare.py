@@ -22,6 +22,7 @@ from onnxtile.progress import Progress, silent
 from onnxtile.report import count_nodes
 from onnxtile.source import carry_over, read_external_data
 from onnxtile.verification.engines import ENGINES, EngineError, Runner, preferred
+from onnxtile.verification.expansion import write_attention_out
 from onnxtile.verification.inputs import Kind, feeds
 from onnxtile.verification.roundoff import PHASE, shaken
 
@@ -97,7 +98,7 @@ def verify(
     PassManager([BindDims(bind or {})], check=False)(first)
     typed = first.clone()
     PassManager([InferShapes()], check=False)(typed)
-    changed = _changed(first, second)
+    changed = write_attention_out(typed, _changed(first, second))
     moved = shaken(typed, changed)
     models = [_whole(model) for model in (first, second, *([] if moved is None else [moved]))]
     plan = _Plan(typed, cases, seed, dict(inputs or {}), _proven(typed, changed))

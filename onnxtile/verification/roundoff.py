@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.contraction import Contraction, attribute_float, contractions
+from onnxtile.provenance import PREFIX_META
 
 UNIT = {
     ir.DataType.FLOAT16: 2.0**-11,
@@ -25,6 +26,9 @@ PHASE = "onnxtile.phase"
 """Input of a shaken model: another number, another choice of signs."""
 EXTRA = 2
 """Roundings of Gemm besides its sum: the factor alpha, and the addition of C."""
+EXTRA_OF_ATTENTION = 12
+"""Roundings that an element of attention's products passes besides the sum: the scale, its square root and its factors,
+the cap, the mask; of softmax the difference, the exponential, the sum and the division."""
 
 
 def gamma(roundings: int, unit: float) -> float:
@@ -32,15 +36,17 @@ def gamma(roundings: int, unit: float) -> float:
     return roundings * unit / (1 - roundings * unit) if roundings * unit < 1 else float("inf")
 
 
-def difference_bound(k: int, dtype: ir.DataType) -> float:
+def difference_bound(k: int, dtype: ir.DataType, extra: int = EXTRA) -> float:
     """The factor of |A||B| (and |C|) by which two ways to compute the same product may differ.
+
+    `extra`: roundings of what's around it.
 
     float16 and bfloat16 are multiplied and added in float32 (as both engines do) and rounded to the narrow type at
     most twice (a partial sum, the total), besides alpha and C.
     """
     if dtype in (ir.DataType.FLOAT16, ir.DataType.BFLOAT16):
-        return 2 * (gamma(k + EXTRA, UNIT[ir.DataType.FLOAT]) + gamma(2 + EXTRA, UNIT[dtype]))
-    return 2 * gamma(k + EXTRA, UNIT[dtype])
+        return 2 * (gamma(k + extra, UNIT[ir.DataType.FLOAT]) + gamma(2 + extra, UNIT[dtype]))
+    return 2 * gamma(k + extra, UNIT[dtype])
 
 
 def shaken(original: ir.Model, changed: Set[tuple[str, str]]) -> ir.Model | None:
@@ -83,7 +89,8 @@ def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value) -> N
     }
     factors = {name: attribute_float(node, name, 1.0) for name in ("alpha", "beta") if name in node.attributes}
     magnitude = tape.op(node.op_type, magnitudes, attributes | {name: abs(value) for name, value in factors.items()})
-    step = tape.op("Mul", [magnitude, constant(difference_bound(k, dtype))])
+    extra = EXTRA_OF_ATTENTION if PREFIX_META in node.meta else EXTRA
+    step = tape.op("Mul", [magnitude, constant(difference_bound(k, dtype, extra))])
     if all(factor.is_integer() for factor in factors.values()):
         # 0 where all operands are whole and no sum can pass the largest whole number that is exact, 1 otherwise
         parts = [tape.op("Abs", [tape.op("Sub", [x, tape.op("Floor", [x])])]) for x in operands if x is not None]
