@@ -8,12 +8,13 @@ from typing import Any
 
 import onnx
 import onnx_ir as ir
-from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from onnxtile.contraction import all_graphs, subgraphs
 from onnxtile.errors import ModelError
+from onnxtile.passes.folding import fold_sizes
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.structure import one_line
+
 
 
 class NoBodyError(Exception):
@@ -80,8 +81,8 @@ def _expanded(serialized: bytes) -> ir.Model:
         onnx.checker.check_model(model, full_check=True)
         expanded: ir.Model = ir.from_proto(model)
         known = {dim.value for value in expanded.graph.inputs for dim in value.shape or () if not isinstance(dim, int)}
-        RemoveUnusedNodesPass()(expanded)
         InferShapes()(expanded)
+        fold_sizes(expanded)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ModelError, RuntimeError) as error:
         words = one_line(error).removeprefix("[ShapeInferenceError] ")
         raise NoBodyError(f"onnx refuses its function body: {words}; give it inputs that agree") from error

@@ -56,9 +56,14 @@ class Replacement:
         for value in graph.inputs:
             value.replace_all_uses_with(inputs[str(value.name)])
         for each in (graph, *graph.subgraphs()):
-            own = () if each is graph else (*each.inputs, *each.initializers.values())
-            for value in (*own, *(value for node in each for value in node.outputs)):
+            inner = () if each is graph else (*each.inputs, *each.initializers.values())
+            for value in (*inner, *(value for node in each for value in node.outputs)):
                 value.name = f"{self.prefix}/{value.name}" if value.name else ""
+        for name, value in list(graph.initializers.items()):
+            assert value.const_value is not None
+            constant = register_constant(self._graph, f"{self.prefix}/{name}", value.const_value)
+            constant.meta[PREFIX_META] = self.prefix
+            value.replace_all_uses_with(constant)
         for node in graph.all_nodes():
             node.name = node.meta[PREFIX_META] = str(next(value.name for value in node.outputs if value.name))
             node.metadata_props[ORIGIN] = self.origin
