@@ -169,7 +169,7 @@ def rounding(case: Case) -> dict[str, float]:
     scale = attributes.get("scale", head**-0.5)
     mask = case.feeds.get("attn_mask", np.zeros(1))
     bias = float(np.abs(np.float64(mask)).max(initial=0))
-    score = 2 * gamma(head + 12, unit) * (head * largest["q"] * largest["k"] * scale + bias)
+    score = 2 * gamma(head + 12, unit) * (head * largest["q"] * largest["k"] * scale + bias + attributes.get("softcap", 0))
     weight = np.expm1(2 * score) + 2 * gamma(keys + 12, unit)
     last = weight if attributes.get("qk_matmul_output_mode") == 3 else score
     return {"Y": 2 * weight * largest["v"], "present_key": 0, "present_value": 0, "qk_matmul_output": last}
