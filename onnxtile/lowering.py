@@ -234,19 +234,20 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     declared = _with_sizes(declared, _declared(model))
     PassManager([InferShapes()], check=False)(model, say)
     steps = wish.steps()
-    rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish.limits, steps))
+    rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish, steps))
     PassManager(steps)(model, say)
     _restore(model, declared)
     return Lowered(model, rows, wish.limits, nodes_before)
 
 
-def _all(model: ir.Model, limits: Limits, steps: Sequence[Decides]) -> Iterable[tuple[Contraction, Decision]]:
+def _all(model: ir.Model, wish: Wish, steps: Sequence[Decides]) -> Iterable[tuple[Contraction, Decision]]:
     """Every product with the decision of the pass that it concerns; what concerns none is refused."""
+    limits = wish.limits
     decided: dict[tuple[ir.Node, str], Decision] = {}
     for step in steps:
         decided |= {(found.node, found.part): decision for found, decision in step.decisions(model, limits)}
     found_products = list(contractions(model))
-    functions_fit = any(found.in_function for found in found_products) and _functions_fit(model, limits)
+    functions_fit = any(found.in_function for found in found_products) and _functions_fit(model, wish)
     for found in found_products:
         fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
         again = "is tiled already; lower the original model" if is_tiled_product(found.node) else "isn't lowered yet"
@@ -255,11 +256,11 @@ def _all(model: ir.Model, limits: Limits, steps: Sequence[Decides]) -> Iterable[
         yield found, None if fits and not isinstance(decision, TilePlan) else decision
 
 
-def _functions_fit(model: ir.Model, limits: Limits) -> bool:
-    """Whether all products in local functions are within the limits, in every call."""
+def _functions_fit(model: ir.Model, wish: Wish) -> bool:
+    """Whether all products in local functions that were asked for are within the limits, in every call."""
     outside = {found.node.outputs[0].name for found in contractions(model) if not found.in_function}
     within = (found for found in contractions(inlined(model)) if found.node.outputs[0].name not in outside)
-    return all(legality(found, limits) == "fits" for found in within)
+    return all(legality(found, wish.limits) == "fits" for found in within if found.family in wish.families)
 
 
 def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, asked: Sequence[str]) -> Row:
@@ -267,8 +268,8 @@ def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, asked: S
         return not_asked(found)
     if isinstance(decision, TilePlan):
         return Row.of(found, "tiled", tiles=decision.tile)
-    if isinstance(decision, Refusal) and found.family == "matmul" and not found.sizable:
-        return Row.of(found, "unknown", f"{decision}, nor sized")
+    if isinstance(decision, Refusal) and decision.code == "operator" and found.reason:
+        return Row.of(found, "unknown", f"{decision}; {found.reason}")
     return Row.of(found, "fits") if decision is None else Row.of(found, "refused", decision)
 
 

@@ -18,7 +18,8 @@ Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
 class Row:
     """One product. Sizes are elements: numbers, expressions in free dimensions, or None with a `reason`.
 
-    `tiles` is the largest tile (m, k, n) of a tiled product; None along an axis left whole.
+    `tiles` is the largest tile (m, k, n) of a tiled product; None along an axis left whole. `part` names the product
+    where a node holds several; `family` is what --ops calls its operator's.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Row:
     status: Status
     reason: str | None = None
     tiles: tuple[int | None, int | None, int | None] | None = None
+    part: str = ""
+    family: str = ""
 
     @classmethod
     def of(
@@ -45,6 +48,7 @@ class Row:
         return cls(
             found.name, found.node.op_type, found.scope, size.m, size.k, size.n, size.batch,
             None if dtype is None else str(dtype.numpy()), status, None if reason is None else str(reason), tiles,
+            found.part, found.family,
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:

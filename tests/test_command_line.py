@@ -69,6 +69,7 @@ def test_json_is_one_object_on_standard_output(cli: Cli, model: Path, tmp_path: 
         {
             "name": "product", "op": "MatMul", "scope": "", "m": 8, "k": 8, "n": 8, "batch": 1, "dtype": "float32",
             "status": "tiled", "reason": None, "tiles": {"m": 4, "k": 8, "n": 4},
+            "part": "", "family": "matmul",
         }
     ]  # fmt: skip
     assert document["verify"]["equivalent"] is True
@@ -305,7 +306,7 @@ def test_families_that_are_not_asked_for_are_counted(cli: Cli, tmp_path: Path) -
     )
     status, _, err = cli("check", path, "--max", "4,4,4")
     assert status == 0
-    assert "1 product not asked for (Conv)" in err
+    assert "not asked: 1 conv (--ops)" in err
     status, out, _ = cli("lower", path, "--max", "4,4,4", "--ops", "matmul,conv", "--json")
     (row,) = json.loads(out)["contractions"]
     assert status == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -66,10 +67,10 @@ def print_report(report: Report, words: str) -> None:
         screen.print(f"... and {len(asked) - MOST_ROWS} more; --json lists them all", style="dim")
     for reason, names in _reasons(asked).items():
         screen.print(f"{reason}  ({names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''})", markup=False)
-    left_out = report.having("not-asked")
+    left_out = Counter(row.family for row in report.having("not-asked"))
     if left_out:
-        ops = sorted({row.op for row in left_out})
-        screen.print(f"{_several(len(left_out), 'product')} not asked for ({', '.join(ops)})", style="dim")
+        counts = ", ".join(f"{count} {family}" for family, count in left_out.items())
+        screen.print(f"not asked: {counts} (--ops)", style="dim")
     screen.print(words, style="green" if report.ok else "red", markup=False)
 
 
@@ -91,6 +92,7 @@ def _table(rows: list[Row]) -> Table:
         table.add_column(heading, overflow="fold", ratio=4 if "," in heading else None)
     for row in rows:
         place = (f"{row.scope}: {row.name}" if row.scope else row.name).replace("\n", "\\n")
+        op = escape(f"{row.op} {row.part}".strip())
         sizes = ("?" if size is None else str(size) for size in (row.m, row.k, row.n))
         what = (
             row.reason.partition(":")[0]
@@ -98,7 +100,7 @@ def _table(rows: list[Row]) -> Table:
             else ("" if row.tiles is None else " x ".join("*" if t is None else str(t) for t in row.tiles))
         )
         status = f"[{_STYLES[row.status]}]{row.status}[/]"
-        table.add_row(f"{escape(place)} [dim]{escape(row.op)}[/]", *sizes, row.dtype or "?", status, escape(what))
+        table.add_row(f"{escape(place)} [dim]{op}[/]", *sizes, row.dtype or "?", status, escape(what))
     return table
 
 

@@ -6,12 +6,22 @@ import onnx_ir as ir
 
 from onnxtile.contraction.arithmetic import quotient, total
 from onnxtile.contraction.entry import Entry
-from onnxtile.contraction.sizes import Dim, Size, attribute_int, count_of, node_name, same, shape
+from onnxtile.contraction.sizes import (
+    Dim,
+    Size,
+    attribute_int,
+    attribute_string,
+    count_of,
+    given,
+    node_name,
+    same,
+    shape,
+)  # fmt: skip
 from onnxtile.errors import ModelError
 
 QUERIES_BY_KEYS = "queries by keys"
 WEIGHTS_BY_VALUES = "weights by values"
-STATE_BY_KEY, KEY_BY_VALUE, QUERY_BY_STATE = "state by key", "key by value", "query by state"
+KEYS_BY_STATE, KEYS_BY_VALUES, QUERIES_BY_STATE = "keys by state", "keys by values", "queries by state"
 
 
 def two_products(query: Dim, keys: Dim, head: Dim, value_head: Dim, batch: Dim) -> dict[str, Size]:
@@ -33,7 +43,7 @@ def attention(node: ir.Node) -> dict[str, Size]:
     batch = same(node, "the batch", same(node, "the batch", batch_q, batch_k), batch_v)
     keys, head = same(node, "the length of keys", length_k, length_v), same(node, "the head size", head_q, head_k)
     quotient(node, "number of query heads", heads, same(node, "the number of key heads", heads_k, heads_v))
-    past = [_past(node, index, of) for index, of in ((4, head), (5, value_head)) if _given(node, index)]
+    past = [_past(node, index, of) for index, of in ((4, head), (5, value_head)) if given(node, index)]
     if past:
         keys = total([past[0] if len(past) < 2 else same(node, "the past length", *past), keys])
     return two_products(query, keys, head, value_head, count_of([batch, heads]))
@@ -41,29 +51,9 @@ def attention(node: ir.Node) -> dict[str, Size]:
 
 def flex_attention(node: ir.Node) -> dict[str, Size]:
     """FlexAttention (ai.onnx.preview): Attention of operands with 4 axes, without a past."""
-    if any(len(shape(node, index)) != 4 for index in range(3)):
-        raise ModelError(f"FlexAttention {node_name(node)!r}: its operands must have 4 axes")
+    for index in range(3):
+        shape(node, index, 4)
     return attention(node)
-
-
-def linear_attention(node: ir.Node) -> dict[str, Size]:
-    """LinearAttention: at each step a key and a value change a state, key size x value size, and a query reads it.
-
-    The delta rules read it for the key first.
-    """
-    batch, heads, length, head_q = _heads(node, 0, "q_num_heads")
-    _, states, length_k, head_k = _heads(node, 1, "kv_num_heads")
-    _, _, length_v, value = _heads(node, 2, "kv_num_heads")
-    steps = same(node, "the length", same(node, "the length", length, length_k), length_v)
-    head, rule = same(node, "the head size", head_q, head_k), node.attributes.get("update_rule")
-    changed, read = count_of([batch, states, steps]), count_of([batch, heads, steps])
-    delta = rule is None or "delta" in rule.as_string()
-    first = {STATE_BY_KEY: Size(value, head, 1, changed)} if delta else {}
-    return first | {KEY_BY_VALUE: Size(head, 1, value, changed), QUERY_BY_STATE: Size(1, head, value, read)}
-
-
-def _given(node: ir.Node, index: int) -> bool:
-    return index < len(node.inputs) and node.inputs[index] is not None
 
 
 def _heads(node: ir.Node, index: int, attribute: str) -> list[Dim]:
@@ -79,46 +69,46 @@ def _heads(node: ir.Node, index: int, attribute: str) -> list[Dim]:
 
 
 def _past(node: ir.Node, index: int, head: Dim) -> Dim:
-    dims = shape(node, index)
-    if len(dims) != 4:
-        raise ModelError(f"{node.op_type} {node_name(node)!r}: its past has {len(dims)} axes, not 4")
+    dims = shape(node, index, 4)
     same(node, "the head size", dims[3], head)
     return dims[2]
 
 
+def linear_attention(node: ir.Node) -> dict[str, Size]:
+    """LinearAttention, token by token as it's defined: query [batch, tokens, query heads * key size], key and value
+    [batch, tokens, heads * size]. A state of key size x value size takes in keys by values, with the delta rules less
+    what keys find in the state, and is read by queries.
+    """
+    (batch, tokens, of_queries), (_, _, of_keys), (_, _, of_values) = (shape(node, index, 3) for index in range(3))
+    q_heads, kv_heads = (attribute_int(node, name, 0) for name in ("q_num_heads", "kv_num_heads"))
+    key = same(
+        node,
+        "the key size",
+        quotient(node, "hidden size of the query", of_queries, q_heads),
+        quotient(node, "hidden size of the key", of_keys, kv_heads),
+    )
+    value = quotient(node, "hidden size of the value", of_values, kv_heads)
+    steps, reads = count_of([batch, tokens, kv_heads]), count_of([batch, tokens, max(q_heads, kv_heads)])
+    products = {KEYS_BY_VALUES: Size(key, 1, value, steps), QUERIES_BY_STATE: Size(1, key, value, reads)}
+    delta = "delta" in attribute_string(node, "update_rule", "gated_delta")
+    return {KEYS_BY_STATE: Size(1, key, value, steps), **products} if delta else products
+
+
+_LINEAR = (
+    f"for every token: {KEYS_BY_STATE} (delta rules): 1 x key size x value size; {KEYS_BY_VALUES}: key size x 1 x "
+    f"value size; {QUERIES_BY_STATE}: 1 x key size x value size; batch = batch x tokens x heads"
+)
 ONNX: dict[str, Entry] = {
     "Attention": Entry(
         "attention",
         attention,
-        f"{QUERIES_BY_KEYS}: query length x head size x key length with the past; {WEIGHTS_BY_VALUES}: query length x "
-        "key length with the past x value head size; batch x query heads each",
+        f"{QUERIES_BY_KEYS}: M = query length, K = head size, N = key length with the past; {WEIGHTS_BY_VALUES}: "
+        "M = query length, K = key length with the past, N = value head size; batch = batch x query heads",
         "decompose-attention",
     ),
-    "LinearAttention": Entry(
-        "attention",
-        linear_attention,
-        f"{STATE_BY_KEY} (delta rules): value head size x key head size x 1; {KEY_BY_VALUE}: key head size x 1 x value "
-        f"head size; {QUERY_BY_STATE}: 1 x key head size x value head size; at each step, batch x heads",
-        "decompose-attention",
-    ),
+    "LinearAttention": Entry("attention", linear_attention, _LINEAR, "decompose-attention"),
 }
 PREVIEW: dict[str, Entry] = {
     "FlexAttention": Entry("attention", flex_attention, "as Attention, without a past", "decompose-attention"),
 }
-MICROSOFT: dict[str, Entry] = dict.fromkeys(
-    (
-        "Attention",
-        "MultiHeadAttention",
-        "GroupQueryAttention",
-        "PackedAttention",
-        "PackedMultiHeadAttention",
-        "QAttention",
-        "DecoderAttention",
-        "DecoderMaskedMultiHeadAttention",
-        "DecoderMaskedSelfAttention",
-        "LongformerAttention",
-        "SparseAttention",
-        "PagedAttention",
-    ),
-    Entry("attention"),
-)
+MICROSOFT: dict[str, Entry] = {"LinearAttention": Entry("attention", linear_attention, _LINEAR)}

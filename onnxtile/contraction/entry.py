@@ -15,7 +15,8 @@ class Entry:
     """An operator's family and how the sizes of its products follow from its operands.
 
     `sizes`: the products by name, '' for an only one; None: not told, and `reason` says why. `formula` says the same in
-    words, for people. `lowered_by` names the pass that brings it within limits; None: it's reported only.
+    words, for people. `lowered_by` names the pass that brings it within limits; None: it's reported only. `refused`:
+    what that pass refuses and why, in short.
     """
 
     family: str
@@ -23,8 +24,15 @@ class Entry:
     formula: str = ""
     lowered_by: str | None = None
     reason: str = "isn't sized yet"
+    refused: str = ""
 
 
-def one(family: str, size: Callable[[ir.Node], Size], formula: str, lowered_by: str | None = None) -> Entry:
+def one(
+    family: str,
+    size: Callable[[ir.Node], Size],
+    formula: str,
+    lowered_by: str | None = None,
+    refused: str = "",
+) -> Entry:
     """An operator that is one product."""
-    return Entry(family, lambda node: {"": size(node)}, formula, lowered_by)
+    return Entry(family, lambda node: {"": size(node)}, formula, lowered_by, refused=refused)

@@ -33,22 +33,51 @@ def node_name(node: ir.Node) -> str:
 
 
 def attribute_int(node: ir.Node, name: str, default: int) -> int:
-    attribute = node.attributes.get(name)
+    attribute = _attribute(node, name, ir.AttributeType.INT)
     return default if attribute is None else attribute.as_int()
 
 
 def attribute_float(node: ir.Node, name: str, default: float) -> float:
-    attribute = node.attributes.get(name)
+    attribute = _attribute(node, name, ir.AttributeType.FLOAT)
     return default if attribute is None else attribute.as_float()
 
 
-def shape(node: ir.Node, index: int) -> list[Dim]:
+def attribute_ints(node: ir.Node, name: str, default: Sequence[int]) -> Sequence[int]:
+    attribute = _attribute(node, name, ir.AttributeType.INTS)
+    return default if attribute is None else attribute.as_ints()
+
+
+def attribute_string(node: ir.Node, name: str, default: str) -> str:
+    attribute = _attribute(node, name, ir.AttributeType.STRING)
+    return default if attribute is None else attribute.as_string()
+
+
+def _attribute(node: ir.Node, name: str, kind: ir.AttributeType) -> ir.Attr | None:
+    attribute = node.attributes.get(name)
+    if attribute is not None and attribute.is_ref():
+        raise UnsizedError(f"its attribute {name} is known only where its function is called")
+    if attribute is not None and attribute.type != kind:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: {name} is {attribute.type.name}, not {kind.name}")
+    return attribute
+
+
+def shape(node: ir.Node, index: int, axes: int | None = None, least: int = 0) -> list[Dim]:
+    """The sizes of an input. ModelError where it hasn't `axes` axes, or hasn't `least`; UnsizedError: not known."""
     value = node.inputs[index] if index < len(node.inputs) else None
     if value is None or value.shape is None:
         raise UnsizedError(
             f"the shape of input {index} ({value.name if value is not None else 'absent'!r}) isn't known"
         )
+    found = len(value.shape)
+    if found < least or (axes is not None and found != axes):
+        words = f"input {index} has {found} axes, not {f'{least} or more' if axes is None else axes}"
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: {words}")
     return [dim if isinstance(dim, int) else dim.value for dim in value.shape]
+
+
+def given(node: ir.Node, index: int) -> bool:
+    """Whether the node has that input (an optional one may be left out)."""
+    return index < len(node.inputs) and node.inputs[index] is not None
 
 
 def same(node: ir.Node, axis: str, left: Dim, right: Dim) -> Dim:

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from onnxtile.contraction import (
     attention,
+    attention_microsoft,
     blockwise,
     convolution,
     einsum,
+    experts,
     fused,
+    linear_models,
     other,
     products,
     quantized,
     recurrent,
 )  # fmt: skip
 from onnxtile.contraction.entry import Entry, one
+from onnxtile.contraction.product_free import PRODUCT_FREE
 from onnxtile.contraction.scopes import Scope, is_tiled_product, scopes
 from onnxtile.contraction.sizes import Size, UnsizedError, node_name
 
 Operator = tuple[str, str]
 """Domain and name of an operator."""
 FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
-_FILES = (products, quantized, fused, einsum, blockwise, convolution, recurrent, attention, other)
+_FILES = (
+    products,
+    quantized,
+    fused,
+    einsum,
+    blockwise,
+    experts,
+    convolution,
+    recurrent,
+    attention,
+    attention_microsoft,
+    other,
+)
 TABLE: dict[Operator, Entry] = {
-    **{("", op): entry for file in _FILES for op, entry in file.ONNX.items()},
-    **{("ai.onnx.preview", op): entry for op, entry in attention.PREVIEW.items()},
-    **{("com.microsoft", op): entry for file in _FILES for op, entry in file.MICROSOFT.items()},
+    (domain, op): entry
+    for domain, entries in (
+        *(("", file.ONNX) for file in _FILES),
+        *(("com.microsoft", file.MICROSOFT) for file in _FILES),
+        ("ai.onnx.ml", linear_models.ML),
+        ("ai.onnx.preview", attention.PREVIEW),
+        ("ai.onnx.preview.training", other.TRAINING),
+        ("com.ms.internal.nhwc", convolution.NHWC),
+        ("com.microsoft.nchwc", convolution.NCHWC),
+    )
+    for op, entry in entries.items()
 }
 
 
@@ -40,6 +64,7 @@ def _tile(node: ir.Node) -> Size:
 
 
 _CALL = one("matmul", _tile, "the tile")
+_UNSIZED = Size(None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -77,31 +102,48 @@ class Contraction:
 
 
 def entry_of(node: ir.Node) -> Entry | None:
-    """The node's line of the table, or None for an operator without a product."""
-    return _CALL if is_tiled_product(node) else TABLE.get((node.domain, node.op_type))
+    """The node's line of the table, or None for an operator without a product, or an unknown one."""
+    return _CALL if is_tiled_product(node) else TABLE.get((_domain(node), node.op_type))
 
 
-def contractions_of(node: ir.Node, scope: Scope) -> list[Contraction]:
-    """The node's products, none where it holds none.
+def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.OperatorIdentifier] = ()) -> list[Contraction]:
+    """The node's products, none where it holds none; an operator that nobody knows may hold one, of family other.
 
-    Sizes are read from the shapes that the operands carry: run infer-shapes first. Raises ModelError where the
-    operands contradict.
+    `functions`: the model's local ones, whose calls hold nothing themselves. Sizes are read from the shapes that the
+    operands carry: run infer-shapes first. Raises ModelError where the operands contradict.
     """
     opset = scope.opsets.get("", scope.opsets.get("ai.onnx"))
     entry = entry_of(node)
-    if entry is None:
+    if node.op_identifier() in functions and not is_tiled_product(node):
         return []
+    if entry is None:
+        reason = None if node.op_type in PRODUCT_FREE.get(_domain(node), ()) else _unknown(node)
+        place = (node, scope.name, scope.in_function, opset, "other")
+        return [Contraction(*place, _UNSIZED, reason)] if reason and node.outputs else []
     place = (node, scope.name, scope.in_function, opset, entry.family)
     if entry.sizes is None:
-        return [Contraction(*place, Size(None, None, None, None), f"{node.op_type} {entry.reason}")]
+        return [Contraction(*place, _UNSIZED, f"{node.op_type} {entry.reason}")]
     try:
         return [Contraction(*place, size, None, part) for part, size in entry.sizes(node).items()]
     except UnsizedError as why:
-        return [Contraction(*place, Size(None, None, None, None), str(why))]
+        return [Contraction(*place, _UNSIZED, str(why))]
+
+
+def _domain(node: ir.Node) -> str:
+    return "" if node.domain == "ai.onnx" else node.domain
+
+
+def _unknown(node: ir.Node) -> str:
+    """Why it can't be told whether the node holds a product."""
+    domain = _domain(node)
+    if domain in PRODUCT_FREE or any(domain == known for known, _ in TABLE):
+        what = f"{node.op_type} isn't among the operators known of {domain or 'ai.onnx'}"
+        return f"{what}: whether it holds a product can't be told"
+    return f"domain {domain} isn't known: whether {node.op_type} holds a product can't be told"
 
 
 def contractions(model: ir.Model) -> Iterator[Contraction]:
     """Every product of the model, in every scope, in the order of the nodes."""
     for scope in scopes(model):
         for node in scope.graph:
-            yield from contractions_of(node, scope)
+            yield from contractions_of(node, scope, model.functions)

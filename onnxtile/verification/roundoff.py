@@ -22,6 +22,8 @@ UNIT = {
     ir.DataType.DOUBLE: 2.0**-53,
 }
 """Unit round-off: half the distance from 1 to the next number."""
+BOUNDED = frozenset({("", "MatMul"), ("", "Gemm")})
+"""Operators whose |A||B| is the operator itself applied to magnitudes."""
 PHASE = "onnxtile.phase"
 """Input of a shaken model: another number, another choice of signs."""
 EXTRA = 2
@@ -62,7 +64,8 @@ def shaken(original: ir.Model, changed: Set[tuple[str, str]]) -> ir.Model | None
     moved = False
     for found in list(contractions(model)):
         named = (found.scope, str(found.node.outputs[0].name)) in changed
-        if named and found.sizable and isinstance(found.size.k, int) and found.dtype in UNIT and not found.in_function:
+        named = named and (found.node.domain, found.node.op_type) in BOUNDED
+        if named and isinstance(found.size.k, int) and found.dtype in UNIT and not found.in_function:
             _shake(found, found.size.k, found.dtype, phase)
             moved = True
     if not moved:
