@@ -114,6 +114,8 @@ def cases(draw: st.DrawFn) -> Case:
     if opset >= 25:
         choices |= {"left_window_size": st.integers(-1, 3), "right_window_size": st.integers(-1, 3)}
     attributes |= {name: draw(choice) for name, choice in choices.items() if draw(st.booleans())}
+    if attributes.get("softcap") and not attributes.get("qk_matmul_output_mode"):
+        attributes["qk_matmul_output_mode"] = 1  # onnx.reference caps the raw scores of mode 0 too
     outputs = [
         "Y",
         *[name if draw(st.booleans()) else "" for name in ("present_key", "present_value", "qk_matmul_output")],
@@ -169,7 +171,8 @@ def rounding(case: Case) -> dict[str, float]:
     scale = attributes.get("scale", head**-0.5)
     mask = case.feeds.get("attn_mask", np.zeros(1))
     bias = float(np.abs(np.float64(mask)).max(initial=0))
-    score = 2 * gamma(head + 12, unit) * (head * largest["q"] * largest["k"] * scale + bias + attributes.get("softcap", 0))
+    rounded = gamma(head + 12, unit) + gamma(4, UNITS[np.float32])  # the scale is a float32 in the body
+    score = 2 * rounded * (head * largest["q"] * largest["k"] * scale + bias + attributes.get("softcap", 0))
     weight = np.expm1(2 * score) + 2 * gamma(keys + 12, unit)
     last = weight if attributes.get("qk_matmul_output_mode") == 3 else score
     return {"Y": 2 * weight * largest["v"], "present_key": 0, "present_value": 0, "qk_matmul_output": last}

@@ -33,6 +33,10 @@ EXTRA_OF_ATTENTION = 12
 the cap, the mask; of softmax the difference, the exponential, the sum and the division."""
 
 
+SCALE_OF_ATTENTION = 6 * UNIT[ir.DataType.FLOAT]
+"""Roundings of its scale, which the function body computes in float32 whatever the type."""
+
+
 def gamma(roundings: int, unit: float) -> float:
     """n*u / (1 - n*u); infinite where n*u reaches 1, where the theory promises nothing."""
     return roundings * unit / (1 - roundings * unit) if roundings * unit < 1 else float("inf")
@@ -92,8 +96,9 @@ def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value) -> N
     }
     factors = {name: attribute_float(node, name, 1.0) for name in ("alpha", "beta") if name in node.attributes}
     magnitude = tape.op(node.op_type, magnitudes, attributes | {name: abs(value) for name, value in factors.items()})
-    extra = EXTRA_OF_ATTENTION if PREFIX_META in node.meta else EXTRA
-    step = tape.op("Mul", [magnitude, constant(difference_bound(k, dtype, extra))])
+    made = PREFIX_META in node.meta  # written out of attention
+    bound = difference_bound(k, dtype, EXTRA_OF_ATTENTION) + SCALE_OF_ATTENTION if made else difference_bound(k, dtype)
+    step = tape.op("Mul", [magnitude, constant(bound)])
     if all(factor.is_integer() for factor in factors.values()):
         # 0 where all operands are whole and no sum can pass the largest whole number that is exact, 1 otherwise
         parts = [tape.op("Abs", [tape.op("Sub", [x, tape.op("Floor", [x])])]) for x in operands if x is not None]
