@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -82,15 +82,22 @@ def _expanded(serialized: bytes) -> ir.Model:
         expanded: ir.Model = ir.from_proto(model)
         known = {dim.value for value in expanded.graph.inputs for dim in value.shape or () if not isinstance(dim, int)}
         InferShapes()(expanded)
-        fold_sizes(expanded)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ModelError, RuntimeError) as error:
         words = one_line(error).removeprefix("[ShapeInferenceError] ")
         raise NoBodyError(f"onnx refuses its function body: {words}; give it inputs that agree") from error
     for values in (node.outputs for each in all_graphs(expanded) for node in each):
         for value in values:
-            dims = [dim if isinstance(dim, int) or dim.value in known else None for dim in value.shape or ()]
+            dims = [_size(dim, known) for dim in value.shape or ()]
             value.shape = None if value.shape is None else ir.Shape(dims)
+    fold_sizes(expanded)
     return expanded
+
+
+def _size(dim: int | ir.SymbolicDim, known: Container[str | None]) -> int | str | None:
+    """A size, also of a formula that comes to a number, or one of the names `known`; None otherwise."""
+    if isinstance(dim, int) or dim.value is None:
+        return dim if isinstance(dim, int) else None
+    return int(dim.value) if dim.value.isdecimal() else dim.value if dim.value in known else None
 
 
 def _described(value: ir.Value, name: str) -> onnx.ValueInfoProto:
