@@ -60,8 +60,10 @@ class Replacement:
             for value in (*inner, *(value for node in each for value in node.outputs)):
                 value.name = f"{self.prefix}/{value.name}" if value.name else ""
         for name, value in list(graph.initializers.items()):
-            assert value.const_value is not None
-            constant = register_constant(self._graph, f"{self.prefix}/{name}", value.const_value)
+            tensor = value.const_value
+            assert tensor is not None
+            own = ir.Tensor(tensor.numpy(), dtype=tensor.dtype)  # clones of a graph share theirs
+            constant = register_constant(self._graph, f"{self.prefix}/{name}", own)
             constant.meta[PREFIX_META] = self.prefix
             value.replace_all_uses_with(constant)
         for node in graph.all_nodes():
