@@ -15,7 +15,7 @@ from onnxtile.dimensions import free_dimensions
 from onnxtile.limits import Limits
 from onnxtile.tiling import Axis, TilePlan
 
-OPSETS = range(7, 27)
+OPSETS = range(7, 29)
 """Versions of the default operator set that tiled products are written for."""
 MOST_TILES = 16_000_000
 """Tiles of one product that are spelled one by one: a node takes about a kilobyte while it's made."""

@@ -23,6 +23,7 @@ from onnxtile.interop import AnyModel, like, to_ir
 from onnxtile.legality import Decision, Refusal, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
@@ -48,7 +49,7 @@ MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO = "auto"
 UNCUT = Refusal("postcondition", "it's still there after all passes; please report this")
-ATTENTION: tuple[type[Decompose], ...] = ()
+ATTENTION: tuple[type[Decompose], ...] = (DecomposeAttention,)
 MATMUL: tuple[type[Decompose], ...] = (
     DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized, DecomposeGemm
 )  # fmt: skip
@@ -230,7 +231,8 @@ class Wish:
             steps += (decompose(limits, *how) for decompose in ATTENTION)
         if "matmul" in self.families:
             steps += (decompose(limits, *how) for decompose in MATMUL)
-        return [*steps, TileMatMul(limits, self.accumulate, *how)] if steps else []
+        made_only = "matmul" not in self.families
+        return [*steps, TileMatMul(limits, self.accumulate, *how, made_only)] if steps else []
 
     def spelling(self, model: ir.Model) -> Form:
         """The form to write a compact model in."""

@@ -26,6 +26,7 @@ BUILT_IN = {
     "decompose-quantized": "decompose_quantized:DecomposeQuantized",
     "decompose-gemm": "decompose_gemm:DecomposeGemm",
     "decompose-blockwise": "decompose_blockwise:DecomposeBlockwise",
+    "decompose-attention": "decompose_attention:DecomposeAttention",
     "tile-matmul": "tile_matmul:TileMatMul",
     "unroll-tiles": "unroll_tiles:UnrollTiles",
     "check-limits": "check_limits:CheckLimits",

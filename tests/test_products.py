@@ -59,7 +59,7 @@ def ways(draw: st.DrawFn, opset: int, may_pad: bool) -> dict[str, Any]:
 def versions(draw: st.DrawFn, op_type: str) -> tuple[np.dtype[Any], int, int]:
     """A type, an opset that has it, and an IR version."""
     numpy_type, first_matmul, first_gemm = TYPES[draw(st.sampled_from(sorted(TYPES)))]
-    opset = draw(st.integers(first_gemm if op_type == "Gemm" else first_matmul, 26))
+    opset = draw(st.integers(first_gemm if op_type == "Gemm" else first_matmul, 28))
     return np.dtype(numpy_type), opset, draw(st.integers(3, 10))
 
 

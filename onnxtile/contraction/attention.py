@@ -98,16 +98,20 @@ _LINEAR = (
     f"for every token: {KEYS_BY_STATE} (delta rules): 1 x key size x value size; {KEYS_BY_VALUES}: key size x 1 x "
     f"value size; {QUERIES_BY_STATE}: 1 x key size x value size; batch = batch x tokens x heads"
 )
+LOWERED_BY = "decompose-attention"
+_REFUSED = "lengths of keys and values that aren't numbers; empty operands; a body that onnx can't write or check"
 ONNX: dict[str, Entry] = {
     "Attention": Entry(
         "attention",
         attention,
         f"{QUERIES_BY_KEYS}: M = query length, K = head size, N = key length with the past; {WEIGHTS_BY_VALUES}: "
         "M = query length, K = key length with the past, N = value head size; batch = batch x query heads",
+        LOWERED_BY,
+        refused=_REFUSED,
     ),
-    "LinearAttention": Entry("attention", linear_attention, _LINEAR),
+    "LinearAttention": Entry("attention", linear_attention, _LINEAR, LOWERED_BY, refused=_REFUSED),
 }
 PREVIEW: dict[str, Entry] = {
-    "FlexAttention": Entry("attention", flex_attention, "as Attention, without a past"),
+    "FlexAttention": Entry("attention", flex_attention, "as Attention, without a past", LOWERED_BY, refused=_REFUSED),
 }
 MICROSOFT: dict[str, Entry] = {"LinearAttention": Entry("attention", linear_attention, _LINEAR)}

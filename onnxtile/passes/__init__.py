@@ -7,6 +7,7 @@ from onnxtile.passes.check_limits import CheckLimits
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
+from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
@@ -16,6 +17,7 @@ from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 
 __all__ = [
-    "BindDims", "CheckLimits", "DecomposeBlockwise", "DecomposeEinsum", "DecomposeFused", "DecomposeGemm", "DecomposeQdq",
-    "DecomposeQuantized", "InferShapes", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
+    "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeEinsum", "DecomposeFused",
+    "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "SpecializeFunctions", "TileMatMul",
+    "UnrollTiles",
 ]  # fmt: skip

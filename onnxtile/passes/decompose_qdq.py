@@ -50,7 +50,7 @@ class DecomposeQdq(Decompose):
         total = integer_product(fold, a, b, node.outputs[0].shape)
         scale = a.parameter(fold, a.scale, "a_scale"), b.parameter(fold, b.scale, "b_scale")
         scales = fold.of("Mul", "scales", *scale, ir.DataType.FLOAT)
-        fold.new.swap_in(rescaled(fold, total, scales, y), last)
+        fold.new.swap_in(rescaled(fold, total, scales, y), last=last)
         for producer in dict.fromkeys(before):
             if producer is not None and producer.graph is not None and not producer.outputs[0].uses():
                 producer.graph.remove(producer, safe=True)

@@ -19,6 +19,8 @@ from onnxtile.passes.shape_rules import install
 from onnxtile.structure import one_line, skeleton
 
 install()
+_NOTE = "pkg.onnx_shape_inference.sym_data"
+"""Metadata key under which onnx_shape_inference notes what it knows of a value; it would end up in the file."""
 Facts = dict[ir.Value, tuple[ir.Shape | None, ir.TypeProtocol | None]]
 
 
@@ -34,6 +36,8 @@ class InferShapes(ir.passes.InPlacePass):
         before = shapes_and_types(model)
         with _without_defaults(model):
             self._infer(model)
+        for value in before:
+            value.metadata_props.pop(_NOTE, None)
         return ir.passes.PassResult(model, modified=shapes_and_types(model) != before)
 
     def _infer(self, model: ir.Model) -> None:

@@ -84,9 +84,37 @@ class Replacement:
         product.doc_string = self._node.doc_string
         product.metadata_props.update(self._node.metadata_props)
 
-    def swap_in(self, output: ir.Value, last: ir.Node | None = None) -> None:
-        """Put the new nodes in the place of the old one, or of `last`, which alone reads what the old one gives."""
-        replace_node(last or self._node, self.nodes, output)
+    def inline(self, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> dict[str, ir.Value]:
+        """Take the nodes out of `graph` and feed them `inputs`, by name; its outputs by name. Values are `prefix/...`.
+
+        Each node is a prefix of its own: things made for one don't meet those of another.
+        """
+        outputs = {str(value.name): value for value in graph.outputs}
+        graph.outputs.clear()
+        for value in graph.inputs:
+            value.replace_all_uses_with(inputs[str(value.name)])
+        for each in (graph, *graph.subgraphs()):
+            inner = () if each is graph else (*each.inputs, *each.initializers.values())
+            for value in (*inner, *(value for node in each for value in node.outputs)):
+                value.name = f"{self.prefix}/{value.name}" if value.name else ""
+        for name, value in list(graph.initializers.items()):
+            tensor = value.const_value
+            assert tensor is not None
+            # clones of a graph share theirs
+            value.replace_all_uses_with(self.constant(name, ir.Tensor(tensor.numpy(), dtype=tensor.dtype)))
+        for node in graph.all_nodes():
+            node.name = node.meta[PREFIX_META] = str(next(value.name for value in node.outputs if value.name))
+            node.metadata_props[ORIGIN] = self.origin
+        self.nodes += (nodes := list(graph))
+        graph.remove(nodes)
+        return outputs
+
+    def swap_in(self, *outputs: ir.Value | None, last: ir.Node | None = None) -> None:
+        """Let `outputs` take over those of the node, in order; None for one that nobody can read.
+
+        `last`: the node that alone reads what the replaced one gives, and goes with it; the outputs are its.
+        """
+        replace_node(last or self._node, self.nodes, *outputs)
         if last is not None:
             self._graph.remove(self._node, safe=True)
 
@@ -108,11 +136,14 @@ def add_constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Va
     return value
 
 
-def replace_node(node: ir.Node, new_nodes: Sequence[ir.Node], new_output: ir.Value) -> None:
-    """Put `new_nodes` where `node` is; `new_output` takes over the node's one output: name, type, users and all."""
-    graph, old_output = node.graph, node.outputs[0]
+def replace_node(node: ir.Node, new_nodes: Sequence[ir.Node], *new_outputs: ir.Value | None) -> None:
+    """Put `new_nodes` where `node` is; `new_outputs` take over the node's outputs: names, types, users and all."""
+    graph = node.graph
     assert graph is not None
-    new_output.metadata_props.update(old_output.metadata_props)
-    new_output.meta.update(old_output.meta)
-    new_output.doc_string = old_output.doc_string
-    ir.convenience.replace_nodes_and_values(graph, node, [node], new_nodes, [old_output], [new_output])
+    pairs = [(old, new) for old, new in zip(node.outputs, new_outputs, strict=True) if new is not None]
+    for old, new in pairs:
+        new.metadata_props.update(old.metadata_props)
+        new.meta.update(old.meta)
+        new.doc_string = old.doc_string
+    olds, news = [old for old, _ in pairs], [new for _, new in pairs]
+    ir.convenience.replace_nodes_and_values(graph, node, [node], new_nodes, olds, news)

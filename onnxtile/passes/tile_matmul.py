@@ -37,6 +37,7 @@ class TileMatMul(ir.passes.InPlacePass):
     `form` is the one that will be written: some cut an M that is known only at run time, some need newer opsets. A
     product that can't be cut is refused before anything changes, or left as it is where `leave_refused` says so.
     `pad_tiles`: for engines that take only full tiles, products within `max` are padded with zeros to its size too.
+    `made_only`: of the products, only those that passes before this one wrote out of other operators.
     """
 
     max: Limits
@@ -44,6 +45,7 @@ class TileMatMul(ir.passes.InPlacePass):
     form: str = "unrolled"
     leave_refused: bool = False
     pad_tiles: bool = False
+    made_only: bool = False
 
     def __post_init__(self) -> None:
         if self.accumulate not in ACCUMULATIONS:
@@ -79,6 +81,8 @@ class TileMatMul(ir.passes.InPlacePass):
 
     def concerns(self, node: ir.Node) -> bool:
         """A MatMul, or a MatMulInteger whose zero points are zero."""
+        if self.made_only and PREFIX_META not in node.meta:
+            return False
         return node.domain == "" and (
             node.op_type == "MatMul" or (node.op_type == "MatMulInteger" and not any(node.inputs[2:]))
         )

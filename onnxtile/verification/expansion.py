@@ -6,12 +6,15 @@ import onnx_ir as ir
 
 from onnxtile.contraction import contractions
 from onnxtile.names import Names
+from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.provenance import PREFIX_META
 
-EXPANDED = (DecomposeEinsum, DecomposeFused)
+EXPANDED = (DecomposeAttention, DecomposeEinsum, DecomposeFused)
 """Passes that write operators out whose bounds can't be had from the operator itself."""
+ATTENTION_META = "onnxtile.attention"
+"""Key in the `meta` of a node that attention was written out as."""
 Values = set[tuple[str, str]]
 """Values by scope and name."""
 
@@ -28,11 +31,13 @@ def write_out(model: ir.Model, changed: Values) -> Values:
             found.node: None
             for found in before
             if decompose.concerns(found.node, model)
-            and (found.scope, str(found.node.outputs[0].name)) in changed
+            and any((found.scope, str(value.name)) in changed for value in found.node.outputs)
             and not found.in_function
             and next(iter(decompose.refusals(found, model)), None) is None
         }
         for node in nodes:
             decompose.write_out(node, model, names)
-    made = (found for found in contractions(model) if PREFIX_META in found.node.meta)
+        made = [found for found in contractions(model) if PREFIX_META in found.node.meta]
+        for found in made if isinstance(decompose, DecomposeAttention) else ():
+            found.node.meta[ATTENTION_META] = True
     return changed | {(found.scope, str(found.node.outputs[0].name)) for found in made}

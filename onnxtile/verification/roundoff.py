@@ -15,6 +15,7 @@ import onnx_ir as ir
 from onnxtile.contraction import Contraction, attribute_float, contractions
 from onnxtile.legality import Refusal
 from onnxtile.passes.packed_weights import INPUTS, bias_of, weights_of
+from onnxtile.verification.expansion import ATTENTION_META
 
 UNIT = {
     ir.DataType.FLOAT16: 2.0**-11,
@@ -29,6 +30,13 @@ PLAIN = {("", "MatMul"), ("", "Gemm")}
 """Operators whose bound is |A||B| (and |C|) by the same operator."""
 EXTRA = 2
 """Roundings of Gemm besides its sum: the factor alpha, and the addition of C."""
+EXTRA_OF_ATTENTION = 12
+"""Roundings that an element of attention's products passes besides the sum: the scale, its square root and its factors,
+the cap, the mask; of softmax the difference, the exponential, the sum and the division."""
+
+
+SCALE_OF_ATTENTION = 6 * UNIT[ir.DataType.FLOAT]
+"""Roundings of its scale, which the function body computes in float32 whatever the type."""
 
 
 def gamma(roundings: int, unit: float) -> float:
@@ -36,15 +44,17 @@ def gamma(roundings: int, unit: float) -> float:
     return roundings * unit / (1 - roundings * unit) if roundings * unit < 1 else float("inf")
 
 
-def difference_bound(k: int, dtype: ir.DataType) -> float:
+def difference_bound(k: int, dtype: ir.DataType, extra: int = EXTRA) -> float:
     """The factor of |A||B| (and |C|) by which two ways to compute the same product may differ.
+
+    `extra`: roundings of what's around it.
 
     float16 and bfloat16 are multiplied and added in float32 (as both engines do) and rounded to the narrow type at
     most twice (a partial sum, the total), besides alpha and C.
     """
     if dtype in (ir.DataType.FLOAT16, ir.DataType.BFLOAT16):
-        return 2 * (gamma(k + EXTRA, UNIT[ir.DataType.FLOAT]) + gamma(2 + EXTRA, UNIT[dtype]))
-    return 2 * gamma(k + EXTRA, UNIT[dtype])
+        return 2 * (gamma(k + extra, UNIT[ir.DataType.FLOAT]) + gamma(2 + extra, UNIT[dtype]))
+    return 2 * gamma(k + extra, UNIT[dtype])
 
 
 def shaken(original: ir.Model, changed: Set[tuple[str, str]]) -> ir.Model | None:
@@ -98,7 +108,10 @@ def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value, mode
     else:
         magnitude = tape.op("MatMul", magnitudes[:2])
         magnitude = magnitude if magnitudes[2] is None else tape.op("Add", [magnitude, magnitudes[2]])
-    step = tape.op("Mul", [magnitude, constant(difference_bound(k, dtype))])
+    bound = difference_bound(k, dtype)
+    if ATTENTION_META in node.meta:
+        bound = difference_bound(k, dtype, EXTRA_OF_ATTENTION) + SCALE_OF_ATTENTION
+    step = tape.op("Mul", [magnitude, constant(bound)])
     if all(factor.is_integer() for factor in factors.values()):
         # 0 where all operands are whole and no sum can pass the largest whole number that is exact, 1 otherwise
         parts = [tape.op("Abs", [tape.op("Sub", [x, tape.op("Floor", [x])])]) for x in operands if x is not None]
