@@ -380,7 +380,7 @@ def test_what_is_refused(words: str) -> None:
     made = REFUSED[words]()
     before = made.SerializeToString()
     report, _ = onnxtile.estimate(made, (None, 16, 4))
-    (row,) = report.contractions
+    row = report.contractions[-1]  # one of a domain that nobody knows may come first
     assert row.status == "refused"
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(row.reason)

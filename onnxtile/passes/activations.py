@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.legality import Refusal
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 
 ACTIVATIONS = {
     "Relu": (), "Sigmoid": (), "Tanh": (), "Softplus": (), "Softsign": (), "Elu": ("alpha",), "LeakyRelu": ("alpha",),

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from onnxtile.arrays import read_array
 from onnxtile.constants import constant_tensor, declared_ir_version
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 
 Term = np.ndarray | ir.Value
 """A constant's numbers, or a value that only run time knows."""

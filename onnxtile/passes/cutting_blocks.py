@@ -10,7 +10,7 @@ from onnxtile.blockwise import Blocks, Piece
 from onnxtile.forms.opsets import Splitter, merge_tree
 from onnxtile.forms.product import WIDER
 from onnxtile.forms.sink import IrSink
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 from onnxtile.tiling import Axis, additions
 
 

@@ -13,7 +13,7 @@ from onnxtile.limits import Limits
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.function_bodies import NoBodyError, schema_of, written_out
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.tiling import TilePlan
 

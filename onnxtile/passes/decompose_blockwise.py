@@ -14,7 +14,7 @@ from onnxtile.names import Names
 from onnxtile.passes.cutting_blocks import Cutting
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.packed_weights import INPUTS, TYPES, bias_of, weights_of
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 from onnxtile.tiling import Axis
 
 MOST_PACKED_TILES = 100_000

@@ -15,7 +15,7 @@ from onnxtile.legality import INTEGERS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.layout import Layout
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 
 TYPES = (*INTEGERS, ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 

@@ -14,7 +14,7 @@ from onnxtile.legality import FLOATS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.activations import activated, activation_refusals
 from onnxtile.passes.decomposing import Decompose, factor_refusals
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 from onnxtile.passes.scaled_product import scaled_product
 
 GEMM = ("transA", "transB", "alpha", "beta")

@@ -13,7 +13,7 @@ from onnxtile.contraction import Contraction, attribute_float, attribute_int
 from onnxtile.legality import FLOATS, INTEGERS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose, factor_refusals
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 from onnxtile.passes.scaled_product import scaled_product
 
 

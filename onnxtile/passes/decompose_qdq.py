@@ -14,7 +14,7 @@ from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.arithmetic import Folding
 from onnxtile.passes.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 
 
 @dataclass(frozen=True)

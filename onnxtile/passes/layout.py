@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnxtile.arrays import little_endian, read_array
 from onnxtile.contraction import Dim
 from onnxtile.forms.batched import SUMMED_AS
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.forms.product import WIDER
-from onnxtile.passes.rewriting import Replacement
+from onnxtile.passes.replacement import Replacement
 
 
 def scaled_product(
