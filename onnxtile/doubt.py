@@ -15,7 +15,7 @@ def doubtful_values(model: ir.Model, declared: Declared) -> list[ir.Value]:
     """Values whose inferred shape rests on an assumption.
 
     A Slice of an axis of unknown length is taken to find as many elements as it asks for; a value that a Loop carries
-    is taken to keep the shape that it starts with.
+    is taken to keep the shape that it starts with; what an If gives is taken to have one branch's shape.
     """
     found: list[ir.Value] = []
     for graph in all_graphs(model):
@@ -24,6 +24,8 @@ def doubtful_values(model: ir.Model, declared: Declared) -> list[ir.Value]:
                 found += [node.outputs[0]] if _shortened(node, declared) else []
             elif node.domain == "" and node.op_type == "Loop":
                 found += _carried_that_change(node, declared)
+            elif node.domain == "" and node.op_type == "If":
+                found += _given_by_one_branch(node, declared)
     return found
 
 
@@ -64,3 +66,22 @@ def _carried_that_change(node: ir.Node, declared: Declared) -> list[ir.Value]:
             if declared.get(value, (None, None))[0] is None and value.shape != body.outputs[index + 1].shape:
                 found += [value, node.outputs[index]]
     return found
+
+
+def _given_by_one_branch(node: ir.Node, declared: Declared) -> list[ir.Value]:
+    branches = [graph for attribute in node.attributes.values() for graph in subgraphs(attribute)]
+    return [
+        value
+        for index, value in enumerate(node.outputs)
+        if value.shape is not None and declared.get(value, (None, None))[0] is None
+        if not all(_at_least(branch.outputs[index].shape, value.shape) for branch in branches)
+    ]
+
+
+def _at_least(shape: ir.Shape | None, claimed: ir.Shape) -> bool:
+    """Whether all numbers in `claimed` are in `shape` too."""
+    return (
+        shape is not None
+        and len(shape) == len(claimed)
+        and all(not isinstance(size, int) or size == known for size, known in zip(claimed, shape, strict=True))
+    )

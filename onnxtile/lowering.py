@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import onnx
 import onnx_ir as ir
 
 from onnxtile.checking import AnyLimits, families, inlined, not_asked
-from onnxtile.contraction import Contraction, all_graphs, contractions, is_tiled_product
+from onnxtile.contraction import Contraction, all_graphs, contractions, is_tiled_product, scopes
 from onnxtile.costs import Cost, choose, costs
 from onnxtile.errors import UsageError
 from onnxtile.files import check_output
@@ -66,11 +65,12 @@ class Lowered:
     shapes: Shapes
     nodes_before: int
 
-    def report(self, nodes_after: int, written: Path | onnx.ModelProto | None = None) -> Report:
-        """What was done, and what is left in what was written; PassError where that doesn't fit together."""
+    def report(self, nodes_after: int, form: Form = UNROLLED, written: Path | None = None) -> Report:
+        """What was done, and what is left in what was written in `form`; PassError where that doesn't fit together."""
         limits, rows = self.wish.limits, self.rows
         if written is not None:
-            rows += tuple(left_over(written, nodes_after, rows, limits, self.wish.families, self.shapes))
+            shapes = self.shapes if form.ability.spells_each_tile else {}
+            rows += tuple(left_over(written, nodes_after, rows, limits, self.wish.families, shapes))
         return Report("lower", limits, rows, self.nodes_before, nodes_after)
 
 
@@ -154,7 +154,7 @@ def lowering_to(
     beside = bool(sources) and target.resolve().parent == sources[0].parent.resolve()
     with saving(lowered.model, target, spelling, wish.weights, beside, wish.data, say) as (temporary, nodes):
         say("check what was written")
-        yield temporary, lowered.report(nodes, temporary)
+        yield temporary, lowered.report(nodes, spelling, temporary)
 
 
 def _path(path: str | os.PathLike[str]) -> Path:
@@ -256,13 +256,19 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish, steps))
     PassManager(steps)(model, say)
     rows += tuple(_left(model, wish, steps, {row.name for row in rows}))
-    shapes = {
-        str(value.name): tuple(size if isinstance(size, int) else None for size in value.shape)
-        for node in model.graph if is_tiled_product(node)
-        for value in node.inputs if value is not None and value.shape is not None
-    }  # fmt: skip
+    shapes = _operands(model)
     _restore(model, declared)
     return Lowered(model, rows, wish, shapes, nodes_before)
+
+
+def _operands(model: ir.Model) -> Shapes:
+    """Shapes of what is going to be cut, if that's in the main graph alone."""
+    elsewhere = any(is_tiled_product(node) for scope in scopes(model) if scope.name for node in scope.graph)
+    return {
+        str(value.name): tuple(size if isinstance(size, int) else None for size in value.shape)
+        for node in model.graph if is_tiled_product(node) and not elsewhere
+        for value in node.inputs if value is not None and value.shape is not None
+    }  # fmt: skip
 
 
 def _left(model: ir.Model, wish: Wish, steps: Sequence[Decides], known: set[str]) -> Iterable[Row]:

@@ -36,11 +36,11 @@ def left_over(
 ) -> Iterator[Row]:
     """Products of what was written that exceed the limits, or may, and aren't among `rows` as such.
 
-    `known`: shapes of values before they were cut; an axis that isn't a number is None. Raises PassError where names
-    don't fit together.
+    `known`: shapes of the main graph's values that were cut by Split; an axis that isn't a number is None. Empty: tiles
+    are made in another way, or elsewhere. Raises PassError where names don't fit together.
     """
     told = [row for row in rows if row.status not in ("tiled", "fits")]
-    if nodes <= MOST_CHECKED:
+    if nodes <= MOST_CHECKED or not known:
         sizes = {(row.op, row.m, row.k, row.n) for row in told}
         names = {(row.op, row.name) for row in told}
         for row in check(written, limits, ops=ops).contractions:
@@ -104,7 +104,7 @@ class _Walk:
                 made = (result,)
             elif op_type in _AS_THEIR_INPUT:
                 made = (shapes[inputs[0]],)
-            elif op_type in ("Split", "Transpose"):
+            elif op_type in ("Split", "Transpose", "Pad"):
                 made = self._moved(node, shapes[inputs[0]])
             for name, shape in zip(outputs, made, strict=True):
                 if name in shapes and name:
@@ -129,16 +129,18 @@ class _Walk:
         yield Row(node.name, node.op_type, "", *sizes, None, None, status, words)
 
     def _moved(self, node: onnx.NodeProto, shape: Shape | None) -> list[Shape | None]:
-        """What Split and Transpose make of a shape."""
+        """What Split, Transpose and Pad make of a shape."""
         attributes = {attribute.name: attribute for attribute in node.attribute}
         if shape is None:
             return [None] * len(node.output)
         if node.op_type == "Transpose":
             order = attributes["perm"].ints if "perm" in attributes else reversed(range(len(shape)))
             return [tuple(shape[axis] for axis in order)]
-        lengths = list(attributes["split"].ints) if "split" in attributes else []
-        if len(node.input) > 1:
-            lengths = self._lengths.get(node.input[1], [])
+        said = attributes.get("split", attributes.get("pads"))
+        lengths = self._lengths.get(node.input[1], []) if len(node.input) > 1 else list(said.ints) if said else []
+        if node.op_type == "Pad":
+            ends = zip(shape, lengths, lengths[len(shape) :], strict=False)
+            return [tuple(None if size is None else size + before + after for size, before, after in ends) or None]
         axis = attributes["axis"].i if "axis" in attributes else 0
         if len(lengths) != len(node.output):
             return [None] * len(node.output)

@@ -1,0 +1,121 @@
+"""onnx's own backend cases of every operator with a product, lowered: outputs as stored, within the case's tolerance.
+
+Attention's cases are in test_attention; its bodies written out (`*_expanded`) are among these.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from onnx.backend.test.case.test_case import TestCase
+from onnx.backend.test.loader import load_model_tests
+
+import onnxtile
+from onnxtile.contraction import TABLE
+from tests.support import run_onnxruntime, run_reference
+
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+LIMITS = [(1, 1, 1), (2, 3, 2), (4, 4, 4)] if LONG else [(2, 3, 2)]
+ASKED = ("matmul", "attention")
+KINDS = ("node", "pytorch-converted", "pytorch-operator", "simple")
+NARROW = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""Two units in the last place: partial products of a narrow type are rounded, for which the cases leave no room."""
+REASONS = (
+    "dtype: A's scale 'a_scale' isn't float; only that is lowered",
+    "dtype: BFLOAT16 isn't tiled",
+    "opset: opset 6 isn't one of 7 to 28; convert the model (onnx.version_converter)",
+    "symbolic-n: N is 'unk__11'",
+    "_expanded_function_theta_3d') isn't known",  # an If decides it at run time
+    "opset: opset 10 pads no bytes, which form batched does; take form unrolled",
+)
+"""Why some are refused; docs/operators.md says it by operator."""
+
+
+def operators(graph: onnx.GraphProto) -> set[tuple[str, str]]:
+    found = {(node.domain, node.op_type) for node in graph.node}
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                found |= operators(inner)
+    return found
+
+
+def cases() -> dict[str, TestCase]:
+    found: dict[str, TestCase] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # onnx makes all its cases, some of which overflow on purpose
+        every = [case for kind in KINDS for case in load_model_tests(kind=kind)]
+    for case in every:
+        attention = case.name.startswith("test_attention") and not case.name.endswith("_expanded")
+        if not attention and operators(model_of(case).graph) & TABLE.keys():
+            found[case.name] = case
+    return found
+
+
+def model_of(case: TestCase) -> onnx.ModelProto:
+    return case.model or onnx.load(Path(case.model_dir or "") / "model.onnx")
+
+
+def data_of(case: TestCase) -> list[tuple[list[Any], list[Any]]]:
+    if case.data_sets is not None:
+        return [(list(inputs), list(outputs)) for inputs, outputs in case.data_sets]
+    folders = sorted(Path(case.model_dir or "").glob("test_data_set_*"))
+    return [(_read(folder, "input"), _read(folder, "output")) for folder in folders]
+
+
+def _read(folder: Path, what: str) -> list[np.ndarray]:
+    files = sorted(folder.glob(f"{what}_*.pb"), key=lambda path: int(path.stem.rpartition("_")[2]))
+    return [numpy_helper.to_array(onnx.TensorProto.FromString(file.read_bytes())) for file in files]
+
+
+CASES = cases()
+
+
+def right(case: TestCase, model: onnx.ModelProto, run: Any) -> bool | None:
+    """Whether the model gives what the case stores; None where the engine can't run it."""
+    own = {tensor.name for tensor in model.graph.initializer}
+    fed = [value.name for value in model.graph.input]
+    answers = []
+    for inputs, outputs in data_of(case):
+        names = fed if len(inputs) == len(fed) else [name for name in fed if name not in own]
+        try:
+            got = run(model, dict(zip(names, inputs, strict=True)))
+        except Exception:  # engines raise what they like; a lowered model that can't be run isn't right
+            return None
+        answers += [_close(case, *pair) for pair in zip(got, outputs, strict=True)]
+    return all(answers)
+
+
+def _close(case: TestCase, got: Any, want: Any) -> bool:
+    if isinstance(want, list):
+        return all(_close(case, *pair) for pair in zip(got, want, strict=True))
+    if want.dtype.kind in "OSU":
+        return bool((np.asarray(got) == want).all())
+    relative = max(case.rtol, NARROW.get(str(want.dtype), 0))
+    wide = [np.asarray(each).astype(np.float64) for each in (got, want)]
+    absolute = max(case.atol, relative if str(want.dtype) in NARROW else 1e-7)
+    return wide[0].shape == wide[1].shape and np.allclose(*wide, relative, absolute, equal_nan=True)
+
+
+@pytest.mark.parametrize("limits", LIMITS, ids=str)
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_case_lowered(name: str, limits: tuple[int, int, int]) -> None:
+    case, model = CASES[name], model_of(CASES[name])
+    lowered = onnxtile.lower(model, limits, ops="all")
+    report = onnxtile.estimate(model, limits, ops="all")[0]
+    left = [row for row in report.contractions if row.status not in ("tiled", "fits") and row.family in ASKED]
+    assert not [row for row in left if not str(row.reason).endswith(REASONS)]
+    told = {row.op for row in left}
+    still = onnxtile.check(lowered, limits, ops=ASKED)
+    assert not [row for row in (*still.over, *still.unknown) if row.op not in told]
+    if lowered != model:
+        for run in (run_reference, run_onnxruntime):
+            if right(case, model, run):
+                assert right(case, lowered, run)
