@@ -179,3 +179,25 @@ def test_refused(change: dict[str, np.ndarray], words: str) -> None:
         model.graph.initializer.append(numpy_helper.from_array(array, name))
     rows = onnxtile.estimate(model, LIMITS)[0].contractions
     assert [(row.status, row.reason) for row in rows] == [("refused", words)]
+
+
+def test_attributes_that_the_operator_lacks() -> None:
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 13, "com.microsoft" : 1]>
+        g (int8[5,7] a, int8[7,9] b) => (float[5,9] y) {
+            y = com.microsoft.MatMulIntegerToFloat <transB = 1> (a, b, one, one)
+        }""",
+        one=np.float32(1).reshape([]),
+    )
+    (row,) = onnxtile.estimate(model, LIMITS)[0].contractions
+    assert row.reason == "attribute: MatMulIntegerToFloat has no attribute 'transB'; remove it"
+
+
+def test_a_vector_with_zero_points() -> None:
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 13]> g (int8[7] a, int8[7,9] b, int8 z) => (int32[9] y) {
+            y = MatMulInteger (a, b, z)
+        }"""
+    )
+    (row,) = onnxtile.estimate(model, LIMITS)[0].contractions
+    assert row.reason == "vector: A is a vector, which isn't lowered here; make it a matrix"

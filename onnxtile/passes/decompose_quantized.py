@@ -27,6 +27,9 @@ _PLACES: dict[str, tuple[dict[str, tuple[int, ...]], int | None]] = {
 }
 
 
+_FACTORS = {"alpha", "transA", "transB"}
+
+
 @dataclass(frozen=True)
 class DecomposeQuantized(Decompose):
     """Y = quantize(sA * sB / sY * (A - zA) @ (B - zB)), for every quantized product that exceeds `max`.
@@ -45,6 +48,8 @@ class DecomposeQuantized(Decompose):
         return super().concerns(node, model) and (node.op_type != "MatMulInteger" or any(node.inputs[2:]))
 
     def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
+        for name in sorted(found.node.attributes.keys() - (_FACTORS if found.node.op_type == "QGemm" else set())):
+            yield Refusal("attribute", f"{found.node.op_type} has no attribute {name!r}; remove it")
         a, b, y = _operands(found.node)
         dynamic = found.node.op_type == "DynamicQuantizeMatMul"
         yield from integer_refusals((b,) if dynamic else (a, b))
