@@ -9,6 +9,7 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
 from onnxtile.contraction import FAMILIES, TABLE, Entry, Operator
+from onnxtile.legality import OPSETS
 
 PAGE = Path(__file__).with_suffix(".md")
 MADE_WITH = f"onnx {onnx.__version__} and onnxruntime {onnxruntime.__version__}"
@@ -18,14 +19,22 @@ Each is brought to C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n]; `check` a
 batch. What isn't sized is reported as unknown, with the reason given here. Names before a colon are the products of an
 operator that has several.
 
-A pass refuses, beside what its row says, K or N that isn't known, opsets other than 7 to 26, and what is in a local
-function (inline it). What is neither here nor among the
+A pass refuses, beside what its row says, K or N that isn't known (bind it with --bind), and opsets other than
+{OPSETS[0]} to {OPSETS[-1]}. Attention is lowered with `--ops attention`. What is neither here nor among the
 [operators without a product](../onnxtile/contraction/product_free.py), such as one of a foreign domain, is reported as
 unknown, in the family `other`.
 
 Written by `python docs/operators.py` from the [table](../onnxtile/contraction/table.py); versions are those of
 {MADE_WITH}.
 """
+WHY = {
+    "matmul": "isn't lowered yet",
+    "conv": "isn't lowered yet: will be a product over K = channels / group x kernel",
+    "rnn": "isn't lowered yet: will be a Scan over tiled products",
+    "attention": "isn't lowered yet: has no function body in onnx",
+    "other": "isn't a product of two operands: the operator makes a matrix itself, or hides what it does",
+}
+"""Why operators are only reported, where their entry has no reason of its own."""
 COLUMNS = ("operator", "family", "versions", "products", "lowered by", "refused")
 
 
@@ -54,7 +63,8 @@ def versions_of() -> dict[Operator, list[int]]:
 def _row(operator: Operator, entry: Entry, versions: list[int]) -> list[str]:
     products = entry.formula if entry.sizes else entry.reason
     lowered = f"`{entry.lowered_by}`" if entry.lowered_by else "reported only"
-    return [operator[1], entry.family, ", ".join(map(str, versions)), products, lowered, entry.refused]
+    refused = entry.refused or ("" if entry.lowered_by else WHY[entry.family])
+    return [operator[1], entry.family, ", ".join(map(str, versions)), products, lowered, refused]
 
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:

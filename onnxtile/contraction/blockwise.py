@@ -65,10 +65,16 @@ def _length(node: ir.Node, name: str) -> int:
 
 
 ONNX: dict[str, Entry] = {}
+_REFUSED = (
+    "weights that aren't constants; bytes that don't match K, N, bits and block_size; g_idx; weights packed for a "
+    "GPU; transB 0; unknown attributes; above 100,000 packed tiles"
+)
+_FUSED = "several products with a normalization and an activation: isn't lowered yet"
+
 MICROSOFT: dict[str, Entry] = {
-    "MatMulNBits": one("matmul", n_bits, "attributes K, N", "decompose-blockwise"),
-    "MatMulBnb4": one("matmul", bnb4, "attributes K, N, swapped where transB is 0", "decompose-blockwise"),
-    "MatMulNBitsMlp": Entry("matmul", mlp, "gate and up: attributes K, N"),
-    "MatMulNBitsQkv": Entry("matmul", qkv, "Q: attributes K, Nq; K and V: K, Nkv"),
-    "MatMulFpQ4": one("matmul", fp_q4, "the constant B_shape says K, N"),
+    "MatMulNBits": one("matmul", n_bits, "attributes K, N", "decompose-blockwise", _REFUSED),
+    "MatMulBnb4": one("matmul", bnb4, "attributes K, N, swapped where transB is 0", "decompose-blockwise", _REFUSED),
+    "MatMulNBitsMlp": Entry("matmul", mlp, "gate and up: attributes K, N", refused=_FUSED),
+    "MatMulNBitsQkv": Entry("matmul", qkv, "Q: attributes K, Nq; K and V: K, Nkv", refused=_FUSED),
+    "MatMulFpQ4": one("matmul", fp_q4, "the constant B_shape says K, N", None, "isn't lowered yet"),
 }

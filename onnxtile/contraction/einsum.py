@@ -121,6 +121,10 @@ def _steps(node: ir.Node, equation: Equation, own: Sequence[Mapping[str, Dim]]) 
         lengths = {letter: lengths[letter] for letter in left}
 
 
+_REFUSED = (
+    "types other than float, double, float16 and integers of 32, 64 bits; letters of length 0, or of length 1 in one "
+    "operand and more in another; an ellipsis that the result lacks; merged letters and diagonals of unknown lengths"
+)
 ONNX: dict[str, Entry] = {
     "Einsum": Entry(
         "matmul",
@@ -128,6 +132,7 @@ ONNX: dict[str, Entry] = {
         "a product a pair of operands; letters of both and the result: batch, of both only: K; of the first: M, of the"
         " second: N",
         "decompose-einsum",
+        refused=_REFUSED,
     )
 }
 MICROSOFT: dict[str, Entry] = {}

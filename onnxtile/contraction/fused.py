@@ -61,8 +61,14 @@ def fused_matmul(node: ir.Node) -> Size:
     return matmul_of(node, *ordered)
 
 
+GPU_ONLY = "onnxruntime runs it on GPUs only, so nothing could be compared"
+_TRANSPOSED = "MatMul of the operands in the order that trans and transBatch say"
 _MATMUL = one(
-    "matmul", fused_matmul, "MatMul of the operands in the order that trans and transBatch say", "decompose-fused"
+    "matmul",
+    fused_matmul,
+    _TRANSPOSED,
+    "decompose-fused",
+    "types other than floats; transA with a vector B, which engines compute otherwise; unknown attributes",
 )
 
 
@@ -76,7 +82,13 @@ ONNX: dict[str, Entry] = {}
 MICROSOFT: dict[str, Entry] = {
     "FusedMatMul": _MATMUL,
     "TransposeMatMul": _MATMUL,
-    "FusedMatMulActivation": _MATMUL,
-    "FusedGemm": one("matmul", fused_gemm, "transA, transB swap A's and B's axes", "decompose-fused"),
-    "GemmFastGelu": one("matmul", matmul, "MatMul, broadcast batch axes", "decompose-fused"),
+    "FusedMatMulActivation": one("matmul", fused_matmul, _TRANSPOSED, None, GPU_ONLY),
+    "FusedGemm": one(
+        "matmul",
+        fused_gemm,
+        "transA, transB swap A's and B's axes",
+        "decompose-fused",
+        "types other than floats; activations that are unknown or lack parameters; unknown attributes",
+    ),
+    "GemmFastGelu": one("matmul", matmul, "MatMul, broadcast batch axes", None, GPU_ONLY),
 }
