@@ -61,10 +61,14 @@ def _pieces(data: memoryview) -> Iterator[onnx.GraphProto]:
     """The main graph in pieces: all but its nodes first."""
     with data:
         start, stop = next((start, stop) for number, start, stop in runs(data, 0, len(data), 0) if number == _GRAPH)
-        for nodes in (False, True):
-            for number, begin, end in runs(data, inside(data, start), stop, _CHUNK_BYTES):
-                if (number == _NODE) is nodes:
-                    yield onnx.GraphProto.FromString(bytes(data[begin:end]))
+        nodes = []
+        for number, begin, end in runs(data, inside(data, start), stop, _CHUNK_BYTES):
+            if number == _NODE:
+                nodes.append((begin, end))
+            else:
+                yield onnx.GraphProto.FromString(bytes(data[begin:end]))
+        for begin, end in nodes:
+            yield onnx.GraphProto.FromString(bytes(data[begin:end]))
 
 
 class _Walk:
@@ -77,7 +81,7 @@ class _Walk:
         self._limits, self._known, self._judged = limits, known, judged
         self._shapes: dict[str, Shape | None] = {"": None}
         self._lengths: dict[str, list[int]] = {}
-        self._results: dict[tuple[Shape, Shape], Shape | None] = {}
+        self._results: dict[tuple[Shape | None, Shape | None], Shape] = {}
 
     def __call__(self, graph: onnx.GraphProto) -> Iterator[Row]:
         shapes, known = self._shapes, self._known
@@ -87,30 +91,32 @@ class _Walk:
             shapes[tensor.name] = tuple(tensor.dims)
             if tensor.data_type == onnx.TensorProto.INT64 and len(tensor.dims) == 1 and tensor.raw_data:
                 self._lengths[tensor.name] = numpy_helper.to_array(tensor).tolist()
+        results = self._results
         for node in graph.node:
-            op_type, inputs, outputs = node.op_type, node.input, node.output
-            for name in inputs:
-                if name not in shapes:
-                    raise PassError(
-                        f"{op_type} {node.name!r} reads {name!r}, which nothing computes; please report this"
-                    )
+            op_type, inputs, outputs = node.op_type, list(node.input), list(node.output)
+            try:
+                read = [shapes[name] for name in inputs]
+            except KeyError as error:
+                words = f"{op_type} {node.name!r} reads {error}, which nothing computes; please report this"
+                raise PassError(words) from error
             made: Sequence[Shape | None] = (None,) * len(outputs)
             if op_type in _PRODUCTS:
-                a, b = shapes[inputs[0]], shapes[inputs[1]]
-                result = self._results.get((a, b)) if a and b else None
+                result = results.get((read[0], read[1]))
                 if result is None and node.name not in self._judged:
-                    yield from self._judge(node, a, b)
-                    result = self._results.get((a, b)) if a and b else None
+                    yield from self._judge(node, read[0], read[1])
+                    result = results.get((read[0], read[1]))
                 made = (result,)
             elif op_type in _AS_THEIR_INPUT:
-                made = (shapes[inputs[0]],)
+                made = (read[0],)
             elif op_type in ("Split", "Transpose", "Pad"):
-                made = self._moved(node, shapes[inputs[0]])
+                made = self._moved(node, read[0])
             for name, shape in zip(outputs, made, strict=True):
                 if name in shapes and name:
                     words = f"computes {name!r}, which is there already; please report this"
                     raise PassError(f"{op_type} {node.name!r} {words}")
-                shapes[name] = known.get(name, shape)
+                shapes[name] = shape
+                if name in known:
+                    shapes[name] = known[name]
 
     def _judge(self, node: onnx.NodeProto, a: Shape | None, b: Shape | None) -> Iterator[Row]:
         """A row for a product that exceeds the limits, or may; the shape of one that doesn't is remembered."""
