@@ -20,10 +20,10 @@ third names, a third protobuf's bytes, a third slicing and writing its tile. Tri
     ),
     "scale.py": (
         "Many nodes, many weights",
-        """"unjudged" is `lower` without its last step, which reads the file again and judges every product in it: a message and some
-lookups a node, as much as writing it took. Each lowering is a process of its own, from the first import of a pass on, and waits for the disk; the floor
-does neither. The decoder is bound by copying its weights; copying alone comes first in that run and pays
-for reading them into the page cache.""",
+        """"unjudged" is `lower` without its last step, which reads the file again and judges every product in it: a
+message and some lookups a node, as much as writing it took. Each lowering is a process of its own, from the
+first import of a pass on, and waits for the disk; the floor does neither. The decoder is bound by copying
+its weights; copying alone comes first in that run and pays for reading them into the page cache.""",
     ),
     "forms.py": (
         "Latency of the forms in onnxruntime",

@@ -39,7 +39,7 @@ print(seconds, report.nodes_after, int(peak.split()[1]) * 1024)
 
 
 def lower(model: Path, limits: str, form: str, output: Path, judged: str = "judged") -> tuple[float, int, int]:
-    """Seconds, nodes and peak bytes of one lowering in a new process; `unjudged`: without a look at what was written."""
+    """Seconds, nodes and peak bytes of one lowering in a new process; `unjudged`: what was written isn't looked at."""
     command = [sys.executable, "-c", CHILD, str(model), limits, form, str(output), judged]
     seconds, nodes, peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return float(seconds), int(nodes), int(peak)
@@ -66,13 +66,12 @@ def growth(folder: Path) -> None:
     base = lower(source, "*,*,*", "unrolled", output)[2]
     for tile in (32, 16, 8, 6):
         seconds, nodes, peak = min(lower(source, f"64,{tile},{tile}", "unrolled", output) for _ in range(ROUNDS))
-        unjudged = min(lower(source, f"64,{tile},{tile}", "unrolled", output, "unjudged")[0] for _ in range(ROUNDS))
+        limits = f"64,{tile},{tile}"
+        unjudged = min(lower(source, limits, "unrolled", output, "unjudged")[0] for _ in range(ROUNDS))
         bare = floor_seconds(source, output)
         beyond = (peak - base) / nodes / 1e3
-        print(
-            f"{tile:6} {nodes:10,} {seconds:8.2f} {bare:8.2f} {seconds / bare:5.2f}x {unjudged / bare:8.2f}x {beyond:10.2f}",
-            flush=True,
-        )
+        ratios = f"{seconds / bare:5.2f}x {unjudged / bare:8.2f}x"
+        print(f"{tile:6} {nodes:10,} {seconds:8.2f} {bare:8.2f} {ratios} {beyond:10.2f}", flush=True)
 
 
 def floor_seconds(source: Path, lowered: Path) -> float:
