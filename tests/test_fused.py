@@ -18,7 +18,7 @@ import onnxtile
 from onnxtile.interop import to_ir
 from onnxtile.lowering import estimate
 from onnxtile.passes import DecomposeFused, InferShapes
-from onnxtile.passes.activations import ACTIVATIONS
+from onnxtile.rewriting.activations import ACTIVATIONS
 from tests.support import parse, run_onnxruntime, run_reference, sizes_of_products, whole
 
 LIMITS = (2, 3, 2)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.check_limits import CheckLimits
+from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
-from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized

@@ -32,7 +32,9 @@ class CheckLimits(ir.passes.InPlacePass):
             size = product.size
             if answer == "over":
                 what = f"{size.m}x{size.k}x{size.n}"
-                raise LimitsError(f"{product.node.op_type} {product.name!r}{place} is {what}, over the limits {self.max}")
+                raise LimitsError(
+                    f"{product.node.op_type} {product.name!r}{place} is {what}, over the limits {self.max}"
+                )
             if answer == "unknown":
                 why = doubt(product, self.max, free_dimensions(model))
                 hint = " (run infer-shapes before)" if why.code == "unknown-shape" else ""

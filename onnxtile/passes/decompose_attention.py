@@ -13,8 +13,8 @@ from onnxtile.limits import Limits
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.function_bodies import NoBodyError, schema_of, written_out
-from onnxtile.passes.replacement import Replacement
 from onnxtile.passes.tile_matmul import TileMatMul
+from onnxtile.rewriting.replacement import Replacement
 from onnxtile.tiling import TilePlan
 
 
@@ -22,9 +22,9 @@ from onnxtile.tiling import TilePlan
 class DecomposeAttention(Decompose):
     """Y = softmax(scale * Q @ K' + mask) @ V by heads, for every Attention of which a product exceeds `max`.
 
-    None given: for every one. FlexAttention and LinearAttention likewise. What takes the operator's place is its function
-    body, as onnx defines it, with the node's attributes put in. Each is tried out alone first: where the products in the
-    body can't be cut, the operator is refused.
+    None given: for every one. FlexAttention and LinearAttention likewise. What takes the operator's place is its
+    function body, as onnx defines it, with the node's attributes put in. Each is tried out alone first: where the
+    products in the body can't be cut, the operator is refused.
     """
 
     operators = frozenset({("", "Attention"), ("", "LinearAttention"), ("ai.onnx.preview", "FlexAttention")})

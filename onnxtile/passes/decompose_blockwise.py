@@ -11,10 +11,10 @@ from onnxtile.blockwise import Blocks, Codes
 from onnxtile.contraction import Contraction, Scope, contractions_of
 from onnxtile.legality import Refusal, type_refusals
 from onnxtile.names import Names
-from onnxtile.passes.cutting_blocks import Cutting
 from onnxtile.passes.decomposing import Decompose
-from onnxtile.passes.packed_weights import INPUTS, TYPES, bias_of, weights_of
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.cutting_blocks import Cutting
+from onnxtile.rewriting.packed_weights import INPUTS, TYPES, bias_of, weights_of
+from onnxtile.rewriting.replacement import Replacement
 from onnxtile.tiling import Axis
 
 MOST_PACKED_TILES = 100_000
@@ -71,6 +71,8 @@ class DecomposeBlockwise(Decompose):
         if self.max is None or self.pad_tiles or isinstance(weights, Codes) or 0 in (size.m, size.batch):
             return None
         m_known = size.m if isinstance(size.m, int) else None
-        m, k, n = (Axis.cut(*each) for each in ((m_known, self.max.m), (weights.k, self.max.k), (weights.n, self.max.n)))
+        m, k, n = (
+            Axis.cut(*each) for each in ((m_known, self.max.m), (weights.k, self.max.k), (weights.n, self.max.n))
+        )
         whole_blocks = k.whole or (k.tile or 0) % weights.block_size == 0
         return Cutting(m, k, n, weights) if whole_blocks and m.count is not None else None

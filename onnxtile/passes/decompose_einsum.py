@@ -14,8 +14,8 @@ from onnxtile.contraction.equation import ELLIPSIS
 from onnxtile.legality import INTEGERS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
-from onnxtile.passes.layout import Layout
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.layout import Layout
+from onnxtile.rewriting.replacement import Replacement
 
 TYPES = (*INTEGERS, ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
@@ -83,9 +83,7 @@ def _axis_refusals(einsum: Einsum, node: ir.Node) -> Iterator[Refusal]:
                 yield Refusal("broadcast", f"{words}, which ONNX has for ellipses only; expand the operand first")
 
 
-def _operand(
-    step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], opset: int
-) -> Layout:
+def _operand(step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], opset: int) -> Layout:
     """The operand with an axis for each part of its product, in the order that MatMul has them."""
     outer = (*step.stack, *step.batch) if leaf == "A" else step.batch
     parts = (step.m, step.k) if leaf == "A" else (step.k, step.n)

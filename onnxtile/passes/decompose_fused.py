@@ -12,10 +12,10 @@ from onnxtile.contraction import Contraction, attribute_float
 from onnxtile.contraction.fused import ATTRIBUTES, order_of_axes
 from onnxtile.legality import FLOATS, Refusal, type_refusals
 from onnxtile.names import Names
-from onnxtile.passes.activations import activated, activation_refusals
 from onnxtile.passes.decomposing import Decompose, factor_refusals
-from onnxtile.passes.replacement import Replacement
-from onnxtile.passes.scaled_product import scaled_product
+from onnxtile.rewriting.activations import activated, activation_refusals
+from onnxtile.rewriting.replacement import Replacement
+from onnxtile.rewriting.scaled_product import scaled_product
 
 GEMM = ("transA", "transB", "alpha", "beta")
 """Attributes that FusedGemm has in common with Gemm."""
@@ -84,7 +84,9 @@ def _ordered(new: Replacement, node: ir.Node, side: str, value: ir.Value) -> ir.
     order = order_of_axes(node, side, len(value.shape))
     if order == sorted(order):
         return value
-    return new.node("Transpose", f"{side}_transposed", [value], {"perm": order}, ir.Shape([value.shape[axis] for axis in order]))
+    return new.node(
+        "Transpose", f"{side}_transposed", [value], {"perm": order}, ir.Shape([value.shape[axis] for axis in order])
+    )
 
 
 def _is_vector(value: ir.Value | None) -> bool:

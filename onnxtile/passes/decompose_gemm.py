@@ -13,17 +13,17 @@ from onnxtile.contraction import Contraction, attribute_float, attribute_int
 from onnxtile.legality import FLOATS, INTEGERS, Refusal, type_refusals
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose, factor_refusals
-from onnxtile.passes.replacement import Replacement
-from onnxtile.passes.scaled_product import scaled_product
+from onnxtile.rewriting.replacement import Replacement
+from onnxtile.rewriting.scaled_product import scaled_product
 
 
 @dataclass(frozen=True)
 class DecomposeGemm(Decompose):
     """Y = alpha * (A' @ B') + beta * C, for every Gemm that exceeds `max` (none given: for every Gemm).
 
-    alpha scales the product, so that weights keep their bytes (a float16 or bfloat16 product that would have to shrink is
-    scaled before it's rounded: on its operand that isn't constant); beta is folded into a constant C; a factor of one
-    costs no node.
+    alpha scales the product, so that weights keep their bytes (a float16 or bfloat16 product that would have to shrink
+    is scaled before it's rounded: on its operand that isn't constant); beta is folded into a constant C; a factor of
+    one costs no node.
     """
 
     operators = frozenset({("", "Gemm")})
@@ -51,6 +51,7 @@ class DecomposeGemm(Decompose):
                 c = new.node("Mul", "bias", [c, new.constant("beta", beta)])
             y = new.node("Add", "biased", [y, c])
         new.swap_in(y)
+
 
 def _reversed(value: ir.Value) -> ir.Shape | None:
     return None if value.shape is None else ir.Shape(reversed(list(value.shape)))

@@ -12,9 +12,9 @@ from onnxtile.contraction import Contraction, attribute_int
 from onnxtile.legality import Refusal
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
-from onnxtile.passes.arithmetic import Folding
-from onnxtile.passes.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.arithmetic import Arithmetic
+from onnxtile.rewriting.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
+from onnxtile.rewriting.replacement import Replacement
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ class DecomposeQdq(Decompose):
         return ()
 
     def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
-        found, fold = _quantized(node), Folding(Replacement(node, INT32, names), model, model.opset_imports.get("", 0))
+        found, fold = (
+            _quantized(node),
+            Arithmetic(Replacement(node, INT32, names), model, model.opset_imports.get("", 0)),
+        )
         assert found is not None
         a, b, y = found
         assert a.scale is not None and b.scale is not None
@@ -62,7 +65,9 @@ def _quantized(node: ir.Node) -> tuple[Quantized, Quantized, Quantized] | None:
     after = [user for output in node.outputs for user in output.consumers()]
     if len(before) != 2 or len(after) != 1 or node.outputs[0].is_graph_output() or after[0].graph is not node.graph:
         return None
-    if not all(each is not None and _is(each, "DequantizeLinear") for each in before) or not _is(after[0], "QuantizeLinear"):
+    if not all(each is not None and _is(each, "DequantizeLinear") for each in before) or not _is(
+        after[0], "QuantizeLinear"
+    ):
         return None
     sides = []
     for letter, each in zip("ABY", (*before, after[0]), strict=True):

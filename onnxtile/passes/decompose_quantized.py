@@ -12,9 +12,9 @@ from onnxtile.contraction import Contraction, attribute_float, attribute_int
 from onnxtile.legality import Refusal
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
-from onnxtile.passes.arithmetic import Folding
-from onnxtile.passes.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.arithmetic import Arithmetic
+from onnxtile.rewriting.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
+from onnxtile.rewriting.replacement import Replacement
 
 FLOAT = ir.DataType.FLOAT
 _PLACES: dict[str, tuple[dict[str, tuple[int, ...]], int | None]] = {
@@ -60,7 +60,7 @@ class DecomposeQuantized(Decompose):
 
     def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
         new = Replacement(node, INT32, names)
-        fold = Folding(new, model, model.opset_imports.get("", 0))
+        fold = Arithmetic(new, model, model.opset_imports.get("", 0))
         a, b, y = _operands(node)
         bias = _input(node, _PLACES[node.op_type][1])
         if node.op_type == "DynamicQuantizeMatMul":
@@ -78,7 +78,9 @@ class DecomposeQuantized(Decompose):
             scale = fold.of("Mul", "alpha", np.array(alpha, np.float32), scale, FLOAT)
         scale = fold.of("Mul", "scales", scale, b.parameter(fold, b.scale, "b_scale"), FLOAT)
         result = rescaled(fold, total, scale, y)
-        new.swap_in(result if bias is None else new.node("Add", "biased", [result, bias], shape=total.shape, dtype=FLOAT))
+        new.swap_in(
+            result if bias is None else new.node("Add", "biased", [result, bias], shape=total.shape, dtype=FLOAT)
+        )
 
 
 def _input(node: ir.Node, index: int | None) -> ir.Value | None:

@@ -88,7 +88,9 @@ class Decompose(ir.passes.InPlacePass):
             decided = list(self.decisions(model, self.max))
             pairs = [(found.node, each if isinstance(each, Refusal) else None) for found, each in decided if each]
         else:
-            every = [found for found in contractions(model) if self.concerns(found.node, model) and not found.in_function]
+            every = [
+                found for found in contractions(model) if self.concerns(found.node, model) and not found.in_function
+            ]
             reasons = (chain(opset_refusals(found), _unsized(found), self.refusals(found, model)) for found in every)
             pairs = [(found.node, next(why, None)) for found, why in zip(every, reasons, strict=True)]
         return list(dict(pairs).items())

@@ -11,10 +11,9 @@ import onnx_ir as ir
 
 from onnxtile.contraction import all_graphs, subgraphs
 from onnxtile.errors import ModelError
-from onnxtile.passes.folding import fold_sizes
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.size_folding import fold_sizes
 from onnxtile.structure import one_line
-
 
 
 class NoBodyError(Exception):
@@ -62,7 +61,7 @@ def written_out(node: ir.Node, model: ir.Model) -> ir.Model:
 
 @lru_cache(maxsize=64)
 def _expanded(serialized: bytes) -> ir.Model:
-    """The model of one node with the node's body in its place. A network has few that differ, and asks several times."""
+    """The model of one node with the node's body in its place. A network has few that differ, asked for often."""
     model = onnx.ModelProto.FromString(serialized)
     graph, (node,) = model.graph, model.graph.node
     opsets = {entry.domain: entry.version for entry in model.opset_import}

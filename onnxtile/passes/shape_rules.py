@@ -56,8 +56,12 @@ def install() -> None:
             einsum(context, node)
             return
         shapes = [
-            ir.Shape([_dim(parsed.lengths[letter]) if dim == 1 else dim for letter, dim in zip(letters, shape, strict=True)])
-            for letters, shape in zip(parsed.equation.terms, (value.shape for value in node.inputs if value), strict=True)
+            ir.Shape(
+                [_dim(parsed.lengths[letter]) if dim == 1 else dim for letter, dim in zip(letters, shape, strict=True)]
+            )
+            for letters, shape in zip(
+                parsed.equation.terms, (value.shape for value in node.inputs if value), strict=True
+            )
             if shape is not None
         ]
         stand_in = _stand_in(node, shapes)

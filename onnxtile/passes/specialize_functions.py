@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import onnx
@@ -11,6 +10,7 @@ import onnx_ir as ir
 from onnxtile.contraction import SHAPED_META, TABLE, callees_first, is_tiled_product, node_name, subgraphs
 from onnxtile.errors import UnsupportedError
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.rewriting.arguments import bind_arguments
 
 MOST_COPIES = 1000
 """Copies of functions that are made of one model: calls of calls may multiply."""
@@ -19,10 +19,10 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class SpecializeFunctions(ir.passes.InPlacePass):
-    """f(x) := f'(x), f' being f with the shapes of x and the values of its attributes, for functions that hold products.
+    """f(x) := f'(x), f' being f with the shapes of x and the values of its attributes, where f holds products.
 
-    The first signature keeps the function's name. Needs shapes: run infer-shapes before. Functions without products stay
-    as they are. Raises UnsupportedError where copies would be too many.
+    The first signature keeps the function's name. Needs shapes: run infer-shapes before. Functions without products
+    stay as they are. Raises UnsupportedError where copies would be too many.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -58,12 +58,14 @@ class _Work:
 
     def _make(self, function: ir.Function, call: ir.Node) -> ir.Function:
         if len(self.made) >= MOST_COPIES:
-            raise UnsupportedError(f"function {function.name!r} and others are called in more than {MOST_COPIES:,} ways")
+            raise UnsupportedError(
+                f"function {function.name!r} and others are called in more than {MOST_COPIES:,} ways"
+            )
         proto = ir.serde.serialize_function(function, create_value_info=False)
         given = {name: ir.serde.serialize_attribute(attribute) for name, attribute in call.attributes.items()}
         inputs = [*call.inputs, *[None] * (len(proto.input) - len(call.inputs))]
         left_out = {name for name, value in zip(proto.input, inputs, strict=True) if value is None}
-        _fill_in(proto.node, {each.name: each for each in proto.attribute_proto} | given, left_out)
+        bind_arguments(proto.node, {each.name: each for each in proto.attribute_proto} | given, left_out)
         del proto.attribute[:], proto.attribute_proto[:]
         number, names = 1, {name for _, name, _ in self.model.functions}
         taken = names - {function.name} | {each.name for each in self.made.values()}
@@ -87,7 +89,9 @@ def _with_products(model: ir.Model) -> dict[Key, ir.Function]:
             key: function
             for key, function in others.items()
             if key not in wanted
-            and any((node.domain, node.op_type) in TABLE or node.op_identifier() in wanted for node in function.all_nodes())
+            and any(
+                (node.domain, node.op_type) in TABLE or node.op_identifier() in wanted for node in function.all_nodes()
+            )
         }
         wanted, grown = wanted | more, bool(more)
     return wanted
@@ -95,26 +99,6 @@ def _with_products(model: ir.Model) -> dict[Key, ir.Function]:
 
 def _facts(value: ir.Value | None) -> tuple[str, str]:
     return ("", "") if value is None else (str(value.type), str(value.shape))
-
-
-def _fill_in(nodes: Iterable[onnx.NodeProto], values: dict[str, onnx.AttributeProto], left_out: set[str]) -> None:
-    """Put values in the place of references to the function's attributes; what has none goes, as do inputs left out."""
-    for node in nodes:
-        node.input[:] = ["" if name in left_out else name for name in node.input]
-        kept = []
-        for attribute in node.attribute:
-            if not attribute.ref_attr_name:
-                kept.append(attribute)
-            elif attribute.ref_attr_name in values:
-                kept.append(onnx.AttributeProto())
-                kept[-1].CopyFrom(values[attribute.ref_attr_name])
-                kept[-1].name = attribute.name
-        kept = list(onnx.NodeProto(attribute=kept).attribute)
-        del node.attribute[:]
-        node.attribute.extend(kept)
-        for attribute in node.attribute:
-            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                _fill_in(inner.node, values, left_out)
 
 
 def _describe(made: ir.Function, proto: onnx.FunctionProto, call: ir.Node, model: ir.Model) -> None:

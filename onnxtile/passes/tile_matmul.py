@@ -14,12 +14,20 @@ from onnxtile.forms import form_of
 from onnxtile.forms.calls import function_of
 from onnxtile.forms.product import TiledProduct
 from onnxtile.legality import (
-    BYTES, FLOATS, INTEGERS, SYMBOLIC_M_OPSET, Decision, Judge, Refusal, legality, type_refusals
+    BYTES,
+    FLOATS,
+    INTEGERS,
+    SYMBOLIC_M_OPSET,
+    Decision,
+    Judge,
+    Refusal,
+    legality,
+    type_refusals,
 )  # fmt: skip
 from onnxtile.limits import Limits
 from onnxtile.names import Names
-from onnxtile.passes.rewriting import replace_node
 from onnxtile.provenance import ORIGIN, PREFIX_META
+from onnxtile.rewriting.graph import replace_node
 from onnxtile.tiling import ACCUMULATIONS, Accumulate, TilePlan
 
 FUNCTIONS_FROM = 8
@@ -58,10 +66,10 @@ class TileMatMul(ir.passes.InPlacePass):
             if isinstance(decision, Refusal) and not self.leave_refused:
                 raise ir.passes.PreconditionError(f"{found.node.op_type} {found.name!r}: {decision}")
         for found in contractions(model):
-            if not self.leave_refused and (found.node.domain, found.node.op_type) == ("", "Gemm"):
-                if legality(found, self.max) != "fits":
-                    words = f"Gemm {found.name!r} isn't a MatMul yet; run decompose-gemm first"
-                    raise ir.passes.PreconditionError(words)
+            gemm = (found.node.domain, found.node.op_type) == ("", "Gemm")
+            if gemm and not self.leave_refused and legality(found, self.max) != "fits":
+                words = f"Gemm {found.name!r} isn't a MatMul yet; run decompose-gemm first"
+                raise ir.passes.PreconditionError(words)
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         plans = [(found, plan) for found, plan in self.decisions(model, self.max) if isinstance(plan, TilePlan)]
@@ -98,7 +106,9 @@ class TileMatMul(ir.passes.InPlacePass):
             return
         yield from type_refusals(found, BYTES)
         if found.opset is not None and found.opset < SYMBOLIC_M_OPSET and self.form != "unrolled":
-            yield Refusal("opset", f"opset {found.opset} pads no bytes, which form {self.form} does; take form unrolled")
+            yield Refusal(
+                "opset", f"opset {found.opset} pads no bytes, which form {self.form} does; take form unrolled"
+            )
 
     def _tile(self, contraction: Contraction, plan: TilePlan, model: ir.Model, names: Names) -> None:
         node, opset = contraction.node, contraction.opset

@@ -11,7 +11,7 @@ from onnxtile.contraction import is_tiled_product
 from onnxtile.forms import form_of
 from onnxtile.forms.sink import IrSink
 from onnxtile.forms.spelling import Speller
-from onnxtile.passes.rewriting import add_constant, register_constant, replace_node
+from onnxtile.rewriting.graph import add_constant, register_constant, replace_node
 
 
 @dataclass(frozen=True)

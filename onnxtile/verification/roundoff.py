@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from onnxtile.contraction import Contraction, attribute_float, contractions
 from onnxtile.legality import Refusal
-from onnxtile.passes.packed_weights import INPUTS, bias_of, weights_of
+from onnxtile.rewriting.packed_weights import INPUTS, bias_of, weights_of
 from onnxtile.verification.expansion import ATTENTION_META
 
 UNIT = {

@@ -10,7 +10,10 @@ from onnxtile.contraction import Contraction, attribute_int
 from onnxtile.legality import FLOATS, Refusal
 
 TYPES = [dtype for dtype in FLOATS if dtype != ir.DataType.DOUBLE]
-INPUTS: dict[str, tuple[str, ...]] = {"MatMulNBits": ("A", "B", "scales", "zero_points", "g_idx", "bias"), "MatMulBnb4": ("A", "B", "absmax")}
+INPUTS: dict[str, tuple[str, ...]] = {
+    "MatMulNBits": ("A", "B", "scales", "zero_points", "g_idx", "bias"),
+    "MatMulBnb4": ("A", "B", "absmax"),
+}
 _ATTRIBUTES = {
     "MatMulNBits": {"K", "N", "bits", "block_size", "accuracy_level", "weight_prepacked"},
     "MatMulBnb4": {"K", "N", "block_size", "quant_type", "transB", "training_mode"},

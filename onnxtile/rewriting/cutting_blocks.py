@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.blockwise import Blocks, Piece
+from onnxtile.blockwise import Blocks
 from onnxtile.forms.opsets import Splitter, merge_tree
 from onnxtile.forms.product import WIDER
 from onnxtile.forms.sink import IrSink
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.replacement import Replacement
 from onnxtile.tiling import Axis, additions
 
 
@@ -88,7 +88,9 @@ class Cutting:
         tiles = {}
         for n, columns in enumerate(self.n):
             for k, rows in enumerate(self.k):
-                values = [new.constant(f"{name}_n{n}_k{k}", tensor) for name, tensor in self.weights.tile(columns, rows)]
+                values = [
+                    new.constant(f"{name}_n{n}_k{k}", tensor) for name, tensor in self.weights.tile(columns, rows)
+                ]
                 sink.values.update({str(value.name): value for value in values})
                 tiles[n, k] = [str(value.name) for value in values]
         return tiles

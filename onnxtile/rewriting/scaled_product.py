@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.forms.product import WIDER
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.replacement import Replacement
 
 
 def scaled_product(

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
-
-from onnxtile.names import Names
-from onnxtile.provenance import ORIGIN, PREFIX_META
 
 
 def register_constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Value:

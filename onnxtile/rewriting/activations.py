@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.legality import Refusal
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.replacement import Replacement
 
 ACTIVATIONS = {
     "Relu": (), "Sigmoid": (), "Tanh": (), "Softplus": (), "Softsign": (), "Elu": ("alpha",), "LeakyRelu": ("alpha",),
@@ -44,8 +44,8 @@ def activated(new: Replacement, x: ir.Value, node: ir.Node) -> ir.Value:
     if activation not in SCALED:
         return new.node(activation, "activated", [x], parameters, x.shape)
     assert x.dtype is not None
-    alpha, beta = (new.constant(f"activation_{name}", np.array(parameters[name], x.dtype.numpy())) for name in parameters)
+    alpha, beta = (
+        new.constant(f"activation_{name}", np.array(parameters[name], x.dtype.numpy())) for name in parameters
+    )
     x = new.node(SCALED[activation], "curved", [new.node("Mul", "stretched", [x, beta])])
     return new.node("Mul", "activated", [x, alpha])
-
-

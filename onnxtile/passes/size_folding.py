@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveUnusedNodesPass
 
-from onnxtile.passes.rewriting import register_constant
+from onnxtile.rewriting.graph import register_constant
 
 _WHOLE = (ir.DataType.INT64, ir.DataType.BOOL)
 

@@ -1,6 +1,5 @@
 """What takes a node's place: new values are `prefix/...`, new nodes know their origin."""
 
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.names import Names
-from onnxtile.passes.rewriting import register_constant, replace_node
 from onnxtile.provenance import ORIGIN, PREFIX_META
+from onnxtile.rewriting.graph import register_constant, replace_node
 
 
 class Replacement:

@@ -7,14 +7,14 @@ import onnx_ir as ir
 
 from onnxtile.arrays import read_array
 from onnxtile.constants import constant_tensor, declared_ir_version
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.replacement import Replacement
 
 Term = np.ndarray | ir.Value
 """A constant's numbers, or a value that only run time knows."""
 _OPERATIONS = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
 
 
-class Folding:
+class Arithmetic:
     """Adds nodes to a replacement for what can't be computed now. Integers wrap around, as those of ONNX do."""
 
     def __init__(self, new: Replacement, model: ir.Model, opset: int) -> None:

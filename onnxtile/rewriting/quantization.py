@@ -12,7 +12,7 @@ from onnxtile.arrays import read_array
 from onnxtile.constants import constant_tensor, declared_ir_version
 from onnxtile.contraction import Dim
 from onnxtile.legality import BYTES, Refusal
-from onnxtile.passes.arithmetic import Folding, Term
+from onnxtile.rewriting.arithmetic import Arithmetic, Term
 
 INT32 = ir.DataType.INT32
 
@@ -26,7 +26,7 @@ class Quantized:
     scale: ir.Value | None = None
     zero: ir.Value | None = None
 
-    def parameter(self, fold: Folding, value: ir.Value, leaf: str) -> Term:
+    def parameter(self, fold: Arithmetic, value: ir.Value, leaf: str) -> Term:
         """A scale or zero point in a shape that broadcasts over the product: a number, A's rows or B's columns."""
         term, dtype = fold.term(value), value.dtype
         assert value.shape is not None and dtype is not None
@@ -38,7 +38,7 @@ class Quantized:
         return fold.reshape(term, f"{leaf}_rows", [*sizes, 1], dtype) if self.letter == "A" else term
 
     def refusals(self, length: Dim, model: ir.Model) -> Iterator[Refusal]:
-        """Parameters that contradict each other or the operand. `length`: rows of A, columns of B; Y's are one number."""
+        """Parameters that contradict each other or the operand. `length`: rows of A, columns of B, 1 for Y."""
         if self.zero is not None and self.value is not None and self.zero.dtype != self.value.dtype:
             words = f"{self.letter}'s zero point {self.zero.name!r} is of another type than {self.letter}"
             yield Refusal("quantization", f"{words}; give it the same")
@@ -51,7 +51,9 @@ class Quantized:
                 continue
             sizes = [size for size in value.shape.numpy() if size != 1]
             if len(sizes) > 1 or (len(value.shape) > 1 and sizes) or (sizes and sizes[0] != length):
-                yield Refusal("quantization", f"{named} has shape {list(value.shape)}; one number, or {length}, are lowered")
+                yield Refusal(
+                    "quantization", f"{named} has shape {list(value.shape)}; one number, or {length}, are lowered"
+                )
         yield from self._scale_refusals(model)
 
     def _scale_refusals(self, model: ir.Model) -> Iterator[Refusal]:
@@ -63,7 +65,9 @@ class Quantized:
         if tensor is not None:
             numbers = read_array(tensor)
             if not (np.isfinite(numbers) & (numbers > 0)).all():
-                yield Refusal("quantization", f"{self.letter}'s scale {self.scale.name!r} isn't positive; mend the model")
+                yield Refusal(
+                    "quantization", f"{self.letter}'s scale {self.scale.name!r} isn't positive; mend the model"
+                )
 
 
 def integer_refusals(sides: tuple[Quantized, ...]) -> Iterator[Refusal]:
@@ -76,7 +80,7 @@ def integer_refusals(sides: tuple[Quantized, ...]) -> Iterator[Refusal]:
             yield Refusal("vector", f"{side.letter} is a vector, which isn't lowered here; make it a matrix")
 
 
-def integer_product(fold: Folding, a: Quantized, b: Quantized, shape: ir.Shape | None) -> ir.Value:
+def integer_product(fold: Arithmetic, a: Quantized, b: Quantized, shape: ir.Shape | None) -> ir.Value:
     """(A - zA) @ (B - zB) in int32: MatMulInteger of what's stored, and what zero points add taken off."""
     assert a.value is not None and b.value is not None and a.value.shape is not None
     total: Term = fold.new.node("MatMulInteger", "product", [a.value, b.value], shape=shape, dtype=INT32)
@@ -94,7 +98,7 @@ def integer_product(fold: Folding, a: Quantized, b: Quantized, shape: ir.Shape |
     return total
 
 
-def _zero_point(fold: Folding, side: Quantized) -> Term | None:
+def _zero_point(fold: Arithmetic, side: Quantized) -> Term | None:
     """The zero points in int32, or None where they are 0."""
     if side.zero is None:
         return None
@@ -103,7 +107,7 @@ def _zero_point(fold: Folding, side: Quantized) -> Term | None:
     return None if isinstance(term, np.ndarray) and not term.any() else term
 
 
-def rescaled(fold: Folding, total: ir.Value, scale: Term, y: Quantized) -> ir.Value:
+def rescaled(fold: Arithmetic, total: ir.Value, scale: Term, y: Quantized) -> ir.Value:
     """quantize(scale / sY * total), rounded once; the product's real value where Y has no scale.
 
     The factor is one float, and the last step divides by 1: so does onnxruntime's requantization, bit by bit.

@@ -11,12 +11,12 @@ import onnx_ir as ir
 from onnxtile.arrays import little_endian, read_array
 from onnxtile.contraction import Dim
 from onnxtile.forms.batched import SUMMED_AS
-from onnxtile.passes.replacement import Replacement
+from onnxtile.rewriting.replacement import Replacement
 
 
 @dataclass(frozen=True)
 class _Move:
-    """One change of layout: the node that does it, what follows its operand among its inputs, and numpy's word for it."""
+    """One change of layout: the node that does it, what follows its operand as inputs, and numpy's word for it."""
 
     op_type: str
     attributes: dict[str, int | list[int]]
@@ -77,7 +77,7 @@ class Layout:
         self._cast(own)
 
     def reshape(self, dims: Sequence[Dim], letters: Sequence[str] = ()) -> None:
-        """Reshape to `dims`, of which one that isn't known, beside those that stay where they are, can be worked out."""
+        """Reshape to `dims`; one that isn't known, beside those that stay where they are, can be worked out."""
         if list(dims) != self.dims:
             stays = [index < len(self.dims) and dim == self.dims[index] for index, dim in enumerate(dims)]
             shape = [dim if isinstance(dim, int) else 0 if stay else -1 for dim, stay in zip(dims, stays, strict=True)]
