@@ -169,3 +169,23 @@ def test_a_model_that_no_engine_runs_is_refused() -> None:
 def test_large_models_go_to_the_reference_evaluator_first() -> None:
     assert engines.preferred(10)[0] == "onnxruntime"
     assert engines.preferred(engines.MANY_NODES)[0] == "onnx.reference"
+
+
+@pytest.mark.parametrize("form", ["unrolled", "function"])
+def test_products_in_local_functions_have_bounds(form: str) -> None:
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 18, "local" : 1]> g (float[5,70] x) => (float[5,70] z) {
+            y = local.layer (x, w)
+            z = local.layer (y, w)
+        }
+        <domain: "local", opset_import: ["" : 18]> layer (a, b) => (c) { c = MatMul (a, b) }""",
+        w=np.random.default_rng(0).standard_normal((70, 70)).astype(np.float32),
+    )
+    lowered = onnxtile.lower(model, (4, 16, 16), form=form)
+    assert onnxtile.verify(model, lowered).equivalent
+    for tensor in lowered.graph.initializer:
+        if tensor.name == "w":
+            array = numpy_helper.to_array(tensor).copy()
+            array[3, 3] += 0.5
+            tensor.CopyFrom(numpy_helper.from_array(array, "w"))
+            assert not onnxtile.verify(model, lowered).equivalent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.contraction import contractions, scopes
+from onnxtile.checking import inlined
+from onnxtile.contraction import Scope, contractions, scopes
 from onnxtile.dimensions import fed_inputs
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.passes.bind_dims import BindDims
-from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
 from onnxtile.progress import Progress, silent
 from onnxtile.report import count_nodes
@@ -96,9 +96,8 @@ def verify(
     if mismatch:
         return Verdict(False, "interfaces", "none", 0, seed, (), mismatch)
     PassManager([BindDims(bind or {})], check=False)(first)
-    typed = first.clone()
-    PassManager([InferShapes()], check=False)(typed)
-    changed = write_out(typed, _changed(first, second))
+    typed = inlined(first)
+    changed = write_out(typed, _changed(first, second) | _in_changed_functions(first, second, typed))
     moved = shaken(typed, changed)
     models = [_whole(model) for model in (first, second, *([] if moved is None else [moved]))]
     plan = _Plan(typed, cases, seed, dict(inputs or {}), _proven(typed, changed))
@@ -249,6 +248,28 @@ def _changed(first: ir.Model, second: ir.Model) -> set[tuple[str, str]]:
         for model in (first, second)
     ]
     return {key for key, op_type in made[0].items() if made[1].get(key) != op_type}
+
+
+def _in_changed_functions(first: ir.Model, second: ir.Model, inlined_first: ir.Model) -> set[tuple[str, str]]:
+    """Values of the first model that its local functions compute, if the second model's aren't the same."""
+    bodies = [
+        {key: ir.serde.serialize_function(each, create_value_info=False) for key, each in model.functions.items()}
+        for model in (first, second)
+    ]
+    if all(bodies[1].get(key) == body for key, body in bodies[0].items()):
+        return set()
+    outside = {made for scope in scopes(first) if not scope.in_function for made in _made(scope)}
+    return {
+        (scope, name)
+        for each in scopes(inlined_first)
+        for scope, name, op in _made(each)
+        if (scope, name, op) not in outside
+    }
+
+
+def _made(scope: Scope) -> Iterator[tuple[str, str, str]]:
+    """Scope, name and operator of every value that's computed there."""
+    return ((scope.name, str(value.name), node.op_type) for node in scope.graph for value in node.outputs)
 
 
 def _proven(model: ir.Model, changed: set[tuple[str, str]]) -> str | None:
