@@ -120,6 +120,8 @@ MICROSOFT: dict[str, Entry] = {
     "DecoderAttention": Entry("attention", reason="can't be sized: whether it reads a cache is known only at run time"),
     "LongformerAttention": Entry("attention", reason="can't be sized: which tokens attend to all is run-time data"),
     "GatedDeltaNet": Entry("attention", reason="can't be sized: how sequences are packed is known only at run time"),
+    "GatedDeltaNetStateReplay": Entry("attention", reason="can't be sized: how much is replayed is run-time data"),
+    "Mamba2Verify": Entry("attention", reason="can't be sized: a convolution and a recurrence in one operator"),
     "QOrderedAttention": Entry("attention", reason=_ORDERED),
     "QOrderedLongformerAttention": Entry("attention", reason=_ORDERED),
     **dict.fromkeys(

@@ -76,5 +76,7 @@ MICROSOFT: dict[str, Entry] = {
     "MatMulBnb4": one("matmul", bnb4, "attributes K, N, swapped where transB is 0", "decompose-blockwise", _REFUSED),
     "MatMulNBitsMlp": Entry("matmul", mlp, "gate and up: attributes K, N", refused=_FUSED),
     "MatMulNBitsQkv": Entry("matmul", qkv, "Q: attributes K, Nq; K and V: K, Nkv", refused=_FUSED),
+    "MatMulPacked": one("matmul", n_bits, "attributes K, N"),
+    "MatMulNBitsQLoRA": Entry("matmul", reason="can't be sized yet: the rank of its adapters isn't read"),
     "MatMulFpQ4": one("matmul", fp_q4, "the constant B_shape says K, N", None, "isn't lowered yet"),
 }

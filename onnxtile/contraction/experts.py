@@ -61,6 +61,7 @@ _FORMULA = (
 )
 ONNX: dict[str, Entry] = {}
 MICROSOFT: dict[str, Entry] = {
+    "MoEPacked": Entry("matmul", reason="can't be sized: its weights are in formats of their own"),
     "MoE": Entry("matmul", experts({UP: 2, GATE: 6, DOWN: 4}, _whole_bytes), _FORMULA),
     "QMoE": Entry("matmul", experts({UP: 2, GATE: 8, DOWN: 5}, _packed), _FORMULA),
 }

@@ -42,6 +42,7 @@ PRODUCT_FREE: dict[str, frozenset[str]] = {
             Adagrad Adam Momentum
         """,
         "com.microsoft": """
+            ConvStateReplay GatherPacked PackedSparseAttentionIndexerMerge RMSNormRotary SpeculativePrefixCommit SwiGLU
             BeamSearch BiasAdd BiasDropout BiasGelu BiasSoftmax BiasSplitGelu BifurcationDetector
             BitmaskBiasDropout BitmaskDropout BranchwiseRMSNorm ComplexMul ComplexMulConj CropAndResize
             DequantizeBFP DequantizeLinear DequantizeWithOrder DynamicTimeWarping EmbedLayerNormalization

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from onnxtile.contraction.arithmetic import quotient
-from onnxtile.contraction.entry import one
+from onnxtile.contraction.entry import Entry, one
 from onnxtile.contraction.sizes import Dim, Size, attribute_int, broadcast, count_of, node_name, same, shape
 from onnxtile.errors import ModelError
 
@@ -88,5 +88,10 @@ MICROSOFT = {
     "MatMulBlockQuantizedFp4Weight": one("matmul", by_rows, "M = rows of A, K = columns of A, N = rows of B"),
     "MatMulBlockQuantizedFp8Weight": one("matmul", by_rows, "M = rows of A, K = columns of A, N = rows of B"),
     "GatedRelativePositionBias": one("matmul", gates, "M = positions x heads, K = head size, N = columns of weight"),
+    "RouterGateUpProj": one("matmul", matmul, "MatMul, broadcast batch axes"),
+    "HyperConnectionLowRankMix": Entry(
+        "matmul", reason="can't be sized yet: a network of low rank inside one operator"
+    ),
+    "MoEGroupRouter": Entry("matmul", reason="can't be sized yet: it holds a product where it has a projection"),
     "HyperConnectionPostMix": one("matmul", mixed_streams, "M = K = streams, N = hidden size, batch = positions"),
 }
