@@ -15,6 +15,7 @@ from onnxtile.legality import Refusal, doubt, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.pipeline import PassManager
 from onnxtile.report import Report, Row, count_nodes
 
@@ -51,11 +52,23 @@ def families(ops: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def inlined(model: ir.Model) -> ir.Model:
-    """A copy whose local functions are put in the place of their calls, with shapes."""
+    """A copy whose local functions are put in the place of their calls, with shapes.
+
+    Functions of another opset than the model's can't be; all of them stay then, each for one signature of its calls.
+    """
     copy = model.clone()
     copy.meta.update(model.meta)
-    PassManager([*([InlinePass()] if copy.functions else []), InferShapes()], check=False)(copy)
+    steps: list[ir.passes.PassBase] = [InferShapes()]
+    if any(_differ(function.opset_imports, copy.opset_imports) for function in copy.functions.values()):
+        steps = [InferShapes(), SpecializeFunctions()]
+    elif copy.functions:
+        steps = [InlinePass(), InferShapes()]
+    PassManager(steps, check=False)(copy)
     return copy
+
+
+def _differ(left: Mapping[str, int], right: Mapping[str, int]) -> bool:
+    return any(right.get(domain, version) != version for domain, version in left.items())
 
 
 def _check_row(found: Contraction, limits: Limits, asked: Sequence[str], free: Sequence[str]) -> Row:

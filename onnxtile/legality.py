@@ -136,6 +136,10 @@ def _place_refusals(contraction: Contraction, model: ir.Model) -> Iterator[Refus
         yield Refusal("scope", f"{words}; raise the model's IR version to {OVERRIDABLE_FROM}")
     if contraction.in_function:
         yield Refusal("scope", f"it is in {contraction.scope}; run specialize-functions first")
+    main = model.opset_imports.get("", model.opset_imports.get("ai.onnx"))
+    if contraction.scope.startswith("function ") and contraction.opset != main:
+        words = f"its function is written in opset {contraction.opset}, the model in {main}"
+        yield Refusal("opset", f"{words}; convert the model (onnx.version_converter) so that both are the same")
     yield from opset_refusals(contraction)
 
 

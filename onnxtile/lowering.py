@@ -299,8 +299,9 @@ def _functions_fit(model: ir.Model, wish: Wish) -> bool:
     """Whether all products in local functions that were asked for are within the limits, in every call."""
     if not any(found.in_function for found in contractions(model)):
         return True
-    outside = {found.node.outputs[0].name for found in contractions(model) if not found.in_function}
-    within = (found for found in contractions(inlined(model)) if found.node.outputs[0].name not in outside)
+    outside = {(found.scope, found.node.outputs[0].name) for found in contractions(model) if not found.in_function}
+    every = contractions(inlined(model))
+    within = (found for found in every if (found.scope, found.node.outputs[0].name) not in outside)
     return all(legality(found, wish.limits) == "fits" for found in within if found.family in wish.families)
 
 

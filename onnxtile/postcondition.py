@@ -17,6 +17,7 @@ from onnx import numpy_helper
 from onnxtile.checking import check
 from onnxtile.errors import PassError
 from onnxtile.limits import Limits
+from onnxtile.provenance import TILE
 from onnxtile.report import Row, Status
 from onnxtile.wire import inside, number_of, runs
 
@@ -71,6 +72,11 @@ def _pieces(data: memoryview) -> Iterator[onnx.GraphProto]:
             yield onnx.GraphProto.FromString(bytes(data[begin:end]))
 
 
+def _is_tile(node: onnx.NodeProto) -> bool:
+    """Whether we made it of a product that was cut; others were judged before."""
+    return any(pair.key == TILE for pair in node.metadata_props)
+
+
 class _Walk:
     """Goes over a graph's pieces, and tells the products that exceed the limits.
 
@@ -102,12 +108,12 @@ class _Walk:
             made: Sequence[Shape | None] = (None,) * len(outputs)
             if op_type in _PRODUCTS:
                 result = results.get((read[0], read[1]))
-                if result is None and node.name not in self._judged:
+                if result is None and (all(read[:2]) or _is_tile(node)) and not self._judged & {node.name, *outputs}:
                     yield from self._judge(node, read[0], read[1])
                     result = results.get((read[0], read[1]))
                 made = (result,)
             elif op_type in _AS_THEIR_INPUT:
-                made = (read[0],)
+                made = (read[0] if all(each == read[0] for each in read) else None,)
             elif op_type in ("Split", "Transpose", "Pad"):
                 made = self._moved(node, read[0])
             for name, shape in zip(outputs, made, strict=True):

@@ -91,3 +91,20 @@ def test_a_file_that_is_cut_off_is_no_run_of_fields(tmp_path: Path) -> None:
     data = (tmp_path / "m.onnx").read_bytes()
     with pytest.raises(ValueError, match="is cut off, or of another kind"):
         list(postcondition.runs(memoryview(data[:-3]), 0, len(data) - 3, 0))
+
+
+def test_products_that_fit_and_were_not_cut_are_no_concern(tmp_path: Path) -> None:
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 18]> g (float[2,3] x, float[5,3] z) => (float[2,4] y, float[5,9] u) {
+            h = Relu (x)
+            y = MatMul (h, v)
+            k = Relu (z)
+            s = Add (k, one)
+            u = MatMul (s, w)
+        }""",
+        v=whole([3, 4], F32, 1),
+        w=whole([3, 9], F32, 2),
+        one=whole([3], F32, 3),
+    )
+    report = written(model, tmp_path)
+    assert [row.status for row in report.contractions] == ["fits", "tiled"]

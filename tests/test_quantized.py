@@ -201,3 +201,33 @@ def test_a_vector_with_zero_points() -> None:
     )
     (row,) = onnxtile.estimate(model, LIMITS)[0].contractions
     assert row.reason == "vector: A is a vector, which isn't lowered here; make it a matrix"
+
+
+@pytest.mark.parametrize("change", ["long", "scale of unknown length", "Q says more", "DQ is an output"])
+def test_products_of_floats_that_stay_so(change: str) -> None:
+    """int32 might overflow, or something else is asked of the conversion: the product is cut as one of floats."""
+    model = qdq("int8", "int8", 1)
+    nodes, graph = {node.op_type: node for node in model.graph.node}, model.graph
+    if change == "long":
+        graph.input[0].type.tensor_type.shape.dim[1].dim_value = 33026
+        (weight,) = (tensor for tensor in graph.initializer if tensor.name == "b")
+        weight.CopyFrom(numpy_helper.from_array(np.ones([33026, 9], np.int8), "b"))
+    elif change == "scale of unknown length":
+        (scale,) = (tensor for tensor in graph.initializer if tensor.name == "ys")
+        graph.initializer.remove(scale)
+        graph.input.append(helper.make_tensor_value_info("ys", TensorProto.FLOAT, ["n"]))
+    elif change == "Q says more":
+        nodes["QuantizeLinear"].attribute.add(name="saturate", i=0, type=onnx.AttributeProto.INT)
+    else:
+        graph.output.append(helper.make_tensor_value_info("ar", TensorProto.FLOAT, [5, 7]))
+    lowered = onnxtile.lower(model, (2, None, 4))
+    onnx.checker.check_model(lowered)
+    made = {node.op_type for node in lowered.graph.node}
+    assert ("MatMulInteger" in made) == (change == "DQ is an output")
+    assert onnxtile.check(lowered, (2, None, 4)).ok
+
+
+def test_the_default_domain_by_its_other_name() -> None:
+    model = qdq("int8", "int8", 1)
+    model.opset_import[0].domain = "ai.onnx"
+    assert onnxtile.check(onnxtile.lower(model, LIMITS), LIMITS).ok

@@ -144,3 +144,54 @@ def test_functions_that_call_themselves_are_refused() -> None:
     )
     with pytest.raises(ModelError, match="functions must not be recursive"):
         onnxtile.lower(model, LIMITS)
+
+
+def test_a_function_called_in_two_ways_one_inside_another_function() -> None:
+    model = parse(
+        f"""{HEAD} g (float[6,10] x, float[10,7] w, float[10,6] z, float[10,11] v) => (float[6,7] y, float[6,11] u) {{
+            y = local.turned <order = [0, 1]> (x, w)
+            u = local.outer (z, v)
+        }}
+        <domain: "local", opset_import: ["" : 18]> turned <order> (a, b) => (c) {{
+            t = Transpose <perm: ints = @order> (a)
+            c = MatMul (t, b)
+        }}
+        <domain: "local", opset_import: ["" : 18, "local" : 1]> outer (a, b) => (c) {{
+            t = local.turned <order = [1, 0]> (a, b)
+            c = Relu (t)
+        }}"""
+    )
+    shapes = {"x": [6, 10], "w": [10, 7], "z": [10, 6], "v": [10, 11]}
+    lowered_alike(model, **{name: whole(shape, F32, seed) for seed, (name, shape) in enumerate(shapes.items())})
+
+
+def test_functions_of_one_name_in_two_domains_and_one_that_nobody_calls() -> None:
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 18, "one" : 1, "two" : 1]>
+        g (float[6,10] x, float[10,7] w, float[9,10] z) => (float[6,7] y, float[9,7] u) {
+            y = one.f (x, w)
+            u = two.f (z, w)
+        }
+        <domain: "one", opset_import: ["" : 18]> f (a, b) => (c) { c = MatMul (a, b) }
+        <domain: "two", opset_import: ["" : 18]> f (a, b) => (c) { t = MatMul (a, b)  c = Relu (t) }
+        <domain: "two", opset_import: ["" : 18]> idle (a, b) => (c) { c = MatMul (a, b) }"""
+    )
+    feeds = {"x": whole([6, 10], F32, 1), "w": whole([10, 7], F32, 2), "z": whole([9, 10], F32, 3)}
+    lowered = lowered_alike(model, **feeds)
+    assert {(each.domain, each.name) for each in lowered.functions} == {("one", "f"), ("two", "f"), ("two", "idle")}
+
+
+def test_a_function_of_another_opset_than_the_models() -> None:
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 21, "local" : 1]> g (float[5,7] x, float[7,6] w) => (float[5,6] y) {
+            y = local.layer (x, w)
+        }
+        <domain: "local", opset_import: ["" : 13]> layer (a, b) => (c) { c = MatMul (a, b) }"""
+    )
+    assert onnxtile.check(model, (5, 7, 6)).ok
+    assert onnxtile.lower(model, (5, 7, 6)) == model
+    (row,) = onnxtile.estimate(model, LIMITS)[0].contractions
+    assert row.reason == (
+        "opset: its function is written in opset 13, the model in 21; "
+        "convert the model (onnx.version_converter) so that both are the same"
+    )

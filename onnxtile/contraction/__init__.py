@@ -11,8 +11,10 @@ from onnxtile.contraction.scopes import (
     SHAPED_META,
     Scope,
     all_graphs,
+    called_functions,
     callees_first,
     is_tiled_product,
+    opset_of,
     scopes,
     subgraphs,
 )  # fmt: skip
@@ -21,6 +23,7 @@ from onnxtile.contraction.table import FAMILIES, TABLE, Contraction, Operator, c
 
 __all__ = [
     "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "SHAPED_META", "TABLE", "Contraction", "Dim", "Entry", "Operator",
-    "Scope", "Size", "all_graphs", "attribute_float", "attribute_int", "callees_first", "contractions",
-    "contractions_of", "entry_of", "is_tiled_product", "node_name", "scopes", "subgraphs",
+    "Scope", "Size", "all_graphs", "attribute_float", "attribute_int", "called_functions", "callees_first",
+    "contractions",
+    "contractions_of", "entry_of", "is_tiled_product", "node_name", "opset_of", "scopes", "subgraphs",
 ]  # fmt: skip

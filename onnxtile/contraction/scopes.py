@@ -65,6 +65,27 @@ def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
     return attribute.as_graphs() if attribute.type == ir.AttributeType.GRAPHS else ()
 
 
+def opset_of(node: ir.Node, model: ir.Model) -> int:
+    """The version of the default operator set that a node of the model is written in; 0: not imported."""
+    for scope in scopes(model):
+        if node.graph is (scope.graph.graph if isinstance(scope.graph, ir.Function) else scope.graph):
+            return scope.opsets.get("", scope.opsets.get("ai.onnx", 0))
+    return 0
+
+
+def called_functions(model: ir.Model) -> set[ir.OperatorIdentifier]:
+    """The local functions that the main graph calls, by itself or through others."""
+    called: set[ir.OperatorIdentifier] = set()
+    waiting: list[ir.Graph | ir.Function] = [model.graph]
+    while model.functions and waiting:
+        for node in waiting.pop().all_nodes():
+            key = node.op_identifier()
+            if key in model.functions and key not in called:
+                called.add(key)
+                waiting.append(model.functions[key])
+    return called
+
+
 def callees_first(model: ir.Model) -> None:
     """Put functions behind those that they call, which engines that read models from front to back want."""
     waiting = dict(model.functions)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.constants import constant_tensor, declared_ir_version
-from onnxtile.contraction import Contraction
+from onnxtile.contraction import Contraction, opset_of
 from onnxtile.contraction.einsum import Einsum, Step
 from onnxtile.contraction.equation import ELLIPSIS
 from onnxtile.legality import INTEGERS, Refusal, type_refusals
@@ -45,7 +45,7 @@ class DecomposeEinsum(Decompose):
 
     def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
         einsum, version = Einsum.of(node), declared_ir_version(model)
-        opset = model.opset_imports.get("", model.opset_imports.get("ai.onnx", 0))
+        opset = opset_of(node, model)
         dtype = node.inputs[0].dtype if node.inputs[0] is not None else None
         assert dtype is not None
         new = Replacement(node, dtype, names)

@@ -8,8 +8,8 @@ from itertools import chain
 
 import onnx_ir as ir
 
-from onnxtile.contraction import Contraction, attribute_int
-from onnxtile.legality import Refusal
+from onnxtile.contraction import Contraction, attribute_int, opset_of
+from onnxtile.legality import BYTES, Refusal
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.rewriting.arithmetic import Arithmetic
@@ -36,7 +36,9 @@ class DecomposeQdq(Decompose):
         columns = b.value.shape[-1] if b.value is not None and b.value.shape else None
         lengths = (1, columns if isinstance(columns, int) else None, 1)
         reasons = (side.refusals(length, model) for side, length in zip(found, lengths, strict=True))
-        return y.zero is not None and not any(chain(integer_refusals((a, b)), *reasons))
+        depth = a.value.shape[-1] if a.value is not None and a.value.shape else None
+        fits = isinstance(depth, int) and depth <= LONGEST and y.zero is not None and y.zero.dtype in BYTES
+        return fits and not any(chain(integer_refusals((a, b)), *reasons))
 
     def refusals(self, found: Contraction, model: ir.Model) -> Iterable[Refusal]:
         return ()
@@ -44,7 +46,7 @@ class DecomposeQdq(Decompose):
     def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
         found, fold = (
             _quantized(node),
-            Arithmetic(Replacement(node, INT32, names), model, model.opset_imports.get("", 0)),
+            Arithmetic(Replacement(node, INT32, names), model, opset_of(node, model)),
         )
         assert found is not None
         a, b, y = found
@@ -55,8 +57,15 @@ class DecomposeQdq(Decompose):
         scales = fold.of("Mul", "scales", *scale, ir.DataType.FLOAT)
         fold.new.swap_in(rescaled(fold, total, scales, y), last=last)
         for producer in dict.fromkeys(before):
-            if producer is not None and producer.graph is not None and not producer.outputs[0].uses():
+            assert producer is not None and producer.graph is not None
+            if not producer.outputs[0].uses() and not producer.outputs[0].is_graph_output():
                 producer.graph.remove(producer, safe=True)
+
+
+_PLAIN = {"block_size": 0, "saturate": 1, "precision": 0, "output_dtype": 0}
+"""What DequantizeLinear and QuantizeLinear say where they are what is fused here."""
+LONGEST = 2**31 // 255**2
+"""The largest K whose sums of products of bytes, each less a zero point, surely fit int32."""
 
 
 def _quantized(node: ir.Node) -> tuple[Quantized, Quantized, Quantized] | None:
@@ -76,9 +85,10 @@ def _quantized(node: ir.Node) -> tuple[Quantized, Quantized, Quantized] | None:
         known = each.outputs[0] if letter == "Y" else value
         rank = len(known.shape) if known is not None and known.shape is not None else 0
         along = attribute_int(each, "axis", 1) in (rank - 1, -1)
-        if scale is None or (scale.shape is not None and scale.shape.numpy() not in ((), (1,)) and not along):
+        if scale is None or scale.shape is None or (list(scale.shape) not in ([], [1]) and not along):
             return None
-        if attribute_int(each, "block_size", 0) or (letter == "Y" and after[0].inputs[0] is not node.outputs[0]):
+        said = {name: attribute_int(each, name, default) for name, default in _PLAIN.items()}
+        if said != _PLAIN or (letter == "Y" and each.inputs[0] is not node.outputs[0]):
             return None
         sides.append(Quantized(letter, value if letter != "Y" else each.outputs[0], scale, zero))
     return sides[0], sides[1], sides[2]

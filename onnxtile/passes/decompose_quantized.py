@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.contraction import Contraction, attribute_float, attribute_int
+from onnxtile.contraction import Contraction, attribute_float, attribute_int, opset_of
 from onnxtile.legality import Refusal
 from onnxtile.names import Names
 from onnxtile.passes.decomposing import Decompose
@@ -60,7 +60,7 @@ class DecomposeQuantized(Decompose):
 
     def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
         new = Replacement(node, INT32, names)
-        fold = Arithmetic(new, model, model.opset_imports.get("", 0))
+        fold = Arithmetic(new, model, opset_of(node, model))
         a, b, y = _operands(node)
         bias = _input(node, _PLACES[node.op_type][1])
         if node.op_type == "DynamicQuantizeMatMul":

@@ -26,7 +26,7 @@ class SpecializeFunctions(ir.passes.InPlacePass):
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        work = _Work(model, _with_products(model))
+        work = _Work(model, _with_products(model), dict(model.functions))
         work.visit(model.graph)
         callees_first(model)
         return ir.passes.PassResult(model, modified=bool(work.made))
@@ -36,6 +36,7 @@ class SpecializeFunctions(ir.passes.InPlacePass):
 class _Work:
     model: ir.Model
     wanted: dict[Key, ir.Function]
+    originals: dict[Key, ir.Function]
     made: dict[object, ir.Function] = field(default_factory=dict)
 
     def visit(self, graph: ir.Graph) -> None:
@@ -67,14 +68,16 @@ class _Work:
         left_out = {name for name, value in zip(proto.input, inputs, strict=True) if value is None}
         bind_arguments(proto.node, {each.name: each for each in proto.attribute_proto} | given, left_out)
         del proto.attribute[:], proto.attribute_proto[:]
-        number, names = 1, {name for _, name, _ in self.model.functions}
-        taken = names - {function.name} | {each.name for each in self.made.values()}
-        while proto.name in taken:
+        taken = self.model.functions.keys() - {function.identifier()} | {
+            each.identifier() for each in self.made.values()
+        }
+        number = 1
+        while (proto.domain, proto.name, proto.overload) in taken:
             number += 1
             proto.name = f"{function.name}_{number}"
         made = ir.serde.deserialize_function(proto)
         made.meta[SHAPED_META] = True
-        _describe(made, proto, call, self.model)
+        _describe(made, proto, call, self.originals, self.model.ir_version)
         self.model.functions[made.identifier()] = made
         return made
 
@@ -101,7 +104,9 @@ def _facts(value: ir.Value | None) -> tuple[str, str]:
     return ("", "") if value is None else (str(value.type), str(value.shape))
 
 
-def _describe(made: ir.Function, proto: onnx.FunctionProto, call: ir.Node, model: ir.Model) -> None:
+def _describe(
+    made: ir.Function, proto: onnx.FunctionProto, call: ir.Node, functions: dict[Key, ir.Function], ir_version: int
+) -> None:
     """Find the shapes of all values of a function's body, called so."""
     graph = onnx.GraphProto(name=node_name(call), node=proto.node)
     for names, values in ((proto.input, call.inputs), (proto.output, call.outputs)):
@@ -110,8 +115,8 @@ def _describe(made: ir.Function, proto: onnx.FunctionProto, call: ir.Node, model
                 info = (graph.input if values is call.inputs else graph.output).add()
                 info.CopyFrom(ir.serde.serialize_value(value))
                 info.name = name
-    alone = ir.from_proto(onnx.ModelProto(ir_version=model.ir_version, graph=graph, opset_import=proto.opset_import))
-    alone.functions.update({key: each.clone() for key, each in model.functions.items()})
+    alone = ir.from_proto(onnx.ModelProto(ir_version=ir_version, graph=graph, opset_import=proto.opset_import))
+    alone.functions.update({key: each.clone() for key, each in functions.items()})
     InferShapes()(alone)
     for ours, theirs in zip(made.all_nodes(), alone.graph.all_nodes(), strict=True):
         for value, known in zip((*ours.inputs, *ours.outputs), (*theirs.inputs, *theirs.outputs), strict=True):

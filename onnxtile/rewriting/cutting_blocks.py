@@ -32,7 +32,7 @@ class Cutting:
         a, bias = node.inputs[0], node.inputs[5] if len(node.inputs) > 5 else None
         assert a is not None and a.shape is not None and a.dtype is not None and isinstance(node.graph, ir.Graph)
         known = {str(value.name): value for value in (a, bias) if value is not None}
-        sink = IrSink(opset, known, new.origin, node.graph)
+        sink = IrSink(opset, known, new.origin, new.graph)
         rank, prefix = len(a.shape), new.prefix
         tiles = self._tiles_of_a(sink, a, prefix)
         operands = self._weight_tiles(sink, new)

@@ -24,7 +24,8 @@ class Replacement:
         self._type = ir.TensorType(dtype)
         assert isinstance(node.graph, ir.Graph)
         self._graph = node.graph
-        self._in_function = names.is_function_body(node.graph)
+        self.graph = None if names.is_function_body(node.graph) else node.graph
+        """Where initializers go; None in a function, which has none."""
 
     def node(
         self,
@@ -67,7 +68,7 @@ class Replacement:
         """
         own = dtype or self._type.dtype
         tensor = ir.Tensor(numbers, dtype=own) if isinstance(numbers, np.ndarray) else numbers
-        if self._in_function:
+        if self.graph is None:
             value = self.node("Constant", leaf, [], {"value": tensor}, ir.Shape(tensor.shape.numpy()), tensor.dtype)
             tensor.name = value.name
             return value

@@ -69,7 +69,7 @@ def shaken(original: ir.Model, changed: Set[tuple[str, str]]) -> ir.Model | None
     phase = ir.Value(name=PHASE, type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape([]))
     moved = False
     for found in list(contractions(model)):
-        named = (found.scope, str(found.node.outputs[0].name)) in changed
+        named = (found.scope, str(found.node.outputs[0].name)) in changed and not found.scope.startswith("function ")
         if named and isinstance(found.size.k, int) and found.dtype in UNIT and not found.in_function:
             moved |= _shake(found, found.size.k, found.dtype, phase, model)
     if not moved:
