@@ -11,7 +11,7 @@ from onnxtile.provenance import ORIGIN, PREFIX_META
 class Names:
     """Hands out prefixes under which no name of the model lies, so that `prefix/...` is free.
 
-    Names that were made for a node in this session don't stand in that node's own way.
+    Names that were made for a node in this process don't stand in that node's own way.
     """
 
     def __init__(self, model: ir.Model) -> None:

@@ -3,6 +3,6 @@
 ORIGIN = "onnxtile.origin"
 """Metadata key: the node of the original model that this node was made for."""
 PREFIX_META = "onnxtile.prefix"
-"""Key in the `meta` (never written to a file) of nodes and values made in this session: the prefix they were given."""
+"""Key in the `meta` (never written to a file) of nodes and values made in this process: the prefix they were given."""
 TILE = "onnxtile.tile"
 """Metadata key: the box of a tile product, such as `m0:64,k64:128,n0:32`; `m0:` is an axis left whole."""
