@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.contraction import all_graphs, is_tiled_product
+from onnxtile.contraction import all_graphs, default_opset, is_tiled_product
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.product import TiledProduct
 from onnxtile.forms.spelling import Speller
@@ -62,7 +62,7 @@ def _cost(model: ir.Model, form: Form, weights: str) -> Cost:
 
 
 def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> str | None:
-    opset = model.opset_imports.get("", 0)
+    opset = default_opset(model.opset_imports) or 0
     if opset < form.ability.first_opset:
         return f"needs opset {form.ability.first_opset}"
     if not form.ability.symbolic_m and any(product.plan.m.padding is None for product in products):

@@ -10,7 +10,7 @@ from typing import Literal
 import onnx_ir as ir
 
 from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
-from onnxtile.contraction import Contraction, Dim, contractions
+from onnxtile.contraction import Contraction, Dim, contractions, default_opset
 from onnxtile.dimensions import free_dimensions
 from onnxtile.limits import Limits
 from onnxtile.tiling import Axis, TilePlan
@@ -136,7 +136,7 @@ def _place_refusals(contraction: Contraction, model: ir.Model) -> Iterator[Refus
         yield Refusal("scope", f"{words}; raise the model's IR version to {OVERRIDABLE_FROM}")
     if contraction.in_function:
         yield Refusal("scope", f"it is in {contraction.scope}; run specialize-functions first")
-    main = model.opset_imports.get("", model.opset_imports.get("ai.onnx"))
+    main = default_opset(model.opset_imports)
     if contraction.scope.startswith("function ") and contraction.opset != main:
         words = f"its function is written in opset {contraction.opset}, the model in {main}"
         yield Refusal("opset", f"{words}; convert the model (onnx.version_converter) so that both are the same")

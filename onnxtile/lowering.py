@@ -250,10 +250,13 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
     declared = _with_sizes(declared, _declared(model))
     PassManager([InferShapes()], check=False)(model, say)
-    if not _functions_fit(model, wish):
+    functions_fit = _functions_fit(model, wish)
+    if not functions_fit:
         PassManager([SpecializeFunctions()], check=False)(model, say)
     steps = wish.steps()
-    rows = tuple(_lower_row(each, decision, wish.families) for each, decision in _all(model, wish, steps))
+    rows = tuple(
+        _lower_row(each, decision, wish.families) for each, decision in _all(model, wish, steps, functions_fit)
+    )
     PassManager(steps)(model, say)
     rows += tuple(_left(model, wish, steps, {row.name for row in rows}))
     shapes = _operands(model)
@@ -279,15 +282,15 @@ def _left(model: ir.Model, wish: Wish, steps: Sequence[Decides], known: set[str]
                 yield _lower_row(found, decision if isinstance(decision, Refusal) else UNCUT, wish.families)
 
 
-def _all(model: ir.Model, wish: Wish, steps: Sequence[Decides]) -> Iterable[tuple[Contraction, Decision]]:
+def _all(
+    model: ir.Model, wish: Wish, steps: Sequence[Decides], functions_fit: bool
+) -> Iterable[tuple[Contraction, Decision]]:
     """Every product with the decision of the pass that it concerns; what concerns none is refused."""
     limits = wish.limits
     decided: dict[tuple[ir.Node, str], Decision] = {}
     for step in steps:
         decided |= {(found.node, found.part): decision for found, decision in step.decisions(model, limits)}
-    found_products = list(contractions(model))
-    functions_fit = _functions_fit(model, wish)
-    for found in found_products:
+    for found in contractions(model):
         fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
         again = "is tiled already; lower the original model" if is_tiled_product(found.node) else "isn't lowered yet"
         unlowered = None if fits else Refusal("operator", f"{found.node.op_type} {again}")

@@ -33,7 +33,7 @@ _AS_THEIR_INPUT = ("Add", "Sum", "Cast")
 
 
 def left_over(
-    written: Path | onnx.ModelProto, nodes: int, rows: Sequence[Row], limits: Limits, ops: Sequence[str], known: Shapes
+    written: Path, nodes: int, rows: Sequence[Row], limits: Limits, ops: Sequence[str], known: Shapes
 ) -> Iterator[Row]:
     """Products of what was written that exceed the limits, or may, and aren't among `rows` as such.
 
@@ -42,17 +42,15 @@ def left_over(
     """
     told = [row for row in rows if row.status not in ("tiled", "fits")]
     if nodes <= MOST_CHECKED or not known:
-        sizes = {(row.op, row.m, row.k, row.n) for row in told}
         names = {(row.op, row.name) for row in told}
+        # check looks into functions call by call, and names what it finds there after the calls
+        sizes = {(row.op, row.m, row.k, row.n) for row in told if row.scope.startswith("function ")}
         for row in check(written, limits, ops=ops).contractions:
-            known_so = (row.op, row.name) in names or (row.op, row.m, row.k, row.n) in sizes
-            if row.status in ("over", "unknown") and not known_so:
+            told_so = (row.op, row.name) in names or (row.op, row.m, row.k, row.n) in sizes
+            if row.status in ("over", "unknown") and not told_so:
                 yield row
         return
     walk = _Walk(limits, known, {row.name for row in rows if row.status != "tiled"})
-    if isinstance(written, onnx.ModelProto):
-        yield from walk(written.graph)
-        return
     with written.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for graph in _pieces(memoryview(data)):
             yield from walk(graph)

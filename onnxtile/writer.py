@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxtile.arrays import read_array, tensor_proto
 from onnxtile.constants import ANNOTATION_META, OVERRIDABLE_FROM
-from onnxtile.contraction import subgraphs
+from onnxtile.contraction import default_opset, subgraphs
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.spelling import Speller
 from onnxtile.forms.wire_sink import WireSink
@@ -66,7 +66,7 @@ def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, sa
     _describe(described, proto.graph)
     count = 0
     for function, function_proto in zip(compact.functions.values(), proto.functions, strict=True):
-        opset = function.opset_imports.get("", speller.opset)
+        opset = default_opset(function.opset_imports) or speller.opset
         sink = _spell_nested(function.graph, function_proto, speller, opset, say)
         count += sink.count
         function_proto.MergeFromString(bytes(sink.nodes))

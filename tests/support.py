@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 import onnx.inliner
+import onnx.printer
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -15,6 +17,17 @@ from onnx.reference import ReferenceEvaluator
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Feeds = Mapping[str, np.ndarray]
 Shapes = Sequence[Sequence[int | str] | None]
+
+
+@dataclass(frozen=True)
+class Fed:
+    """A model and its inputs; says both where a property fails."""
+
+    model: onnx.ModelProto
+    feeds: dict[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        return f"{onnx.printer.to_text(self.model)} feeds {self.feeds}"
 
 
 def parse(text: str, **initializers: np.ndarray) -> onnx.ModelProto:

@@ -27,6 +27,14 @@ ASKED = ("matmul", "attention")
 KINDS = ("node", "pytorch-converted", "pytorch-operator", "simple")
 NARROW = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Two units in the last place: partial products of a narrow type are rounded, for which the cases leave no room."""
+ROUNDED = frozenset(
+    f"test_attention_{name}_expanded"
+    for name in (
+        "3d_causal_bf16", "4d_attn_mask_causal_bf16", "4d_causal_bf16", "4d_causal_fp16", "4d_causal_padded_kv_bf16",
+        "4d_fp16", "4d_gqa_with_past_and_present_fp16", "4d_padded_kv_bf16",
+    )
+)  # fmt: skip
+"""Cases in which that shows; all others keep to the case's own tolerance."""
 REASONS = (
     "dtype: A's scale 'a_scale' isn't float; only that is lowered",
     "dtype: BFLOAT16 isn't tiled",
@@ -98,9 +106,9 @@ def _close(case: TestCase, got: Any, want: Any) -> bool:
         return all(_close(case, *pair) for pair in zip(got, want, strict=True))
     if want.dtype.kind in "OSU":
         return bool((np.asarray(got) == want).all())
-    relative = max(case.rtol, NARROW.get(str(want.dtype), 0))
+    rounded = NARROW[str(want.dtype)] if case.name in ROUNDED else 0
     wide = [np.asarray(each).astype(np.float64) for each in (got, want)]
-    absolute = max(case.atol, relative if str(want.dtype) in NARROW else 1e-7)
+    relative, absolute = max(case.rtol, rounded), max(case.atol, 1e-7, rounded)
     return wide[0].shape == wide[1].shape and np.allclose(*wide, relative, absolute, equal_nan=True)
 
 
@@ -116,6 +124,8 @@ def test_a_case_lowered(name: str, limits: tuple[int, int, int]) -> None:
     still = onnxtile.check(lowered, limits, ops=ASKED)
     assert not [row for row in (*still.over, *still.unknown) if row.op not in told]
     if lowered != model:
-        for run in (run_reference, run_onnxruntime):
-            if right(case, model, run):
-                assert right(case, lowered, run)
+        able = [run for run in (run_reference, run_onnxruntime) if right(case, model, run)]
+        if not able:
+            pytest.skip("neither engine gives what the case stores: nothing to compare with")
+        for run in able:
+            assert right(case, lowered, run)

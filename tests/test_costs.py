@@ -90,3 +90,11 @@ def test_a_dry_run_writes_nothing(
     assert [form["form"] for form in json.loads(out)["forms"]] == list(FORMS)
     assert "nothing was written" in err
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_the_default_domain_by_its_other_name_costs_the_same() -> None:
+    model = matmul([5, 7], [7, 9], [5, 9])
+    expected = onnxtile.estimate(model, (2, 3, 4))[1]
+    model.opset_import[0].domain = "ai.onnx"
+    assert onnxtile.estimate(model, (2, 3, 4))[1] == expected
+    assert not any(cost.impossible for cost in expected)

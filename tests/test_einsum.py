@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,28 +20,17 @@ from onnxtile.interop import to_ir
 from onnxtile.lowering import Wish, estimate, lower_ir
 from onnxtile.passes import DecomposeEinsum, InferShapes
 from onnxtile.progress import silent
-from tests.support import make, operators, parse, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import Fed, make, operators, parse, run_onnxruntime, run_reference, sizes_of_products, whole
 
 LIMITS = (2, 3, 2)
 CANNOT = (onnxruntime_errors.NotImplemented, onnxruntime_errors.Fail, onnxruntime_errors.InvalidArgument)
 TYPES = ("float32", "float64", "float16", "int32", "int64", "uint32", "uint64")
 
 
-@dataclass(frozen=True)
-class Case:
-    """A model of one Einsum, and its inputs."""
-
-    model: onnx.ModelProto
-    feeds: dict[str, np.ndarray]
-
-    def __repr__(self) -> str:
-        return f"{onnx.printer.to_text(self.model)} feeds {self.feeds}"
-
-
 def case(
     equation: str, *shapes: list[int], dtype: str = "float32", opset: int = 20, constant: int | None = None,
     declared: list[list[Any]] | None = None, output: list[Any] | None = None,
-) -> Case:  # fmt: skip
+) -> Fed:  # fmt: skip
     """Operands x0, x1, ... of these shapes; `declared`: what the model says of them; the one `constant` is a weight."""
     arrays = [whole(list(shape), np.dtype(dtype), seed) for seed, shape in enumerate(shapes)]
     data_type = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
@@ -57,11 +45,11 @@ def case(
         [helper.make_tensor_value_info("y", data_type, output)],
         [numpy_helper.from_array(arrays[index], names[index]) for index in range(len(shapes)) if index == constant],
     )
-    return Case(make(graph, opset), {names[index]: arrays[index] for index in fed})
+    return Fed(make(graph, opset), {names[index]: arrays[index] for index in fed})
 
 
 @st.composite
-def cases(draw: st.DrawFn, symbolic: bool = False) -> Case:
+def cases(draw: st.DrawFn, symbolic: bool = False) -> Fed:
     """Two or three operands: letters from a few, some of them repeated, an ellipsis, an output or none.
 
     `symbolic`: the lengths of some letters are known only at run time.
@@ -99,7 +87,7 @@ def cases(draw: st.DrawFn, symbolic: bool = False) -> Case:
     return case(equation, *shapes, dtype=dtype, opset=opset, constant=constant, declared=declared, output=output)
 
 
-def holds(each: Case, lowered: onnx.ModelProto) -> None:
+def holds(each: Fed, lowered: onnx.ModelProto) -> None:
     onnx.checker.check_model(lowered, full_check=True)
     for run in (run_reference, run_onnxruntime):
         try:
@@ -113,7 +101,7 @@ def holds(each: Case, lowered: onnx.ModelProto) -> None:
 
 
 @given(cases())
-def test_an_einsum_lowered_is_legal_and_bit_exact(each: Case) -> None:
+def test_an_einsum_lowered_is_legal_and_bit_exact(each: Fed) -> None:
     before = each.model.SerializeToString()
     lowered = onnxtile.lower(each.model, LIMITS)
     assert each.model.SerializeToString() == before
@@ -125,7 +113,7 @@ def test_an_einsum_lowered_is_legal_and_bit_exact(each: Case) -> None:
 
 
 @given(cases(symbolic=True), st.sampled_from([(2, 3, 2), (None, 3, 2), (None, None, 2)]))
-def test_lengths_that_run_time_knows_are_right_or_refused(each: Case, limits: Any) -> None:
+def test_lengths_that_run_time_knows_are_right_or_refused(each: Fed, limits: Any) -> None:
     found = onnxtile.lower(each.model, limits, form="batched")
     refused = [row for row in estimate(each.model, limits)[0].contractions if row.status == "refused"]
     assert bool(refused) == ("Einsum" in operators(found) and not onnxtile.check(found, limits).ok)
@@ -133,7 +121,7 @@ def test_lengths_that_run_time_knows_are_right_or_refused(each: Case, limits: An
 
 
 @given(cases())
-def test_an_einsum_is_written_out_without_limits_too(each: Case) -> None:
+def test_an_einsum_is_written_out_without_limits_too(each: Fed) -> None:
     model = to_ir(each.model)
     InferShapes()(model)
     assert DecomposeEinsum()(model).modified
@@ -208,7 +196,7 @@ def test_sizes_of_several_products() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_is_refused(each: Case, words: str) -> None:
+def test_what_is_refused(each: Fed, words: str) -> None:
     report = estimate(each.model, LIMITS)[0]
     assert [row.status for row in report.contractions] == ["refused"]
     assert report.contractions[0].reason is not None
@@ -291,7 +279,7 @@ def test_an_einsum_in_a_body() -> None:
                     else_branch = other () => (float[6,4] u) { u = MatMul (w, v) }>
         }""")
     x, w = whole([4, 5], np.dtype(np.float32), 1), whole([6, 5], np.dtype(np.float32), 2)
-    each = Case(model, {"c": np.array(True), "x": x, "w": w})
+    each = Fed(model, {"c": np.array(True), "x": x, "w": w})
     found = onnxtile.lower(model, LIMITS)
     assert "Einsum" not in onnx.printer.to_text(found)
     holds(each, found)

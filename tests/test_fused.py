@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from onnxtile.interop import to_ir
 from onnxtile.lowering import estimate
 from onnxtile.passes import DecomposeFused, InferShapes
 from onnxtile.rewriting.activations import ACTIVATIONS
-from tests.support import parse, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import Fed, parse, run_onnxruntime, run_reference, sizes_of_products, whole
 
 LIMITS = (2, 3, 2)
 SIZE = st.integers(1, 7)
@@ -27,20 +26,9 @@ A, B = whole([4, 5], np.dtype(np.float32), 1), whole([5, 6], np.dtype(np.float32
 HALF_A, HALF_B = A.astype(np.float16), B.astype(np.float16)
 
 
-@dataclass(frozen=True)
-class Case:
-    """A model of one fused product, and its inputs."""
-
-    model: onnx.ModelProto
-    feeds: dict[str, np.ndarray]
-
-    def __repr__(self) -> str:
-        return f"{onnx.printer.to_text(self.model)} feeds {self.feeds}"
-
-
 def case(
     op_type: str, *arrays: np.ndarray, axes: int = 2, opset: int = 17, constant: int | None = None, **attributes: Any
-) -> Case:
+) -> Fed:
     """Operands x0, x1, ...; the one `constant` is a weight. The product has `axes` axes, and nothing says how long."""
     names = [f"x{index}" for index in range(len(arrays))]
     data_type = helper.np_dtype_to_tensor_dtype(arrays[0].dtype)
@@ -56,11 +44,11 @@ def case(
         [numpy_helper.from_array(array, name) for name, array in zip(names, arrays, strict=True) if name not in fed],
     )
     opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
-    return Case(helper.make_model(graph, opset_imports=opsets, ir_version=8), fed)
+    return Fed(helper.make_model(graph, opset_imports=opsets, ir_version=8), fed)
 
 
 @st.composite
-def fused_matmuls(draw: st.DrawFn) -> Case:
+def fused_matmuls(draw: st.DrawFn) -> Fed:
     m, k, n = draw(SIZE), draw(SIZE), draw(SIZE)
     batch = draw(st.lists(st.integers(1, 3), max_size=2))
     flags = {name: draw(st.booleans()) for name in ("transA", "transB", "transBatchA", "transBatchB")}
@@ -95,7 +83,7 @@ def fused_matmuls(draw: st.DrawFn) -> Case:
 
 
 @st.composite
-def fused_gemms(draw: st.DrawFn) -> Case:
+def fused_gemms(draw: st.DrawFn) -> Fed:
     activation = draw(st.sampled_from(sorted(ACTIVATIONS)))
     m, k, n = draw(SIZE), draw(SIZE), draw(SIZE)
     trans_a, trans_b = draw(st.booleans()), draw(st.booleans())
@@ -110,7 +98,7 @@ def fused_gemms(draw: st.DrawFn) -> Case:
     return case("FusedGemm", *operands, opset=opset, constant=draw(st.sampled_from([None, 0, 1])), **attributes)
 
 
-def lowered(each: Case) -> onnx.ModelProto:
+def lowered(each: Fed) -> onnx.ModelProto:
     before = each.model.SerializeToString()
     found: onnx.ModelProto = onnxtile.lower(each.model, LIMITS)
     assert each.model.SerializeToString() == before
@@ -125,7 +113,7 @@ def lowered(each: Case) -> onnx.ModelProto:
 
 
 @given(fused_matmuls())
-def test_a_fused_matmul_lowered_is_legal_and_bit_exact(each: Case) -> None:
+def test_a_fused_matmul_lowered_is_legal_and_bit_exact(each: Fed) -> None:
     found = lowered(each)
     (want,) = run_onnxruntime(each.model, each.feeds)
     engines = (run_onnxruntime,) if found == each.model else (run_onnxruntime, run_reference)
@@ -143,7 +131,7 @@ one rounding each for the factors before and behind). Elu, Selu, Softplus and th
 
 
 @given(fused_gemms())
-def test_a_fused_gemm_lowered_is_legal_and_as_exact_as_its_activation(each: Case) -> None:
+def test_a_fused_gemm_lowered_is_legal_and_as_exact_as_its_activation(each: Fed) -> None:
     found = lowered(each)
     (want,) = run_onnxruntime(each.model, each.feeds)
     activation = next(each for each in each.model.graph.node[0].attribute if each.name == "activation").s.decode()
@@ -205,9 +193,9 @@ def test_onnxruntime_reads_a_transposed_a_with_a_vector_otherwise() -> None:
         ),
         (case("FusedGemm", A.astype(np.int32), B.astype(np.int32), activation="Relu"), "dtype: INT32 isn't tiled"),
     ],
-    ids=lambda each: "" if isinstance(each, Case) else str(each)[:40],
+    ids=lambda each: "" if isinstance(each, Fed) else str(each)[:40],
 )  # fmt: skip
-def test_what_is_refused(each: Case, words: str) -> None:
+def test_what_is_refused(each: Fed, words: str) -> None:
     report = estimate(each.model, LIMITS)[0]
     assert [row.status for row in report.contractions] == ["refused"]
     assert re.search(words, report.contractions[0].reason or ""), report.contractions[0].reason

@@ -61,6 +61,23 @@ def test_tiles_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not report.ok
 
 
+def test_what_was_refused_hides_nothing_of_its_size(tmp_path: Path) -> None:
+    """Two products alike: one is refused, the other is said to be tiled, and isn't."""
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 18]> g (float[5,7] x, float[5,7] z, float[7,9] v)
+        => (float[5,9] y, float[5,9] u) {
+            [refused] y = MatMul (x, v)
+            [cut] u = MatMul (z, v)
+        }"""
+    )
+    onnx.save(model, tmp_path / "o.onnx")
+    row = Row("refused", "MatMul", "", 5, 7, 9, 1, "float32", "refused", "for this test")
+    rows = postcondition.left_over(
+        tmp_path / "o.onnx", 2, [row], Limits(*LIMITS), ("matmul",), {"x": (5, 7), "z": (5, 7), "v": (7, 9)}
+    )
+    assert [each.name for each in rows] == ["cut"]
+
+
 def test_what_was_refused_is_told_once(tmp_path: Path) -> None:
     model = parse(
         """<ir_version: 10, opset_import: ["" : 18]> g (float[n,7] x) => (float[n,9] y) { y = MatMul (x, w) }""",
@@ -77,13 +94,16 @@ def test_what_was_refused_is_told_once(tmp_path: Path) -> None:
         (lambda graph: graph.node.append(graph.node[-1]), "computes 'Y', which is there already; please report this"),
     ],
 )
-def test_names_that_do_not_fit_together(change: object, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_do_not_fit_together(
+    change: object, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(postcondition, "MOST_CHECKED", 0)
     lowered = onnxtile.lower(matmul([5, 7], [7, 9], [5, 9]), LIMITS)
     change(lowered.graph)  # type: ignore[operator]
+    onnx.save(lowered, tmp_path / "o.onnx")
     rows: list[Row] = []
     with pytest.raises(PassError, match=words):
-        rows += postcondition.left_over(lowered, 1, (), Limits(*LIMITS), ("matmul",), {"X": (5, 7)})
+        rows += postcondition.left_over(tmp_path / "o.onnx", 1, (), Limits(*LIMITS), ("matmul",), {"X": (5, 7)})
 
 
 def test_a_file_that_is_cut_off_is_no_run_of_fields(tmp_path: Path) -> None:

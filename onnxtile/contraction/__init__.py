@@ -13,6 +13,7 @@ from onnxtile.contraction.scopes import (
     all_graphs,
     called_functions,
     callees_first,
+    default_opset,
     is_tiled_product,
     opset_of,
     scopes,
@@ -25,5 +26,5 @@ __all__ = [
     "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "SHAPED_META", "TABLE", "Contraction", "Dim", "Entry", "Operator",
     "Scope", "Size", "all_graphs", "attribute_float", "attribute_int", "called_functions", "callees_first",
     "contractions",
-    "contractions_of", "entry_of", "is_tiled_product", "node_name", "opset_of", "scopes", "subgraphs",
+    "contractions_of", "default_opset", "entry_of", "is_tiled_product", "node_name", "opset_of", "scopes", "subgraphs",
 ]  # fmt: skip

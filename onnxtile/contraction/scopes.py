@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import onnx_ir as ir
@@ -65,11 +65,16 @@ def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
     return attribute.as_graphs() if attribute.type == ir.AttributeType.GRAPHS else ()
 
 
+def default_opset(opsets: Mapping[str, int]) -> int | None:
+    """The version of the default operator set, by either of its names; None: not imported."""
+    return opsets.get("", opsets.get("ai.onnx"))
+
+
 def opset_of(node: ir.Node, model: ir.Model) -> int:
     """The version of the default operator set that a node of the model is written in; 0: not imported."""
     for scope in scopes(model):
         if node.graph is (scope.graph.graph if isinstance(scope.graph, ir.Function) else scope.graph):
-            return scope.opsets.get("", scope.opsets.get("ai.onnx", 0))
+            return default_opset(scope.opsets) or 0
     return 0
 
 

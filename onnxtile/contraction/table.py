@@ -23,7 +23,7 @@ from onnxtile.contraction import (
 )  # fmt: skip
 from onnxtile.contraction.entry import Entry, one
 from onnxtile.contraction.product_free import PRODUCT_FREE
-from onnxtile.contraction.scopes import Scope, called_functions, is_tiled_product, scopes
+from onnxtile.contraction.scopes import Scope, called_functions, default_opset, is_tiled_product, scopes
 from onnxtile.contraction.sizes import Size, UnsizedError, node_name
 from onnxtile.errors import ModelError
 
@@ -114,7 +114,7 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
     operands carry: run infer-shapes first. Raises ModelError where the operands contradict; operators that are only
     reported have no size then, so that they keep nobody from lowering the rest.
     """
-    opset = scope.opsets.get("", scope.opsets.get("ai.onnx"))
+    opset = default_opset(scope.opsets)
     entry = entry_of(node)
     called = node.op_identifier() in functions and not is_tiled_product(node)
     if called or not node.outputs:

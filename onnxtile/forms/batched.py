@@ -34,7 +34,7 @@ class Batched:
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """A constant operand in the layout that the MatMul takes: its tiles, padded, one after the other."""
+        """A constant operand in the layout that the products take: its tiles, padded, one after the other."""
         return constants(product, side, prefix, array)
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
@@ -50,11 +50,13 @@ class Batched:
             f"{operand.name}/tiles" if operand.precut else tiled(sink, product, side, operand.name, m, prefix)
             for side, operand in zip(SIDES, (a, b), strict=True)
         ]
+        untiled(sink, product, self._multiply(sink, product, tiles, prefix), output, m, prefix)
+
+    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], prefix: str) -> str:
+        """Every tile of C from the tiles of A and B, in an array [batch, m-tiles, n-tiles, rows, columns]."""
         products = join(prefix, "products")
         sink.node(product.operator, tiles, [products], tile=box(product))
-        if not product.plan.k.whole:
-            products = _sum_over_k(sink, product, products, prefix)
-        untiled(sink, product, products, output, m, prefix)
+        return products if product.plan.k.whole else _sum_over_k(sink, product, products, prefix)
 
 
 def constants(product: TiledProduct, side: Side, prefix: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -7,15 +7,12 @@ batched form, so ragged edges are padded with zeros; partial sums are added in t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.forms.batched import box, constants, output_batch, runtime_length, tiled, untiled
-from onnxtile.forms.product import SIDES, WIDER, Operand, Side, TiledProduct, join
+from onnxtile.forms.batched import Batched, box, output_batch
+from onnxtile.forms.product import SIDES, WIDER, TiledProduct, join
 from onnxtile.forms.sink import Sink
-from onnxtile.forms.unrolled import Unrolled
 from onnxtile.legality import Ability
 
 FIRST_OPSET = 11
@@ -23,34 +20,14 @@ FIRST_OPSET = 11
 _BOOL, _INT64 = ir.DataType.BOOL, ir.DataType.INT64
 
 
-class Loop:
+class Loop(Batched):
     """C's tile (m, n) is the sum over k of A(m, k) @ B(k, n), one product an iteration."""
 
     name = "loop"
     ability = Ability(FIRST_OPSET, symbolic_m=True)
-    keeps_calls = False
-    pads = True
 
-    def constants(
-        self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """A constant operand in the layout that the loops walk: its tiles, padded, one after the other."""
-        return constants(product, side, prefix, array)
-
-    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
-        """Add the nodes that compute `output`; everything new is named `prefix/...`.
-
-        A product without elements is spelled unrolled.
-        """
-        if product.plan.empty:
-            Unrolled().spell(sink, product, a, b, output, prefix)
-            return
-        m = runtime_length(sink, product, a.name, prefix) if product.plan.m.padding is None else ""
-        tiles = [
-            f"{operand.name}/tiles" if operand.precut else tiled(sink, product, side, operand.name, m, prefix)
-            for side, operand in zip(SIDES, (a, b), strict=True)
-        ]
-        untiled(sink, product, _over_tiles(sink, product, tiles, prefix), output, m, prefix)
+    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], prefix: str) -> str:
+        return _over_tiles(sink, product, tiles, prefix)
 
 
 def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], prefix: str) -> str:

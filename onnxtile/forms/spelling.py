@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from onnxtile.arrays import little_endian, read_array
 from onnxtile.constants import ANNOTATION_META, constant_tensor, declared_ir_version, drop_if_unused
-from onnxtile.contraction import CALL_DOMAIN, all_graphs, is_tiled_product
+from onnxtile.contraction import CALL_DOMAIN, all_graphs, default_opset, is_tiled_product
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms import Form
 from onnxtile.forms.calls import function_of
@@ -52,7 +52,7 @@ class Speller:
         if weights not in WEIGHTS:
             raise UsageError(f"weights is {weights!r}: take one of {', '.join(WEIGHTS)}")
         self._model, self._form = model, form
-        self.opset = model.opset_imports.get("", model.opset_imports.get("ai.onnx", 0))
+        self.opset = default_opset(model.opset_imports) or 0
         self.products = {
             node: TiledProduct.of_call(node)
             for graph in all_graphs(model)

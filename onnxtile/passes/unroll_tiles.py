@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.contraction import is_tiled_product
+from onnxtile.contraction import default_opset, is_tiled_product
 from onnxtile.forms import form_of
 from onnxtile.forms.sink import IrSink
 from onnxtile.forms.spelling import Speller
@@ -42,7 +42,7 @@ class UnrollTiles(ir.passes.InPlacePass):
             output = ir.Value(name=call.outputs[0].name)
             values = tiles | {value.name: value for value in (*call.inputs, output) if value and value.name}
             function = None if call.graph is None else bodies.get(call.graph)
-            opset = speller.opset if function is None else function.opset_imports.get("", speller.opset)
+            opset = (default_opset(function.opset_imports) if function else None) or speller.opset
             sink = IrSink(opset, values, speller.origin(call), None if function is not None else call.graph)
             speller.spell(call, sink)
             spelled.append((call, sink.nodes, output))
