@@ -27,6 +27,11 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
     short or outside the model's folder; UnsupportedError for what couldn't be written again.
     """
     path = Path(path)
+    return from_proto(parse(path), str(path), path.parent)
+
+
+def parse(path: Path) -> onnx.ModelProto:
+    """The protobuf in a file, not yet checked; ModelError for a file that can't be read or holds none."""
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(path.read_bytes())
@@ -34,7 +39,7 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
         raise ModelError(f"{path}: {(error.strerror or str(error)).lower()}; give the path of an ONNX file") from error
     except google.protobuf.message.DecodeError as error:
         raise ModelError(f"{path}: not an ONNX model, or cut off: {one_line(error)}") from error
-    return from_proto(proto, str(path), path.parent)
+    return proto
 
 
 def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | None = None) -> ir.Model:

@@ -51,7 +51,7 @@ def test_verify_does_not_take_infinity_for_a_bound() -> None:
     wrong = onnxtile.lower(model, LIMITS)
     for tensor in (tensor for tensor in wrong.graph.initializer if tensor.data_type == FLOAT):
         tensor.CopyFrom(numpy_helper.from_array(np.full([4, 4], 0.01, np.float32), tensor.name))
-    verdict = onnxtile.verify(model, wrong)
+    verdict = onnxtile.verify(model, wrong, method="bound")
     assert not verdict.equivalent
     assert verdict.to_json()["outputs"][0]["max_abs_error"] is None
 
@@ -61,7 +61,7 @@ def test_a_lowered_model_that_does_not_run_is_not_equivalent() -> None:
     fixed = onnxtile.lower(model, LIMITS, bind={"n": 8}, weights="split")
     fixed.graph.input[0].CopyFrom(model.graph.input[0])
     fixed.graph.output[0].CopyFrom(model.graph.output[0])
-    verdict = onnxtile.verify(model, fixed, bind={"n": 6})
+    verdict = onnxtile.verify(model, fixed, bind={"n": 6}, method="bound")
     assert not verdict.equivalent
     assert "onnxruntime runs the original but not the lowered model" in str(verdict.reason)
 

@@ -12,21 +12,37 @@ from onnxtile.cli.options import Bind, Json, parse_bind
 if TYPE_CHECKING:
     from onnxtile.verification import Verdict
 
-EXAMPLES = "Example:\n\nonnxtile verify model.onnx model.tiled.onnx --cases 10 --seed 7"
+EXAMPLES = """Examples:
+
+onnxtile verify model.onnx model.tiled.onnx
+
+onnxtile verify model.onnx model.tiled.onnx --method bound --input real.npz"""
 
 
 def command(
     original: Annotated[Path, typer.Argument(metavar="ORIGINAL", help="The model as it was.")],
     lowered: Annotated[Path, typer.Argument(metavar="LOWERED", help="The model as it is now.")],
-    cases: Annotated[int, typer.Option(min=1, help="Random inputs to try; every other one is of whole numbers.")] = 4,
+    method: Annotated[
+        str | None,
+        typer.Option(help="Prove each rewritten region (exact, the default), or run the whole models (bound)."),
+    ] = None,
+    cases: Annotated[
+        int | None, typer.Option(min=1, help="Sets of inputs to try: 2 for a region, 4 for whole models by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Where the random inputs start.")] = 0,
     bind: Bind = None,
     input: Annotated[
-        Path | None, typer.Option("--input", metavar="FILE.npz", help="Values to take for inputs, by name.")
+        Path | None, typer.Option("--input", metavar="FILE.npz", help="Values to take for inputs; method bound.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that prove regions; as many as cores by default.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run both models and hold their difference against what rounding explains.
+    """Show that two models are equivalent, or where they aren't.
+
+    Nodes that are as they were need no proof. For each rewritten region: its constants hold the original's bytes, its
+    tiles cover the product once, and it gives the original's bits on whole numbers that no order of summation rounds.
 
     Exit status: 0 equivalent, 1 not equivalent, 2 the call or a file is bad.
     """
@@ -36,7 +52,10 @@ def command(
 
     given = None if input is None else read_inputs(input)
     with progress("verify") as say:
-        verdict = verify(original, lowered, cases=cases, seed=seed, bind=parse_bind(bind), inputs=given, progress=say)
+        verdict = verify(
+            original, lowered, method=method, cases=cases, seed=seed, bind=parse_bind(bind), inputs=given,
+            workers=workers, progress=say,
+        )  # fmt: skip
     if json:
         print_json(verdict.to_json())
     else:
@@ -45,8 +64,42 @@ def command(
         raise typer.Exit(1)
 
 
+MOST_ROWS = 20
+"""Regions that are shown: the wrong ones, then those that took something else than the exact proof, then others."""
+
+
 def print_verdict(verdict: Verdict) -> None:
-    """Each output's difference beside what is allowed, then the verdict."""
+    """The regions, or each output's difference beside what is allowed; then the verdict."""
+    from onnxtile.cli.output import console
+
+    screen = console()
+    if verdict.regions:
+        _print_regions(verdict)
+    elif verdict.outputs and verdict.method == "bound":
+        _print_values(verdict)
+    said, style = ("equivalent", "green") if verdict.equivalent else ("NOT equivalent", "red")
+    screen.print(f"{said}: {verdict.reason or _summary(verdict)}", style=style, markup=False)
+
+
+def _summary(verdict: Verdict) -> str:
+    if verdict.method == "bound":
+        cases = f"{verdict.cases} cases from seed {verdict.seed} in {verdict.engine}"
+        return cases if verdict.first_outside is None else f"{cases}; {verdict.first_outside!r} is the first outside"
+    counts: dict[str, int] = {}
+    for region in verdict.regions:
+        name = region.method if region.equivalent else "wrong"
+        counts[name] = counts.get(name, 0) + 1
+    kept = f"{verdict.kept:,} nodes as they were"
+    return ", ".join([kept, *(f"{count:,} regions {_WORDS.get(name, name)}" for name, count in counts.items())])
+
+
+_WORDS = {
+    "exact": "proven exactly", "bound": "within their bounds", "whole": "judged by the whole models' bounds",
+    "structure": "right by their structure",
+}  # fmt: skip
+
+
+def _print_regions(verdict: Verdict) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -54,14 +107,43 @@ def print_verdict(verdict: Verdict) -> None:
 
     screen = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("output", "largest difference", "allowed", "verdict"):
-        table.add_column(heading, justify="left" if heading in ("output", "verdict") else "right", overflow="fold")
-    for output in verdict.outputs:
-        said = "[green]equal, bit for bit[/]" if output.exact else "[green]within its bound[/]"
-        said = said if output.equivalent else f"[red]{escape(str(output.reason))}[/]"
-        table.add_row(escape(output.name), f"{output.max_abs_error:.3g}", f"{output.allowed:.3g}", said)
-    if verdict.outputs:
-        screen.print(table)
-    cases = f"{verdict.cases} cases from seed {verdict.seed} in {verdict.engine}"
-    said, style = ("equivalent", "green") if verdict.equivalent else ("NOT equivalent", "red")
-    screen.print(f"{said}: {cases if verdict.outputs else verdict.reason}", style=style, markup=False)
+    for heading in ("region", "operator", "tiles", "method", "verdict"):
+        table.add_column(heading, justify="right" if heading == "tiles" else "left", overflow="fold")
+    order = {"structure": 0, "unknown": 0, "whole": 1, "bound": 2, "exact": 3}
+    rows = sorted(verdict.regions, key=lambda region: (region.equivalent, order.get(region.method, 0)))
+    for region in rows[:MOST_ROWS]:
+        if not region.equivalent:
+            said = f"[red]{escape(str(region.reason))}[/]"
+        elif region.same_as:
+            said = f"[green]as {escape(region.same_as)}[/]"
+        elif region.method == "exact":
+            said = f"[green]equal, bit for bit, {region.cases} cases[/]"
+        else:
+            said = f"[green]{region.max_abs_error:.3g} of {region.allowed:.3g}[/]"
+        scope = f"{region.scope}: " if region.scope else ""
+        tiles = f"{region.tiles:,}" if region.tiles else ""
+        table.add_row(escape(scope + region.name), escape(region.op), tiles, region.method, said)
+    screen.print(table)
+    if len(rows) > MOST_ROWS:
+        screen.print(f"and {len(rows) - MOST_ROWS:,} more", markup=False)
+    for region in rows:
+        if not region.equivalent and region.where:
+            more = f" and {len(region.where) - 5} more" if len(region.where) > 5 else ""
+            screen.print(f"look at {', '.join(region.where[:5])}{more}", style="red", markup=False)
+
+
+def _print_values(verdict: Verdict) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from onnxtile.cli.output import console
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("value", "largest difference", "allowed", "verdict"):
+        table.add_column(heading, justify="left" if heading in ("value", "verdict") else "right", overflow="fold")
+    first = [layer for layer in verdict.layers if layer.name == verdict.first_outside]
+    for value in (*first, *verdict.outputs):
+        said = "[green]equal, bit for bit[/]" if value.exact else "[green]within its bound[/]"
+        said = said if value.equivalent else f"[red]{escape(str(value.reason))}[/]"
+        table.add_row(escape(value.name), f"{value.max_abs_error:.3g}", f"{value.allowed:.3g}", said)
+    console().print(table)

@@ -1,7 +1,8 @@
-"""Is the lowered model equivalent to the original? Run both, and derive what may differ."""
+"""Is the lowered model equivalent to the original? Prove each rewritten region, or derive what may differ."""
 
 from __future__ import annotations
 
-from onnxtile.verification.compare import Verdict, verify
+from onnxtile.verification.verdict import RegionVerdict, ValueVerdict, Verdict
+from onnxtile.verification.verifier import verify
 
-__all__ = ["Verdict", "verify"]
+__all__ = ["RegionVerdict", "ValueVerdict", "Verdict", "verify"]

@@ -1,0 +1,257 @@
+"""The tile certificate: from the written graph alone, that the tiles of each product cover M x K x N once.
+
+Each tile product says in its metadata which box it computes. The boxes of its operands follow from the lengths of
+Splits, that of its result goes on through Add, Sum, Cast and Concat: additions join disjoint parts of K of the same
+part of C, a Concat joins whole sums side by side. What leaves them has to be all of C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+import onnx
+
+from onnxtile.provenance import TILE
+from onnxtile.verification.graphs import name_of
+
+Range = tuple[int, "int | None"]
+"""Start and stop; None: the end, where only run time knows it."""
+Lengths = Callable[[str], "Sequence[int] | None"]
+"""The numbers of a constant, by name; None: it isn't one."""
+
+
+class Box(NamedTuple):
+    m: Range
+    k: Range
+    n: Range
+
+
+class Piece(NamedTuple):
+    """A part of an operand: ranges along some of its axes."""
+
+    ranges: tuple[tuple[int, Range], ...]
+
+
+class Part(NamedTuple):
+    """A part of C: the sum of the products over `k`."""
+
+    product: str
+    m: Range
+    n: Range
+    k: tuple[Range, ...]
+    node: str
+
+
+@dataclass
+class Coverage:
+    """`products` tile products cover products of `extents`, M, K and N by name (None: known at run time).
+
+    `shown`: nodes that are right. `faults`: words, and nodes.
+    """
+
+    products: int = 0
+    extents: dict[str, list[int | None]] = field(default_factory=dict)
+    shown: set[str] = field(default_factory=set)
+    faults: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+
+def cover(
+    nodes: Sequence[onnx.NodeProto], outputs: Sequence[str], lengths: Lengths, tiles: Mapping[str, tuple[Range, ...]]
+) -> Coverage:
+    """Follow the tiles of all products among the nodes, which are in order; none of them cut: nothing is found.
+
+    `tiles`: the boxes of constant tiles, rows and columns, by name.
+    """
+    boxes = {id(node): box for node in nodes if (box := box_of(node)) is not None}
+    if not boxes:
+        return Coverage()
+    return _Walk(nodes, boxes, lengths, tiles).run(outputs)
+
+
+class _Walk:
+    def __init__(
+        self,
+        nodes: Sequence[onnx.NodeProto],
+        boxes: Mapping[int, Box],
+        lengths: Lengths,
+        tiles: Mapping[str, tuple[Range, ...]],
+    ) -> None:
+        self._nodes, self._boxes, self._lengths, self._tiles = nodes, boxes, lengths, tiles
+        self._pieces: dict[str, Piece] = {}
+        self._parts: dict[str, Part] = {}
+        self._ends: dict[str, list[int | None]] = {}
+        for node in nodes:
+            if id(node) in boxes:
+                ends = self._ends.setdefault(_product_of(node), [0, 0, 0])
+                for axis, (_, stop) in enumerate(boxes[id(node)]):
+                    most = ends[axis]
+                    ends[axis] = None if stop is None or most is None else max(most, stop)
+        self.found = Coverage(len(boxes), self._ends)
+
+    def run(self, outputs: Sequence[str]) -> Coverage:
+        for node in self._nodes:
+            box = self._boxes.get(id(node))
+            if box is not None:
+                self._multiply(node, box)
+            elif node.op_type == "Split":
+                self._split(node)
+            elif any(name in self._parts for name in node.input):
+                self._join(node)
+        for name in outputs:
+            if name in self._parts:
+                self._close(self._parts[name])
+        return self.found
+
+    def _multiply(self, node: onnx.NodeProto, box: Box) -> None:
+        product, name = _product_of(node), name_of(node)
+        ends = self._ends[product]
+        for operand, (first, second), letters in (
+            (node.input[0], (box.m, box.k), "mk"), (node.input[1], (box.k, box.n), "kn")
+        ):  # fmt: skip
+            own = self._tiles.get(operand)
+            if own is not None:
+                claimed: tuple[Range, ...] = (first, second)
+                if len(own) == 1:
+                    claimed = (box.k,)
+                right = own == claimed
+            elif operand in self._pieces:
+                whole = [(0, ends["mkn".index(letter)]) for letter in letters]
+                right = _is_piece(self._pieces[operand], (first, second), whole)
+            else:
+                right = True  # the operand isn't cut: it's whole, or what is to be multiplied is told elsewhere
+            if not right:
+                self._fault(f"{name!r} says that it multiplies {_words(box)}, but {operand!r} is another box", name)
+        self._parts[node.output[0]] = Part(product, box.m, box.n, (box.k,), name)
+        self.found.shown.add(name)
+
+    def _split(self, node: onnx.NodeProto) -> None:
+        attributes = {each.name: each for each in node.attribute}
+        axis = attributes["axis"].i if "axis" in attributes else 0
+        sizes = self._lengths(node.input[1]) if len(node.input) > 1 else None
+        if sizes is None and "split" in attributes:
+            sizes = attributes["split"].ints
+        if sizes is None or len(sizes) != len(node.output) or axis < 0:
+            return
+        before = self._pieces.get(node.input[0], Piece(()))
+        start = next((range_[0] for at, range_ in before.ranges if at == axis), 0)
+        others = tuple(each for each in before.ranges if each[0] != axis)
+        for size, output in zip(sizes, node.output, strict=True):
+            self._pieces[output] = Piece(tuple(sorted((*others, (axis, (start, start + size))))))
+            start += size
+        self.found.shown.add(name_of(node))
+
+    def _join(self, node: onnx.NodeProto) -> None:
+        """Follow parts of C through a node that reads some."""
+        parts = [self._parts.get(name) for name in node.input]
+        known = [part for part in parts if part is not None]
+        name = name_of(node)
+        if len(known) == len(parts) and node.op_type in ("Add", "Sum", "Cast", "Identity"):
+            self._parts[node.output[0]] = self._add(known, name)
+            self.found.shown.add(name)
+        elif len(known) == len(parts) and node.op_type == "Concat":
+            for part in known:
+                self._whole_sum(part)
+            joined = _side_by_side(known, name)
+            if joined is None:
+                self._fault(f"{name!r} puts parts side by side that don't go on from each other", name)
+                joined = known[0]._replace(node=name)
+            self._parts[node.output[0]] = joined
+        else:
+            for part in known:
+                self._close(part)
+
+    def _add(self, parts: list[Part], name: str) -> Part:
+        first = parts[0]
+        if any((part.product, part.m, part.n) != (first.product, first.m, first.n) for part in parts):
+            self._fault(f"{name!r} adds parts of different places", name)
+            return first._replace(node=name)
+        ranges = sorted((range_ for part in parts for range_ in part.k), key=lambda each: each[0])
+        merged = [ranges[0]]
+        for start, stop in ranges[1:]:
+            last_start, last = merged[-1]
+            if last is None or start < last:
+                self._fault(f"{name!r} adds k {start}:{_end(stop)} twice", name)
+                continue
+            if start == last:
+                merged[-1] = (last_start, stop)
+            else:
+                merged.append((start, stop))
+        return first._replace(k=tuple(merged), node=name)
+
+    def _whole_sum(self, part: Part) -> None:
+        end = self._ends[part.product][1]
+        if part.k != ((0, end),):
+            summed = ", ".join(f"{start}:{_end(stop)}" for start, stop in part.k)
+            place = f"m{part.m[0]}:{_end(part.m[1])},n{part.n[0]}:{_end(part.n[1])}"
+            self._fault(f"{part.node!r}, C's part {place}, sums up k {summed} of 0:{_end(end)}", part.node)
+
+    def _close(self, part: Part) -> None:
+        """What leaves the sums has to be all of C."""
+        self._whole_sum(part)
+        m_end, _, n_end = self._ends[part.product]
+        if (part.m, part.n) != ((0, m_end), (0, n_end)):
+            place = f"m{part.m[0]}:{_end(part.m[1])},n{part.n[0]}:{_end(part.n[1])}"
+            self._fault(f"{part.node!r} is C's part {place} only, of {_end(m_end)} x {_end(n_end)}", part.node)
+
+    def _fault(self, words: str, node: str) -> None:
+        self.found.faults.append((words, (node,)))
+
+
+def box_of(node: onnx.NodeProto) -> Box | None:
+    """The box that a tile product says it computes; None for other nodes, and for products of all tiles at once."""
+    for pair in node.metadata_props:
+        if pair.key == TILE:
+            parts = [_range(part) for part in pair.value.split(",")]
+            return Box(*parts) if len(parts) == 3 and None not in parts else None  # type: ignore[arg-type]  # none is
+    return None
+
+
+@lru_cache(maxsize=1 << 16)
+def _range(text: str) -> Range | None:
+    """`k64:128`, or `m0:` for an axis left whole."""
+    start, colon, stop = text[1:].partition(":")
+    numbers = start.isdecimal() and (stop.isdecimal() or not stop)
+    return (int(start), int(stop) if stop else None) if colon and numbers else None
+
+
+def _product_of(node: onnx.NodeProto) -> str:
+    """What the names of one product's tiles begin with."""
+    return name_of(node).rpartition("/")[0]
+
+
+def _is_piece(piece: Piece, box: tuple[Range, Range], whole: list[tuple[int, int | None]]) -> bool:
+    """Whether the ranges that are known of a piece are those of the box, in the order of its axes."""
+    ranges = [range_ for _, range_ in piece.ranges]
+    if len(ranges) == 2:
+        return tuple(ranges) == box
+    return (ranges[0] == box[0] and box[1] == whole[1]) or (ranges[0] == box[1] and box[0] == whole[0])
+
+
+def _side_by_side(parts: list[Part], name: str) -> Part | None:
+    """The parts joined along n, or along m; None where they don't go on from each other."""
+    first, last = parts[0], parts[-1]
+    if len({(part.product, part.m) for part in parts}) == 1 and _go_on(part.n for part in parts):
+        return first._replace(node=name, n=(first.n[0], last.n[1]))
+    if len({(part.product, part.n) for part in parts}) == 1 and _go_on(part.m for part in parts):
+        return first._replace(node=name, m=(first.m[0], last.m[1]))
+    return None
+
+
+def _go_on(ranges: Iterator[Range]) -> bool:
+    last: int | None = -1
+    for start, stop in ranges:
+        if last not in (-1, start):
+            return False
+        last = stop
+    return True
+
+
+def _end(stop: int | None) -> str:
+    return "" if stop is None else str(stop)
+
+
+def _words(box: Box) -> str:
+    return ",".join(f"{letter}{start}:{_end(stop)}" for letter, (start, stop) in zip("mkn", box, strict=True))

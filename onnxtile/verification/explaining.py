@@ -1,0 +1,202 @@
+"""Explain a lowered region's constants by the original's, byte for byte; what isn't the original's is a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from onnxtile.verification.coverage import box_of
+from onnxtile.verification.derivations import Box, Cut, Derivation, Factor, Multiple, cuts, derive, grids
+from onnxtile.verification.graphs import name_of
+from onnxtile.verification.opened import Opened, same_bits
+from onnxtile.verification.pairing import Difference, Region
+
+ALTERNATIVES = 4
+"""Explanations that are kept: there's more than one where a weight is its own transpose, or the same all over."""
+FLOATS = frozenset((ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE))
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass
+class Explained:
+    """Each constant that only the lowered region has, as it follows from the original's.
+
+    `derived`: one way or more, the likelier first. `kept`: constants that are taken as they are, such as axes.
+    `unexplained`: those that follow from the original's in a way that isn't known here.
+    """
+
+    derived: list[dict[str, Derivation]] = field(default_factory=lambda: [{}])
+    kept: list[str] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+    def add(self, ways: list[Mapping[str, Derivation]]) -> None:
+        """Each way so far goes with each of these."""
+        self.derived = [{**old, **new} for new in ways for old in self.derived][:ALTERNATIVES]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A constant that a tile product reads: start and stop along the operand's two axes, and who reads it.
+
+    `k_first`: the first of the two is K, so it's operand B.
+    """
+
+    box: Box
+    readers: tuple[str, ...]
+    k_first: bool = False
+
+    def along(self, rank: int) -> Box:
+        """The box of an operand of so many axes: a vector has K alone."""
+        return self.box if rank > 1 else self.box[:1] if self.k_first else self.box[1:]
+
+
+def explain(
+    region: Region, original: Opened, lowered: Opened, factors: Mapping[str, float], plain: bool, any_order: bool
+) -> Explained:
+    """Explain the constants that only the lowered region has.
+
+    `plain`: the original's node is one whose lowering makes no constants but tiles, multiples of the original's, and
+    its factors; anything else is a difference then. `any_order`: weights may have their axes in any order.
+    """
+    work = _Work(region, original, lowered, plain, any_order)
+    tiles = tiles_of(region.lowered.nodes)
+    operands: dict[str, dict[str, Tile]] = {}
+    for name in region.lowered.constants:
+        if name in region.original.constants:
+            continue
+        if name in tiles:
+            operands.setdefault(name.rpartition("/")[0], {})[name] = tiles[name]
+        elif name.endswith("/tiles"):
+            work.grid(name)
+        else:
+            work.small(name, factors)
+    for each in operands.values():
+        work.tiles(each)
+    return work.explained
+
+
+class _Work:
+    def __init__(self, region: Region, original: Opened, lowered: Opened, plain: bool, any_order: bool) -> None:
+        self._region, self._lowered, self._plain, self._any_order = region, lowered, plain, any_order
+        self._ours: Arrays = {
+            name: original.array(each) for name, each in region.original.constants.items() if each.dims
+        }
+        self.explained = Explained()
+
+    def tiles(self, tiles: Mapping[str, Tile]) -> None:
+        """Explain the tiles of one operand."""
+        shapes = {name: tuple(self._lowered_tensor(name).dims) for name in tiles}
+        if len({len(shape) for shape in shapes.values()}) > 1:
+            self._wrong(tiles, "the operand's other tiles have another number of axes")
+            return
+        boxes = {name: tile.along(len(shapes[name])) for name, tile in tiles.items()}
+
+        def ways(source: str) -> Iterator[dict[str, Cut]]:
+            return cuts(boxes, shapes, source, self._ours[source].shape, self._any_order)
+
+        self._choose(tiles, ways)
+
+    def grid(self, name: str) -> None:
+        """Explain a constant that holds all tiles of an operand."""
+        shape = tuple(self._lowered_tensor(name).dims)
+
+        def ways(source: str) -> Iterator[dict[str, Cut]]:
+            return ({name: cut} for cut in grids(shape, source, self._ours[source].shape, self._any_order))
+
+        self._choose({name: Tile((), self._readers(name))}, ways)
+
+    def small(self, name: str, factors: Mapping[str, float]) -> None:
+        """Explain a constant that isn't a tile."""
+        tensor = self._lowered_tensor(name)
+        array = self._lowered.array(tensor)
+        shape = tuple(array.shape)
+        candidates: list[Derivation] = []
+        for source, ours in self._ours.items():
+            if ours.dtype == array.dtype and ours.size == array.size and array.size:
+                candidates += [Multiple(source, shape, factor) for factor in ("", *factors)]
+        if array.size == 1:
+            hinted = sorted(factors, key=lambda factor: factor not in name)
+            candidates += [Factor(factor, shape, ir.DataType(tensor.data_type)) for factor in hinted]
+        found = next((each for each in candidates if same_bits(derive(each, self._ours, factors), array)), None)
+        is_float = ir.DataType(tensor.data_type) in FLOATS
+        if found is not None and is_float:
+            self.explained.add([{name: found}])
+        elif not is_float or not array.any() or (not self._plain and not shape):
+            self.explained.kept.append(name)
+        elif self._plain:
+            words = f"constant {name!r} follows neither from a constant nor from an attribute of the original"
+            self._differs(words, self._readers(name))
+        else:
+            self.explained.unexplained.append(name)
+
+    def _choose(self, tiles: Mapping[str, Tile], ways: Callable[[str], Iterator[dict[str, Cut]]]) -> None:
+        """Take the ways that give the tiles' bytes; tell the tiles that differ where most don't."""
+        right: list[Mapping[str, Derivation]] = []
+        closest: tuple[int, str, list[str]] | None = None
+        dtype = self._lowered.array(self._lowered_tensor(next(iter(tiles)))).dtype
+        for source in [name for name, array in self._ours.items() if array.dtype == dtype]:
+            for way in ways(source):
+                wrong = self._unlike(way)
+                if not wrong:
+                    right.append(way)
+                    if len(right) == ALTERNATIVES:
+                        break
+                elif closest is None or len(wrong) < closest[0]:
+                    closest = (len(wrong), source, wrong)
+        if right:
+            self.explained.add(right)
+        elif closest is not None and (self._plain or closest[0] < len(tiles) / 2):
+            source = closest[1]
+            self._wrong({name: tiles[name] for name in closest[2]}, f"it doesn't hold the elements of {source!r} there")
+        elif self._plain:
+            self._wrong(tiles, "its shape isn't that of its box in any constant of the original")
+        else:
+            self.explained.unexplained += tiles
+
+    def _unlike(self, way: Mapping[str, Cut]) -> list[str]:
+        """The constants that aren't as they'd be cut in this way."""
+        wrong = []
+        for name, cut in way.items():
+            if not same_bits(cut.of(self._ours), self._lowered.array(self._lowered_tensor(name))):
+                wrong.append(name)
+                if len(wrong) == len(way) - len(way) // 2 and len(way) > 2 and not self._plain:
+                    break
+        return wrong
+
+    def _wrong(self, tiles: Mapping[str, Tile], words: str) -> None:
+        names = list(tiles)
+        more = f" (and {len(names) - 1:,} others)" if len(names) > 1 else ""
+        readers = tuple(dict.fromkeys(reader for tile in tiles.values() for reader in tile.readers))
+        self._differs(f"tile {names[0]!r}{more}: {words}", readers)
+
+    def _differs(self, reason: str, readers: tuple[str, ...]) -> None:
+        region = self._region
+        self.explained.differences.append(Difference(region.name, region.node.op_type, region.scope, reason, readers))
+
+    def _readers(self, name: str) -> tuple[str, ...]:
+        return tuple(name_of(node) for node in self._region.lowered.nodes if name in node.input)
+
+    def _lowered_tensor(self, name: str) -> onnx.TensorProto:
+        return self._region.lowered.constants[name]
+
+
+def tiles_of(nodes: list[onnx.NodeProto]) -> dict[str, Tile]:
+    """What each tile product reads, with the box that its metadata says."""
+    found: dict[str, Tile] = {}
+    for node in nodes:
+        box = box_of(node)
+        if box is None:
+            continue
+        for letters, name in zip(("mk", "kn"), node.input, strict=False):
+            tile = found.get(name)
+            if tile is None:
+                own = (box.m, box.k) if letters == "mk" else (box.k, box.n)
+                found[name] = Tile(own, (name_of(node),), letters == "kn")
+            else:
+                found[name] = Tile(tile.box, (*tile.readers, name_of(node)), tile.k_first)
+    return found

@@ -1,0 +1,67 @@
+"""Types and shapes of a model's values, and its products, by scope and name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile import source
+from onnxtile.contraction import Contraction, contractions, scopes
+from onnxtile.dimensions import free_dimensions
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.pipeline import PassManager
+from onnxtile.structure import skeleton_of_proto
+
+Key = tuple[str, str]
+"""Scope and name of a value."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A value's type, and its shape in elements."""
+
+    dtype: ir.DataType
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a model's values; those whose rank or sizes aren't known are missing.
+
+    `products`: the products whose first output a value is.
+    """
+
+    values: Mapping[Key, Fact]
+    products: Mapping[Key, list[Contraction]]
+
+
+def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], otherwise: int) -> Facts:
+    """Infer shapes, with free dimensions as `bind` says, and `otherwise` for the rest."""
+    typed = source.from_proto(skeleton_of_proto(model))
+    PassManager([BindDims(bind), InferShapes()], check=False)(typed)
+    rest = dict.fromkeys(free_dimensions(typed), otherwise)
+    if rest:
+        PassManager([BindDims(rest), InferShapes()], check=False)(typed)
+    values = {}
+    for scope in scopes(typed):
+        inputs = list(scope.graph.inputs)
+        constants = [] if isinstance(scope.graph, ir.Function) else list(scope.graph.initializers.values())
+        for value in (*inputs, *constants, *(value for node in scope.graph for value in node.outputs)):
+            fact = _fact(value)
+            if fact is not None:
+                values[scope.name, str(value.name)] = fact
+    products: dict[Key, list[Contraction]] = {}
+    for found in contractions(typed):
+        products.setdefault((found.scope, str(found.node.outputs[0].name)), []).append(found)
+    return Facts(values, products)
+
+
+def _fact(value: ir.Value) -> Fact | None:
+    if value.shape is None or value.dtype is None or not isinstance(value.type, ir.TensorType):
+        return None
+    sizes = [size for size in value.shape if isinstance(size, int) and size >= 0]
+    return Fact(value.dtype, tuple(sizes)) if len(sizes) == len(value.shape) else None

@@ -1,0 +1,87 @@
+"""A graph of a model as it was read, and what it sees of the graphs around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import onnx
+
+
+class Made(NamedTuple):
+    """Who makes a value: a node, or a constant; neither: it's fed. `depth`: of the graph it belongs to, 0 the main one.
+
+    `at`: the node's place in that graph.
+    """
+
+    depth: int
+    node: onnx.NodeProto | None = None
+    constant: onnx.TensorProto | None = None
+    at: int = -1
+
+
+class Scope:
+    """A graph, with every value that is made in it, and the graph around it.
+
+    `name` is '' for the main graph, `node/attribute` for one inside a node, to any depth.
+    """
+
+    def __init__(self, graph: onnx.GraphProto, name: str = "", outer: Scope | None = None) -> None:
+        self.graph, self.name, self.outer = graph, name, outer
+        self.depth: int = 0 if outer is None else outer.depth + 1
+        depth = self.depth
+        self.nodes = list(graph.node)
+        self.made: dict[str, Made] = {value.name: Made(depth) for value in graph.input}
+        for tensor in graph.initializer:
+            self.made[tensor.name] = Made(depth, constant=tensor)
+        for sparse in graph.sparse_initializer:
+            self.made[sparse.values.name] = Made(depth)
+        for at, node in enumerate(self.nodes):
+            tensor_of = _constant(node) if node.op_type == "Constant" else None
+            made = Made(depth, node, at=at) if tensor_of is None else Made(depth, constant=tensor_of)
+            for output in node.output:
+                if output:
+                    self.made[output] = made
+
+    def find(self, name: str) -> Made | None:
+        """Who makes the value that the graph sees by this name; None: nobody."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.made:
+                return scope.made[name]
+            scope = scope.outer
+        return None
+
+    def inside(self, node: onnx.NodeProto, attribute: str, graph: onnx.GraphProto) -> Scope:
+        """The scope of a graph that a node of this one holds."""
+        place = f"{name_of(node)}/{attribute}"
+        return Scope(graph, f"{self.name}/{place}" if self.name else place, self)
+
+
+def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
+    """The tensor of a Constant; None for one that says its value in another way."""
+    return next((each.t for each in node.attribute if each.name == "value" and each.HasField("t")), None)
+
+
+def name_of(node: onnx.NodeProto) -> str:
+    """A node's name, or that of its first output."""
+    return node.name or next((output for output in node.output if output), node.op_type)
+
+
+def graphs_of(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
+    """The graphs that an attribute holds, mostly none."""
+    return [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
+
+
+def reads(node: onnx.NodeProto) -> Iterator[str]:
+    """What a node reads of its graph: its inputs, and what graphs inside it see of what's around them."""
+    yield from (name for name in node.input if name)
+    for attribute in node.attribute:
+        for graph in graphs_of(attribute) if attribute.type in _HOLDS_GRAPHS else ():
+            own = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+            own |= {name for inner in graph.node for name in inner.output}
+            yield from (name for inner in graph.node for name in reads(inner) if name not in own)
+            yield from (value.name for value in graph.output if value.name not in own)
+
+
+_HOLDS_GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)

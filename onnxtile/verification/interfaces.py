@@ -1,0 +1,43 @@
+"""Do two models take and give the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+
+Said = tuple[str, int, list[int | None] | None]
+"""A value's name, element type (0: not a tensor), and sizes, None where they aren't numbers."""
+
+
+def mismatch(first: onnx.GraphProto, second: onnx.GraphProto) -> str | None:
+    """What of the inputs and outputs differs, or None; sizes count where both models have them."""
+    pairs = (("inputs", _fed(first), _fed(second)), ("outputs", list(first.output), list(second.output)))
+    for what, ours, theirs in pairs:
+        left, right = ([(name, kind) for name, kind, _ in _said(values)] for values in (ours, theirs))
+        if left != right:
+            return f"the {what} differ: {', '.join(sorted({name for name, _ in set(left) ^ set(right)})) or 'in order'}"
+        for (name, _, one), (_, _, other) in zip(_said(ours), _said(theirs), strict=True):
+            if one is None or other is None:
+                continue
+            if len(one) != len(other) or any(p != q and None not in (p, q) for p, q in zip(one, other, strict=True)):
+                return f"the shapes of {name!r} differ: {_words(one)} and {_words(other)}"
+    return None
+
+
+def _fed(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    constants = {tensor.name for tensor in graph.initializer} | {each.values.name for each in graph.sparse_initializer}
+    return [value for value in graph.input if value.name not in constants]
+
+
+def _said(values: list[onnx.ValueInfoProto]) -> Iterator[Said]:
+    for value in values:
+        tensor = value.type.tensor_type
+        sizes = [
+            dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None for dim in tensor.shape.dim
+        ]
+        yield value.name, tensor.elem_type, sizes if tensor.HasField("shape") else None
+
+
+def _words(sizes: list[int | None]) -> str:
+    return "[" + ", ".join("?" if size is None else str(size) for size in sizes) + "]"

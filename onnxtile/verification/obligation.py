@@ -1,0 +1,234 @@
+"""What has to be shown of a region: two small models without weights, and numbers to be fed to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.verification.derivations import Cut, Derivation
+from onnxtile.verification.explaining import FLOATS, Explained, explain
+from onnxtile.verification.facts import Fact, Facts
+from onnxtile.verification.opened import Opened
+from onnxtile.verification.pairing import Cone, Region
+from onnxtile.verification.roundoff import UNIT
+
+PLAIN = frozenset(
+    {("", "MatMul"), ("", "Gemm"), ("", "MatMulInteger")}
+    | {("com.microsoft", name) for name in ("FusedMatMul", "TransposeMatMul")}
+)
+"""Products of two operands as they are, perhaps times a factor, perhaps with a bias."""
+LINEAR = PLAIN | {("", "Einsum")}
+"""Operators that are linear in each input, without negative coefficients: whole numbers make them exact."""
+MOVING = frozenset(
+    ("", name)
+    for name in ("Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Constant", "Concat", "Expand")
+)
+"""Operators that bring elements to other places."""
+STAND_INS = {"alpha": 2.0, "beta": 3.0}
+"""Factors that are taken for those of the model's that would have to be rounded."""
+FINEST = 16
+"""Factors that are multiples of 1/16 and not above 16 are taken as they are."""
+CONSTANTS_FROM = 4
+"""Initializers that aren't graph inputs need this IR version."""
+
+
+INTEGER = frozenset({("", "MatMulInteger"), ("", "QLinearMatMul"), ("com.microsoft", "MatMulIntegerToFloat")})
+"""Operators whose sums are of integers: exact whatever the numbers."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """Something to be fed, whose numbers are made up."""
+
+    name: str
+    dtype: ir.DataType
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """An element is a sum of `terms` products of `operands` numbers in `dtype`; of multiples of 1/`steps`.
+
+    `terms` is 0 where sums are of integers, which are exact whatever they are.
+    """
+
+    dtype: ir.DataType
+    terms: int
+    operands: int = 2
+    steps: int = 1
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """Both models, as bytes, have to give the same bits for `outputs` on the same operands.
+
+    `derived`: constants of the lowered region that follow from operands and factors, one way or more. `factors`: the
+    attributes of the original's node, by name.
+    """
+
+    original: bytes
+    lowered: bytes
+    outputs: tuple[str, ...]
+    operands: tuple[Operand, ...]
+    derived: tuple[tuple[tuple[str, Derivation], ...], ...]
+    factors: tuple[tuple[str, float], ...]
+    arithmetic: Arithmetic
+    nodes: int
+
+
+@dataclass(frozen=True)
+class Inexact:
+    """Why a region can't be proven exactly."""
+
+    reason: str
+
+
+def oblige(region: Region, original: Opened, lowered: Opened, facts: Facts) -> tuple[Obligation | Inexact, Explained]:
+    """What has to be shown of a region, and how its constants follow from the original's."""
+    operators = {_operator(node) for node in region.original.nodes} - MOVING
+    factors = factors_of(region.node)
+    plain, any_order = len(operators) == 1 and operators <= PLAIN, operators == {("", "Einsum")}
+    explained = explain(region, original, lowered, factors, plain, any_order)
+    told = {each.factor for each in explained.derived[0].values() if not isinstance(each, Cut)}
+    stand_ins = {name: STAND_INS[name] for name, value in factors.items() if name in told and not _fine(value)}
+    try:
+        arithmetic = _arithmetic(region, operators, facts, factors | stand_ins)
+        operands = _operands(region, facts, arithmetic)
+    except InexactError as error:
+        return Inexact(str(error)), explained
+    if explained.unexplained and arithmetic.terms:
+        words = f"how constant {explained.unexplained[0]!r} follows from the original's isn't known"
+        return Inexact(words), explained
+    derived = explained.derived if arithmetic.terms else [{}]
+    fed = [[each for each in operands if each.name in _read(cone)] for cone in (region.original, region.lowered)]
+    for name in derived[0]:
+        tensor = region.lowered.constants[name]
+        fed[1].append(Operand(name, ir.DataType(tensor.data_type), tuple(tensor.dims)))
+    ours = _model(region.original, region, original, facts, fed[0])
+    theirs = _model(region.lowered, region, lowered, facts, fed[1])
+    _set_factors(ours, region.node, stand_ins)
+    return Obligation(
+        ours.SerializeToString(deterministic=True),
+        theirs.SerializeToString(deterministic=True),
+        tuple(region.outputs),
+        tuple(operands),
+        tuple(tuple(way.items()) for way in derived),
+        tuple((factors | stand_ins).items()),
+        arithmetic,
+        len(region.lowered.nodes),
+    ), explained
+
+
+def alone(region: Region, cone: Cone, opened: Opened, facts: Facts) -> bytes:
+    """One side of a region as a model of its own, with its constants. Raises InexactError where shapes aren't known."""
+    fed = [
+        Operand(name, fact.dtype, fact.shape) for name in region.inputs for fact in [_fact(facts, region.scope, name)]
+    ]
+    return bytes(_model(cone, region, opened, facts, fed).SerializeToString(deterministic=True))
+
+
+def factors_of(node: onnx.NodeProto) -> dict[str, float]:
+    """The attributes that a product is scaled by."""
+    return {each.name: each.f for each in node.attribute if each.name in STAND_INS}
+
+
+class InexactError(Exception):
+    """Why a region can't be proven exactly."""
+
+
+def _arithmetic(
+    region: Region, operators: set[tuple[str, str]], facts: Facts, factors: Mapping[str, float]
+) -> Arithmetic:
+    if len(operators) != 1:
+        names = ", ".join(sorted(name for _, name in operators)) or "no product"
+        raise InexactError(f"the region holds {names}, not one product")
+    (operator,) = operators
+    if operator in INTEGER:
+        return Arithmetic(ir.DataType.INT32, 0)
+    if operator not in LINEAR:
+        raise InexactError(f"{operator[1]} isn't exact on whole numbers")
+    made = [facts.products.get((region.scope, name), []) for node in region.original.nodes for name in node.output]
+    products = [found for each in made for found in each]
+    nodes = {id(found.node) for found in products}
+    lengths = [found.size.k for found in products]
+    dtype = products[0].dtype if products else None
+    if len(nodes) != 1 or dtype is None or (dtype not in UNIT and not dtype.is_integer()):
+        raise InexactError("the region holds not one product of numbers")
+    if not all(isinstance(length, int) for length in lengths):
+        raise InexactError("the length of its sums isn't known")
+    if not all(map(_fine, factors.values())):
+        raise InexactError("it's scaled by a factor that has to be rounded")
+    terms = math.prod(max(int(length), 1) for length in lengths if isinstance(length, int))
+    terms = terms * math.ceil(abs(factors.get("alpha", 1.0))) + math.ceil(abs(factors.get("beta", 1.0)))
+    steps = max([1, *((FINEST if not value.is_integer() else 1) for value in factors.values())])
+    operands = 2 if operator in PLAIN else max(2, len(products[0].node.inputs))
+    return Arithmetic(dtype, terms, operands, steps)
+
+
+def _fine(factor: float) -> bool:
+    """Whether a factor of whole numbers costs no rounding worth speaking of: it can be taken as it is."""
+    return abs(factor) <= FINEST and (factor * FINEST).is_integer()
+
+
+def _operands(region: Region, facts: Facts, arithmetic: Arithmetic) -> list[Operand]:
+    """What is fed: shared values; and constants of the original, but for sums of integers, in its float type."""
+    operands = []
+    for name in region.inputs:
+        fact = _fact(facts, region.scope, name)
+        operands.append(Operand(name, fact.dtype, fact.shape))
+    for name in region.outputs:
+        _fact(facts, region.scope, name)
+    for name, tensor in region.original.constants.items():
+        dtype = ir.DataType(tensor.data_type)
+        if arithmetic.terms and dtype == arithmetic.dtype and (dtype in FLOATS or tensor.dims):
+            operands.append(Operand(name, dtype, tuple(tensor.dims)))
+    return operands
+
+
+def _fact(facts: Facts, scope: str, name: str) -> Fact:
+    while (scope, name) not in facts.values:
+        if not scope:
+            raise InexactError(f"the type or shape of {name!r} isn't known")
+        scope = scope.rpartition("/")[0].rpartition("/")[0]  # `node/attribute`
+    return facts.values[scope, name]
+
+
+def _read(cone: Cone) -> set[str]:
+    return {*cone.inputs, *cone.constants}
+
+
+def _model(cone: Cone, region: Region, opened: Opened, facts: Facts, fed: Iterable[Operand]) -> onnx.ModelProto:
+    """A cone as a model of its own: `fed` are its inputs, all other constants its initializers."""
+    whole = opened.proto
+    model = onnx.ModelProto(ir_version=max(whole.ir_version, CONSTANTS_FROM), opset_import=whole.opset_import)
+    model.graph.name = "region"
+    model.graph.node.extend(cone.nodes)
+    inputs = {operand.name: operand for operand in fed}
+    for operand in inputs.values():
+        model.graph.input.append(onnx.helper.make_tensor_value_info(operand.name, operand.dtype.value, operand.shape))
+    for name, tensor in cone.constants.items():
+        if name not in inputs:
+            model.graph.initializer.append(opened.inside(tensor, name))
+    for name in region.outputs:
+        fact = _fact(facts, region.scope, name)
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, fact.dtype.value, fact.shape))
+    called = {node.op_type for node in cone.nodes if node.domain == CALL_DOMAIN}
+    model.functions.extend(each for each in whole.functions if each.domain == CALL_DOMAIN and each.name in called)
+    return model
+
+
+def _set_factors(model: onnx.ModelProto, node: onnx.NodeProto, factors: Mapping[str, float]) -> None:
+    """Let a node of the model have other factors."""
+    for each in model.graph.node:
+        if factors and list(each.output) == list(node.output):
+            for attribute in each.attribute:
+                attribute.f = factors.get(attribute.name, attribute.f)
+
+
+def _operator(node: onnx.NodeProto) -> tuple[str, str]:
+    return ("" if node.domain == "ai.onnx" else node.domain, node.op_type)

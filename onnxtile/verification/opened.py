@@ -1,0 +1,128 @@
+"""A model as protobuf, checked, with its local functions put in the place of their calls; and its constants' bytes."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.inliner
+import onnx_ir as ir
+
+from onnxtile.audit import audit
+from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.errors import ModelError, OnnxtileError
+from onnxtile.interop import AnyModel, to_ir
+from onnxtile.source import carry_over, parse, read_external_data
+from onnxtile.structure import one_line
+
+CHUNK = 1 << 24
+"""Bytes that are compared at a time."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model as protobuf; `folder` is where its external data lies, if it may have any."""
+
+    proto: onnx.ModelProto
+    folder: Path | None
+
+    def array(self, tensor: onnx.TensorProto) -> np.ndarray:
+        """A constant's elements; those in external data are mapped, not read."""
+        dtype = ir.DataType(tensor.data_type)
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            if tensor.HasField("raw_data") and dtype.bitwidth >= 8:
+                stored: np.ndarray = np.frombuffer(tensor.raw_data, _stored(dtype)).reshape(tensor.dims)
+                return stored
+            return onnx.numpy_helper.to_array(tensor)
+        path, offset, length = self.place(tensor)
+        if dtype.bitwidth < 8:
+            return onnx.numpy_helper.to_array(tensor, str(self.folder))
+        data = np.memmap(path, np.uint8, "r", offset, length) if length else np.empty(0, np.uint8)
+        array: np.ndarray = data.view(_stored(dtype)).reshape(tensor.dims)
+        return array
+
+    def place(self, tensor: onnx.TensorProto) -> tuple[Path, int, int]:
+        """File, offset and length in bytes of a constant in external data."""
+        facts = {entry.key: entry.value for entry in tensor.external_data}
+        length = -(-math.prod(tensor.dims) * ir.DataType(tensor.data_type).bitwidth // 8)
+        assert self.folder is not None
+        return (self.folder / facts["location"]).resolve(), int(facts.get("offset", 0)), length
+
+    def inside(self, tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
+        """The constant with its elements in it, by this name."""
+        copy = onnx.TensorProto()
+        copy.CopyFrom(tensor)
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            onnx.external_data_helper.load_external_data_for_tensor(copy, str(self.folder))
+            copy.ClearField("external_data")
+            copy.ClearField("data_location")
+        copy.name = name
+        return copy
+
+    def same(self, tensor: onnx.TensorProto, other: Opened, theirs: onnx.TensorProto) -> bool:
+        """Whether two constants have the same type, shape and elements, bit for bit."""
+        if tensor is theirs:
+            return True
+        if tensor.data_type != theirs.data_type or list(tensor.dims) != list(theirs.dims):
+            return False
+        external = onnx.TensorProto.EXTERNAL
+        if tensor.data_location == theirs.data_location == external and self.place(tensor) == other.place(theirs):
+            return True
+        if tensor.data_type == onnx.TensorProto.STRING:
+            return list(tensor.string_data) == list(theirs.string_data)
+        return same_bits(self.array(tensor), other.array(theirs))
+
+
+def same_bits(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays have the same bits: unlike ==, NaN is NaN and 0 isn't -0. A chunk at a time."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if not one.size:
+        return True
+    rows = max(1, CHUNK // max(1, one.nbytes // max(1, len(one)))) if one.ndim else 1
+    if one.ndim == 0:
+        return one.tobytes() == other.tobytes()
+    plain = np.dtype(f"u{one.dtype.itemsize}") if one.dtype.itemsize in (1, 2, 4, 8) else None
+    if plain is None:
+        return one.tobytes() == other.tobytes()
+    one, other = one.view(plain), other.view(plain)
+    return all(np.array_equal(one[at : at + rows], other[at : at + rows]) for at in range(0, len(one), rows))
+
+
+def open_model(model: AnyModel) -> Opened:
+    """The model with its local functions inlined, but those that stand for tiled products.
+
+    Raises ModelError or UnsupportedError for what can't be read or trusted.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        path = Path(model)
+        proto, folder = parse(path), path.parent
+        try:
+            audit(proto, folder)
+        except OnnxtileError as error:
+            raise type(error)(f"{path}: {error}") from error
+        return Opened(_inlined(proto, str(path)), folder)
+    loaded = to_ir(model)
+    read_external_data(loaded)
+    proto = ir.to_proto(loaded)
+    carry_over(loaded, proto)
+    return Opened(_inlined(proto, "the model"), None)
+
+
+def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
+    ours = [(function.domain, function.name) for function in proto.functions if function.domain == CALL_DOMAIN]
+    if len(ours) == len(proto.functions):
+        return proto
+    try:
+        return onnx.inliner.inline_selected_functions(proto, ours, exclude=True)
+    except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
+        raise ModelError(f"{place}: its local functions can't be inlined: {one_line(error)}") from error
+
+
+def _stored(dtype: ir.DataType) -> np.dtype[np.generic]:
+    little: np.dtype[np.generic] = dtype.numpy().newbyteorder("<")
+    return little

@@ -1,0 +1,213 @@
+"""Two models side by side: what is as it was, and the regions that were rewritten.
+
+A value that both models have, by scope and name, is shared. Every shared value has to be the same in both, which
+follows step by step from the front: a node that is as it was makes the same of the same; for any other, the nodes
+between the value and the shared ones before it are a region of either model, and the two have to be proven alike.
+Nothing else of a model bears on its outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import onnx
+
+from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, reads
+from onnxtile.verification.opened import Opened
+
+
+@dataclass(frozen=True)
+class Cone:
+    """The nodes of one model, in order, that make a region's outputs out of shared values and constants."""
+
+    nodes: list[onnx.NodeProto]
+    inputs: list[str]
+    constants: dict[str, onnx.TensorProto]
+    missing: list[str]
+    """What is read, but made by nobody."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Nodes of the original, and what takes their place: both make `outputs`. `node` is the original's last one."""
+
+    scope: str
+    node: onnx.NodeProto
+    outputs: list[str]
+    original: Cone
+    lowered: Cone
+
+    @property
+    def name(self) -> str:
+        return name_of(self.node)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Shared values that either side reads, constants aside."""
+        return list(dict.fromkeys([*self.original.inputs, *self.lowered.inputs]))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that isn't the same in both models and can't be: where, and the lowered model's nodes that it hits."""
+
+    name: str
+    op: str
+    scope: str
+    reason: str
+    where: tuple[str, ...]
+
+
+@dataclass
+class Pairing:
+    """The regions, in the original's order; differences; and how many nodes are as they were."""
+
+    regions: list[Region] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    kept: int = 0
+
+
+def pair(original: Opened, lowered: Opened) -> Pairing:
+    """Lay two models of the same interface side by side."""
+    work = _Work(original, lowered)
+    work.visit(Scope(original.proto.graph), Scope(lowered.proto.graph))
+    return work.found
+
+
+class _Work:
+    def __init__(self, original: Opened, lowered: Opened) -> None:
+        self._original, self._lowered = original, lowered
+        self._same_opsets = _opsets(original.proto) == _opsets(lowered.proto)
+        self.found = Pairing()
+
+    def visit(self, ours: Scope, theirs: Scope) -> None:
+        """Pair the nodes of two graphs, and those of graphs in them."""
+        shared = _Shared(self, ours, theirs)
+        for node in ours.nodes:
+            if ours.made.get(next(filter(None, node.output), ""), Made(0)).constant is not None:
+                continue
+            outputs = [name for name in node.output if name and name in theirs.made]
+            if not outputs:
+                continue
+            other = theirs.made[outputs[0]].node
+            if other is not None and self._is_kept(node, other, shared):
+                self.found.kept += 1
+                self._visit_inside(node, other, ours, theirs)
+                continue
+            cones = [_cone(scope, outputs, shared) for scope in (ours, theirs)]
+            for name in cones[0].constants.keys() & cones[1].constants.keys():
+                shared(name)  # tells of a constant that isn't the same
+            self.found.regions.append(Region(ours.name, node, outputs, *cones))
+
+    def same_constant(self, name: str, ours: Made, theirs: Made, scope: Scope) -> bool:
+        """Whether both models have the same bytes under a name; if not, that's told."""
+        assert ours.constant is not None and theirs.constant is not None
+        if self._original.same(ours.constant, self._lowered, theirs.constant):
+            return True
+        where = tuple(name_of(node) for node in scope.nodes if name in reads(node))
+        reason = f"constant {name!r} has other elements than in the original"
+        self.found.differences.append(Difference(name, "constant", scope.name, reason, where))
+        return False
+
+    def _is_kept(self, node: onnx.NodeProto, other: onnx.NodeProto, shared: _Shared) -> bool:
+        """Whether a node is as it was; graphs inside it only have to have the same interface."""
+        return (
+            self._same_opsets
+            and _shell(node) == _shell(other)
+            and list(map(_interface, _inside(node))) == list(map(_interface, _inside(other)))
+            and all(shared(name) for name in node.input if name)
+        )
+
+    def _visit_inside(self, node: onnx.NodeProto, other: onnx.NodeProto, ours: Scope, theirs: Scope) -> None:
+        attributes = {each.name: each for each in other.attribute}
+        for attribute in node.attribute:
+            for one, two in zip(graphs_of(attribute), graphs_of(attributes[attribute.name]), strict=True):
+                inner, their_inner = ours.inside(node, attribute.name, one), theirs.inside(other, attribute.name, two)
+                shared = _Shared(self, inner, their_inner)
+                for value in one.output:  # an output may be a value of a graph around, or a constant
+                    if not shared(value.name):
+                        reason = f"output {value.name!r} of {inner.name} isn't the original's"
+                        self.found.differences.append(
+                            Difference(name_of(node), node.op_type, inner.name, reason, (name_of(other),))
+                        )
+                self.visit(inner, their_inner)
+
+
+class _Shared:
+    """Which names stand for the same value in two graphs, seen from within them."""
+
+    def __init__(self, work: _Work, ours: Scope, theirs: Scope) -> None:
+        self._work, self._ours, self._theirs = work, ours, theirs
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, name: str) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._judge(name)
+        return known
+
+    def _judge(self, name: str) -> bool:
+        ours, theirs = self._ours.find(name), self._theirs.find(name)
+        if ours is None or theirs is None or ours.depth != theirs.depth:
+            return False
+        if ours.constant is not None and theirs.constant is not None:
+            return self._work.same_constant(name, ours, theirs, self._theirs)
+        return True
+
+
+def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
+    """What makes the outputs out of shared values: nodes of the graph, or of those around it."""
+    found: dict[tuple[int, int], onnx.NodeProto] = {}
+    inputs: dict[str, None] = {}
+    constants: dict[str, onnx.TensorProto] = {}
+    missing: dict[str, None] = {}
+    own = list(outputs)
+    waiting, seen = list(own), set(own)
+    while waiting:
+        name = waiting.pop()
+        made = scope.find(name)
+        if made is None:
+            missing[name] = None
+        elif made.constant is not None:
+            constants[name] = made.constant
+        elif made.node is None or (name not in own and shared(name)):
+            inputs[name] = None
+        elif (made.depth, made.at) not in found:
+            found[made.depth, made.at] = made.node
+            for read in reads(made.node):
+                if read not in seen:
+                    seen.add(read)
+                    waiting.append(read)
+    return Cone([node for _, node in sorted(found.items())], list(inputs), constants, list(missing))
+
+
+def _shell(node: onnx.NodeProto) -> tuple[object, ...]:
+    """All that says what a node does, but for the graphs inside it."""
+    attributes = {each.name: None if graphs_of(each) else _without_words(each) for each in node.attribute}
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    return domain, node.op_type, node.overload, list(node.input), list(node.output), attributes
+
+
+def _without_words(attribute: onnx.AttributeProto) -> bytes:
+    if attribute.doc_string:
+        copy = onnx.AttributeProto()
+        copy.CopyFrom(attribute)
+        copy.ClearField("doc_string")
+        attribute = copy
+    return bytes(attribute.SerializeToString(deterministic=True))
+
+
+def _inside(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    return (graph for attribute in node.attribute for graph in graphs_of(attribute))
+
+
+def _interface(graph: onnx.GraphProto) -> tuple[list[str], list[str]]:
+    return [value.name for value in graph.input], [value.name for value in graph.output]
+
+
+def _opsets(model: onnx.ModelProto) -> dict[str, int]:
+    """The versions of operator sets; that of our own functions doesn't count."""
+    versions = {("" if each.domain == "ai.onnx" else each.domain): each.version for each in model.opset_import}
+    return {domain: version for domain, version in versions.items() if domain != CALL_DOMAIN}

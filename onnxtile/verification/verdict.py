@@ -1,0 +1,83 @@
+"""What verify says: of each rewritten region, of each output, of the whole."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SCHEMA = "onnxtile.verify/1"
+
+
+@dataclass(frozen=True)
+class ValueVerdict:
+    """One value over all cases: the largest difference found, and the largest that rounding explains.
+
+    `exact`: no bit differed. `reason` says what is wrong where `equivalent` is false. `method`: how it was judged.
+    """
+
+    name: str
+    max_abs_error: float
+    allowed: float
+    exact: bool
+    equivalent: bool
+    reason: str | None = None
+    method: str = "bound"
+
+
+@dataclass(frozen=True)
+class RegionVerdict:
+    """A node of the original, `name`, and what takes its place: are they alike?
+
+    `method`: `exact` (the same bits on whole numbers that no order of summation rounds), `bound` (within what rounding
+    explains), or `structure` (told from the graphs and the constants' bytes alone, without running them). `note` says
+    why it wasn't `exact`. `where` names nodes of the lowered model that are to blame. `tiles`: products of tiles that
+    are shown to cover the whole product once. `same_as`: the equal region whose proof this is.
+    """
+
+    name: str
+    op: str
+    scope: str
+    method: str
+    engine: str
+    cases: int
+    max_abs_error: float
+    allowed: float
+    equivalent: bool
+    reason: str | None = None
+    note: str | None = None
+    where: tuple[str, ...] = ()
+    tiles: int = 0
+    same_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the models are equivalent; `reason` where they can't be compared at all.
+
+    `kept`: nodes that are as they were. `layers`: with method `bound`, values inside the models, in order.
+    """
+
+    equivalent: bool
+    method: str
+    engine: str
+    cases: int
+    seed: int
+    outputs: tuple[ValueVerdict, ...]
+    reason: str | None = None
+    regions: tuple[RegionVerdict, ...] = ()
+    layers: tuple[ValueVerdict, ...] = ()
+    kept: int = 0
+
+    @property
+    def first_outside(self) -> str | None:
+        """The first value inside the models that is outside its bound."""
+        return next((layer.name for layer in self.layers if not layer.equivalent), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Figures that aren't finite are null: JSON has no others."""
+        document = {"schema": SCHEMA, **asdict(self), "first_outside": self.first_outside}
+        for each in (*document["outputs"], *document["regions"], *document["layers"]):
+            for figure in ("max_abs_error", "allowed"):
+                each[figure] = each[figure] if math.isfinite(each[figure]) else None
+        return document

@@ -1,0 +1,215 @@
+"""Is the lowered model equivalent to the original? By a proof of each rewritten region, or by running both whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import onnx
+
+from onnxtile.errors import UsageError
+from onnxtile.interop import AnyModel
+from onnxtile.progress import Progress, silent
+from onnxtile.provenance import TILE
+from onnxtile.verification.bound import Comparison, Plan, compare
+from onnxtile.verification.facts import facts_of
+from onnxtile.verification.graphs import Scope, name_of, reads
+from onnxtile.verification.interfaces import mismatch
+from onnxtile.verification.opened import Opened, open_model
+from onnxtile.verification.pairing import Difference, Pairing, Region, pair
+from onnxtile.verification.regions import concluded, examine, shown_nodes
+from onnxtile.verification.verdict import RegionVerdict, ValueVerdict, Verdict
+from onnxtile.verification.workers import run_all
+
+METHODS = ("exact", "bound")
+CASES = {"exact": 2, "bound": 4}
+"""Sets of inputs that are tried where nobody says how many."""
+FREE = 3
+"""The size taken for a dimension that isn't bound: one that would show a mix-up of axes."""
+
+
+def verify(
+    original: AnyModel,
+    lowered: AnyModel,
+    *,
+    method: str | None = None,
+    cases: int | None = None,
+    seed: int = 0,
+    bind: Mapping[str, int] | None = None,
+    inputs: Mapping[str, np.ndarray] | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Compare two models.
+
+    `method` `exact` (the default) lays the models side by side. What is as it was is equivalent; each rewritten region
+    is proven by itself: the lowered constants have to be the original's bytes, the tiles have to cover their product,
+    and both sides have to give the same bits on whole numbers that no order of summation rounds. A region for which
+    that can't be done is compared on random inputs and may differ by what rounding explains.
+
+    `method` `bound` (the default where `inputs` are given) runs both models whole, with their weights, on random
+    inputs, every other one of whole numbers; each value may differ by what rounding explains.
+
+    `cases`: sets of inputs from `seed`, 2 for a region and 4 for whole models by default. Free dimensions that `bind`
+    doesn't fix get sizes. `inputs`: values to take for some inputs, or all. `workers`: processes that prove regions
+    (as many as cores by default). Raises UsageError, ModelError, UnsupportedError (among them: neither engine runs the
+    original).
+    """
+    method = method or ("bound" if inputs else "exact")
+    if method not in METHODS:
+        raise UsageError(f"method is {method!r}: take one of {', '.join(METHODS)}")
+    if inputs and method == "exact":
+        raise UsageError("inputs are for method bound: the exact proof makes its own")
+    cases = CASES[method] if cases is None else cases
+    for name, number, least in (("cases", cases, 1), ("seed", seed, 0), ("workers", workers or 1, 1)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise UsageError(f"{name} is {number!r}: give a whole number, {least} or more")
+    say = progress or silent
+    say("read the models")
+    first, second = open_model(original), open_model(lowered)
+    different = mismatch(first.proto.graph, second.proto.graph)
+    if different:
+        return Verdict(False, "interfaces", "none", 0, seed, (), different)
+    if method == "bound":
+        return _bounded(compare(original, lowered, Plan(cases, seed, dict(inputs or {})), bind or {}, say), seed)
+    return _Proof(first, second, bind or {}, cases, seed, workers, say).verdict(original, lowered)
+
+
+def _bounded(found: Comparison, seed: int) -> Verdict:
+    return Verdict(
+        found.equivalent, "bound", found.engine, found.cases, seed, found.outputs, found.reason, layers=found.layers
+    )
+
+
+class _Proof:
+    """The models side by side, and what is known of them."""
+
+    def __init__(
+        self,
+        first: Opened,
+        second: Opened,
+        bind: Mapping[str, int],
+        cases: int,
+        seed: int,
+        workers: int | None,
+        say: Progress,
+    ) -> None:
+        self._first, self._second, self._bind = first, second, bind
+        self._cases, self._seed, self._workers, self._say = cases, seed, workers, say
+
+    def verdict(self, original: AnyModel, lowered: AnyModel) -> Verdict:
+        self._say("lay the models side by side")
+        pairing = pair(self._first, self._second)
+        facts = facts_of(self._first.proto, self._bind, _free_size(self._second.proto))
+        examined = []
+        for number, region in enumerate(pairing.regions):
+            self._say(f"read {region.name}", number, len(pairing.regions))
+            examined.append(examine(region, self._first, self._second, facts))
+        found = run_all([task for _, task in examined], self._cases, self._seed, self._workers, self._say)
+        verdicts = []
+        for region, (verdict, task), (outcome, twin) in zip(pairing.regions, examined, found, strict=True):
+            if task is not None and outcome is not None:
+                shown = set() if outcome.reason is None else shown_nodes(region, self._second)
+                verdict = concluded(verdict, outcome, region, shown)
+                verdict = replace(verdict, same_as=None if twin is None else pairing.regions[twin].name)
+            verdicts.append(verdict)
+        verdicts = self._whole(verdicts, original, lowered)
+        verdicts += [_told(each) for each in pairing.differences]
+        return self._conclude(pairing, verdicts)
+
+    def _whole(self, verdicts: list[RegionVerdict], original: AnyModel, lowered: AnyModel) -> list[RegionVerdict]:
+        """Regions that can't be run alone are judged by running the models whole, unless one is wrong already."""
+        unknown = [verdict.method == "unknown" for verdict in verdicts]
+        if not any(unknown) or not all(
+            each or verdict.equivalent for each, verdict in zip(unknown, verdicts, strict=True)
+        ):
+            return verdicts
+        plan = Plan(CASES["bound"], self._seed)
+        found = compare(original, lowered, plan, self._bind, self._say)
+        values = (*found.outputs, *found.layers)
+        error, allowed = (
+            max((getattr(each, of) for each in values), default=0.0) for of in ("max_abs_error", "allowed")
+        )
+        wrong = next((f"{each.name!r} is {each.reason}" for each in values if not each.equivalent), found.reason)
+        return [
+            replace(
+                verdict, method="whole", engine=found.engine, cases=found.cases, max_abs_error=error, allowed=allowed,
+                equivalent=found.equivalent, reason=wrong, note=verdict.reason,
+            )
+            if each else verdict
+            for each, verdict in zip(unknown, verdicts, strict=True)
+        ]  # fmt: skip
+
+    def _conclude(self, pairing: Pairing, verdicts: list[RegionVerdict]) -> Verdict:
+        engines = dict.fromkeys(name for each in verdicts for name in each.engine.split(" and ") if name != "none")
+        return Verdict(
+            all(each.equivalent for each in verdicts),
+            "exact",
+            " and ".join(engines) or "none",
+            self._cases,
+            self._seed,
+            tuple(_outputs(self._first.proto.graph, pairing.regions, verdicts)),
+            regions=tuple(verdicts),
+            kept=pairing.kept,
+        )
+
+
+def _told(difference: Difference) -> RegionVerdict:
+    return RegionVerdict(
+        difference.name, difference.op, difference.scope, "structure", "none", 0, 0.0, 0.0, False, difference.reason,
+        where=difference.where,
+    )  # fmt: skip
+
+
+def _outputs(
+    graph: onnx.GraphProto, regions: Sequence[Region], verdicts: Sequence[RegionVerdict]
+) -> Iterator[ValueVerdict]:
+    """Each output by the regions that bear on it: the worst of them."""
+    scope = Scope(graph)
+    by_node: dict[str, list[RegionVerdict]] = {}
+    for region, verdict in zip(regions, verdicts, strict=False):
+        top = region.scope.split("/")[0] if region.scope else region.name
+        by_node.setdefault(top, []).append(verdict)
+    for verdict in verdicts[len(regions) :]:
+        by_node.setdefault(verdict.name, []).append(verdict)
+    for output in graph.output:
+        bearing = [each for name in _upstream(scope, output.name) for each in by_node.get(name, [])]
+        wrong = next((each for each in bearing if not each.equivalent), None)
+        yield ValueVerdict(
+            output.name,
+            max((each.max_abs_error for each in bearing), default=0.0),
+            max((each.allowed for each in bearing), default=0.0),
+            all(each.method in ("exact", "structure") for each in bearing),
+            wrong is None,
+            None if wrong is None else f"{wrong.op} {wrong.name!r} bears on it: {wrong.reason}",
+            "exact" if all(each.method == "exact" for each in bearing) else "bound",
+        )
+
+
+def _upstream(scope: Scope, output: str) -> Iterator[str]:
+    """The names of nodes and constants that an output follows from."""
+    waiting, seen = [output], {output}
+    while waiting:
+        name = waiting.pop()
+        made = scope.find(name)
+        if made is None or made.node is None:
+            yield name
+            continue
+        yield name_of(made.node)
+        for read in reads(made.node):
+            if read not in seen:
+                seen.add(read)
+                waiting.append(read)
+
+
+def _free_size(lowered: onnx.ModelProto) -> int:
+    """A size for free dimensions: a little more than a tile, so that there's a whole one and a ragged one."""
+    boxes = [_height(pair.value) for node in lowered.graph.node for pair in node.metadata_props if pair.key == TILE]
+    return max([FREE - 1, *boxes]) + 1
+
+
+def _height(box: str) -> int:
+    """The m of `m64,k64,n32`: all tiles of a product at once."""
+    first = box.partition(",")[0]
+    return int(first[1:]) if ":" not in box and first[1:].isdecimal() else 0

@@ -1,0 +1,66 @@
+"""Run what's left for the regions: equal ones once, the rest in processes of their own where that pays."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import NamedTuple
+
+from onnxtile.progress import Progress
+from onnxtile.verification.canonical import key_of
+from onnxtile.verification.regions import Outcome, Task, run
+
+MOST_RENAMED = 5_000
+"""Nodes up to which regions are looked at for being equal; larger ones take longer to compare than is gained."""
+WORTH_A_PROCESS = 2e9
+"""Work, in about a nanosecond each, from which processes of their own pay: they take a second to start."""
+A_NODE = 1e5
+A_TERM = 1.0
+
+
+class Found(NamedTuple):
+    """What came of a task; `same_as`: the earlier task that it's equal to."""
+
+    outcome: Outcome | None
+    same_as: int | None = None
+
+
+def run_all(tasks: Sequence[Task | None], cases: int, seed: int, workers: int | None, say: Progress) -> list[Found]:
+    """What comes of each task; None for none. `workers`: processes, as many as cores by default."""
+    first: dict[str, int] = {}
+    same_as: list[int | None] = [None] * len(tasks)
+    for index, task in enumerate(tasks):
+        if task is not None and task.proof is not None and task.proof.nodes <= MOST_RENAMED:
+            earlier = first.setdefault(key_of(task.proof), index)
+            same_as[index] = None if earlier == index else earlier
+    waiting = {index: task for index, task in enumerate(tasks) if task is not None and same_as[index] is None}
+    outcomes: dict[int, Outcome] = {}
+    for index, outcome in _run(waiting, cases, seed, workers):
+        outcomes[index] = outcome
+        say(f"prove regions, {len(outcomes)} of {len(waiting)}", len(outcomes), len(waiting))
+    return [Found(outcomes.get(index if twin is None else twin), twin) for index, twin in enumerate(same_as)]
+
+
+def _run(waiting: dict[int, Task], cases: int, seed: int, workers: int | None) -> Iterator[tuple[int, Outcome]]:
+    most = min(workers or os.cpu_count() or 1, len(waiting))
+    work = sorted((_work(task) for task in waiting.values()), reverse=True)
+    if most < 2 or (workers is None and sum(work[1:]) < WORTH_A_PROCESS):
+        yield from ((index, run(task, cases, seed)) for index, task in waiting.items())
+        return
+    # spawned, not forked: engines keep threads, which a fork would lose
+    with ProcessPoolExecutor(most, mp_context=multiprocessing.get_context("spawn")) as pool:
+        order = sorted(waiting, key=lambda index: _work(waiting[index]), reverse=True)
+        running = {pool.submit(run, waiting[index], cases, seed): index for index in order}
+        for done in as_completed(running):
+            yield running[done], done.result()
+
+
+def _work(task: Task) -> float:
+    """About how many nanoseconds a task takes."""
+    if task.proof is None:
+        return 0.0 if task.models is None else float(sum(map(len, task.models)))
+    elements = [math.prod(operand.shape) for operand in task.proof.operands]
+    return task.proof.nodes * A_NODE + A_TERM * sum(elements) * 10
