@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from tests.faults import elsewhere, forms, operators, tiles
 from tests.faults.cases import Case
-from tests.faults.fault import Fault, distance, failing, feeds, run
+from tests.faults.fault import SIZES, Fault, distance, failing, feeds, run
 
-__all__ = ["CASES", "FAULTS", "Case", "Fault", "distance", "failing", "feeds", "run"]
+__all__ = ["CASES", "FAULTS", "SIZES", "Case", "Fault", "distance", "failing", "feeds", "run"]
 
 FAULTS: tuple[Fault, ...] = (*tiles.FAULTS, *forms.FAULTS, *operators.FAULTS, *elsewhere.FAULTS)
 CASES: tuple[Case, ...] = tuple(dict.fromkeys(fault.case for fault in FAULTS))

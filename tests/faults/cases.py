@@ -85,6 +85,19 @@ DATA = text("g (float[2,8,10] x, float[2,10,8] w) => (float[2,8,8] y) { [fc] y =
 VECTOR = text("g (float[10] x) => (float[7] y) { [fc] y = MatMul (x, w) }", w=numbers(10, 7))
 ANY_ROWS = text("g (float[rows,10] x) => (float[rows,7] y) { [fc] y = MatMul (x, w) }", w=numbers(10, 7))
 
+DEEP = text(
+    "g (float[6,2048] x) => (float[6,7] y) { [fc] y = Gemm (x, w, c) }",
+    w=numbers(2048, 7),
+    c=numbers(7, seed=2) / 30_000,
+)
+BIASED = text("g (float[6,8] x) => (float[6,8] y) { [fc] y = Gemm (x, w, c) }", w=numbers(8, 8), c=numbers(8, seed=2))
+
+BESIDE = text(
+    """g (float[6,10] x) => (float[6,7] y, float[6,10] z) {
+        [fc] y = MatMul (x, w)
+        [clip] a = Clip (x, low, high)  [scale] b = Mul (a, factor)  [less] z = Sub (x, b) }""",
+    w=numbers(10, 7), low=np.float32(-50), high=np.float32(50), factor=numbers(10, seed=2),
+)  # fmt: skip
 NETWORK = text(
     """g (float[6,10] x) => (float[6,5] y, float[6,9] z, float[6,9] half) {
         [fc1] a = Gemm (x, w1, c1)

@@ -7,7 +7,7 @@ import numpy as np
 from tests.faults import cases
 from tests.faults.cases import Case
 from tests.faults.fault import Fault, Feeds
-from tests.faults.written import at, attribute, behind, bypassed, constant, reads, swap_outputs
+from tests.faults.written import at, attribute, behind, bypassed, constant, reads, swap_inputs, swap_outputs
 
 BRANCHES = Case("MatMul in If", cases.BRANCHES)
 BRANCHES_BATCHED = Case("MatMul in If", cases.BRANCHES, {"form": "batched"})
@@ -15,6 +15,7 @@ TURNS = Case("MatMul in Loop", cases.TURNS)
 STEPS = Case("MatMul in Scan", cases.STEPS, {"form": "batched"})
 CALLS = Case("MatMul in a local function", cases.CALLS)
 CALLS_LOOP = Case("MatMul in a local function", cases.CALLS, {"form": "loop"})
+BESIDE = Case("MatMul beside other nodes", cases.BESIDE)
 NETWORK = Case("a network", cases.NETWORK)
 WORDS = Case("a network with a table", cases.WORDS)
 
@@ -80,6 +81,16 @@ SCOPES = [
 ]
 
 UNRELATED = [
+    Fault("a factor beside a product is changed", BESIDE, constant("factor", at((3,), lambda x: -x)), ("scale",)),
+    Fault("a Sub beside a product has its inputs swapped", BESIDE, swap_inputs("less"), ("less",)),
+    Fault(
+        "a limit beside a product is another number",
+        BESIDE,
+        constant("high", lambda a: a - 10),
+        ("clip",),
+        hard="only large inputs get there",
+        shows=lambda fed: {"x": fed["x"] * 1000},
+    ),
     Fault("LeakyRelu has another slope", NETWORK, attribute("leak", alpha=0.02), ("leak",)),
     Fault("Softmax runs along another axis", NETWORK, attribute("soft", axis=0), ("soft",)),
     Fault("one element of a scale is changed", NETWORK, constant("scale", at((3,), lambda x: x * 1.1)), ("norm",)),

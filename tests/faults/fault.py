@@ -15,8 +15,10 @@ from tests.faults.written import Edit, Written
 from tests.support import run_onnxruntime, run_reference
 
 Feeds = dict[str, np.ndarray]
-SIZES = {"rows": 6, "turns": 3, "ids": 5000}
-"""What an input that shows faults takes for a free dimension, for a number of turns, and as the bound of indices."""
+SIZES = {"rows": 6, "turns": 3}
+"""What an input that shows faults takes for a free dimension and for a number of turns."""
+TABLE = 5000
+"""Rows of the table that indices are for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +54,8 @@ def failing(verdict: Any) -> list[Any]:
     return [region for region in getattr(verdict, "regions", ()) if not region.equivalent]
 
 
-def feeds(model: onnx.ModelProto, seed: int, rows: int = 1, turns: int = 1, ids: int = 100) -> Feeds:
-    """Normal numbers for floats, bytes of the whole range; `rows`, `turns`, `ids`: see SIZES."""
+def feeds(model: onnx.ModelProto, seed: int, rows: int = 1, turns: int = 1) -> Feeds:
+    """Normal numbers for floats, bytes of the whole range; `rows`, `turns`: see SIZES."""
     rng = np.random.default_rng(seed)
     fed = {}
     for value in model.graph.input:
@@ -63,7 +65,7 @@ def feeds(model: onnx.ModelProto, seed: int, rows: int = 1, turns: int = 1, ids:
         if value.name == "turns":
             fed[value.name] = np.array(turns)
         elif value.name == "ids":
-            fed[value.name] = rng.integers(0, ids, shape)
+            fed[value.name] = rng.integers(0, TABLE, shape)
         elif dtype.kind in "iu":
             fed[value.name] = rng.integers(*((0, 256) if dtype.itemsize == 1 else (-99, 100)), shape).astype(dtype)
         else:

@@ -26,6 +26,7 @@ from tests.faults.written import (
 BATCHED = Case("Gemm", cases.GEMM, {"form": "batched"})
 CUBE = Case("MatMul", cases.CUBE, {"form": "batched"})
 COLUMNS = Case("MatMul, columns only", cases.CUBE, {"form": "batched"}, (None, None, 4))
+BIASED = Case("Gemm, columns only", cases.BIASED, {"form": "batched"}, (None, None, 4))
 LOOP = Case("MatMul", cases.product(), {"form": "loop"})
 FUNCTION = Case("MatMul", cases.product(), {"form": "function"})
 ROWS = Case("MatMul of any number of rows", cases.ANY_ROWS, {"form": "batched"})
@@ -53,6 +54,7 @@ BATCHED_FAULTS = [
     ),
     Fault("columns of tiles are swapped", COLUMNS, constant("w/tiles", lambda a: a[:, ::-1])),
     Fault("a weight element is doubled", COLUMNS, constant("w/tiles", at((0, 1, 3, 2), lambda x: 2 * x))),
+    Fault("the bias is lost behind a product of columns", BIASED, bypassed("fc/biased")),
     Fault(
         "a weight element is the next float",
         COLUMNS,

@@ -39,6 +39,7 @@ PADDED = Case("MatMul", cases.product(), {"pad_tiles": True})
 TURNED = Case("Gemm, A transposed", cases.TURNED)
 BATCHES = Case("MatMul of two inputs, in a batch", cases.DATA)
 VECTOR = Case("vector by MatMul", cases.VECTOR)
+DEEP = Case("Gemm of K = 2,048", cases.DEEP, {}, (64, 64, 64))
 HALF, BRAIN, DOUBLE, WHOLE = (
     Case(f"MatMul of {dtype}", cases.product(dtype)) for dtype in ("float16", "bfloat16", "double", "int32")
 )
@@ -174,6 +175,23 @@ TILES = [
     ),
 ]
 
+DEEP_FAULTS = [
+    Fault(
+        "one weight of 2,048 is a hundredth larger",
+        DEEP,
+        constant("w/k31_n0", at((60, 1), lambda x: x * 1.01)),
+        hard="it's lost among 2,048 terms",
+        shows=one_row,
+    ),
+    Fault(
+        "a small bias is lost",
+        DEEP,
+        bypassed("fc/biased"),
+        hard="it's some hundred-thousandths",
+        shows=lambda feeds: {"x": feeds["x"] * 0},
+    ),
+]
+
 FACTORS = [
     Fault("the bias is added twice", GEMM, behind("fc/biased", "Add", "fc/bias")),
     Fault("the bias is lost", GEMM, bypassed("fc/biased")),
@@ -213,4 +231,4 @@ TYPES = [
     ),
 ]
 
-FAULTS = [*SUMS, *TILES, *FACTORS, *TYPES]
+FAULTS = [*SUMS, *TILES, *DEEP_FAULTS, *FACTORS, *TYPES]

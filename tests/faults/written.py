@@ -107,6 +107,7 @@ class Written:
         node, made = holder.node[index], self._name()
         output, node.output[0] = node.output[0], made
         new = helper.make_node(op_type, [made, *self._values(others)], [output], f"{made}/node", **attributes)
+        new.metadata_props.extend(node.metadata_props)
         holder.node.insert(index + 1, new)
         return [node.name or made, new.name]
 
@@ -116,6 +117,7 @@ class Written:
         made, value = self._name(), holder.node[index].input[position]
         holder.node[index].input[position] = made
         new = helper.make_node(op_type, [value, *self._values(others)], [made], f"{made}/node", **attributes)
+        new.metadata_props.extend(holder.node[index].metadata_props)
         holder.node.insert(index, new)
         return [new.name, name]
 
