@@ -10,13 +10,8 @@ import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 import onnxtile
-from onnxtile.verification import Verdict
 from tests.faults import CASES, FAULTS, SIZES, Case, Fault, distance, failing, feeds, run
 from tests.faults.written import Written
-
-PROVES = "regions" in Verdict.__dataclass_fields__
-"""Whether `verify` proves region by region. Until it does, nothing is located, and what's hard isn't caught."""
-
 
 ENGINE_ERRORS = (
     onnx.checker.ValidationError, onnxruntime_errors.Fail, onnxruntime_errors.InvalidArgument,
@@ -48,8 +43,6 @@ def test_right_lowerings_raise_no_alarm(case: Case) -> None:
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_a_fault_is_caught_and_located(fault: Fault, record_property: Callable[[str, object], None]) -> None:
     """Only the region of the node it was made for fails, and a node that the fault touched is among its suspects."""
-    if fault.hard and not PROVES:
-        pytest.skip("no tolerance catches it")
     model, touched = fault.mutated()
     record_property("suspects", caught_and_located(fault.case, model, touched, set(fault.origin)))
 
@@ -58,8 +51,6 @@ def caught_and_located(case: Case, model: onnx.ModelProto, touched: set[str], or
     """Asserts it; the number of suspects. `origin`: the regions that may fail (none given: any)."""
     verdict = onnxtile.verify(case.original, model)
     assert not verdict.equivalent, touched
-    if not PROVES:
-        return 0
     regions = failing(verdict)
     assert not origin or {region.name for region in regions} <= origin, regions
     suspects = [name for region in regions for name in region.where]

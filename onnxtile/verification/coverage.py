@@ -19,6 +19,8 @@ from onnxtile.verification.graphs import name_of
 
 Range = tuple[int, "int | None"]
 """Start and stop; None: the end, where only run time knows it."""
+MOST_NAMED = 40
+"""Nodes that are named where the graph doesn't tell which of them it is."""
 Lengths = Callable[[str], "Sequence[int] | None"]
 """The numbers of a constant, by name; None: it isn't one."""
 
@@ -42,7 +44,7 @@ class Part(NamedTuple):
     m: Range
     n: Range
     k: tuple[Range, ...]
-    node: str
+    value: str
 
 
 @dataclass
@@ -59,13 +61,16 @@ class Coverage:
 
 
 def cover(
-    nodes: Sequence[onnx.NodeProto], outputs: Sequence[str], lengths: Lengths, tiles: Mapping[str, tuple[Range, ...]]
+    nodes: Sequence[onnx.NodeProto],
+    outputs: Sequence[str],
+    lengths: Lengths,
+    tiles: Mapping[str, tuple[Range, ...]],
 ) -> Coverage:
     """Follow the tiles of all products among the nodes, which are in order; none of them cut: nothing is found.
 
     `tiles`: the boxes of constant tiles, rows and columns, by name.
     """
-    boxes = {id(node): box for node in nodes if (box := box_of(node)) is not None}
+    boxes = {id(node): box for node in nodes if len(node.input) > 1 and (box := box_of(node)) is not None}
     if not boxes:
         return Coverage()
     return _Walk(nodes, boxes, lengths, tiles).run(outputs)
@@ -80,6 +85,7 @@ class _Walk:
         tiles: Mapping[str, tuple[Range, ...]],
     ) -> None:
         self._nodes, self._boxes, self._lengths, self._tiles = nodes, boxes, lengths, tiles
+        self._makers = {name: node for node in nodes for name in node.output}
         self._pieces: dict[str, Piece] = {}
         self._parts: dict[str, Part] = {}
         self._ends: dict[str, list[int | None]] = {}
@@ -116,16 +122,19 @@ class _Walk:
                 claimed: tuple[Range, ...] = (first, second)
                 if len(own) == 1:
                     claimed = (box.k,)
-                right = own == claimed
+                right = own == claimed or len(own) > 2  # packed: its bytes were looked at
             elif operand in self._pieces:
                 whole = [(0, ends["mkn".index(letter)]) for letter in letters]
                 right = _is_piece(self._pieces[operand], (first, second), whole)
             else:
                 right = True  # the operand isn't cut: it's whole, or what is to be multiplied is told elsewhere
             if not right:
-                self._fault(f"{name!r} says that it multiplies {_words(box)}, but {operand!r} is another box", name)
-        self._parts[node.output[0]] = Part(product, box.m, box.n, (box.k,), name)
-        self.found.shown.add(name)
+                maker = [name_of(self._makers[operand])] if operand in self._makers else []
+                words = f"{name!r} says that it multiplies {_words(box)}, but {operand!r} is another box"
+                self._fault(words, name, *maker)
+        self._parts[node.output[0]] = Part(product, box.m, box.n, (box.k,), node.output[0])
+        if all(each in self._tiles or each in self._pieces for each in node.input if each):
+            self.found.shown.add(name)
 
     def _split(self, node: onnx.NodeProto) -> None:
         attributes = {each.name: each for each in node.attribute}
@@ -141,7 +150,8 @@ class _Walk:
         for size, output in zip(sizes, node.output, strict=True):
             self._pieces[output] = Piece(tuple(sorted((*others, (axis, (start, start + size))))))
             start += size
-        self.found.shown.add(name_of(node))
+        if node.input[0] in self._pieces:  # whether the first one cuts what it should isn't told here
+            self.found.shown.add(name_of(node))
 
     def _join(self, node: onnx.NodeProto) -> None:
         """Follow parts of C through a node that reads some."""
@@ -149,25 +159,27 @@ class _Walk:
         known = [part for part in parts if part is not None]
         name = name_of(node)
         if len(known) == len(parts) and node.op_type in ("Add", "Sum", "Cast", "Identity"):
-            self._parts[node.output[0]] = self._add(known, name)
-            self.found.shown.add(name)
+            self._parts[node.output[0]] = self._add(known, node)
+            if node.op_type in ("Add", "Sum"):
+                self.found.shown.add(name)
         elif len(known) == len(parts) and node.op_type == "Concat":
             for part in known:
-                self._whole_sum(part)
-            joined = _side_by_side(known, name)
+                self._whole_sum(part, name)
+            joined = _side_by_side(known, node.output[0])
             if joined is None:
                 self._fault(f"{name!r} puts parts side by side that don't go on from each other", name)
-                joined = known[0]._replace(node=name)
+                joined = known[0]._replace(value=node.output[0])
             self._parts[node.output[0]] = joined
         else:
+            odd = [read for read in node.input if read not in self._parts and node.op_type in ("Add", "Sum", "Concat")]
             for part in known:
-                self._close(part)
+                self._close(part, name, [name_of(self._makers[read]) for read in odd if read in self._makers])
 
-    def _add(self, parts: list[Part], name: str) -> Part:
-        first = parts[0]
+    def _add(self, parts: list[Part], node: onnx.NodeProto) -> Part:
+        first, name, value = parts[0], name_of(node), node.output[0]
         if any((part.product, part.m, part.n) != (first.product, first.m, first.n) for part in parts):
             self._fault(f"{name!r} adds parts of different places", name)
-            return first._replace(node=name)
+            return first._replace(value=value)
         ranges = sorted((range_ for part in parts for range_ in part.k), key=lambda each: each[0])
         merged = [ranges[0]]
         for start, stop in ranges[1:]:
@@ -179,25 +191,38 @@ class _Walk:
                 merged[-1] = (last_start, stop)
             else:
                 merged.append((start, stop))
-        return first._replace(k=tuple(merged), node=name)
+        return first._replace(k=tuple(merged), value=value)
 
-    def _whole_sum(self, part: Part) -> None:
+    def _whole_sum(self, part: Part, reader: str, others: Sequence[str] = ()) -> None:
         end = self._ends[part.product][1]
         if part.k != ((0, end),):
             summed = ", ".join(f"{start}:{_end(stop)}" for start, stop in part.k)
             place = f"m{part.m[0]}:{_end(part.m[1])},n{part.n[0]}:{_end(part.n[1])}"
-            self._fault(f"{part.node!r}, C's part {place}, sums up k {summed} of 0:{_end(end)}", part.node)
+            words = f"{part.value!r}, C's part {place}, sums up k {summed} of 0:{_end(end)}"
+            self._fault(words, *self._made_by(part.value), reader, *others)
 
-    def _close(self, part: Part) -> None:
-        """What leaves the sums has to be all of C."""
-        self._whole_sum(part)
+    def _close(self, part: Part, reader: str = "", others: Sequence[str] = ()) -> None:
+        """What leaves the sums has to be all of C. `others`: nodes that make what it's put together with."""
+        self._whole_sum(part, reader, others)
         m_end, _, n_end = self._ends[part.product]
         if (part.m, part.n) != ((0, m_end), (0, n_end)):
             place = f"m{part.m[0]}:{_end(part.m[1])},n{part.n[0]}:{_end(part.n[1])}"
-            self._fault(f"{part.node!r} is C's part {place} only, of {_end(m_end)} x {_end(n_end)}", part.node)
+            words = f"{part.value!r} is C's part {place} only, of {_end(m_end)} x {_end(n_end)}"
+            self._fault(words, reader, name_of(self._makers[part.value]), *others)
 
-    def _fault(self, words: str, node: str) -> None:
-        self.found.faults.append((words, (node,)))
+    def _fault(self, words: str, *nodes: str) -> None:
+        self.found.faults.append((words, tuple(filter(None, nodes))))
+
+    def _made_by(self, value: str) -> list[str]:
+        """The nodes that make a part of C, the last first, up to the products."""
+        found: dict[str, None] = {}
+        waiting = [value]
+        while waiting and len(found) < MOST_NAMED:
+            name = waiting.pop(0)
+            if name in self._parts and name_of(self._makers[name]) not in found:
+                found[name_of(self._makers[name])] = None
+                waiting += self._makers[name].input
+        return list(found)
 
 
 def box_of(node: onnx.NodeProto) -> Box | None:
@@ -227,16 +252,18 @@ def _is_piece(piece: Piece, box: tuple[Range, Range], whole: list[tuple[int, int
     ranges = [range_ for _, range_ in piece.ranges]
     if len(ranges) == 2:
         return tuple(ranges) == box
+    if len(ranges) != 1:
+        return not ranges and box == tuple(whole)
     return (ranges[0] == box[0] and box[1] == whole[1]) or (ranges[0] == box[1] and box[0] == whole[0])
 
 
-def _side_by_side(parts: list[Part], name: str) -> Part | None:
+def _side_by_side(parts: list[Part], value: str) -> Part | None:
     """The parts joined along n, or along m; None where they don't go on from each other."""
     first, last = parts[0], parts[-1]
     if len({(part.product, part.m) for part in parts}) == 1 and _go_on(part.n for part in parts):
-        return first._replace(node=name, n=(first.n[0], last.n[1]))
+        return first._replace(value=value, n=(first.n[0], last.n[1]))
     if len({(part.product, part.n) for part in parts}) == 1 and _go_on(part.m for part in parts):
-        return first._replace(node=name, m=(first.m[0], last.m[1]))
+        return first._replace(value=value, m=(first.m[0], last.m[1]))
     return None
 
 

@@ -105,11 +105,12 @@ def cuts(
     """
     first = next(iter(boxes))
     axes = len(boxes[first])
-    ends = tuple(max(box[axis][1] or 0 for box in boxes.values()) for axis in range(axes))
+    sizes = shapes[first][-axes:]
+    ends = tuple(max(box[axis][1] or sizes[axis] for box in boxes.values()) for axis in range(axes))
     for order in orders(len(shape), any_order):
         turned = tuple(shape[axis] for axis in order)
         merged = (*shapes[first][:-axes], *ends)
-        for matrix in dict.fromkeys((turned, merged) if any_order else (turned,)):
+        for matrix in dict.fromkeys((turned, merged) if any_order or len(shape) == 1 else (turned,)):
             if len(matrix) == len(shapes[first]) and math.prod(matrix) == math.prod(shape):
                 found = {name: Cut(source, order, matrix, shapes[name], box) for name, box in boxes.items()}
                 if all(map(_is_box, found.values())):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 
+from onnxtile.verification.coverage import Box as Boxes
 from onnxtile.verification.coverage import box_of
 from onnxtile.verification.derivations import Box, Cut, Derivation, Factor, Multiple, cuts, derive, grids
-from onnxtile.verification.graphs import name_of
+from onnxtile.verification.graphs import name_of, names_inside, reads
 from onnxtile.verification.opened import Opened, same_bits
 from onnxtile.verification.pairing import Difference, Region
 
@@ -41,18 +42,20 @@ class Explained:
 
 @dataclass(frozen=True)
 class Tile:
-    """A constant that a tile product reads: start and stop along the operand's two axes, and who reads it.
+    """A constant that a tile product reads as input `place`: start and stop along the last axes, and who reads it.
 
-    `k_first`: the first of the two is K, so it's operand B.
+    `vector`: the box where the operand has one axis. `packed`: several numbers are in a byte.
     """
 
     box: Box
     readers: tuple[str, ...]
-    k_first: bool = False
+    place: int = 0
+    vector: Box = ()
+    packed: bool = False
 
     def along(self, rank: int) -> Box:
         """The box of an operand of so many axes: a vector has K alone."""
-        return self.box if rank > 1 else self.box[:1] if self.k_first else self.box[1:]
+        return self.box if rank > 1 else self.vector
 
 
 def explain(
@@ -65,12 +68,12 @@ def explain(
     """
     work = _Work(region, original, lowered, plain, any_order)
     tiles = tiles_of(region.lowered.nodes)
-    operands: dict[str, dict[str, Tile]] = {}
+    operands: dict[tuple[str, int], dict[str, Tile]] = {}
     for name in region.lowered.constants:
         if name in region.original.constants:
             continue
         if name in tiles:
-            operands.setdefault(name.rpartition("/")[0], {})[name] = tiles[name]
+            operands.setdefault((name.rpartition("/")[0], tiles[name].place), {})[name] = tiles[name]
         elif name.endswith("/tiles"):
             work.grid(name)
         else:
@@ -148,12 +151,13 @@ class _Work:
                         break
                 elif closest is None or len(wrong) < closest[0]:
                     closest = (len(wrong), source, wrong)
+        plain = self._plain or next(iter(tiles.values())).packed
         if right:
             self.explained.add(right)
-        elif closest is not None and (self._plain or closest[0] < len(tiles) / 2):
+        elif closest is not None and (plain or closest[0] < len(tiles) / 2):
             source = closest[1]
             self._wrong({name: tiles[name] for name in closest[2]}, f"it doesn't hold the elements of {source!r} there")
-        elif self._plain:
+        elif plain:
             self._wrong(tiles, "its shape isn't that of its box in any constant of the original")
         else:
             self.explained.unexplained += tiles
@@ -179,7 +183,12 @@ class _Work:
         self.explained.differences.append(Difference(region.name, region.node.op_type, region.scope, reason, readers))
 
     def _readers(self, name: str) -> tuple[str, ...]:
-        return tuple(name_of(node) for node in self._region.lowered.nodes if name in node.input)
+        found = []
+        for node in self._region.lowered.nodes:
+            if name in reads(node):
+                inner = list(names_inside(node))
+                found += inner if name not in node.input else inner[:1]
+        return tuple(found)
 
     def _lowered_tensor(self, name: str) -> onnx.TensorProto:
         return self._region.lowered.constants[name]
@@ -192,11 +201,31 @@ def tiles_of(nodes: list[onnx.NodeProto]) -> dict[str, Tile]:
         box = box_of(node)
         if box is None:
             continue
-        for letters, name in zip(("mk", "kn"), node.input, strict=False):
-            tile = found.get(name)
-            if tile is None:
-                own = (box.m, box.k) if letters == "mk" else (box.k, box.n)
-                found[name] = Tile(own, (name_of(node),), letters == "kn")
-            else:
-                found[name] = Tile(tile.box, (*tile.readers, name_of(node)), tile.k_first)
+        for place, name in enumerate(node.input):
+            own = _packed(node, box, place) if node.op_type == "MatMulNBits" and place else _plain(box, place)
+            if own is not None:
+                known = found.get(name, own)
+                found[name] = replace(known, readers=(*known.readers, name_of(node)))
     return found
+
+
+def _plain(box: Boxes, place: int) -> Tile | None:
+    """A tile of A [..., M, K] or B [..., K, N]."""
+    if place > 1:
+        return None
+    return Tile((box.k, box.n) if place else (box.m, box.k), (), place, (box.k,))
+
+
+def _packed(node: onnx.NodeProto, box: Boxes, place: int) -> Tile | None:
+    """A tile of MatMulNBits' B [N, blocks, bytes], its scales [N, blocks], or its zero points [N, bytes]."""
+    attributes = {each.name: each.i for each in node.attribute}
+    size, bits = attributes.get("block_size", 0), attributes.get("bits", 4)
+    if box.k[1] is None or size < 1 or place > 3:
+        return None
+    first, last = box.k[0] // size, -(-box.k[1] // size)
+    if place == 3:
+        if first * bits % 8 or last * bits % 8:
+            return None  # its bits were moved
+        first, last = first * bits // 8, last * bits // 8
+    blocks: Box = (box.n, (first, last))
+    return Tile((*blocks, (0, None)) if place == 1 else blocks, (), place, packed=True)

@@ -84,4 +84,18 @@ def reads(node: onnx.NodeProto) -> Iterator[str]:
             yield from (value.name for value in graph.output if value.name not in own)
 
 
+def nodes_inside(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+    """The node, and those of graphs inside it."""
+    yield node
+    for attribute in node.attribute:
+        for graph in graphs_of(attribute):
+            for inner in graph.node:
+                yield from nodes_inside(inner)
+
+
+def names_inside(node: onnx.NodeProto) -> Iterator[str]:
+    """The names of the node and of those in graphs inside it."""
+    return map(name_of, nodes_inside(node))
+
+
 _HOLDS_GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)

@@ -14,9 +14,11 @@ from onnxtile.dimensions import fed_inputs
 from onnxtile.errors import ModelError, UnsupportedError
 from onnxtile.structure import one_line
 
-Kind = Literal["normal", "whole"]
+Kind = Literal["normal", "whole", "wide"]
 PASSING = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Flatten")
 """Operators whose output holds the elements of their first input."""
+MAGNITUDES = (-6, 6)
+"""Powers of ten between which numbers of any magnitude are: functions saturate and vanish there."""
 UNBOUND = 2
 """The size taken for a free dimension that isn't bound: one that would show a mix-up of axes."""
 
@@ -24,10 +26,10 @@ UNBOUND = 2
 def feeds(model: ir.Model, kind: Kind, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """A value for each input that must be fed.
 
-    Floats are normal, or whole numbers from -3 to 3; integers lie within the table that they index, where they index
-    one, and are 0 or 1 otherwise (8-bit ones take their whole range). Shapes must be known but for free dimensions; the
-    model's own should have been inferred.
-    Raises UnsupportedError for an input that isn't a tensor of numbers, or whose rank isn't known.
+    Floats are normal, or whole numbers from -3 to 3, or of any magnitude, with halves among them; integers lie within
+    the table that they index, where they index one, and are 0 or 1 otherwise (8-bit ones take their whole range).
+    Shapes must be known but for free dimensions; the model's own should have been inferred. Raises UnsupportedError for
+    an input that isn't a tensor of numbers, or whose rank isn't known.
     """
     return {str(value.name): _feed(value, kind, rng) for value in fed_inputs(model)}
 
@@ -37,7 +39,7 @@ def _feed(value: ir.Value, kind: Kind, rng: np.random.Generator) -> np.ndarray:
         raise UnsupportedError(f"input {value.name!r} isn't a tensor of known rank: no value can be made up for it")
     shape = [size if isinstance(size, int) and size >= 0 else UNBOUND for size in value.shape]
     if value.dtype.is_floating_point():
-        numbers = rng.integers(-3, 4, shape) if kind == "whole" else rng.standard_normal(shape)
+        numbers = _floats(kind, shape, rng)
     elif value.dtype == ir.DataType.BOOL:
         numbers = rng.integers(0, 2, shape)
     elif value.dtype.is_integer():
@@ -45,6 +47,15 @@ def _feed(value: ir.Value, kind: Kind, rng: np.random.Generator) -> np.ndarray:
     else:
         raise UnsupportedError(f"input {value.name!r} holds {value.dtype.name}: no value can be made up for it")
     return np.asarray(numbers).astype(value.dtype.numpy())
+
+
+def _floats(kind: Kind, shape: list[int], rng: np.random.Generator) -> np.ndarray:
+    if kind == "whole":
+        return rng.integers(-3, 4, shape)
+    if kind == "normal":
+        return rng.standard_normal(shape)
+    wide = rng.standard_normal(shape) * 10.0 ** rng.uniform(*MAGNITUDES, shape)
+    return np.where(rng.integers(0, 2, shape) == 0, wide, rng.integers(-600, 601, shape) / 2)
 
 
 def _range(value: ir.Value) -> tuple[int, int]:

@@ -18,7 +18,10 @@ from onnxtile.errors import ModelError, OnnxtileError
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.source import carry_over, parse, read_external_data
 from onnxtile.structure import one_line
+from onnxtile.verification.graphs import name_of, nodes_inside
 
+_NAME = "onnxtile.name"
+"""Metadata key, while functions are inlined: the name of a node."""
 CHUNK = 1 << 24
 """Bytes that are compared at a time."""
 
@@ -114,13 +117,25 @@ def open_model(model: AnyModel) -> Opened:
 
 
 def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
-    ours = [(function.domain, function.name) for function in proto.functions if function.domain == CALL_DOMAIN]
-    if len(ours) == len(proto.functions):
+    others = [function for function in proto.functions if function.domain != CALL_DOMAIN]
+    if not others:
         return proto
+    nodes = [node for function in others for each in function.node for node in nodes_inside(each)]
+    for node in nodes:  # nodes' names and values' share one space there: values would be renamed for nodes' sake
+        node.metadata_props.add(key=_NAME, value=name_of(node))
+        node.name = ""
+    ours = [(function.domain, function.name) for function in proto.functions if function.domain == CALL_DOMAIN]
     try:
-        return onnx.inliner.inline_selected_functions(proto, ours, exclude=True)
+        inlined = onnx.inliner.inline_selected_functions(proto, ours, exclude=True)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{place}: its local functions can't be inlined: {one_line(error)}") from error
+    for node in [node for each in inlined.graph.node for node in nodes_inside(each)]:
+        for index, pair in enumerate(node.metadata_props):
+            if pair.key == _NAME:
+                node.name = pair.value
+                del node.metadata_props[index]
+                break
+    return inlined
 
 
 def _stored(dtype: ir.DataType) -> np.dtype[np.generic]:

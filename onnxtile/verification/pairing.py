@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import onnx
 
 from onnxtile.contraction import CALL_DOMAIN
-from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, reads
+from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, names_inside, reads
 from onnxtile.verification.opened import Opened
 
 
@@ -102,14 +102,16 @@ class _Work:
             self.found.regions.append(Region(ours.name, node, outputs, *cones))
 
     def same_constant(self, name: str, ours: Made, theirs: Made, scope: Scope) -> bool:
-        """Whether both models have the same bytes under a name; if not, that's told."""
+        """Tell where two models haven't the same bytes under a name."""
         assert ours.constant is not None and theirs.constant is not None
         if self._original.same(ours.constant, self._lowered, theirs.constant):
             return True
-        where = tuple(name_of(node) for node in scope.nodes if name in reads(node))
+        where = tuple(inner for node in scope.nodes if name in reads(node) for inner in names_inside(node))
         reason = f"constant {name!r} has other elements than in the original"
-        self.found.differences.append(Difference(name, "constant", scope.name, reason, where))
-        return False
+        reader = next((node for node in scope.nodes if name in reads(node)), None)
+        who, op = (name, "constant") if reader is None else (name_of(reader), reader.op_type)
+        self.found.differences.append(Difference(who, op, scope.name, reason, where))
+        return True  # told once: what else reads it is judged by what it does
 
     def _is_kept(self, node: onnx.NodeProto, other: onnx.NodeProto, shared: _Shared) -> bool:
         """Whether a node is as it was; graphs inside it only have to have the same interface."""

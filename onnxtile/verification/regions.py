@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import onnx
 
 from onnxtile.errors import OnnxtileError
 from onnxtile.verification.bound import Plan, compare
-from onnxtile.verification.coverage import Coverage, cover
+from onnxtile.verification.coverage import MOST_NAMED, Coverage, cover
 from onnxtile.verification.engines import EngineError
-from onnxtile.verification.explaining import tiles_of
+from onnxtile.verification.expanding import expanded
+from onnxtile.verification.explaining import Explained, tiles_of
 from onnxtile.verification.facts import Facts
-from onnxtile.verification.graphs import name_of
+from onnxtile.verification.graphs import name_of, names_inside
 from onnxtile.verification.obligation import Inexact, InexactError, Obligation, alone, oblige
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Difference, Region
 from onnxtile.verification.proof import prove
 from onnxtile.verification.verdict import RegionVerdict
-
-MOST_NAMED = 40
-"""Nodes that are named as suspects where the graph doesn't tell which of them it is."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +44,57 @@ class Outcome:
     note: str | None = None
 
 
-def examine(region: Region, original: Opened, lowered: Opened, facts: Facts) -> tuple[RegionVerdict, Task | None]:
-    """What can be told without running anything; and what's to be run, if that is right so far."""
+@dataclass(frozen=True)
+class Step:
+    """Something to be run for `region`, or for a part of it. `shown`: its nodes that are right without running them."""
+
+    task: Task
+    region: Region
+    shown: Collection[str]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What can be told of a region without running anything; and what's to be run, where that is right so far."""
+
+    verdict: RegionVerdict
+    steps: tuple[Step, ...] = ()
+
+
+def examine(region: Region, original: Opened, lowered: Opened, facts: Facts, whole: bool = True) -> Examined:
+    """What the region's graph and constants tell. `whole`: it isn't a part of another."""
     obligation, explained = oblige(region, original, lowered, facts)
-    coverage = _coverage(region, lowered)
+    coverage = _coverage(region, lowered, explained)
     verdict = RegionVerdict(
         region.name, region.node.op_type, region.scope, "structure", "none", 0, 0.0, 0.0, True, tiles=coverage.products
     )
-    differences = [*_missing(region), *explained.differences]
-    faults = [*coverage.faults, *_extents(region, coverage, facts)]
-    if differences or faults:
-        reasons = [each.reason for each in differences] + [words for words, _ in faults]
-        where = [name for each in differences for name in each.where] + [name for _, names in faults for name in names]
-        more = f" (and {len(reasons) - 1:,} more)" if len(reasons) > 1 else ""
-        return _wrong(verdict, reasons[0] + more, where), None
+    found = [(each.reason, each.where) for each in (*_missing(region), *explained.differences)]
+    found += [*coverage.faults, *_extents(region, coverage, facts)]
+    if found:
+        return Examined(_wrong(verdict, found))
+    steps = [] if isinstance(obligation, Inexact) else [Step(Task(obligation), region, coverage.shown)]
     if isinstance(obligation, Inexact):
-        try:
-            models = (alone(region, region.original, original, facts), alone(region, region.lowered, lowered, facts))
-        except InexactError as error:
-            return verdict, Task(note=str(error))
-        return verdict, Task(None, models, obligation.reason)
-    return verdict, Task(obligation)
+        steps = [Step(_comparison(region, original, lowered, facts, obligation.reason), region, coverage.shown)]
+    if whole and (isinstance(obligation, Inexact) or not obligation.arithmetic.terms):
+        parts = expanded(region, original, lowered, facts)
+        if parts is not None:
+            pairing, ours, theirs, known = parts
+            inside = [examine(each, ours, theirs, known, whole=False) for each in pairing.regions]
+            found = [(each.reason, each.where) for each in pairing.differences]
+            found += [(str(each.verdict.reason), each.verdict.where) for each in inside if not each.verdict.equivalent]
+            if found:
+                return Examined(_wrong(verdict, found))
+            size = len(region.lowered.nodes)
+            steps += [step for each in inside for step in each.steps if len(step.region.lowered.nodes) < size]
+    return Examined(verdict, tuple(steps))
+
+
+def _comparison(region: Region, original: Opened, lowered: Opened, facts: Facts, why: str) -> Task:
+    try:
+        models = (alone(region, region.original, original, facts), alone(region, region.lowered, lowered, facts))
+    except InexactError as error:
+        return Task(note=str(error))
+    return Task(None, models, why)
 
 
 def run(task: Task, cases: int, seed: int) -> Outcome:
@@ -92,26 +120,38 @@ def run(task: Task, cases: int, seed: int) -> Outcome:
     return Outcome("bound", found.engine, found.cases, apart, allowed, reason, task.note)
 
 
-def concluded(verdict: RegionVerdict, outcome: Outcome, region: Region, shown: set[str]) -> RegionVerdict:
-    """The verdict of a region, with what came of its task. `shown`: nodes that were right without running them."""
+def concluded(examined: Examined, outcomes: Sequence[Outcome]) -> RegionVerdict:
+    """The verdict of a region, with what came of its steps: of the first that's wrong, or of all."""
+    verdict = examined.verdict
+    if not outcomes:
+        return verdict
+    first = outcomes[0]
     told = replace(
         verdict,
-        method=outcome.method,
-        engine=outcome.engine,
-        cases=outcome.cases,
-        max_abs_error=outcome.error,
-        allowed=outcome.allowed,
-        note=outcome.note,
+        method=first.method,
+        engine=first.engine,
+        cases=first.cases,
+        max_abs_error=first.error,
+        allowed=first.allowed,
+        note=first.note,
     )
-    if outcome.reason is None:
-        return told
-    suspects = [name_of(node) for node in region.lowered.nodes]
-    return _wrong(told, outcome.reason, [name for name in suspects if name not in shown] or suspects)
+    wrong = [
+        (step, outcome) for step, outcome in zip(examined.steps, outcomes, strict=True) if outcome.reason is not None
+    ]
+    for step, outcome in sorted(wrong, key=lambda pair: len(pair[0].region.lowered.nodes)):
+        if outcome.method == "unknown" and step is not examined.steps[0]:
+            continue  # the whole region's step tells
+        suspects = [name for node in step.region.lowered.nodes for name in names_inside(node)]
+        where = [name for name in suspects if name not in step.shown] or suspects
+        return _wrong(told, [(str(outcome.reason), tuple(where))])
+    return told
 
 
-def _wrong(verdict: RegionVerdict, reason: str, where: Sequence[str]) -> RegionVerdict:
-    names = tuple(dict.fromkeys(where))[:MOST_NAMED]
-    return replace(verdict, equivalent=False, reason=reason, where=names)
+def _wrong(verdict: RegionVerdict, found: Sequence[tuple[str, tuple[str, ...]]]) -> RegionVerdict:
+    """The verdict of a region in which something was found: words, and the nodes that they're about."""
+    names = tuple(dict.fromkeys(name for _, where in found for name in where))[:MOST_NAMED]
+    more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+    return replace(verdict, equivalent=False, reason=found[0][0] + more, where=names)
 
 
 def _missing(region: Region) -> list[Difference]:
@@ -123,12 +163,7 @@ def _missing(region: Region) -> list[Difference]:
     return found
 
 
-def shown_nodes(region: Region, lowered: Opened) -> set[str]:
-    """Nodes of a region that its tile certificate shows to be right."""
-    return _coverage(region, lowered).shown
-
-
-def _coverage(region: Region, lowered: Opened) -> Coverage:
+def _coverage(region: Region, lowered: Opened, explained: Explained) -> Coverage:
     constants = region.lowered.constants
 
     def lengths(name: str) -> list[int] | None:
@@ -138,7 +173,7 @@ def _coverage(region: Region, lowered: Opened) -> Coverage:
     boxes = {
         name: tile.along(len(constants[name].dims))
         for name, tile in tiles_of(region.lowered.nodes).items()
-        if name in constants
+        if name in constants and name not in explained.unexplained
     }
     return cover(region.lowered.nodes, region.outputs, lengths, boxes)
 
@@ -161,4 +196,5 @@ def _extents(region: Region, coverage: Coverage, facts: Facts) -> list[tuple[str
         for letter, end, whole in zip("mkn", found, wanted, strict=True)
         if end is not None and isinstance(whole, int) and end < whole
     ]
-    return [(f"the tiles of {name!r} cover {', '.join(short)}", (region.name,))] if short else []
+    makers = tuple(name_of(node) for node in region.lowered.nodes if name_of(node) not in coverage.shown)
+    return [(f"the tiles of {name!r} cover {', '.join(short)}", makers)] if short else []

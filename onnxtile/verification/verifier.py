@@ -14,11 +14,11 @@ from onnxtile.progress import Progress, silent
 from onnxtile.provenance import TILE
 from onnxtile.verification.bound import Comparison, Plan, compare
 from onnxtile.verification.facts import facts_of
-from onnxtile.verification.graphs import Scope, name_of, reads
+from onnxtile.verification.graphs import Scope, name_of, nodes_inside, reads
 from onnxtile.verification.interfaces import mismatch
 from onnxtile.verification.opened import Opened, open_model
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
-from onnxtile.verification.regions import concluded, examine, shown_nodes
+from onnxtile.verification.regions import concluded, examine
 from onnxtile.verification.verdict import RegionVerdict, ValueVerdict, Verdict
 from onnxtile.verification.workers import run_all
 
@@ -106,13 +106,15 @@ class _Proof:
         for number, region in enumerate(pairing.regions):
             self._say(f"read {region.name}", number, len(pairing.regions))
             examined.append(examine(region, self._first, self._second, facts))
-        found = run_all([task for _, task in examined], self._cases, self._seed, self._workers, self._say)
+        steps = [(step.task, number) for number, each in enumerate(examined) for step in each.steps]
+        found = iter(run_all([task for task, _ in steps], self._cases, self._seed, self._workers, self._say))
         verdicts = []
-        for region, (verdict, task), (outcome, twin) in zip(pairing.regions, examined, found, strict=True):
-            if task is not None and outcome is not None:
-                shown = set() if outcome.reason is None else shown_nodes(region, self._second)
-                verdict = concluded(verdict, outcome, region, shown)
-                verdict = replace(verdict, same_as=None if twin is None else pairing.regions[twin].name)
+        for number, each in enumerate(examined):
+            came = [next(found) for _ in each.steps]
+            verdict = concluded(each, [outcome for outcome, _ in came])
+            twins = {number if twin is None else steps[twin][1] for _, twin in came}
+            if len(twins) == 1 and (twin := twins.pop()) != number:
+                verdict = replace(verdict, same_as=pairing.regions[twin].name)
             verdicts.append(verdict)
         verdicts = self._whole(verdicts, original, lowered)
         verdicts += [_told(each) for each in pairing.differences]
@@ -205,7 +207,9 @@ def _upstream(scope: Scope, output: str) -> Iterator[str]:
 
 def _free_size(lowered: onnx.ModelProto) -> int:
     """A size for free dimensions: a little more than a tile, so that there's a whole one and a ragged one."""
-    boxes = [_height(pair.value) for node in lowered.graph.node for pair in node.metadata_props if pair.key == TILE]
+    graphs = (lowered.graph.node, *(function.node for function in lowered.functions))
+    nodes = (inner for each in graphs for node in each for inner in nodes_inside(node))
+    boxes = [_height(pair.value) for node in nodes for pair in node.metadata_props if pair.key == TILE]
     return max([FREE - 1, *boxes]) + 1
 
 

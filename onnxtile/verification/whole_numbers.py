@@ -23,12 +23,12 @@ WIDEST = 1 << 20
 
 def capacity(dtype: ir.DataType) -> int:
     """The largest sum of magnitudes that is exact in any order."""
-    return round(1 / UNIT[dtype]) if dtype in UNIT else 1 << (int(dtype.bitwidth) - 2)
+    return int(1 / UNIT[dtype] if dtype in UNIT else 2 ** (dtype.bitwidth - 2))
 
 
 def magnitude(capacity: int, terms: int, operands: int) -> int:
     """The largest magnitude, 1 at least, with which a sum of so many products of so many operands is exact."""
-    root = math.floor((capacity / max(terms, 1)) ** (1 / operands))
+    root = int((capacity / max(terms, 1)) ** (1 / operands))
     while root > 1 and terms * root**operands > capacity:
         root -= 1
     return min(max(root, 1), WIDEST)

@@ -24,24 +24,24 @@ A_TERM = 1.0
 class Found(NamedTuple):
     """What came of a task; `same_as`: the earlier task that it's equal to."""
 
-    outcome: Outcome | None
+    outcome: Outcome
     same_as: int | None = None
 
 
-def run_all(tasks: Sequence[Task | None], cases: int, seed: int, workers: int | None, say: Progress) -> list[Found]:
-    """What comes of each task; None for none. `workers`: processes, as many as cores by default."""
+def run_all(tasks: Sequence[Task], cases: int, seed: int, workers: int | None, say: Progress) -> list[Found]:
+    """What comes of each task. `workers`: processes, as many as cores by default."""
     first: dict[str, int] = {}
     same_as: list[int | None] = [None] * len(tasks)
     for index, task in enumerate(tasks):
-        if task is not None and task.proof is not None and task.proof.nodes <= MOST_RENAMED:
+        if task.proof is not None and task.proof.nodes <= MOST_RENAMED:
             earlier = first.setdefault(key_of(task.proof), index)
             same_as[index] = None if earlier == index else earlier
-    waiting = {index: task for index, task in enumerate(tasks) if task is not None and same_as[index] is None}
+    waiting = {index: task for index, task in enumerate(tasks) if same_as[index] is None}
     outcomes: dict[int, Outcome] = {}
     for index, outcome in _run(waiting, cases, seed, workers):
         outcomes[index] = outcome
         say(f"prove regions, {len(outcomes)} of {len(waiting)}", len(outcomes), len(waiting))
-    return [Found(outcomes.get(index if twin is None else twin), twin) for index, twin in enumerate(same_as)]
+    return [Found(outcomes[index if twin is None else twin], twin) for index, twin in enumerate(same_as)]
 
 
 def _run(waiting: dict[int, Task], cases: int, seed: int, workers: int | None) -> Iterator[tuple[int, Outcome]]:

@@ -76,7 +76,12 @@ SCOPES = [
         constant("inside/k_count", lambda a: a - 1),
         ("inside", "first", "second"),
     ),
-    Fault("the second call passes the first one's weight", CALLS, reads("second", 1, "w1"), ("second", "inside")),
+    Fault(
+        "the second call passes the first one's weight",
+        CALLS,
+        lambda written: [*written.reads("second", 1, "w1"), "inside/B_k0"],  # what the called body does with it
+        ("second", "inside"),
+    ),
     Fault("a function's own bias is lost", CALLS, bypassed("add"), ("add", "inside", "first", "second")),
 ]
 
