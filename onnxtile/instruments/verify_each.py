@@ -1,0 +1,51 @@
+"""Whether each pass leaves an equivalent model."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from onnxtile.errors import OnnxtileError, PassError
+from onnxtile.instrument import Instrument, Turn
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.progress import Progress
+from onnxtile.source import copy_of
+from onnxtile.verification import Verdict, verify
+
+
+class VerifyEach(Instrument):
+    """Compares the model after each pass that changed it with the model before, by `verify`.
+
+    The first pass whose result isn't equivalent is a PassError that says which output shows it. Sizes that bind-dims
+    gives to free dimensions are given to both models; other free dimensions are taken as `verify` takes them.
+    """
+
+    def __init__(self, cases: int = 4, seed: int = 0, progress: Progress | None = None) -> None:
+        """`cases`, `seed`, `progress`: see `verify`."""
+        self._cases, self._seed, self._progress = cases, seed, progress
+        self._before: ir.Model | None = None
+
+    def before_pass(self, turn: Turn, model: ir.Model) -> None:
+        self._before = copy_of(model)
+
+    def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
+        if not modified:
+            return
+        assert self._before is not None
+        sizes = dict(turn.each.sizes) if isinstance(turn.each, BindDims) else {}
+        try:
+            verdict = verify(
+                self._before, model, cases=self._cases, seed=self._seed, bind=sizes, progress=self._progress
+            )
+        except OnnxtileError as error:
+            raise type(error)(f"pass {turn.name} can't be verified: {error}") from error
+        if not verdict.equivalent:
+            raise PassError(f"pass {turn.name} left a model that isn't equivalent: {first_failure(verdict)}")
+
+
+def first_failure(verdict: Verdict) -> str:
+    """What `verify` has against a model, in a few words: the first output that fails, or why nothing was compared."""
+    for output in verdict.outputs:
+        if not output.equivalent:
+            figures = f"largest difference {output.max_abs_error:.3g}, allowed {output.allowed:.3g}"
+            return f"output {output.name!r}: {output.reason} ({figures})"
+    return verdict.reason or "no reason was given"
