@@ -63,6 +63,10 @@ class Instrument:
         return error
 
 
+Watch = Sequence[Instrument]
+"""Instruments in the order in which they're told, the outermost first."""
+
+
 class CheckStructure(Instrument):
     """onnx's checker sees the model after each pass that changed it; PassError for an invalid one."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError, PassError, UnsupportedError, UsageError
-from onnxtile.instrument import CheckStructure, Instrument, Step, Timing, Turn
+from onnxtile.instrument import CheckStructure, Step, Timing, Turn, Watch
 from onnxtile.progress import Progress
 from onnxtile.registry import parse_pipeline
 from onnxtile.structure import check_structure, one_line
@@ -24,7 +24,7 @@ class PassManager:
         self,
         passes: str | Sequence[str | ir.passes.PassBase],
         check: bool = True,
-        instruments: Sequence[Instrument] = (),
+        instruments: Watch = (),
     ) -> None:
         """Raises UsageError for a name or option that doesn't exist."""
         if isinstance(passes, str):
@@ -61,9 +61,7 @@ class PassManager:
         return ir.passes.PassResult(model, modified)
 
 
-def _watched(
-    turn: Turn, model: ir.Model, watching: Sequence[Instrument], progress: Progress | None
-) -> ir.passes.PassResult:
+def _watched(turn: Turn, model: ir.Model, watching: Watch, progress: Progress | None) -> ir.passes.PassResult:
     """Run one pass and tell those who watch."""
     if progress:
         progress(turn.name)

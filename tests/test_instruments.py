@@ -238,6 +238,24 @@ def test_run_refuses_dumps_over_its_files(cli: Cli, path: Path) -> None:
     assert "no pass 'fold' in the pipeline" in err
 
 
+def test_lower_dumps_and_times_its_passes(cli: Cli, path: Path) -> None:
+    out, dumps = path.with_name("out.onnx"), path.with_name("dumps")
+    call = ["lower", path, "--max", "4,4,4", "-o", out, "--time-passes", "--dump-after"]
+    status, _, err = cli(*call, "tile-matmul", dumps)
+    assert status == 0
+    assert [line.split()[0] for line in err.splitlines()[-3:]][::2] == ["decompose-quantized", "tile-matmul"]
+    (dump,) = dumps.iterdir()
+    assert dump.name.endswith("-tile-matmul.onnx")
+    assert onnxtile.verify(path, dump).equivalent
+    document = json.loads(cli(*call, "all", dumps, "--json")[1])
+    assert document["passes"][0]["name"] == "infer-shapes"
+    assert len(list(dumps.iterdir())) == len(document["passes"])
+    out.unlink()
+    status, _, err = cli(*call, "fold", dumps)
+    assert (status, out.exists()) == (2, False)
+    assert "no pass 'fold' in the pipeline to dump after: it has bind-dims, infer-shapes" in err
+
+
 def test_pipelines_name_classes_by_their_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "bind-dims{b=4},tests.planted:DropsTheLastTile{max=4,*,4},tile-matmul{max=4,4,4 pad_tiles=true}"
     assert pipeline_text(parse_pipeline(text)) == text

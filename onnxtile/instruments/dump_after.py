@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx_ir as ir
@@ -29,7 +29,7 @@ class DumpAfter(Instrument):
         which: str,
         directory: str | os.PathLike[str],
         keep: Sequence[Path] = (),
-        elsewhere: Collection[str] = (),
+        elsewhere: Sequence[str] = (),
     ) -> None:
         """`which`: the name of a pass, or all.
 
@@ -37,7 +37,7 @@ class DumpAfter(Instrument):
         instrument watches too. Raises UsageError for a directory that isn't one and can't be made.
         """
         self._which, self._directory, self._keep = which, Path(directory), tuple(keep)
-        self._elsewhere = frozenset(elsewhere)
+        self._elsewhere = tuple(elsewhere)
         self._count = 0
         if self._directory.exists() and not self._directory.is_dir():
             raise UsageError(f"dumps go to a folder, and {directory} isn't one")
@@ -45,7 +45,7 @@ class DumpAfter(Instrument):
             raise UsageError(f"dumps: the folder of {directory} doesn't exist; make {self._directory.parent} first")
 
     def before_pipeline(self, passes: Sequence[ir.passes.PassBase]) -> None:
-        known = dict.fromkeys([*map(pass_name, passes), *self._elsewhere])
+        known = dict.fromkeys([*self._elsewhere, *map(pass_name, passes)])
         if not any(self._is_meant(each) for each in passes) and self._which not in (ALL, *self._elsewhere):
             raise UsageError(f"no pass {self._which!r} in the pipeline to dump after: it has {', '.join(known)}")
 

@@ -46,11 +46,11 @@ def guilty_pass(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Ch
         PassManager(passes, instruments=[taken])(copy_of(model), say)
     except OnnxtileError as error:
         raised = error
-    models = taken.models
+    models, sizes = taken.models, sizes_of(passes)
 
     def wrong(count: int) -> str | None:
         say(f"check after {count} of {len(passes)} passes")
-        return check(model, models[count], sizes_of(passes[:count]))
+        return check(model, models[count], sizes)
 
     before_any = wrong(0)
     if before_any is not None:

@@ -40,12 +40,15 @@ class Cutter:
             initializers=[value for value in given if value.is_initializer()],
             opset_imports=dict(graph.opset_imports),
             name=graph.name,
+            doc_string=graph.doc_string,
+            metadata_props=dict(graph.metadata_props),
         ).clone()
         self._freeze(part, [value for value in given if value.producer() is not None])
         for value in (*part.inputs, *part.outputs):
             kind, shape = self._known.types.get(str(value.name), (None, None))
             value.type = value.type or kind
-            value.shape = shape if value.shape is None else value.shape
+            if value.shape is None or value in part.inputs:  # names that only inference made can't be fed
+                value.shape = shape or value.shape
             if value.type is None:
                 return None
         return self._model_of(part)
