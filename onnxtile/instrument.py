@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnxtile.errors import OnnxtileError, PassError
 from onnxtile.registry import pass_name, pipeline_text
 from onnxtile.report import count_nodes
-from onnxtile.structure import check_structure
+from onnxtile.structure import check_structure, one_line
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class CheckStructure(Instrument):
             return
         try:
             check_structure(model)
-        except OnnxtileError as error:
-            raise PassError(f"pass {turn.name} left an invalid model: {error}") from error
+        except Exception as error:  # a broken graph may trip whoever walks it
+            raise PassError(f"pass {turn.name} left an invalid model: {one_line(error)}") from error
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class WrongAxis(ir.passes.InPlacePass):
 
 @dataclass(frozen=True)
 class Raises(ir.passes.InPlacePass):
-    """Fails at the operator `op`, or leaves it invalid (`how=invalid`), or refuses it (`how=refuses`)."""
+    """Fails at the operator `op`, leaves it invalid (`how=invalid`, `how=dangles`), or refuses it (`how=refuses`)."""
 
     op: str = "Tanh"
     how: str = "raises"
@@ -133,6 +133,9 @@ class Raises(ir.passes.InPlacePass):
         def fail(node: ir.Node) -> None:
             if self.how == "raises":
                 raise KeyError("lost")
-            node.op_type = "Nonesuch"
+            if self.how == "dangles":
+                node.replace_input_with(0, ir.Value(name="nowhere"))
+            else:
+                node.op_type = "Nonesuch"
 
         return _each(model, self.op, fail)

@@ -35,6 +35,7 @@ PLANTED = {
     "WrongAxis": "Softmax",
     "Raises": "Tanh",
     "Raises{op=Relu how=invalid}": "Relu",
+    "Raises{op=Relu how=dangles}": "Relu",
 }
 AROUND = [
     ("infer-shapes", "decompose-gemm,tile-matmul{max=4,4,4}"),
@@ -151,6 +152,17 @@ def test_bugs_inside_local_functions() -> None:
     assert found is not None
     assert [each.split()[0] for each in found.nodes] == ["Sub"]
     assert not found.model.functions
+
+
+def test_inputs_of_any_name_and_type(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17]> g (T[4] file, T[4] b) => (T[4] y) { y = Sub (file, b) }"""
+    for number, dtype in enumerate(("float", "bfloat16")):
+        found = onnxtile.reduce(parse(text.replace("T", dtype)), f"{HERE}SwapsSub", output=tmp_path / str(number))
+        assert found is not None and found.guilty == f"{HERE}SwapsSub"
+        lines = (tmp_path / str(number) / "command.txt").read_text().splitlines()
+        assert ("--input" in lines[1]) == (dtype == "float") == (tmp_path / str(number) / "inputs.npz").exists()
+    with np.load(tmp_path / "0" / "inputs.npz") as inputs:
+        assert sorted(inputs) == ["b", "file"]
 
 
 @given(st.integers(1, 30), st.data())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import onnx_ir as ir
 
-from onnxtile.errors import OnnxtileError, PassError
+from onnxtile.dimensions import free_dimensions
+from onnxtile.errors import OnnxtileError, PassError, UnsupportedError
 from onnxtile.instrument import Instrument, Turn
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.progress import Progress
@@ -31,19 +34,34 @@ class VerifyEach(Instrument):
         if not modified:
             return
         assert self._before is not None
-        sizes = dict(turn.each.sizes) if isinstance(turn.each, BindDims) else {}
+        sizes = turn.each.sizes if isinstance(turn.each, BindDims) else {}
         try:
-            verdict = verify(
-                self._before, model, cases=self._cases, seed=self._seed, bind=sizes, progress=self._progress
-            )
+            wrong = what_differs(self._before, model, sizes, self._cases, self._seed, self._progress)
         except OnnxtileError as error:
             raise type(error)(f"pass {turn.name} can't be verified: {error}") from error
-        if not verdict.equivalent:
-            raise PassError(f"pass {turn.name} left a model that isn't equivalent: {first_failure(verdict)}")
+        if wrong is not None:
+            raise PassError(f"pass {turn.name} left a model that isn't equivalent: {wrong}")
 
 
-def first_failure(verdict: Verdict) -> str:
-    """What `verify` has against a model, in a few words: the first output that fails, or why nothing was compared."""
+def what_differs(
+    before: ir.Model,
+    after: ir.Model,
+    sizes: Mapping[str, int],
+    cases: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> str | None:
+    """What `verify` has against `after`, in a few words; None: nothing. Its errors, in words for pipelines."""
+    try:
+        verdict = verify(before, after, cases=cases, seed=seed, bind=sizes, progress=progress)
+    except UnsupportedError as error:
+        cure = "; in a pipeline, bind-dims{name=size} binds them"
+        raise UnsupportedError(f"{error}{cure if free_dimensions(before) else ''}") from error
+    return None if verdict.equivalent else _first_failure(verdict)
+
+
+def _first_failure(verdict: Verdict) -> str:
+    """The first output that fails, or why nothing was compared."""
     for output in verdict.outputs:
         if not output.equivalent:
             figures = f"largest difference {output.max_abs_error:.3g}, allowed {output.allowed:.3g}"

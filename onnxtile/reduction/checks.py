@@ -14,10 +14,9 @@ from typing import Protocol
 import onnx_ir as ir
 
 from onnxtile.errors import UsageError
-from onnxtile.instruments.verify_each import first_failure
+from onnxtile.instruments.verify_each import what_differs
 from onnxtile.reproducing import write_model
 from onnxtile.source import copy_of
-from onnxtile.verification import verify
 
 ORIGINAL, RESULT = "{original}", "{lowered}"
 TIMEOUT = 60.0
@@ -40,8 +39,7 @@ class Verified:
     seed: int = 0
 
     def __call__(self, original: ir.Model, lowered: ir.Model, sizes: Mapping[str, int]) -> str | None:
-        verdict = verify(original, lowered, cases=self.cases, seed=self.seed, bind=sizes)
-        return None if verdict.equivalent else first_failure(verdict)
+        return what_differs(original, lowered, sizes, self.cases, self.seed)
 
 
 @dataclass(frozen=True)

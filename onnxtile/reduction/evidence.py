@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from onnxtile.reduction.checks import Check, Command, Verified
 from onnxtile.reduction.failing import sizes_of
 from onnxtile.registry import pipeline_text
 from onnxtile.reproducing import INPUTS, LOWERED, MODEL, write_model, write_report
-from onnxtile.source import copy_of
+from onnxtile.source import copy_of, read_external_data
 from onnxtile.verification import verify
 from onnxtile.verification.inputs import feeds
 
@@ -31,8 +32,8 @@ def telling_inputs(
 ) -> tuple[Inputs, bool]:
     """Inputs for the model, and whether `verify` finds the models to differ on them alone; none where none can be made.
 
-    They are those that `verify` makes, in its order; the first where another check says no, or where nothing was left
-    to compare.
+    They are those that `verify` makes, in its order; the first where another check says no, or where there's nothing to
+    compare (`lowered` is None).
     """
     how = check if isinstance(check, Verified) else Verified()
     rng, first = np.random.default_rng(how.seed), Inputs()
@@ -42,6 +43,8 @@ def telling_inputs(
         typed = inlined(bound)
         for case in range(how.cases):
             fed = feeds(typed, "whole" if case % 2 else "normal", rng)
+            if any(array.dtype.isbuiltin != 1 for array in fed.values()):
+                return Inputs(), False  # bfloat16 and its kin: an .npz file would lose their types
             first = first or fed
             if lowered is None or check is not how:
                 break
@@ -52,13 +55,18 @@ def telling_inputs(
     return first, False
 
 
-def commands(folder: Path, passes: Sequence[ir.passes.PassBase], check: Check, inputs: bool, raises: bool) -> list[str]:
-    """Command lines that repeat the failure of what's in the folder; `inputs`: with those that are there alone."""
+def commands(
+    folder: Path, passes: Sequence[ir.passes.PassBase], check: Check, inputs: bool, compared: bool
+) -> list[str]:
+    """Command lines that repeat the failure of what's in the folder.
+
+    `inputs`: with those that are there alone; `compared`: it takes the check to see it.
+    """
     model, lowered = folder / MODEL, folder / LOWERED
     found = [["onnxtile", "run", model, "--passes", pipeline_text(passes), "--form", "function", "-o", lowered]]
-    if isinstance(check, Command) and not raises:
+    if isinstance(check, Command) and compared:
         found.append([*check.filled_in(model, lowered)])
-    elif isinstance(check, Verified) and not raises:
+    elif isinstance(check, Verified) and compared:
         how = ["--input", folder / INPUTS] if inputs else ["--cases", check.cases, "--seed", check.seed]
         sizes = (f"--bind={name}={size}" for name, size in sizes_of(passes).items())
         found.append(["onnxtile", "verify", model, lowered, *how, *sizes])
@@ -69,15 +77,30 @@ def write_folder(
     folder: Path,
     model: ir.Model,
     lowered: ir.Model | None,
+    valid: bool,
     inputs: Inputs,
     report: Mapping[str, Any],
     run: Sequence[str],
 ) -> None:
-    """Write the reduced model, what passes make of it, inputs, report, and the commands that repeat the failure."""
+    """Write the reduced model, what passes make of it, inputs, report, and the commands to run.
+
+    `valid`: what passes make of it is a valid model.
+    """
     with new_folder(folder) as temporary:
         write_model(model, temporary / MODEL)
-        if lowered is not None:
+        if lowered is not None and valid:
             write_model(lowered, temporary / LOWERED)
+        elif lowered is not None:  # can't always be copied, which writing in pieces does
+            read_external_data(lowered)
+            (temporary / LOWERED).write_bytes(ir.to_proto(lowered).SerializeToString())
         if inputs:
-            np.savez(temporary / INPUTS, **inputs)  # type: ignore[arg-type]  # names are the model's, not options
+            _write_inputs(inputs, temporary / INPUTS)
         write_report(temporary, report, run)
+
+
+def _write_inputs(inputs: Inputs, path: Path) -> None:
+    """An .npz file; numpy's own savez takes no array of the name `file`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in inputs.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)

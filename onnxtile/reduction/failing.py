@@ -7,22 +7,26 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.errors import ModelError, OnnxtileError, PassError
+from onnxtile.errors import OnnxtileError, PassError
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.pipeline import PassManager, is_refusal
 from onnxtile.reduction.checks import Check
 from onnxtile.source import copy_of
-from onnxtile.structure import check_structure
+from onnxtile.structure import check_structure, one_line
 
 WRONG = "wrong"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """`kind`: what a pass raised, by the name of its type, or `wrong` where the model that it left is."""
+    """`kind`: what a pass raised, by the name of its type, or `wrong` where the model that it left is.
+
+    `compared`: there is a valid model, and the check said no.
+    """
 
     kind: str
     words: str
+    compared: bool = False
 
 
 def failure_of(original: ir.Model, passes: Sequence[ir.passes.PassBase], check: Check) -> Failure | None:
@@ -41,10 +45,10 @@ def failure_of(original: ir.Model, passes: Sequence[ir.passes.PassBase], check: 
         return Failure(type(cause).__name__, str(error))
     try:
         check_structure(lowered)
-    except ModelError as error:
-        return Failure(WRONG, f"the model is invalid: {error}")
+    except Exception as error:  # a broken graph may trip whoever walks it
+        return Failure(WRONG, f"the model is invalid: {one_line(error)}")
     wrong = check(original, lowered, sizes_of(passes))
-    return None if wrong is None else Failure(WRONG, wrong)
+    return None if wrong is None else Failure(WRONG, wrong, compared=True)
 
 
 def sizes_of(passes: Sequence[ir.passes.PassBase]) -> dict[str, int]:

@@ -95,15 +95,16 @@ def reduce(
     scene, cuts = _cut_down(scene, asked, seed, say)
     say("run the passes on what is left")
     lowered = scene.lowered()
-    inputs, inputs_fail = telling_inputs(scene.model, lowered, sizes_of(scene.passes), asked)
+    comparable = lowered if scene.failure.compared else None
+    inputs, inputs_fail = telling_inputs(scene.model, comparable, sizes_of(scene.passes), asked)
     reduction = Reduction(
         pipeline_text([each[guilty.index]]), pipeline_text(scene.passes), scene.failure.words, scene.model, lowered,
         inputs, inputs_fail, tuple(f"{node.op_type} {node_name(node)}" for node in scene.model.graph),
         count_nodes(whole), cuts,
     )  # fmt: skip
     if output is not None:
-        run = commands(Path(output), scene.passes, asked, inputs_fail, lowered is None)
-        write_folder(Path(output), scene.model, lowered, inputs, reduction.to_json(), run)
+        run = commands(Path(output), scene.passes, asked, inputs_fail, scene.failure.compared)
+        write_folder(Path(output), scene.model, lowered, scene.failure.compared, inputs, reduction.to_json(), run)
     return reduction
 
 
