@@ -148,7 +148,8 @@ def test_a_failure_leaves_what_repeats_it(tmp_path: Path, how: str) -> None:
     assert "Traceback" in (folder / "traceback.txt").read_text()
     assert len(onnx.load(folder / "model.onnx").graph.value_info) > 0  # as infer-shapes left it
     words = shlex.split((folder / "command.txt").read_text())
-    again = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
+    root = Path(__file__).parents[1]
+    again = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=root)
     assert again.returncode == 2
     assert again.stderr.startswith(f"onnxtile: {str(caught.value).partition(';')[0][:60]}")
 

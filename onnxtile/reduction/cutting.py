@@ -62,7 +62,8 @@ class Cutter:
                 tensor = ir.tensor(self._known.numbers[value.name], name=value.name)
             if tensor is not None:
                 frozen = inputs[value.name]
-                frozen.const_value, frozen.shape, frozen.type = tensor, None, None
+                frozen.const_value = tensor
+                frozen.type, frozen.shape = ir.TensorType(tensor.dtype), ir.Shape(tensor.shape.numpy())
                 part.inputs.remove(frozen)
                 part.register_initializer(frozen)
 

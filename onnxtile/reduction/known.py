@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,22 +42,26 @@ def known_of(model: ir.Model, seed: int) -> Known:
     bind_dimensions(bound, dict.fromkeys(free, UNBOUND))
     bound = _inferred(bound)
     seen = _run(bound, seed)
-    sized = {value.name: value for node in bound.graph for value in node.outputs}
-    types = {}
-    for node in typed.graph:
-        for value in node.outputs:
-            name, found = str(value.name), seen.get(str(value.name))
-            fixed = list(found.shape) if found is not None else list(sized[value.name].shape or ())
-            dims = list(value.shape) if value.shape is not None else fixed
-            if len(dims) == len(fixed):
-                named = [isinstance(dim, ir.SymbolicDim) and dim.value in free for dim in dims]
-                dims = [dim if keep else size for dim, size, keep in zip(dims, fixed, named, strict=True)]
-            open_ = value.shape is None and sized[value.name].shape is None and found is None
-            if value.type is None and found is not None:
-                value.type = ir.TensorType(ir.DataType.from_numpy(found.dtype))
-            types[name] = (value.type, None if open_ else ir.Shape(dims))
+    sized = {value.name: value.shape for node in bound.graph for value in node.outputs}
+    types = {
+        str(value.name): _described(value, sized[value.name], seen.get(str(value.name)), free)
+        for node in typed.graph for value in node.outputs
+    }  # fmt: skip
     whole = {name: array for name, array in seen.items() if ir.DataType.from_numpy(array.dtype) in FROZEN}
     return Known(types, {name: array for name, array in whole.items() if array.size <= MOST_FROZEN})
+
+
+def _described(
+    value: ir.Value, bound: ir.Shape | None, seen: np.ndarray | None, free: Sequence[str]
+) -> tuple[ir.TypeProtocol | None, ir.Shape | None]:
+    """Type and shape of a value: free dimensions of the model by name, all others by their size where it's known."""
+    kind, sizes = value.type, None if bound is None else list(bound)
+    if seen is not None:
+        kind, sizes = kind or ir.TensorType(ir.DataType.from_numpy(seen.dtype)), list(seen.shape)
+    if sizes is None or value.shape is None or len(value.shape) != len(sizes):
+        return kind, value.shape if sizes is None else ir.Shape(sizes)
+    named = (isinstance(dim, ir.SymbolicDim) and dim.value in free for dim in value.shape)
+    return kind, ir.Shape([dim if keep else size for dim, size, keep in zip(value.shape, sizes, named, strict=True)])
 
 
 def _inferred(model: ir.Model) -> ir.Model:
@@ -93,6 +98,7 @@ def _run(model: ir.Model, seed: int) -> dict[str, np.ndarray]:
 
 
 def _is_open(value: ir.Value) -> bool:
+    """Whether a run is to tell more of the value than inference does."""
     if value.shape is None or value.type is None or not value.shape.is_static():
         return True
     return value.dtype in FROZEN and math.prod(value.shape.numpy()) <= MOST_FROZEN
