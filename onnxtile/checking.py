@@ -18,6 +18,7 @@ from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.pipeline import PassManager
 from onnxtile.report import Report, Row, count_nodes
+from onnxtile.source import copy_of
 
 AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
 
@@ -56,8 +57,7 @@ def inlined(model: ir.Model) -> ir.Model:
 
     Functions of another opset than the model's can't be; all of them stay then, each for one signature of its calls.
     """
-    copy = model.clone()
-    copy.meta.update(model.meta)
+    copy = copy_of(model)
     steps: list[ir.passes.PassBase] = [InferShapes()]
     if any(_differ(function.opset_imports, copy.opset_imports) for function in copy.functions.values()):
         steps = [InferShapes(), SpecializeFunctions()]

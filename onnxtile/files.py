@@ -6,6 +6,7 @@ import filecmp
 import mmap
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,6 +70,35 @@ def data_file(output: Path, write: Callable[[BinaryIO], int]) -> Iterator[str]:
     finally:
         if fresh and not kept:
             final.unlink(missing_ok=True)
+
+
+def check_new_folder(folder: Path) -> None:
+    """Refuse a folder for outputs that can't be made, or that holds something already; UsageError."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UsageError(f"output {folder} isn't a folder; give the path of a new one")
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"output {folder} is there already and isn't empty; give the path of a new folder")
+    if not folder.parent.is_dir():
+        raise UsageError(f"output {folder}: its folder doesn't exist; make {folder.parent} first")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to write to; moved to `folder` if all goes well, removed otherwise.
+
+    `folder` must be new, or empty. Raises UsageError where it isn't, or can't be written.
+    """
+    check_new_folder(folder)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            temporary.replace(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise UsageError(f"output {folder} can't be written: {(error.strerror or str(error)).lower()}") from error
 
 
 def remove_old_data(output: Path, kept: str) -> None:

@@ -18,6 +18,7 @@ from onnxtile.errors import UsageError
 from onnxtile.files import check_output
 from onnxtile.forms import FORMS, Form, form_of
 from onnxtile.forms.spelling import WEIGHTS
+from onnxtile.instrument import Watch
 from onnxtile.interop import AnyModel, like, to_ir
 from onnxtile.legality import Decision, Refusal, legality
 from onnxtile.limits import Limits
@@ -37,6 +38,7 @@ from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.pipeline import PassManager
 from onnxtile.postcondition import Shapes, left_over
 from onnxtile.progress import Progress, silent
+from onnxtile.registry import pass_name
 from onnxtile.report import Report, Row, count_nodes
 from onnxtile.saving import DataFile, saving
 from onnxtile.source import external_files
@@ -136,10 +138,11 @@ def lowering_to(
     bind: Mapping[str, int] | None = None,
     progress: Progress | None = None,
     others: Sequence[Path] = (),
+    instruments: Watch = (),
 ) -> Iterator[tuple[Path, Report]]:
     """Lower to a file beside `output`, given with the report; it's moved onto `output` if nothing is raised meanwhile.
 
-    `others`: files that are written as well, and mustn't be the same. Errors are those of `lower`.
+    `others`: files that are written too, and mustn't be the same; `instruments` watch the passes. Errors: see `lower`.
     """
     say = progress or silent
     target, sources = _path(output), [_path(model)] if isinstance(model, (str, os.PathLike)) else []
@@ -148,7 +151,7 @@ def lowering_to(
     loaded = to_ir(model)
     for path in (target, *others):
         check_output(path, *external_files(loaded))
-    lowered = lower_ir(loaded, wish, bind or {}, say)
+    lowered = lower_ir(loaded, wish, bind or {}, say, instruments)
     spelling = wish.spelling(lowered.model)
     say(f"spell the tiles out, {spelling.name}")
     beside = bool(sources) and target.resolve().parent == sources[0].parent.resolve()
@@ -179,16 +182,9 @@ def estimate(
 
     Arguments and errors are those of `lower`.
     """
+    names = families(ops)
     wish = Wish(
-        Limits.of(max),
-        families(ops),
-        AUTO,
-        weights,
-        accumulate,
-        MAX_NODES,
-        max_fan_in,
-        max_fan_out,
-        pad_tiles=pad_tiles,
+        Limits.of(max), names, AUTO, weights, accumulate, MAX_NODES, max_fan_in, max_fan_out, pad_tiles=pad_tiles
     )
     lowered = lower_ir(to_ir(model), wish, bind or {}, silent)
     every = [form_of(name, max_fan_in, max_fan_out) for name in FORMS]
@@ -234,6 +230,10 @@ class Wish:
         made_only = "matmul" not in self.families
         return [*steps, TileMatMul(limits, self.accumulate, *how, made_only)] if steps else []
 
+    def pass_names(self) -> list[str]:
+        """The passes that a lowering may run."""
+        return [*map(pass_name, (BindDims(), InferShapes(), SpecializeFunctions(), *self.steps()))]
+
     def spelling(self, model: ir.Model) -> Form:
         """The form to write a compact model in."""
         if self.form != AUTO:
@@ -241,23 +241,23 @@ class Wish:
         return choose(model, self.weights, self.max_nodes, form_of(UNROLLED.name, self.max_fan_in, self.max_fan_out))
 
 
-def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress) -> Lowered:
+def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress, watch: Watch = ()) -> Lowered:
     """Lower `model` in place to its compact form; its shapes and types stay as they were declared."""
     nodes_before = count_nodes(model)
     declared = _declared(model)
     if not isinstance(bind, Mapping):
         raise UsageError(f"bind is {bind!r}: give sizes by name, such as {{'batch': 1}}")
-    PassManager([BindDims(bind)] if bind else [], check=False)(model, say)
+    PassManager([BindDims(bind)] if bind else [], False, watch)(model, say)
     declared = _with_sizes(declared, _declared(model))
-    PassManager([InferShapes()], check=False)(model, say)
+    PassManager([InferShapes()], False, watch)(model, say)
     functions_fit = _functions_fit(model, wish)
     if not functions_fit:
-        PassManager([SpecializeFunctions()], check=False)(model, say)
+        PassManager([SpecializeFunctions()], False, watch)(model, say)
     steps = wish.steps()
     rows = tuple(
         _lower_row(each, decision, wish.families) for each, decision in _all(model, wish, steps, functions_fit)
     )
-    PassManager(steps)(model, say)
+    PassManager(steps, instruments=watch)(model, say)
     rows += tuple(_left(model, wish, steps, {row.name for row in rows}))
     shapes = _operands(model)
     _restore(model, declared)

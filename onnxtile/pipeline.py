@@ -1,35 +1,31 @@
-"""The pass manager: passes in order, the model checked between them, times kept."""
+"""The pass manager: passes in order, the model checked between them, times kept, instruments told."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.errors import OnnxtileError, PassError, UsageError
+from onnxtile.errors import OnnxtileError, PassError, UnsupportedError, UsageError
+from onnxtile.instrument import CheckStructure, Step, Timing, Turn, Watch
 from onnxtile.progress import Progress
-from onnxtile.registry import parse_pipeline, pass_name
+from onnxtile.registry import parse_pipeline
 from onnxtile.structure import check_structure, one_line
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one pass did: its name, how long it took with its check, and whether it changed the model."""
-
-    name: str
-    seconds: float
-    modified: bool
 
 
 class PassManager:
     """Runs passes in order; onnx's checker sees the model before the first and after each that changed it.
 
     Passes are objects (of onnx_ir's PassBase: ours, onnx_ir's own, anybody's) or names, or one text pipeline.
+    `instruments` watch them (see `Instrument`): those of `onnxtile.instruments`, or your own.
     """
 
-    def __init__(self, passes: str | Sequence[str | ir.passes.PassBase], check: bool = True) -> None:
+    def __init__(
+        self,
+        passes: str | Sequence[str | ir.passes.PassBase],
+        check: bool = True,
+        instruments: Watch = (),
+    ) -> None:
         """Raises UsageError for a name or option that doesn't exist."""
         if isinstance(passes, str):
             passes = parse_pipeline(passes)
@@ -39,6 +35,7 @@ class PassManager:
                 raise UsageError(f"{each!r} is neither a pass nor the name of one")
             self.passes += [each] if isinstance(each, ir.passes.PassBase) else parse_pipeline(each)
         self.check = check
+        self.instruments = tuple(instruments)
         self.steps: list[Step] = []
 
     def __call__(self, model: ir.Model, progress: Progress | None = None) -> ir.passes.PassResult:
@@ -51,22 +48,37 @@ class PassManager:
             raise UsageError(
                 f"passes run on an onnx_ir.Model, not {type(model).__name__}; onnx_ir.from_proto makes one"
             )
-        self.steps, modified = [], False
+        timing = Timing()
+        self.steps, modified = timing.steps, False
+        watching = [*self.instruments, *([CheckStructure()] if self.check else []), timing]
+        for instrument in watching:
+            instrument.before_pipeline(self.passes)
         if self.check:
             check_structure(model)
-        for each in self.passes:
-            name, start = pass_name(each), time.perf_counter()
-            if progress:
-                progress(name)
-            result = _run(each, name, model)
+        for index in range(len(self.passes)):
+            result = _watched(Turn(index, self.passes), model, watching, progress)
             model, modified = result.model, modified or result.modified
-            if self.check and result.modified:
-                try:
-                    check_structure(model)
-                except OnnxtileError as error:
-                    raise PassError(f"pass {name} left an invalid model: {error}") from error
-            self.steps.append(Step(name, time.perf_counter() - start, result.modified))
         return ir.passes.PassResult(model, modified)
+
+
+def _watched(turn: Turn, model: ir.Model, watching: Watch, progress: Progress | None) -> ir.passes.PassResult:
+    """Run one pass and tell those who watch."""
+    if progress:
+        progress(turn.name)
+    for instrument in watching:
+        instrument.before_pass(turn, model)
+    try:
+        result = _run(turn.each, turn.name, model)
+        for instrument in reversed(watching):
+            instrument.after_pass(turn, result.model, result.modified)
+    except OnnxtileError as error:
+        raised = error
+        for instrument in reversed(watching):
+            raised = instrument.on_failure(turn, raised)
+        if raised is error:
+            raise
+        raise raised from error
+    return result
 
 
 def _run(each: ir.passes.PassBase, name: str, model: ir.Model) -> ir.passes.PassResult:
@@ -81,3 +93,8 @@ def _run(each: ir.passes.PassBase, name: str, model: ir.Model) -> ir.passes.Pass
         raise kind(f"pass {name}: {cause}") from error
     except Exception as error:  # a pass may be anybody's code: whatever it raises gets its name
         raise PassError(f"pass {name} failed: {type(error).__name__}: {one_line(error)}") from error
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a pass refused to run, having changed nothing: a bad call, or what its `requires` doesn't take."""
+    return isinstance(error, (UsageError, UnsupportedError)) or isinstance(error.__cause__, ir.passes.PreconditionError)

@@ -1,18 +1,22 @@
-"""Names of passes: the built-in ones and those of other packages (entry points in the group `onnxtile.passes`)."""
+"""Names of passes: the built-in ones, those of other packages (entry points in the group `onnxtile.passes`), and
+`module:Class` for a class that Python can import.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
 import re
+import sys
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import OnnxtileError, UsageError
 from onnxtile.limits import Limits
 
 ENTRY_POINTS = "onnxtile.passes"
@@ -31,7 +35,7 @@ BUILT_IN = {
     "unroll-tiles": "unroll_tiles:UnrollTiles",
     "check-limits": "check_limits:CheckLimits",
 }
-_STEP = re.compile(r"\s*([\w-]+)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
+_STEP = re.compile(r"\s*([\w-]+|[\w.]+:[\w.]+)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
 
 
 def pass_names() -> list[str]:
@@ -44,15 +48,59 @@ def pass_class(name: str) -> type[ir.passes.PassBase]:
     if name in BUILT_IN:
         module, attribute = BUILT_IN[name].split(":")
         return _checked(getattr(importlib.import_module(f"onnxtile.passes.{module}"), attribute), name)
+    if ":" in name:
+        return _checked(_imported(name), name)
     for point in entry_points(group=ENTRY_POINTS, name=name):
         return _checked(point.load(), name)
-    raise UsageError(f"pass {name!r} is unknown: take one of {', '.join(pass_names())}")
+    raise UsageError(f"pass {name!r} is unknown: take one of {', '.join(pass_names())}, or module:Class")
+
+
+def _imported(name: str) -> Any:
+    """What `module:Class` names; modules of the current folder are found as `python -m` finds them."""
+    module, _, attribute = name.partition(":")
+    if not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:  # importing runs the module's own code, which may raise anything
+        raise UsageError(f"pass {name!r} can't be imported: {type(error).__name__}: {error}") from error
+    return found
 
 
 def pass_name(pass_: ir.passes.PassBase) -> str:
     """What a pass is called in text, or its class's name where it isn't registered."""
     place = f"{type(pass_).__module__.removeprefix('onnxtile.passes.')}:{type(pass_).__name__}"
     return next((name for name, built_in in BUILT_IN.items() if built_in == place), type(pass_).__name__)
+
+
+def pipeline_text(passes: Sequence[ir.passes.PassBase]) -> str:
+    """Passes as `parse_pipeline` reads them, options that aren't the default ones included.
+
+    >>> pipeline_text(parse_pipeline("infer-shapes{}, tile-matmul{max=4,4,4 accumulate=chain}"))
+    'infer-shapes,tile-matmul{max=4,4,4}'
+    """
+    return ",".join(map(_pass_text, passes))
+
+
+def _pass_text(pass_: ir.passes.PassBase) -> str:
+    cls, name = type(pass_), pass_name(pass_)
+    if name not in BUILT_IN:
+        points = (point for point in entry_points(group=ENTRY_POINTS) if point.value == _place(cls))
+        name = next((point.name for point in points), _place(cls))
+    options: dict[str, Any] = {}
+    for key in option_types(cls):
+        value = getattr(pass_, key)
+        if isinstance(value, Mapping):
+            options |= value
+        elif value != getattr(cls, key, dataclasses.MISSING):  # a field's default is the class's attribute
+            options[key] = str(value).lower() if isinstance(value, bool) else value
+    return name + ("{" + " ".join(f"{key}={value}" for key, value in options.items()) + "}" if options else "")
+
+
+def _place(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def parse_pipeline(text: str) -> list[ir.passes.PassBase]:
@@ -88,8 +136,12 @@ def make_pass(name: str, options: Mapping[str, str]) -> ir.passes.PassBase:
         values[key] = _read(name, key, value, fields[key])
     try:
         return cls(**values)
-    except TypeError as error:
-        missing = [field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values]  # type: ignore[arg-type]
+    except Exception as error:  # a class may be anybody's, and raise anything
+        if isinstance(error, OnnxtileError):
+            raise
+        if not dataclasses.is_dataclass(cls) or not isinstance(error, TypeError):
+            raise UsageError(f"pass {name} can't be made from text: {error}; make it in Python") from error
+        missing = [field.name for field in dataclasses.fields(cls) if _required(field) and field.name not in values]
         raise UsageError(f"pass {name} needs {', '.join(missing)}: write {name}{{{missing[0]}=...}}") from error
 
 

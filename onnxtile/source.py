@@ -89,9 +89,15 @@ def _take_bytes(graph: ir.Graph, raw: dict[str, bytes]) -> None:
 
 def from_ir(model: ir.Model) -> ir.Model:
     """A checked copy of an IR model; weights are shared, not copied."""
+    copy = copy_of(model)
+    check_structure(copy)
+    return copy
+
+
+def copy_of(model: ir.Model) -> ir.Model:
+    """A copy to change or to keep; weights are shared."""
     copy = model.clone()
     copy.meta.update(model.meta)
-    check_structure(copy)
     return copy
 
 

@@ -14,7 +14,7 @@ from onnxtile.forms import FORMS, Form
 from onnxtile.forms.spelling import Speller
 from onnxtile.forms.wire_sink import WireSink
 from onnxtile.progress import Progress, silent
-from onnxtile.source import carry_over, has_value_info
+from onnxtile.source import carry_over, copy_of, has_value_info
 from onnxtile.streaming import Weights
 
 UNROLLED = FORMS["unrolled"]
@@ -57,8 +57,7 @@ def to_proto(
 
 def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent) -> Spelled:
     """See `to_proto`; what's large is left apart, to be written piece by piece."""
-    compact = model.clone()
-    compact.meta.update(model.meta)
+    compact = copy_of(model)
     speller = Speller(compact, form, weights)
     speller.drop_calls()
     uncut, described = _take_initializers(compact.graph)

@@ -19,19 +19,22 @@ LAYERS = [
     {"legality"},
     {"forms"},
     {"registry", "source", "report", "streaming"},
-    {"rewriting"},
+    {"rewriting", "instrument"},
     {"passes"},
     {"pipeline", "interop", "files"},
     {"writer"},
     {"costs", "checking", "saving"},
-    {"postcondition"},
+    {"postcondition", "reproducing"},
     {"lowering"},
     {"verification"},
+    {"instruments"},
+    {"reduction"},
     {"cli"},
 ]
 SIDEWAYS = {  # within one layer: who may import whom
     ("dimensions", "constants"),  ("passes", "passes"),  ("rewriting", "rewriting"), ("forms", "forms"), ("cli", "cli"),
     ("verification", "verification"),  ("contraction", "contraction"),
+    ("instruments", "instruments"),  ("reduction", "reduction"),
 }  # fmt: skip
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json as json_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, Max, Model, Ops, parse_bind
+from onnxtile.cli.options import Bind, DumpAfter, Json, Max, Model, Ops, TimePasses, parse_bind
 from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
+    from onnxtile.instrument import Instrument, Step
     from onnxtile.lowering import Wish
     from onnxtile.report import Report
     from onnxtile.verification import Verdict
@@ -56,6 +58,8 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what each form would cost, and write nothing.")
     ] = False,
+    dump_after: DumpAfter = None,
+    time_passes: TimePasses = False,
     json: Json = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file too.")] = None,
 ) -> None:
@@ -68,6 +72,8 @@ def command(
     from onnxtile.checking import families
     from onnxtile.cli.output import progress
     from onnxtile.files import check_output
+    from onnxtile.instruments import DumpAfter as DumpAfterPass
+    from onnxtile.instruments import Timing
     from onnxtile.limits import Limits
     from onnxtile.lowering import Wish, lowering_to
     from onnxtile.saving import DataFile
@@ -84,20 +90,25 @@ def command(
     target, also = output or _beside(model), [] if report is None else [report]
     for path in also:
         check_output(path, model, target)
+    timing = Timing()
+    watch: list[Instrument] = [timing]
+    if dump_after is not None:
+        watch.append(DumpAfterPass(*dump_after, keep=[model, target, *also], elsewhere=wish.pass_names()))
+    steps = timing.steps if time_passes else None
     verdict = None
     try:
         with (
             progress(f"lower {model.name}") as say,
-            lowering_to(model, target, wish, sizes, say, also) as (temporary, result),
+            lowering_to(model, target, wish, sizes, say, also, watch) as (temporary, result),
         ):
             if verify:
                 verdict = compare(model, temporary, bind=sizes, progress=say)
                 if not verdict.equivalent:
                     raise _AbandonedError
     except _AbandonedError:
-        _tell(result, verdict, None, json, report)
+        _tell(result, verdict, None, json, report, steps)
         raise typer.Exit(1) from None
-    _tell(result, verdict, target, json, report)
+    _tell(result, verdict, target, json, report, steps)
     if not result.ok:
         raise typer.Exit(1)
 
@@ -113,15 +124,24 @@ def _beside(model: Path) -> Path:
     return model.parent / f"{model.name.removesuffix('.onnx')}.tiled.onnx"
 
 
-def _tell(result: Report, verdict: Verdict | None, target: Path | None, json: bool, report: Path | None) -> None:
+def _tell(
+    result: Report,
+    verdict: Verdict | None,
+    target: Path | None,
+    json: bool,
+    report: Path | None,
+    steps: Sequence[Step] | None,
+) -> None:
     """Print what was done, and write it to the report file."""
-    from onnxtile.cli.output import print_json, print_report, summary
+    from onnxtile.cli.output import print_json, print_report, print_steps, steps_to_json, summary
     from onnxtile.cli.verify import print_verdict
     from onnxtile.files import replacing
 
     document = result.to_json() | {"output": None if target is None else str(target)}
     if verdict is not None:
         document["verify"] = verdict.to_json()
+    if steps is not None:
+        document["passes"] = steps_to_json(steps)
     if report is not None:
         with replacing(report) as temporary:
             temporary.write_text(json_module.dumps(document, indent=2) + "\n")
@@ -134,6 +154,8 @@ def _tell(result: Report, verdict: Verdict | None, target: Path | None, json: bo
     print_report(result, f"{summary(result)}; {where}")
     if verdict is not None:
         print_verdict(verdict)
+    if steps is not None:
+        print_steps(steps)
 
 
 def _estimate(model: Path, wish: Wish, sizes: dict[str, int], json: bool) -> None:

@@ -24,6 +24,20 @@ Bind = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
 
+Passes = Annotated[
+    str,
+    typer.Option(
+        "--passes", metavar="PIPELINE", help="Passes with their options: name,name{option=value}, or module:Class."
+    ),
+]
+DumpAfter = Annotated[
+    tuple[str, Path] | None,
+    typer.Option(
+        "--dump-after", metavar="PASS|all DIR", help="Write the model after this pass, or each, as DIR/NN-PASS.onnx."
+    ),
+]
+TimePasses = Annotated[bool, typer.Option("--time-passes", help="Tell what each pass took, and did to the nodes.")]
+
 
 def parse_bind(pairs: Sequence[str] | None) -> dict[str, int]:
     """Sizes of free dimensions from NAME=INT; UsageError for anything else."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from onnxtile.progress import silent
 
 if TYPE_CHECKING:
     from onnxtile.costs import Cost
+    from onnxtile.instrument import Step
     from onnxtile.progress import Progress
     from onnxtile.report import Report, Row
 
@@ -117,6 +119,26 @@ def print_costs(found: list[Cost]) -> None:
         megabytes = (f"{size / 1e6:,.1f}" for size in (cost.node_bytes, cost.weight_bytes))
         table.add_row(cost.form, f"{cost.nodes:,}", *megabytes, "?" if cost.macs is None else f"{cost.macs:,}")
     console().print(table)
+
+
+def print_steps(steps: Sequence[Step]) -> None:
+    """What each pass took, its share of all, and nodes before and after it."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("pass", overflow="fold")
+    for heading in ("seconds", "share", "nodes before", "after"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for row in steps_to_json(steps):
+        nodes = (f"{row[key]:,}" for key in ("nodes_before", "nodes_after"))
+        changed = "changed" if row["modified"] else "[dim]changed nothing[/]"
+        table.add_row(escape(row["name"]), f"{row['seconds']:.4f}", f"{row['share']:.0%}", *nodes, changed)
+    console().print(table)
+
+
+def steps_to_json(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """The same for scripts; `share` is of the time of all passes."""
+    total = sum(step.seconds for step in steps) or 1.0
+    return [dataclasses.asdict(step) | {"share": step.seconds / total} for step in steps]
 
 
 def _several(count: int, what: str) -> str:

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Model
+from onnxtile.cli.options import DumpAfter, Json, Model, Passes, TimePasses
 
-EXAMPLES = (
-    "Example:\n\nonnxtile run model.onnx --passes 'infer-shapes,decompose-gemm,tile-matmul{max=64,64,64}' -o out.onnx"
-)
+if TYPE_CHECKING:
+    from onnxtile.instrument import Instrument
+    from onnxtile.progress import Progress
+
+EXAMPLES = """Examples:
+
+onnxtile run model.onnx --passes 'infer-shapes,decompose-gemm,tile-matmul{max=64,64,64}' -o out.onnx
+
+onnxtile run model.onnx --passes 'infer-shapes,my.module:MyPass' -o out.onnx --verify-each --dump-after all dumps"""
 
 
 def command(
     model: Model,
-    passes: Annotated[
-        str, typer.Option(metavar="PIPELINE", help="Passes with their options: name,name{option=value}.")
-    ],
+    passes: Passes,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to.")],
     form: Annotated[str, typer.Option(help="How tiles are spelled: unrolled, batched, loop or function.")] = "unrolled",
     weights: Annotated[
         str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")
     ] = "pretile",
+    verify_each: Annotated[
+        bool, typer.Option("--verify-each", help="Compare the model after each pass with the one before.")
+    ] = False,
+    dump_after: DumpAfter = None,
+    time_passes: TimePasses = False,
+    reproducer: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to write what repeats a failure; OUT.reproducer by default."),
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Run passes over MODEL and write the result; the model is checked between passes."""
-    from onnxtile.cli.output import console, progress
+    """Run passes over MODEL and write the result; the model is checked between passes.
+
+    A pass that fails leaves a folder with the model before it and the command that repeats the failure.
+
+    Exit status: 0 all passes ran, 2 the call or the file is bad, or a pass failed.
+    """
+    from onnxtile.cli.output import console, print_json, print_steps, progress, steps_to_json
     from onnxtile.files import check_output
     from onnxtile.forms import form_of
     from onnxtile.pipeline import PassManager
@@ -34,18 +53,50 @@ def command(
     from onnxtile.source import external_files, load
 
     spelling = form_of(form)
-    manager = PassManager(passes)
     check_output(output, model)
     with progress(f"run {model.name}") as say:
+        manager = PassManager(passes)
         loaded = load(model)
-        check_output(output, *external_files(loaded))
+        sources = [model, *external_files(loaded)]
+        check_output(output, *sources)
+        manager.instruments = tuple(_instruments(output, reproducer, verify_each, dump_after, sources, say))
         result = manager(loaded, say).model
         same_folder = output.resolve().parent == model.parent.resolve()
         with saving(result, output, spelling, weights, keep_external=same_folder) as (_, nodes):
             pass
+    if json:
+        rows = [row | {"verified": verify_each and row["modified"]} for row in steps_to_json(manager.steps)]
+        print_json({"schema": "onnxtile.run/1", "output": str(output), "nodes": nodes, "passes": rows})
+        return
     screen = console()
-    for step in manager.steps:
-        screen.print(
-            f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}", markup=False
-        )
+    if time_passes:
+        print_steps(manager.steps)
+    else:
+        for step in manager.steps:
+            screen.print(
+                f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}",
+                markup=False,
+            )
     screen.print(f"{nodes:,} nodes in {output}", style="green", markup=False)
+
+
+def _instruments(
+    output: Path,
+    reproducer: Path | None,
+    verify_each: bool,
+    dump_after: tuple[str, Path] | None,
+    sources: list[Path],
+    say: Progress,
+) -> list[Instrument]:
+    """What was asked for, the reproducer outermost, so that it sees what the others find."""
+    from onnxtile import instruments
+
+    folder = reproducer or output.with_name(f"{output.name.removesuffix('.onnx')}.reproducer")
+    options = ["--verify-each"] if verify_each else []
+    found: list[Instrument] = [instruments.Reproducer(folder, numbered=reproducer is None, options=options)]
+    if verify_each:
+        found.append(instruments.VerifyEach(progress=say))
+    if dump_after is not None:
+        which, directory = dump_after
+        found.append(instruments.DumpAfter(which, directory, keep=[output, *sources]))
+    return found

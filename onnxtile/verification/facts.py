@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import onnx
@@ -11,6 +12,7 @@ import onnx_ir as ir
 from onnxtile import source
 from onnxtile.contraction import Contraction, contractions, scopes
 from onnxtile.dimensions import free_dimensions
+from onnxtile.errors import ModelError
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
@@ -41,11 +43,11 @@ class Facts:
 
 def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], otherwise: int) -> Facts:
     """Infer shapes, with free dimensions as `bind` says, and `otherwise` for the rest."""
-    typed = source.from_proto(skeleton_of_proto(model))
-    PassManager([BindDims(bind), InferShapes()], check=False)(typed)
+    typed = _typed(model, bind)
     rest = dict.fromkeys(free_dimensions(typed), otherwise)
     if rest:
-        PassManager([BindDims(rest), InferShapes()], check=False)(typed)
+        with suppress(ModelError):  # its sizes depend on each other: those that aren't bound stay unknown
+            typed = _typed(model, {**bind, **rest})
     values = {}
     for scope in scopes(typed):
         inputs = list(scope.graph.inputs)
@@ -58,6 +60,12 @@ def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], otherwise: int) ->
     for found in contractions(typed):
         products.setdefault((found.scope, str(found.node.outputs[0].name)), []).append(found)
     return Facts(values, products)
+
+
+def _typed(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:
+    typed = source.from_proto(skeleton_of_proto(model))
+    PassManager([BindDims(bind), InferShapes()], check=False)(typed)
+    return typed
 
 
 def _fact(value: ir.Value) -> Fact | None:
