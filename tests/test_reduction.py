@@ -259,10 +259,9 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_command_and_what_it_writes(cli: Cli, path: Path) -> None:
     status, out, err = cli("reduce", "net.onnx", "--passes", f"infer-shapes,{HERE}LosesAlpha,decompose-gemm")
     assert (status, out) == (0, "")
-    lines = err.splitlines()
-    assert lines[0] == f"guilty: {HERE}LosesAlpha"
-    assert "differs on whole numbers" in lines[1]
-    assert lines[2].startswith("15 nodes became 1 (") and lines[2].endswith("Gemm fc")
+    said = " ".join(err.split())
+    assert said.startswith(f"guilty: {HERE}LosesAlpha ")
+    assert "differs on whole numbers" in said and "15 nodes became 1 (" in said and "Gemm fc" in said
     folder = path.with_name("net.reduced")
     assert sorted(each.name for each in folder.iterdir()) == [
         "command.txt", "inputs.npz", "lowered.onnx", "model.onnx", "report.json",
