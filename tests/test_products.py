@@ -213,3 +213,21 @@ def test_the_edge_of_the_limit(size: int, form: str) -> None:
     holds(case)
     if size <= 64:
         assert onnxtile.lower(case.model, (64, 64, 64), form=form) == case.model
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16, np.int32])
+def test_a_bias_that_is_one_number_is_scaled_ahead_of_time(dtype: type) -> None:
+    a, b, c = (whole(shape, np.dtype(dtype), seed) for seed, shape in enumerate(([3, 5], [5, 4], [])))
+    data = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["A", "B", "C"], ["Y"], "fc", beta=3.0)],
+        "graph",
+        [helper.make_tensor_value_info("A", data, [3, 5])],
+        [helper.make_tensor_value_info("Y", data, [3, 4])],
+        [numpy_helper.from_array(b, "B"), numpy_helper.from_array(c, "C")],
+    )
+    model = make(graph)
+    lowered = onnxtile.lower(model, (2, 2, 2))
+    assert {tensor.name: tensor.dims for tensor in lowered.graph.initializer}["fc/bias"] == []
+    np.testing.assert_array_equal(run_reference(lowered, {"A": a})[0], run_reference(model, {"A": a})[0])
+    assert onnxtile.verify(model, lowered).regions[0].method == "exact"

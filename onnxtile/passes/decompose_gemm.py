@@ -46,7 +46,7 @@ class DecomposeGemm(Decompose):
         if c is not None and beta != 0:
             tensor = constant_tensor(c, declared_ir_version(model))
             if beta != 1 and tensor is not None:
-                c = new.constant("bias", tensor.numpy() * beta)
+                c = new.constant("bias", np.asarray(tensor.numpy() * beta))  # of a scalar numpy makes none
             elif beta != 1:
                 c = new.node("Mul", "bias", [c, new.constant("beta", beta)])
             y = new.node("Add", "biased", [y, c])

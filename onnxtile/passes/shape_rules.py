@@ -23,7 +23,8 @@ def install() -> None:
         registry.get("", op_type, version)
         for op_type, version in (("MatMul", MATMUL), ("Gemm", GEMM), ("Einsum", EINSUM))
     )
-    assert matmul is not None and gemm is not None and einsum is not None
+    quantized_gemm = registry.get("com.microsoft", "QGemm", 1)
+    assert matmul is not None and gemm is not None and einsum is not None and quantized_gemm is not None
 
     def infer_fused_matmul(context: ShapeInferenceContext, node: ir.Node) -> None:
         """MatMul of the operands in the order that transBatch and trans say; the library leaves transBatch out."""
@@ -68,9 +69,17 @@ def install() -> None:
         einsum(context, stand_in)
         _take_over(context, node, stand_in)
 
+    def infer_quantized_gemm(context: ShapeInferenceContext, node: ir.Node) -> None:
+        """The library's rule, and the type of the result's zero point, where there is one: it takes float always."""
+        quantized_gemm(context, node)
+        zero = node.inputs[8] if len(node.inputs) > 8 else None
+        if zero is not None and zero.dtype is not None:
+            node.outputs[0].type = ir.TensorType(zero.dtype)  # onnxruntime's quantizer declares float
+
     for op_type in ("FusedMatMul", "TransposeMatMul", "FusedMatMulActivation"):
         registry.register("com.microsoft", op_type)(infer_fused_matmul)
     registry.register("com.microsoft", "FusedGemm")(infer_fused_gemm)
+    registry.register("com.microsoft", "QGemm")(infer_quantized_gemm)
     registry.register("", "Einsum", EINSUM)(infer_einsum)
 
 

@@ -26,8 +26,8 @@ from onnxtile.verification.roundoff import PHASE, shaken
 from onnxtile.verification.values import judge, worse
 from onnxtile.verification.verdict import ValueVerdict
 
-PHASES = (1.0e3, 1.7e4, 2.9e5)
-"""Choices of signs that the bounds are tried with."""
+PHASES = (1e-30, -1e-30, 1.0e3, 1.7e4, 2.9e5)
+"""Choices of signs that the bounds are tried with: all up, all down, and some as good as random."""
 
 
 @dataclass(frozen=True)

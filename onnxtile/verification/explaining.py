@@ -122,9 +122,10 @@ class _Work:
         for source, ours in self._ours.items():
             if ours.dtype == array.dtype and ours.size == array.size and array.size:
                 candidates += [Multiple(source, shape, factor) for factor in ("", *factors)]
-        if array.size == 1:
-            hinted = sorted(factors, key=lambda factor: factor not in name)
-            candidates += [Factor(factor, shape, ir.DataType(tensor.data_type)) for factor in hinted]
+        if array.size == 1:  # what it's called tells, where a bias of one number is the same as a factor
+            told = [Factor(factor, shape, ir.DataType(tensor.data_type)) for factor in factors]
+            candidates += [each for each in told if each.factor not in name]
+            candidates[:0] = [each for each in told if each.factor in name]
         found = next((each for each in candidates if same_bits(derive(each, self._ours, factors), array)), None)
         is_float = ir.DataType(tensor.data_type) in FLOATS
         if found is not None and is_float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx
 import onnx_ir as ir
 
 from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.verification.constant_nodes import MOVING, with_constants
 from onnxtile.verification.derivations import Cut, Derivation
 from onnxtile.verification.explaining import FLOATS, Explained, explain
 from onnxtile.verification.facts import Fact, Facts
@@ -24,11 +25,6 @@ PLAIN = frozenset(
 """Products of two operands as they are, perhaps times a factor, perhaps with a bias."""
 LINEAR = PLAIN | {("", "Einsum")}
 """Operators that are linear in each input, without negative coefficients: whole numbers make them exact."""
-MOVING = frozenset(
-    ("", name)
-    for name in ("Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Constant", "Concat", "Expand")
-)
-"""Operators that bring elements to other places."""
 STAND_INS = {"alpha": 2.0, "beta": 3.0}
 """Factors that are taken for those of the model's that would have to be rounded."""
 FINEST = 16
@@ -90,7 +86,8 @@ class Inexact:
 
 def oblige(region: Region, original: Opened, lowered: Opened, facts: Facts) -> tuple[Obligation | Inexact, Explained]:
     """What has to be shown of a region, and how its constants follow from the original's."""
-    operators = {_operator(node) for node in region.original.nodes} - MOVING
+    region = replace(region, original=with_constants(region, original, facts))
+    operators = {_operator(node) for node in region.original.nodes} - {("", name) for name in MOVING}
     factors = factors_of(region.node)
     plain, any_order = len(operators) == 1 and operators <= PLAIN, operators == {("", "Einsum")}
     explained = explain(region, original, lowered, factors, plain, any_order)

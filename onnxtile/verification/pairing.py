@@ -97,6 +97,7 @@ class _Work:
                 self._visit_inside(node, other, ours, theirs)
                 continue
             cones = [_cone(scope, outputs, shared) for scope in (ours, theirs)]
+            _same_inputs(ours, *cones)
             for name in cones[0].constants.keys() & cones[1].constants.keys():
                 shared(name)  # tells of a constant that isn't the same
             self.found.regions.append(Region(ours.name, node, outputs, *cones))
@@ -183,6 +184,32 @@ def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
                     seen.add(read)
                     waiting.append(read)
     return Cone([node for _, node in sorted(found.items())], list(inputs), constants, list(missing))
+
+
+def _same_inputs(scope: Scope, *cones: Cone) -> None:
+    """Let a value that one side reads, and that follows from what the other reads, be made of that in the region.
+
+    Fed apart, the two wouldn't fit together: a number and what it was quantized to, say.
+    """
+    changed = True
+    while changed:
+        changed = False
+        inputs = {name for cone in cones for name in cone.inputs}
+        for cone in cones:
+            for name in [name for name in cone.inputs if not all(name in each.inputs for each in cones)]:
+                made = scope.find(name)
+                if made is None or made.node is None:
+                    continue
+                read = {each: scope.find(each) for each in reads(made.node)}
+                constants = {
+                    each: of.constant for each, of in read.items() if of is not None and of.constant is not None
+                }
+                if read.keys() <= (inputs - {name}) | constants.keys():
+                    cone.inputs[:] = dict.fromkeys(each for each in (*cone.inputs, *read) if each != name)
+                    cone.inputs[:] = [each for each in cone.inputs if each not in constants]
+                    cone.nodes.insert(0, made.node)
+                    cone.constants.update(constants)
+                    changed = True
 
 
 def _shell(node: onnx.NodeProto) -> tuple[object, ...]:

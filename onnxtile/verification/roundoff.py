@@ -61,7 +61,8 @@ def shaken(original: ir.Model, changed: Set[tuple[str, str]]) -> ir.Model | None
     """The original with each changed product moved by its whole bound, up or down at each element; None: none moves.
 
     Running it shows how far the bounds of the products move the outputs: Y' = Y + sign * bound * (|A||B| + |C|). The
-    sign of an element is that of cos(phase * (Y + 1)), as good as random; the input `onnxtile.phase` chooses the signs.
+    sign of an element is that of phase * cos(phase * (Y + 1)), as good as random; the input `onnxtile.phase` chooses
+    the signs, and a tiny one makes all of them its own.
     A product of whole numbers that are small enough is exact in any order of summation, and isn't moved at all.
     `changed`: the products' outputs, as (scope, name).
     """
@@ -119,7 +120,7 @@ def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value, mode
         largest = [tape.op("ReduceMax", [each], {"keepdims": 0}) for each in (*parts, excess)]
         step = tape.op("Mul", [step, tape.op("Sign", [tape.op("Max", largest)])])
     turned = tape.op("Mul", [tape.op("Add", [cast(y, ir.DataType.FLOAT), cast(constant(1), ir.DataType.FLOAT)]), phase])
-    sign = cast(tape.op("Sign", [tape.op("Cos", [turned])]), wide)
+    sign = cast(tape.op("Sign", [tape.op("Mul", [tape.op("Cos", [turned]), tape.op("Sign", [phase])])]), wide)
     moved = cast(tape.op("Add", [cast(y, wide), tape.op("Mul", [sign, step])]), dtype)
     for number, each in enumerate(tape.nodes):
         each.outputs[0].name = f"{y.name}/shaken{number}"
