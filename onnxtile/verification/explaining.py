@@ -86,9 +86,7 @@ def explain(
 class _Work:
     def __init__(self, region: Region, original: Opened, lowered: Opened, plain: bool, any_order: bool) -> None:
         self._region, self._lowered, self._plain, self._any_order = region, lowered, plain, any_order
-        self._ours: Arrays = {
-            name: original.array(each) for name, each in region.original.constants.items() if each.dims
-        }
+        self._ours: Arrays = {name: original.array(each) for name, each in region.original.constants.items()}
         self.explained = Explained()
 
     def tiles(self, tiles: Mapping[str, Tile]) -> None:
