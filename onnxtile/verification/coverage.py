@@ -62,18 +62,17 @@ class Coverage:
 
 def cover(
     nodes: Sequence[onnx.NodeProto],
+    boxes: Sequence[tuple[onnx.NodeProto, Box]],
     outputs: Sequence[str],
     lengths: Lengths,
     tiles: Mapping[str, tuple[Range, ...]],
 ) -> Coverage:
-    """Follow the tiles of all products among the nodes, which are in order; none of them cut: nothing is found.
+    """Follow the tiles of all products among the nodes, which are in order; `boxes` are those of the tile products.
 
     `tiles`: the boxes of constant tiles, rows and columns, by name.
     """
-    boxes = {id(node): box for node in nodes if len(node.input) > 1 and (box := box_of(node)) is not None}
-    if not boxes:
-        return Coverage()
-    return _Walk(nodes, boxes, lengths, tiles).run(outputs)
+    own = {id(node): box for node, box in boxes if len(node.input) > 1}
+    return _Walk(nodes, own, lengths, tiles).run(outputs)
 
 
 class _Walk:
@@ -98,6 +97,8 @@ class _Walk:
         self.found = Coverage(len(boxes), self._ends)
 
     def run(self, outputs: Sequence[str]) -> Coverage:
+        if not self._boxes:
+            return self.found
         for node in self._nodes:
             box = self._boxes.get(id(node))
             if box is not None:

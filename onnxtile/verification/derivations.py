@@ -107,19 +107,22 @@ def cuts(
     axes = len(boxes[first])
     sizes = shapes[first][-axes:]
     ends = tuple(max(box[axis][1] or sizes[axis] for box in boxes.values()) for axis in range(axes))
+    found = []
     for order in orders(len(shape), any_order):
         turned = tuple(shape[axis] for axis in order)
         merged = (*shapes[first][:-axes], *ends)
         for matrix in dict.fromkeys((turned, merged) if any_order or len(shape) == 1 else (turned,)):
             if len(matrix) == len(shapes[first]) and math.prod(matrix) == math.prod(shape):
-                found = {name: Cut(source, order, matrix, shapes[name], box) for name, box in boxes.items()}
-                if all(map(_is_box, found.values())):
-                    yield found
+                way = {name: Cut(source, order, matrix, shapes[name], box) for name, box in boxes.items()}
+                if all(map(_is_box, way.values())):
+                    found.append((sum(abs(end - size) for end, size in zip(ends, matrix[-axes:], strict=True)), way))
+    # the boxes should end where the matrix does, or behind it where they're padded
+    yield from (way for _, way in sorted(found, key=lambda pair: pair[0]))
 
 
 def grids(result: Shape, source: str, shape: Shape, any_order: bool) -> Iterator[Cut]:
     """Ways in which a constant of `shape` may have been laid out as tiles one after the other."""
-    for order in orders(len(shape), any_order):
+    for order in orders(len(shape), any_order) if shape else ():
         turned = tuple(shape[axis] for axis in order)
         for side in "AB":
             matrices = [turned]

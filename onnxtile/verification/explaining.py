@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 
 from onnxtile.verification.coverage import Box as Boxes
-from onnxtile.verification.coverage import box_of
 from onnxtile.verification.derivations import Box, Cut, Derivation, Factor, Multiple, cuts, derive, grids
 from onnxtile.verification.graphs import name_of, names_inside, reads
 from onnxtile.verification.opened import Opened, same_bits
@@ -40,7 +39,7 @@ class Explained:
         self.derived = [{**old, **new} for new in ways for old in self.derived][:ALTERNATIVES]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tile:
     """A constant that a tile product reads as input `place`: start and stop along the last axes, and who reads it.
 
@@ -48,7 +47,7 @@ class Tile:
     """
 
     box: Box
-    readers: tuple[str, ...]
+    readers: list[str]
     place: int = 0
     vector: Box = ()
     packed: bool = False
@@ -59,15 +58,20 @@ class Tile:
 
 
 def explain(
-    region: Region, original: Opened, lowered: Opened, factors: Mapping[str, float], plain: bool, any_order: bool
+    region: Region,
+    original: Opened,
+    lowered: Opened,
+    factors: Mapping[str, float],
+    tiles: Mapping[str, Tile],
+    plain: bool,
+    any_order: bool,
 ) -> Explained:
-    """Explain the constants that only the lowered region has.
+    """Explain the constants that only the lowered region has; `tiles` are those among them that tile products read.
 
     `plain`: the original's node is one whose lowering makes no constants but tiles, multiples of the original's, and
     its factors; anything else is a difference then. `any_order`: weights may have their axes in any order.
     """
     work = _Work(region, original, lowered, plain, any_order)
-    tiles = tiles_of(region.lowered.nodes)
     operands: dict[tuple[str, int], dict[str, Tile]] = {}
     for name in region.lowered.constants:
         if name in region.original.constants:
@@ -109,7 +113,7 @@ class _Work:
         def ways(source: str) -> Iterator[dict[str, Cut]]:
             return ({name: cut} for cut in grids(shape, source, self._ours[source].shape, self._any_order))
 
-        self._choose({name: Tile((), self._readers(name))}, ways)
+        self._choose({name: Tile((), list(self._readers(name)))}, ways)
 
     def small(self, name: str, factors: Mapping[str, float]) -> None:
         """Explain a constant that isn't a tile."""
@@ -143,7 +147,7 @@ class _Work:
         dtype = self._lowered.array(self._lowered_tensor(next(iter(tiles)))).dtype
         for source in [name for name, array in self._ours.items() if array.dtype == dtype]:
             for way in ways(source):
-                wrong = self._unlike(way)
+                wrong = self._unlike(way, 1 if right else len(way) if closest is None else closest[0])
                 if not wrong:
                     right.append(way)
                     if len(right) == ALTERNATIVES:
@@ -161,13 +165,13 @@ class _Work:
         else:
             self.explained.unexplained += tiles
 
-    def _unlike(self, way: Mapping[str, Cut]) -> list[str]:
-        """The constants that aren't as they'd be cut in this way."""
+    def _unlike(self, way: Mapping[str, Cut], most: int) -> list[str]:
+        """The constants that aren't as they'd be cut in this way, `most` at most."""
         wrong = []
         for name, cut in way.items():
             if not same_bits(cut.of(self._ours), self._lowered.array(self._lowered_tensor(name))):
                 wrong.append(name)
-                if len(wrong) == len(way) - len(way) // 2 and len(way) > 2 and not self._plain:
+                if len(wrong) >= most:
                     break
         return wrong
 
@@ -193,18 +197,20 @@ class _Work:
         return self._region.lowered.constants[name]
 
 
-def tiles_of(nodes: list[onnx.NodeProto]) -> dict[str, Tile]:
-    """What each tile product reads, with the box that its metadata says."""
+def tiles_of(region: Region) -> dict[str, Tile]:
+    """The constants that tile products read, with the boxes that their first readers' metadata says."""
     found: dict[str, Tile] = {}
-    for node in nodes:
-        box = box_of(node)
-        if box is None:
-            continue
+    constants = region.lowered.constants
+    for node, box in region.boxes:
+        packed = node.op_type == "MatMulNBits"
         for place, name in enumerate(node.input):
-            own = _packed(node, box, place) if node.op_type == "MatMulNBits" and place else _plain(box, place)
-            if own is not None:
-                known = found.get(name, own)
-                found[name] = replace(known, readers=(*known.readers, name_of(node)))
+            if name in found:
+                found[name].readers.append(name_of(node))
+            elif name in constants:
+                own = _packed(node, box, place) if packed and place else _plain(box, place)
+                if own is not None:
+                    own.readers.append(name_of(node))
+                    found[name] = own
     return found
 
 
@@ -212,7 +218,7 @@ def _plain(box: Boxes, place: int) -> Tile | None:
     """A tile of A [..., M, K] or B [..., K, N]."""
     if place > 1:
         return None
-    return Tile((box.k, box.n) if place else (box.m, box.k), (), place, (box.k,))
+    return Tile((box.k, box.n) if place else (box.m, box.k), [], place, (box.k,))
 
 
 def _packed(node: onnx.NodeProto, box: Boxes, place: int) -> Tile | None:
@@ -227,4 +233,4 @@ def _packed(node: onnx.NodeProto, box: Boxes, place: int) -> Tile | None:
             return None  # its bits were moved
         first, last = first * bits // 8, last * bits // 8
     blocks: Box = (box.n, (first, last))
-    return Tile((*blocks, (0, None)) if place == 1 else blocks, (), place, packed=True)
+    return Tile((*blocks, (0, None)) if place == 1 else blocks, [], place, packed=True)

@@ -36,12 +36,13 @@ class Scope:
             self.made[tensor.name] = Made(depth, constant=tensor)
         for sparse in graph.sparse_initializer:
             self.made[sparse.values.name] = Made(depth)
+        made_here = self.made
         for at, node in enumerate(self.nodes):
             tensor_of = _constant(node) if node.op_type == "Constant" else None
-            made = Made(depth, node, at=at) if tensor_of is None else Made(depth, constant=tensor_of)
+            made = Made(depth, node, None, at) if tensor_of is None else Made(depth, constant=tensor_of)
             for output in node.output:
                 if output:
-                    self.made[output] = made
+                    made_here[output] = made
 
     def find(self, name: str) -> Made | None:
         """Who makes the value that the graph sees by this name; None: nobody."""
@@ -75,6 +76,10 @@ def graphs_of(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
 
 def reads(node: onnx.NodeProto) -> Iterator[str]:
     """What a node reads of its graph: its inputs, and what graphs inside it see of what's around them."""
+    return filter(None, node.input) if not node.attribute else _all_reads(node)
+
+
+def _all_reads(node: onnx.NodeProto) -> Iterator[str]:
     yield from (name for name in node.input if name)
     for attribute in node.attribute:
         for graph in graphs_of(attribute) if attribute.type in _HOLDS_GRAPHS else ():

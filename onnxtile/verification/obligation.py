@@ -12,7 +12,7 @@ import onnx_ir as ir
 from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.verification.constant_nodes import MOVING, with_constants
 from onnxtile.verification.derivations import Cut, Derivation
-from onnxtile.verification.explaining import FLOATS, Explained, explain
+from onnxtile.verification.explaining import FLOATS, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Region
@@ -84,13 +84,15 @@ class Inexact:
     reason: str
 
 
-def oblige(region: Region, original: Opened, lowered: Opened, facts: Facts) -> tuple[Obligation | Inexact, Explained]:
-    """What has to be shown of a region, and how its constants follow from the original's."""
+def oblige(
+    region: Region, original: Opened, lowered: Opened, facts: Facts, tiles: Mapping[str, Tile]
+) -> tuple[Obligation | Inexact, Explained]:
+    """What has to be shown of a region, and how its constants follow from the original's. `tiles`: those among them."""
     region = replace(region, original=with_constants(region, original, facts))
     operators = {_operator(node) for node in region.original.nodes} - {("", name) for name in MOVING}
     factors = factors_of(region.node)
     plain, any_order = len(operators) == 1 and operators <= PLAIN, operators == {("", "Einsum")}
-    explained = explain(region, original, lowered, factors, plain, any_order)
+    explained = explain(region, original, lowered, factors, tiles, plain, any_order)
     told = {each.factor for each in explained.derived[0].values() if not isinstance(each, Cut)}
     stand_ins = {name: STAND_INS[name] for name, value in factors.items() if name in told and not _fine(value)}
     try:
@@ -207,7 +209,11 @@ def _model(cone: Cone, region: Region, opened: Opened, facts: Facts, fed: Iterab
     model.graph.node.extend(cone.nodes)
     inputs = {operand.name: operand for operand in fed}
     for operand in inputs.values():
-        model.graph.input.append(onnx.helper.make_tensor_value_info(operand.name, operand.dtype.value, operand.shape))
+        info = model.graph.input.add(name=operand.name).type.tensor_type
+        info.elem_type = operand.dtype.value
+        for size in operand.shape:  # faster than onnx.helper: there may be very many
+            info.shape.dim.add(dim_value=size)
+        info.shape.SetInParent()
     for name, tensor in cone.constants.items():
         if name not in inputs:
             model.graph.initializer.append(opened.inside(tensor, name))

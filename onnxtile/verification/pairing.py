@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import onnx
 
 from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.verification.coverage import Box, box_of
 from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, names_inside, reads
 from onnxtile.verification.opened import Opened
 
@@ -42,6 +44,12 @@ class Region:
     @property
     def name(self) -> str:
         return name_of(self.node)
+
+    @cached_property
+    def boxes(self) -> list[tuple[onnx.NodeProto, Box]]:
+        """The lowered side's tile products, and the box that each says it computes."""
+        found = ((node, box_of(node)) for node in self.lowered.nodes)
+        return [(node, box) for node, box in found if box is not None]
 
     @property
     def inputs(self) -> list[str]:

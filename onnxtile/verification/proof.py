@@ -103,7 +103,9 @@ def _compare(obligation: Obligation, way: int, cases: int, seed: int, pair: _Pai
     names = [_inputs(model) for model in (obligation.original, obligation.lowered)]
     while case < max(cases, parts):
         fed = _numbers(obligation, way, most, case, parts, seed)
-        if arithmetic.terms:
+        if arithmetic.terms and parts == 1:
+            largest = float(arithmetic.terms * most**arithmetic.operands)
+        elif arithmetic.terms:
             bound = _magnitude(obligation, pair, {name: fed[name] for name in names[0]})
             if bound > room and parts < MOST_PARTS:
                 parts, case = parts * 2, 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import onnx
@@ -12,7 +12,7 @@ from onnxtile.verification.bound import Plan, compare
 from onnxtile.verification.coverage import MOST_NAMED, Coverage, cover
 from onnxtile.verification.engines import EngineError
 from onnxtile.verification.expanding import expanded
-from onnxtile.verification.explaining import Explained, tiles_of
+from onnxtile.verification.explaining import Explained, Tile, tiles_of
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import name_of, names_inside
 from onnxtile.verification.obligation import Inexact, InexactError, Obligation, alone, oblige
@@ -63,8 +63,9 @@ class Examined:
 
 def examine(region: Region, original: Opened, lowered: Opened, facts: Facts, whole: bool = True) -> Examined:
     """What the region's graph and constants tell. `whole`: it isn't a part of another."""
-    obligation, explained = oblige(region, original, lowered, facts)
-    coverage = _coverage(region, lowered, explained)
+    tiles = tiles_of(region)
+    obligation, explained = oblige(region, original, lowered, facts, tiles)
+    coverage = _coverage(region, lowered, tiles, explained)
     verdict = RegionVerdict(
         region.name, region.node.op_type, region.scope, "structure", "none", 0, 0.0, 0.0, True, tiles=coverage.products
     )
@@ -163,7 +164,7 @@ def _missing(region: Region) -> list[Difference]:
     return found
 
 
-def _coverage(region: Region, lowered: Opened, explained: Explained) -> Coverage:
+def _coverage(region: Region, lowered: Opened, tiles: Mapping[str, Tile], explained: Explained) -> Coverage:
     constants = region.lowered.constants
 
     def lengths(name: str) -> list[int] | None:
@@ -171,11 +172,9 @@ def _coverage(region: Region, lowered: Opened, explained: Explained) -> Coverage
         return None if tensor is None else [int(each) for each in lowered.array(tensor).reshape(-1)]
 
     boxes = {
-        name: tile.along(len(constants[name].dims))
-        for name, tile in tiles_of(region.lowered.nodes).items()
-        if name in constants and name not in explained.unexplained
+        name: tile.along(len(constants[name].dims)) for name, tile in tiles.items() if name not in explained.unexplained
     }
-    return cover(region.lowered.nodes, region.outputs, lengths, boxes)
+    return cover(region.lowered.nodes, region.boxes, region.outputs, lengths, boxes)
 
 
 def _extents(region: Region, coverage: Coverage, facts: Facts) -> list[tuple[str, tuple[str, ...]]]:

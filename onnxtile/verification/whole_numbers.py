@@ -42,19 +42,13 @@ def odd_numbers(rng: np.random.Generator, shape: tuple[int, ...], dtype: ir.Data
         most = min(most, int(np.iinfo(dtype.numpy()).max))
     choices = (most + 1) // 2 * (2 if signed else 1)  # 1, 3, ..., and their negatives
     few = 1 << (choices.bit_length() - 1)
-    if few <= 256:  # a byte of randomness a number: weights have tens of millions of elements
-        drawn = np.frombuffer(rng.bytes(count), np.uint8) & np.uint8(few - 1)
-        table: np.ndarray = _odd(np.arange(few), few * signed).astype(dtype.numpy())
-        drawn_ones: np.ndarray = table[drawn].reshape(shape)
-        return drawn_ones
-    numbers: np.ndarray = _odd(rng.integers(0, choices, shape), choices * signed).astype(dtype.numpy())
-    return numbers
-
-
-def _odd(index: np.ndarray, choices: int) -> np.ndarray:
-    """The index-th odd number; with `choices`, half of so many are negative."""
-    numbers: np.ndarray = 2 * index + 1 - choices
-    return numbers
+    if few <= 64 and signed:  # a byte of randomness a number: weights have tens of millions of elements
+        drawn = np.frombuffer(rng.bytes(count), np.uint8) & np.uint8(2 * few - 1) | np.uint8(1)
+        drawn -= np.uint8(few)  # wraps around to the negative ones
+        small: np.ndarray = drawn.view(np.int8).astype(dtype.numpy()).reshape(shape)
+        return small
+    numbers: np.ndarray = 2 * rng.integers(0, choices, shape) + 1 - choices * signed
+    return numbers.astype(dtype.numpy())
 
 
 def share(array: np.ndarray, part: int, parts: int, seed: int) -> np.ndarray:
