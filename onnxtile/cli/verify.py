@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli.options import Bind, Json, parse_bind
+from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
     from onnxtile.verification import Verdict
@@ -16,12 +17,16 @@ EXAMPLES = """Examples:
 
 onnxtile verify model.onnx model.tiled.onnx
 
+onnxtile verify model.onnx model.tiled.onnx --certificate model.proof.json
+
+onnxtile verify --recheck model.proof.json
+
 onnxtile verify model.onnx model.tiled.onnx --method bound --input real.npz"""
 
 
 def command(
-    original: Annotated[Path, typer.Argument(metavar="ORIGINAL", help="The model as it was.")],
-    lowered: Annotated[Path, typer.Argument(metavar="LOWERED", help="The model as it is now.")],
+    original: Annotated[Path | None, typer.Argument(metavar="ORIGINAL", help="The model as it was.")] = None,
+    lowered: Annotated[Path | None, typer.Argument(metavar="LOWERED", help="The model as it is now.")] = None,
     method: Annotated[
         str | None,
         typer.Option(help="Prove each rewritten region (exact, the default), or run the whole models (bound)."),
@@ -37,6 +42,12 @@ def command(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that prove regions; as many as cores by default.")
     ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write down what was shown, with the files' hashes.")
+    ] = None,
+    recheck: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Repeat a certificate instead of comparing two models.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show that two models are equivalent, or where they aren't.
@@ -47,20 +58,58 @@ def command(
     Exit status: 0 equivalent, 1 not equivalent, 2 the call or a file is bad.
     """
     from onnxtile.cli.output import print_json, progress
+    from onnxtile.files import check_output
     from onnxtile.verification import verify
     from onnxtile.verification.inputs import read_inputs
+    from onnxtile.verification.record import write_certificate
 
+    if recheck is not None:
+        _recheck(recheck, [original, lowered, method, cases, bind, input, certificate], workers, json)
+        return
+    if original is None or lowered is None:
+        raise UsageError("name two models, ORIGINAL and LOWERED, or a certificate with --recheck FILE")
+    if certificate is not None:
+        check_output(certificate, original, lowered)
+        if input is not None:
+            raise UsageError("a certificate can't be repeated from given inputs; leave --input or --certificate out")
     given = None if input is None else read_inputs(input)
     with progress("verify") as say:
         verdict = verify(
             original, lowered, method=method, cases=cases, seed=seed, bind=parse_bind(bind), inputs=given,
             workers=workers, progress=say,
         )  # fmt: skip
+    if certificate is not None:
+        write_certificate(certificate, verdict, original, lowered, parse_bind(bind))
     if json:
         print_json(verdict.to_json())
     else:
         print_verdict(verdict)
     if not verdict.equivalent:
+        raise typer.Exit(1)
+
+
+def _recheck(path: Path, others: list[object], workers: int | None, json: bool) -> None:
+    """Repeat a certificate; exit status 1 where it doesn't hold any more."""
+    from onnxtile.cli.output import console, print_json, progress
+    from onnxtile.verification.record import recheck
+
+    if any(other is not None for other in others):
+        raise UsageError("--recheck takes models, method, cases and sizes from the certificate; leave them out")
+    with progress("recheck") as say:
+        found = recheck(path, workers, say)
+    if json:
+        verdict = None if found.verdict is None else found.verdict.to_json()
+        print_json(
+            {"schema": "onnxtile.recheck/1", "holds": found.holds, "differences": found.differences, "verdict": verdict}
+        )
+    else:
+        if found.verdict is not None:
+            print_verdict(found.verdict)
+        for difference in found.differences:
+            console().print(difference, style="red", markup=False)
+        said = ("the certificate holds", "green") if found.holds else ("the certificate does NOT hold", "red")
+        console().print(said[0], style=said[1])
+    if not found.holds:
         raise typer.Exit(1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import onnx
@@ -71,70 +71,73 @@ def cover(
 
     `tiles`: the boxes of constant tiles, rows and columns, by name.
     """
-    own = {id(node): box for node, box in boxes if len(node.input) > 1}
-    return _Walk(nodes, own, lengths, tiles).run(outputs)
+    return _Walk(nodes, boxes, lengths, tiles).run(outputs) if boxes else Coverage()
 
 
 class _Walk:
     def __init__(
         self,
         nodes: Sequence[onnx.NodeProto],
-        boxes: Mapping[int, Box],
+        boxes: Sequence[tuple[onnx.NodeProto, Box]],
         lengths: Lengths,
         tiles: Mapping[str, tuple[Range, ...]],
     ) -> None:
-        self._nodes, self._boxes, self._lengths, self._tiles = nodes, boxes, lengths, tiles
-        self._makers = {name: node for node in nodes for name in node.output}
+        self._nodes, self._lengths, self._tiles = nodes, lengths, tiles
         self._pieces: dict[str, Piece] = {}
         self._parts: dict[str, Part] = {}
         self._ends: dict[str, list[int | None]] = {}
-        for node in nodes:
-            if id(node) in boxes:
-                ends = self._ends.setdefault(_product_of(node), [0, 0, 0])
-                for axis, (_, stop) in enumerate(boxes[id(node)]):
-                    most = ends[axis]
-                    ends[axis] = None if stop is None or most is None else max(most, stop)
+        self._boxes: dict[int, tuple[str, str, Box]] = {}
+        ranges: dict[str, tuple[set[Range], set[Range], set[Range]]] = {}
+        for node, box in boxes:
+            name = name_of(node)
+            product = name.rpartition("/")[0]  # what the names of one product's tiles begin with
+            self._boxes[id(node)] = (name, product, box)
+            for seen, range_ in zip(ranges.setdefault(product, (set(), set(), set())), box, strict=True):
+                seen.add(range_)
+        for product, axes in ranges.items():
+            stops = [[stop for _, stop in axis] for axis in axes]
+            self._ends[product] = [None if None in axis else max(filter(None, axis), default=0) for axis in stops]
         self.found = Coverage(len(boxes), self._ends)
 
+    @cached_property
+    def _makers(self) -> dict[str, onnx.NodeProto]:
+        return {name: node for node in self._nodes for name in node.output}
+
     def run(self, outputs: Sequence[str]) -> Coverage:
-        if not self._boxes:
-            return self.found
+        boxes, parts = self._boxes, self._parts
         for node in self._nodes:
-            box = self._boxes.get(id(node))
-            if box is not None:
-                self._multiply(node, box)
+            inputs = list(node.input)
+            tile = boxes.get(id(node))
+            if tile is not None and len(inputs) > 1:
+                self._multiply(node.output[0], inputs, *tile)
+                continue
+            known = [parts[name] for name in inputs if name in parts]
+            if known:
+                self._join(node, inputs, known)
             elif node.op_type == "Split":
                 self._split(node)
-            elif any(name in self._parts for name in node.input):
-                self._join(node)
         for name in outputs:
-            if name in self._parts:
-                self._close(self._parts[name])
+            if name in parts:
+                self._close(parts[name])
         return self.found
 
-    def _multiply(self, node: onnx.NodeProto, box: Box) -> None:
-        product, name = _product_of(node), name_of(node)
-        ends = self._ends[product]
-        for operand, (first, second), letters in (
-            (node.input[0], (box.m, box.k), "mk"), (node.input[1], (box.k, box.n), "kn")
-        ):  # fmt: skip
-            own = self._tiles.get(operand)
-            if own is not None:
-                claimed: tuple[Range, ...] = (first, second)
-                if len(own) == 1:
-                    claimed = (box.k,)
-                right = own == claimed or len(own) > 2  # packed: its bytes were looked at
-            elif operand in self._pieces:
-                whole = [(0, ends["mkn".index(letter)]) for letter in letters]
-                right = _is_piece(self._pieces[operand], (first, second), whole)
-            else:
-                right = True  # the operand isn't cut: it's whole, or what is to be multiplied is told elsewhere
+    def _multiply(self, value: str, inputs: list[str], name: str, product: str, box: Box) -> None:
+        tiles, pieces, shown = self._tiles, self._pieces, True
+        m, k, n = box
+        for operand, claimed in zip(inputs, ((m, k), (k, n)), strict=False):
+            if operand in tiles:
+                own = tiles[operand]  # that of packed numbers has three axes: its bytes were looked at
+                right = own == claimed or (own == (k,) if len(own) == 1 else len(own) > 2)
+            elif operand in pieces:
+                right = _is_piece(pieces[operand], claimed, self._ends[product], claimed[1] is k)
+            else:  # it isn't cut: it's whole, or what is to be multiplied is told elsewhere
+                right, shown = True, False
             if not right:
                 maker = [name_of(self._makers[operand])] if operand in self._makers else []
                 words = f"{name!r} says that it multiplies {_words(box)}, but {operand!r} is another box"
                 self._fault(words, name, *maker)
-        self._parts[node.output[0]] = Part(product, box.m, box.n, (box.k,), node.output[0])
-        if all(each in self._tiles or each in self._pieces for each in node.input if each):
+        self._parts[value] = Part(product, m, n, (k,), value)
+        if shown and all(each in tiles or each in pieces for each in inputs[2:] if each):
             self.found.shown.add(name)
 
     def _split(self, node: onnx.NodeProto) -> None:
@@ -154,16 +157,14 @@ class _Walk:
         if node.input[0] in self._pieces:  # whether the first one cuts what it should isn't told here
             self.found.shown.add(name_of(node))
 
-    def _join(self, node: onnx.NodeProto) -> None:
+    def _join(self, node: onnx.NodeProto, inputs: list[str], known: list[Part]) -> None:
         """Follow parts of C through a node that reads some."""
-        parts = [self._parts.get(name) for name in node.input]
-        known = [part for part in parts if part is not None]
-        name = name_of(node)
-        if len(known) == len(parts) and node.op_type in ("Add", "Sum", "Cast", "Identity"):
-            self._parts[node.output[0]] = self._add(known, node)
-            if node.op_type in ("Add", "Sum"):
+        name, op_type = name_of(node), node.op_type
+        if len(known) == len(inputs) and op_type in ("Add", "Sum", "Cast", "Identity"):
+            self._parts[node.output[0]] = self._add(known, name, node.output[0])
+            if op_type in ("Add", "Sum"):
                 self.found.shown.add(name)
-        elif len(known) == len(parts) and node.op_type == "Concat":
+        elif len(known) == len(inputs) and op_type == "Concat":
             for part in known:
                 self._whole_sum(part, name)
             joined = _side_by_side(known, node.output[0])
@@ -172,12 +173,15 @@ class _Walk:
                 joined = known[0]._replace(value=node.output[0])
             self._parts[node.output[0]] = joined
         else:
-            odd = [read for read in node.input if read not in self._parts and node.op_type in ("Add", "Sum", "Concat")]
+            odd = [read for read in inputs if read not in self._parts and op_type in ("Add", "Sum", "Concat")]
             for part in known:
                 self._close(part, name, [name_of(self._makers[read]) for read in odd if read in self._makers])
 
-    def _add(self, parts: list[Part], node: onnx.NodeProto) -> Part:
-        first, name, value = parts[0], name_of(node), node.output[0]
+    def _add(self, parts: list[Part], name: str, value: str) -> Part:
+        first, other = parts[0], parts[-1]
+        if len(parts) == 2 and first[:3] == other[:3] and len(other.k) == 1 and first.k[-1][1] == other.k[0][0]:
+            joined = (*first.k[:-1], (first.k[-1][0], other.k[0][1]))  # as most do
+            return Part(first.product, first.m, first.n, joined, value)
         if any((part.product, part.m, part.n) != (first.product, first.m, first.n) for part in parts):
             self._fault(f"{name!r} adds parts of different places", name)
             return first._replace(value=value)
@@ -243,19 +247,17 @@ def _range(text: str) -> Range | None:
     return (int(start), int(stop) if stop else None) if colon and numbers else None
 
 
-def _product_of(node: onnx.NodeProto) -> str:
-    """What the names of one product's tiles begin with."""
-    return name_of(node).rpartition("/")[0]
-
-
-def _is_piece(piece: Piece, box: tuple[Range, Range], whole: list[tuple[int, int | None]]) -> bool:
+def _is_piece(piece: Piece, box: tuple[Range, Range], ends: list[int | None], k_last: bool) -> bool:
     """Whether the ranges that are known of a piece are those of the box, in the order of its axes."""
-    ranges = [range_ for _, range_ in piece.ranges]
+    ranges = piece.ranges
     if len(ranges) == 2:
-        return tuple(ranges) == box
+        return ranges[0][1] == box[0] and ranges[1][1] == box[1]
+    first, second = ends[:2] if k_last else ends[1:]
+    whole = ((0, first), (0, second))
     if len(ranges) != 1:
-        return not ranges and box == tuple(whole)
-    return (ranges[0] == box[0] and box[1] == whole[1]) or (ranges[0] == box[1] and box[0] == whole[0])
+        return not ranges and box == whole
+    known = ranges[0][1]
+    return (known == box[0] and box[1] == whole[1]) or (known == box[1] and box[0] == whole[0])
 
 
 def _side_by_side(parts: list[Part], value: str) -> Part | None:

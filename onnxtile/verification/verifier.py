@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -99,6 +101,10 @@ class _Proof:
         self._cases, self._seed, self._workers, self._say = cases, seed, workers, say
 
     def verdict(self, original: AnyModel, lowered: AnyModel) -> Verdict:
+        with collector_paused():
+            return self._verdict(original, lowered)
+
+    def _verdict(self, original: AnyModel, lowered: AnyModel) -> Verdict:
         self._say("lay the models side by side")
         pairing = pair(self._first, self._second)
         facts = facts_of(self._first.proto, self._bind, _free_size(self._second.proto))
@@ -155,6 +161,18 @@ class _Proof:
             regions=tuple(verdicts),
             kept=pairing.kept,
         )
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Python's search for cycles looks at all objects again and again while very many are made, none of them in one."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _told(difference: Difference) -> RegionVerdict:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from typing import NamedTuple
 
+from loky import ProcessPoolExecutor
+from loky.process_executor import TerminatedWorkerError
+
+from onnxtile.errors import UnsupportedError
 from onnxtile.progress import Progress
 from onnxtile.verification.canonical import key_of
 from onnxtile.verification.regions import Outcome, Task, run
@@ -50,12 +53,15 @@ def _run(waiting: dict[int, Task], cases: int, seed: int, workers: int | None) -
     if most < 2 or (workers is None and sum(work[1:]) < WORTH_A_PROCESS):
         yield from ((index, run(task, cases, seed)) for index, task in waiting.items())
         return
-    # spawned, not forked: engines keep threads, which a fork would lose
-    with ProcessPoolExecutor(most, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(most) as pool:
         order = sorted(waiting, key=lambda index: _work(waiting[index]), reverse=True)
         running = {pool.submit(run, waiting[index], cases, seed): index for index in order}
         for done in as_completed(running):
-            yield running[done], done.result()
+            try:
+                yield running[done], done.result()
+            except TerminatedWorkerError as error:
+                words = "a process that proves regions was ended, perhaps for want of memory; try --workers 1"
+                raise UnsupportedError(words) from error
 
 
 def _work(task: Task) -> float:

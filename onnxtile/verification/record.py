@@ -1,0 +1,164 @@
+"""The certificate of a proof: what was shown of which files, and all that it takes to show it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from onnxtile import __version__
+from onnxtile.errors import ModelError, UsageError
+from onnxtile.files import replacing
+from onnxtile.progress import Progress, silent
+from onnxtile.provenance import TILE
+from onnxtile.structure import one_line
+from onnxtile.verification.graphs import nodes_inside
+from onnxtile.verification.opened import CHUNK, Opened, open_model
+from onnxtile.verification.verdict import Verdict
+from onnxtile.verification.verifier import verify
+
+SCHEMA = "onnxtile.certificate/1"
+ENGINES = ("onnx", "onnxruntime", "numpy")
+_REGION = ("name", "op", "scope", "method", "equivalent", "reason", "tiles", "where")
+"""What has to come out the same of a region the next time; how it was run may differ with versions."""
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """What came of repeating a certificate: the verdict now, and what isn't as it says."""
+
+    verdict: Verdict | None
+    differences: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences
+
+
+def write_certificate(
+    path: Path, verdict: Verdict, original: Path, lowered: Path, bind: Mapping[str, int] | None = None
+) -> None:
+    """Write down what was shown of two files, moved into place whole.
+
+    `limits` in it are the longest sides of a tile product, as the lowered file says. Raises UsageError, ModelError.
+    """
+    models = [open_model(model) for model in (original, lowered)]
+    document = {
+        "schema": SCHEMA,
+        "versions": versions(),
+        "original": _files_of(models[0], original, path),
+        "lowered": _files_of(models[1], lowered, path),
+        "limits": _largest_tile(models[1].proto),
+        "bind": dict(bind or {}),
+        "seed": verdict.seed,
+        "cases": verdict.cases,
+        "verdict": verdict.to_json(),
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+
+
+def recheck(path: Path, workers: int | None = None, progress: Progress | None = None) -> Recheck:
+    """Repeat what a certificate says: the files' hashes, then the proof with its method, cases and seed.
+
+    The models lie where the certificate says, seen from its folder. Raises ModelError for a file that isn't a
+    certificate, and what `verify` raises.
+    """
+    document = _read(path)
+    try:
+        return _repeat(path, document, workers, progress)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: not a whole certificate: {type(error).__name__}: {error}") from error
+
+
+def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress: Progress | None) -> Recheck:
+    say = progress or silent
+    folder, different = path.resolve().parent, []
+    for which in ("original", "lowered"):
+        say(f"hash the {which} model")
+        told = document[which]
+        for name, digest in told["sha256"].items():
+            file = folder / name
+            if not file.is_file():
+                raise ModelError(f"{path}: {file} isn't there; put the models where they were beside the certificate")
+            if hash_of(file) != digest:
+                different.append(f"{which}: {name} isn't the file that was certified")
+    if different:
+        return Recheck(None, tuple(different))
+    told = document["verdict"]
+    first, second = (folder / document[which]["file"] for which in ("original", "lowered"))
+    verdict = verify(
+        first, second, method=told["method"], cases=document["cases"] or None, seed=document["seed"],
+        bind=document["bind"], workers=workers, progress=progress,
+    )  # fmt: skip
+    now = json.loads(json.dumps(verdict.to_json()))
+    if now["equivalent"] != told["equivalent"]:
+        different.append(f"equivalent is {now['equivalent']} now, and was {told['equivalent']}")
+    for name, key in (("region", "regions"), ("output", "outputs")):
+        keys = _REGION if key == "regions" else ("name", "equivalent")
+        pairs = zip([*now[key], None], [*told[key], None], strict=False)
+        for one, other in pairs:
+            if {each: (one or {}).get(each) for each in keys} != {each: (other or {}).get(each) for each in keys}:
+                different.append(f"{name} {(other or one)['name']!r} isn't judged as it was")
+    return Recheck(verdict, tuple(different))
+
+
+def _files_of(opened: Opened, model: Path, certificate: Path) -> dict[str, Any]:
+    """A model's file and those of its external data, from the certificate's folder, with their SHA-256."""
+    external = onnx.TensorProto.EXTERNAL
+    data = {opened.place(each)[0] for each in opened.proto.graph.initializer if each.data_location == external}
+    names = {_relative(path, certificate): hash_of(path) for path in (model, *sorted(data))}
+    return {"file": _relative(model, certificate), "sha256": names}
+
+
+def _relative(path: Path, certificate: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), certificate.resolve().parent)).as_posix()
+    except ValueError as error:
+        raise UsageError(f"{path} and the certificate are on different drives; write it to the same") from error
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The releases of what a proof rests on."""
+    return {"onnxtile": __version__} | {name: version(name) for name in ENGINES}
+
+
+def _largest_tile(model: onnx.ModelProto) -> dict[str, int]:
+    """The longest side of a tile product along M, K and N, as the nodes say."""
+    found: dict[str, int] = {}
+    holders = (model.graph.node, *(function.node for function in model.functions))
+    for node in (inner for nodes in holders for each in nodes for inner in nodes_inside(each)):
+        for part in next((pair.value for pair in node.metadata_props if pair.key == TILE), "").split(","):
+            letter, sides = part[:1], part[1:].split(":")
+            if letter and all(side.isdecimal() for side in sides):
+                length = int(sides[-1]) - (int(sides[0]) if len(sides) > 1 else 0)
+                found[letter] = max(found.get(letter, 0), length)
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+    except OSError as error:
+        raise ModelError(f"{path}: {(error.strerror or str(error)).lower()}; give the path of a certificate") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: not a certificate: {one_line(error)}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ModelError(f"{path}: not a certificate: its schema isn't {SCHEMA}")
+    return document
