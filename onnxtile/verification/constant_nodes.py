@@ -13,10 +13,6 @@ from onnxtile.verification.graphs import reads
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Region
 
-MOVING = frozenset(
-    ("Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Constant", "Concat", "Expand")
-)
-"""Operators that bring elements to other places."""
 MOST_ELEMENTS = 1 << 29
 """What such nodes may make: a few bytes of a file can ask for any size."""
 
@@ -24,21 +20,18 @@ MOST_ELEMENTS = 1 << 29
 def with_constants(region: Region, original: Opened, facts: Facts) -> Cone:
     """The original's side of the region with such nodes computed; as it is where they can't be.
 
-    Those that only bring elements to other places stay, and so does what computes from constants that the lowered
-    side reads too: in a proof, other numbers take their place.
+    What computes from constants that the lowered side reads too stays: in a proof, other numbers take their place. (Not
+    in that of shapes and axes.)
     """
     cone = region.original
-    known, fixed = cone.constants.keys() - region.lowered.constants.keys(), []
+    int64, theirs = onnx.TensorProto.INT64, region.lowered.constants
+    known = {name for name, each in cone.constants.items() if each.data_type == int64 or name not in theirs}
+    fixed = []
     for node in cone.nodes:
         makes = [name for name in node.output if name]
         shapes = [facts.values.get((region.scope, name)) for name in makes]
         small = all(fact is not None and math.prod(fact.shape) <= MOST_ELEMENTS for fact in shapes)
-        if (
-            node.op_type not in MOVING
-            and small
-            and known.issuperset(reads(node))
-            and not set(makes) & set(region.outputs)
-        ):
+        if small and known.issuperset(reads(node)) and not set(makes) & set(region.outputs):
             fixed.append(node)
             known.update(makes)
     if not fixed:

@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.contraction import CALL_DOMAIN
-from onnxtile.verification.constant_nodes import MOVING, with_constants
+from onnxtile.verification.constant_nodes import with_constants
 from onnxtile.verification.derivations import Cut, Derivation
 from onnxtile.verification.explaining import FLOATS, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
@@ -33,6 +33,11 @@ CONSTANTS_FROM = 4
 """Initializers that aren't graph inputs need this IR version."""
 
 
+MOVING = frozenset(
+    ("", name)
+    for name in ("Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Constant", "Concat", "Expand")
+)
+"""Operators that bring elements to other places."""
 INTEGER = frozenset({("", "MatMulInteger"), ("", "QLinearMatMul"), ("com.microsoft", "MatMulIntegerToFloat")})
 """Operators whose sums are of integers: exact whatever the numbers."""
 
@@ -89,7 +94,7 @@ def oblige(
 ) -> tuple[Obligation | Inexact, Explained]:
     """What has to be shown of a region, and how its constants follow from the original's. `tiles`: those among them."""
     region = replace(region, original=with_constants(region, original, facts))
-    operators = {_operator(node) for node in region.original.nodes} - {("", name) for name in MOVING}
+    operators = {_operator(node) for node in region.original.nodes} - MOVING
     factors = factors_of(region.node)
     plain, any_order = len(operators) == 1 and operators <= PLAIN, operators == {("", "Einsum")}
     explained = explain(region, original, lowered, factors, tiles, plain, any_order)

@@ -55,5 +55,5 @@ def share(array: np.ndarray, part: int, parts: int, seed: int) -> np.ndarray:
     """The array with zeros but at the elements of one part of several, which are spread at random from `seed`."""
     if parts == 1:
         return array
-    turns = np.random.default_rng(seed).integers(0, parts, array.shape)
+    turns = np.random.default_rng(seed).integers(0, parts, array.shape, np.uint16)
     return np.where(turns == part, array, np.zeros((), array.dtype))
