@@ -133,9 +133,8 @@ class _Walk:
             else:  # it isn't cut: it's whole, or what is to be multiplied is told elsewhere
                 right, shown = True, False
             if not right:
-                maker = [name_of(self._makers[operand])] if operand in self._makers else []
                 words = f"{name!r} says that it multiplies {_words(box)}, but {operand!r} is another box"
-                self._fault(words, name, *maker)
+                self._fault(words, name, *self._makers_of([operand]))
         self._parts[value] = Part(product, m, n, (k,), value)
         if shown and all(each in tiles or each in pieces for each in inputs[2:] if each):
             self.found.shown.add(name)
@@ -175,7 +174,7 @@ class _Walk:
         else:
             odd = [read for read in inputs if read not in self._parts and op_type in ("Add", "Sum", "Concat")]
             for part in known:
-                self._close(part, name, [name_of(self._makers[read]) for read in odd if read in self._makers])
+                self._close(part, name, odd)
 
     def _add(self, parts: list[Part], name: str, value: str) -> Part:
         first, other = parts[0], parts[-1]
@@ -199,21 +198,25 @@ class _Walk:
         return first._replace(k=tuple(merged), value=value)
 
     def _whole_sum(self, part: Part, reader: str, others: Sequence[str] = ()) -> None:
+        """Faults where a part isn't summed up over all of K. `others`: values that it's put together with."""
         end = self._ends[part.product][1]
         if part.k != ((0, end),):
             summed = ", ".join(f"{start}:{_end(stop)}" for start, stop in part.k)
             place = f"m{part.m[0]}:{_end(part.m[1])},n{part.n[0]}:{_end(part.n[1])}"
             words = f"{part.value!r}, C's part {place}, sums up k {summed} of 0:{_end(end)}"
-            self._fault(words, *self._made_by(part.value), reader, *others)
+            self._fault(words, *self._made_by(part.value), reader, *self._makers_of(others))
 
     def _close(self, part: Part, reader: str = "", others: Sequence[str] = ()) -> None:
-        """What leaves the sums has to be all of C. `others`: nodes that make what it's put together with."""
+        """What leaves the sums has to be all of C."""
         self._whole_sum(part, reader, others)
         m_end, _, n_end = self._ends[part.product]
         if (part.m, part.n) != ((0, m_end), (0, n_end)):
             place = f"m{part.m[0]}:{_end(part.m[1])},n{part.n[0]}:{_end(part.n[1])}"
             words = f"{part.value!r} is C's part {place} only, of {_end(m_end)} x {_end(n_end)}"
-            self._fault(words, reader, name_of(self._makers[part.value]), *others)
+            self._fault(words, reader, *self._makers_of([part.value, *others]))
+
+    def _makers_of(self, values: Sequence[str]) -> list[str]:
+        return [name_of(self._makers[value]) for value in values if value in self._makers]
 
     def _fault(self, words: str, *nodes: str) -> None:
         self.found.faults.append((words, tuple(filter(None, nodes))))

@@ -29,6 +29,8 @@ class Task:
     proof: Obligation | None = None
     models: tuple[bytes, bytes] | None = None
     note: str | None = None
+    cases: int = 2
+    """Sets of operands that are tried where nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,11 @@ def examine(region: Region, original: Opened, lowered: Opened, facts: Facts, who
     found += [*coverage.faults, *_extents(region, coverage, facts)]
     if found:
         return Examined(_wrong(verdict, found))
-    steps = [] if isinstance(obligation, Inexact) else [Step(Task(obligation), region, coverage.shown)]
+    # where each tile is shown to be in its place, one set of numbers is enough to show the rest
+    placed = bool(region.boxes) and all(name_of(node) in coverage.shown for node, _ in region.boxes)
+    steps = []
+    if not isinstance(obligation, Inexact):
+        steps.append(Step(Task(obligation, cases=1 if placed else 2), region, coverage.shown))
     if isinstance(obligation, Inexact):
         steps = [Step(_comparison(region, original, lowered, facts, obligation.reason), region, coverage.shown)]
     if whole and (isinstance(obligation, Inexact) or not obligation.arithmetic.terms):
@@ -98,8 +104,9 @@ def _comparison(region: Region, original: Opened, lowered: Opened, facts: Facts,
     return Task(None, models, why)
 
 
-def run(task: Task, cases: int, seed: int) -> Outcome:
+def run(task: Task, cases: int | None, seed: int) -> Outcome:
     """Run what's left for a region."""
+    cases = cases or task.cases
     if task.proof is not None:
         try:
             proof = prove(task.proof, cases, seed)

@@ -25,8 +25,8 @@ from onnxtile.verification.verdict import RegionVerdict, ValueVerdict, Verdict
 from onnxtile.verification.workers import run_all
 
 METHODS = ("exact", "bound")
-CASES = {"exact": 2, "bound": 4}
-"""Sets of inputs that are tried where nobody says how many."""
+CASES = 4
+"""Sets of inputs that whole models are run on where nobody says how many."""
 FREE = 3
 """The size taken for a dimension that isn't bound: one that would show a mix-up of axes."""
 
@@ -53,18 +53,19 @@ def verify(
     `method` `bound` (the default where `inputs` are given) runs both models whole, with their weights, on random
     inputs, every other one of whole numbers; each value may differ by what rounding explains.
 
-    `cases`: sets of inputs from `seed`, 2 for a region and 4 for whole models by default. Free dimensions that `bind`
-    doesn't fix get sizes. `inputs`: values to take for some inputs, or all. `workers`: processes that prove regions
-    (as many as cores by default). Raises UsageError, ModelError, UnsupportedError (among them: neither engine runs the
-    original).
+    `cases`: sets of inputs from `seed`; by default 4 for whole models, 2 for a region, and 1 for one whose tiles are
+    all shown to be in their places. Free dimensions that `bind` doesn't fix get sizes. `inputs`: values to take for
+    some inputs, or all. `workers`: processes that prove regions (as many as cores by default). Raises UsageError,
+    ModelError, UnsupportedError (among them: neither engine runs the original).
     """
     method = method or ("bound" if inputs else "exact")
     if method not in METHODS:
         raise UsageError(f"method is {method!r}: take one of {', '.join(METHODS)}")
     if inputs and method == "exact":
         raise UsageError("inputs are for method bound: the exact proof makes its own")
-    cases = CASES[method] if cases is None else cases
-    for name, number, least in (("cases", cases, 1), ("seed", seed, 0), ("workers", workers or 1, 1)):
+    for name, number, least in (("cases", cases, 1), ("seed", seed, 0), ("workers", workers, 1)):
+        if number is None and name != "seed":
+            continue
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             raise UsageError(f"{name} is {number!r}: give a whole number, {least} or more")
     say = progress or silent
@@ -74,7 +75,8 @@ def verify(
     if different:
         return Verdict(False, "interfaces", "none", 0, seed, (), different)
     if method == "bound":
-        return _bounded(compare(original, lowered, Plan(cases, seed, dict(inputs or {})), bind or {}, say), seed)
+        plan = Plan(cases or CASES, seed, dict(inputs or {}))
+        return _bounded(compare(original, lowered, plan, bind or {}, say), seed)
     return _Proof(first, second, bind or {}, cases, seed, workers, say).verdict(original, lowered)
 
 
@@ -92,7 +94,7 @@ class _Proof:
         first: Opened,
         second: Opened,
         bind: Mapping[str, int],
-        cases: int,
+        cases: int | None,
         seed: int,
         workers: int | None,
         say: Progress,
@@ -133,7 +135,7 @@ class _Proof:
             each or verdict.equivalent for each, verdict in zip(unknown, verdicts, strict=True)
         ):
             return verdicts
-        plan = Plan(CASES["bound"], self._seed)
+        plan = Plan(CASES, self._seed)
         found = compare(original, lowered, plan, self._bind, self._say)
         values = (*found.outputs, *found.layers)
         error, allowed = (
@@ -155,7 +157,7 @@ class _Proof:
             all(each.equivalent for each in verdicts),
             "exact",
             " and ".join(engines) or "none",
-            self._cases,
+            max((each.cases for each in verdicts), default=0),
             self._seed,
             tuple(_outputs(self._first.proto.graph, pairing.regions, verdicts)),
             regions=tuple(verdicts),

@@ -31,7 +31,7 @@ class Found(NamedTuple):
     same_as: int | None = None
 
 
-def run_all(tasks: Sequence[Task], cases: int, seed: int, workers: int | None, say: Progress) -> list[Found]:
+def run_all(tasks: Sequence[Task], cases: int | None, seed: int, workers: int | None, say: Progress) -> list[Found]:
     """What comes of each task. `workers`: processes, as many as cores by default."""
     first: dict[str, int] = {}
     same_as: list[int | None] = [None] * len(tasks)
@@ -47,7 +47,7 @@ def run_all(tasks: Sequence[Task], cases: int, seed: int, workers: int | None, s
     return [Found(outcomes[index if twin is None else twin], twin) for index, twin in enumerate(same_as)]
 
 
-def _run(waiting: dict[int, Task], cases: int, seed: int, workers: int | None) -> Iterator[tuple[int, Outcome]]:
+def _run(waiting: dict[int, Task], cases: int | None, seed: int, workers: int | None) -> Iterator[tuple[int, Outcome]]:
     most = min(workers or os.cpu_count() or 1, len(waiting))
     work = sorted((_work(task) for task in waiting.values()), reverse=True)
     if most < 2 or (workers is None and sum(work[1:]) < WORTH_A_PROCESS):
