@@ -71,7 +71,8 @@ class Multiple:
 
     def of(self, constants: Mapping[str, np.ndarray], factors: Mapping[str, float]) -> np.ndarray:
         array = constants[self.source].reshape(self.shape)
-        return array * np.array(factors[self.factor], array.dtype) if self.factor else array
+        # numpy makes a number of an array without axes
+        return np.asarray(array * np.array(factors[self.factor], array.dtype)) if self.factor else array
 
 
 @dataclass(frozen=True)

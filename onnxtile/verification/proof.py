@@ -129,7 +129,7 @@ def _compare(obligation: Obligation, way: int, cases: int, seed: int, pair: _Pai
 
 def _magnitude(obligation: Obligation, pair: _Pair, fed: Mapping[str, np.ndarray]) -> float:
     """The largest sum of magnitudes of an element's terms: that of the product of magnitudes."""
-    sums = pair.original({name: np.abs(array) for name, array in fed.items()})
+    sums = pair.original({name: np.asarray(np.abs(array)) for name, array in fed.items()})
     return max((float(np.abs(np.float64(each)).max(initial=0.0)) for each in sums), default=0.0)
 
 
