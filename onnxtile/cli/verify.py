@@ -132,14 +132,18 @@ def print_verdict(verdict: Verdict) -> None:
 
 def _summary(verdict: Verdict) -> str:
     if verdict.method == "bound":
-        cases = f"{verdict.cases} cases from seed {verdict.seed} in {verdict.engine}"
+        cases = f"{_count(verdict.cases, 'case')} from seed {verdict.seed} in {verdict.engine}"
         return cases if verdict.first_outside is None else f"{cases}; {verdict.first_outside!r} is the first outside"
     counts: dict[str, int] = {}
     for region in verdict.regions:
         name = region.method if region.equivalent else "wrong"
         counts[name] = counts.get(name, 0) + 1
-    kept = f"{verdict.kept:,} nodes as they were"
-    return ", ".join([kept, *(f"{count:,} regions {_WORDS.get(name, name)}" for name, count in counts.items())])
+    kept = f"{_count(verdict.kept, 'node')} kept"
+    return ", ".join([kept, *(f"{_count(count, 'region')} {_WORDS.get(name, name)}" for name, count in counts.items())])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 _WORDS = {
@@ -166,7 +170,7 @@ def _print_regions(verdict: Verdict) -> None:
         elif region.same_as:
             said = f"[green]as {escape(region.same_as)}[/]"
         elif region.method == "exact":
-            said = f"[green]equal, bit for bit, {region.cases} cases[/]"
+            said = f"[green]equal, bit for bit, {_count(region.cases, 'case')}[/]"
         else:
             said = f"[green]{region.max_abs_error:.3g} of {region.allowed:.3g}[/]"
         scope = f"{region.scope}: " if region.scope else ""
