@@ -15,7 +15,8 @@ from onnxtile.verification.derivations import Cut, Derivation
 from onnxtile.verification.explaining import FLOATS, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
 from onnxtile.verification.opened import Opened
-from onnxtile.verification.pairing import Cone, Region
+from onnxtile.verification.pairing import Cone, Difference, Region
+from onnxtile.verification.polynomial import what_else
 from onnxtile.verification.roundoff import UNIT
 
 PLAIN = frozenset(
@@ -69,7 +70,7 @@ class Obligation:
     """Both models, as bytes, have to give the same bits for `outputs` on the same operands.
 
     `derived`: constants of the lowered region that follow from operands and factors, one way or more. `factors`: the
-    attributes of the original's node, by name.
+    attributes of the original's node, by name. `doubt`: what whole numbers alone don't prove.
     """
 
     original: bytes
@@ -80,6 +81,7 @@ class Obligation:
     factors: tuple[tuple[str, float], ...]
     arithmetic: Arithmetic
     nodes: int
+    doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,12 @@ def oblige(
         operands = _operands(region, facts, arithmetic)
     except InexactError as error:
         return Inexact(str(error)), explained
+    names = {operand.name for operand in operands} | explained.derived[0].keys()
+    functions = {each.name: each for each in lowered.proto.functions if each.domain == CALL_DOMAIN}
+    other = what_else(region.lowered.nodes, names, arithmetic.dtype, functions) if arithmetic.terms else None
+    if other is not None and other.rounds:
+        difference = Difference(region.name, region.node.op_type, region.scope, other.words, (other.node,))
+        explained.differences.append(difference)
     if explained.unexplained and arithmetic.terms:
         words = f"how constant {explained.unexplained[0]!r} follows from the original's isn't known"
         return Inexact(words), explained
@@ -125,6 +133,7 @@ def oblige(
         tuple((factors | stand_ins).items()),
         arithmetic,
         len(region.lowered.nodes),
+        None if other is None else other.words,
     ), explained
 
 
