@@ -34,11 +34,12 @@ class Fact:
 class Facts:
     """What is known of a model's values; those whose rank or sizes aren't known are missing.
 
-    `products`: the products whose first output a value is.
+    `products`: the products whose first output a value is. `free`: sizes were taken that nobody gave.
     """
 
     values: Mapping[Key, Fact]
     products: Mapping[Key, list[Contraction]]
+    free: bool = False
 
 
 def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], otherwise: int) -> Facts:
@@ -59,7 +60,7 @@ def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], otherwise: int) ->
     products: dict[Key, list[Contraction]] = {}
     for found in contractions(typed):
         products.setdefault((found.scope, str(found.node.outputs[0].name)), []).append(found)
-    return Facts(values, products)
+    return Facts(values, products, bool(rest))
 
 
 def _typed(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:

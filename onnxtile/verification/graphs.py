@@ -23,17 +23,24 @@ class Made(NamedTuple):
 class Scope:
     """A graph, with every value that is made in it, and the graph around it.
 
-    `name` is '' for the main graph, `node/attribute` for one inside a node, to any depth.
+    `name` is '' for the main graph, `node/attribute` for one inside a node, to any depth. `overridable`: an initializer
+    that is an input too is a default that a caller may override, so it's fed.
     """
 
-    def __init__(self, graph: onnx.GraphProto, name: str = "", outer: Scope | None = None) -> None:
+    def __init__(
+        self, graph: onnx.GraphProto, name: str = "", outer: Scope | None = None, overridable: bool = True
+    ) -> None:
         self.graph, self.name, self.outer = graph, name, outer
         self.depth: int = 0 if outer is None else outer.depth + 1
         depth = self.depth
         self.nodes = list(graph.node)
         self.made: dict[str, Made] = {value.name: Made(depth) for value in graph.input}
+        self.defaults = {}
         for tensor in graph.initializer:
-            self.made[tensor.name] = Made(depth, constant=tensor)
+            if overridable and tensor.name in self.made:
+                self.defaults[tensor.name] = tensor
+            else:
+                self.made[tensor.name] = Made(depth, constant=tensor)
         for sparse in graph.sparse_initializer:
             self.made[sparse.values.name] = Made(depth)
         made_here = self.made

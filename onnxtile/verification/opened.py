@@ -13,6 +13,7 @@ import onnx.inliner
 import onnx_ir as ir
 
 from onnxtile.audit import audit
+from onnxtile.constants import OVERRIDABLE_FROM
 from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.errors import ModelError, OnnxtileError
 from onnxtile.interop import AnyModel, to_ir
@@ -32,6 +33,11 @@ class Opened:
 
     proto: onnx.ModelProto
     folder: Path | None
+
+    @property
+    def overridable(self) -> bool:
+        """Whether an initializer that is an input too may be overridden by a caller; it has to be one in old files."""
+        return bool(self.proto.ir_version >= OVERRIDABLE_FROM)
 
     def array(self, tensor: onnx.TensorProto) -> np.ndarray:
         """A constant's elements; those in external data are mapped, not read."""

@@ -80,7 +80,9 @@ class Pairing:
 def pair(original: Opened, lowered: Opened) -> Pairing:
     """Lay two models of the same interface side by side."""
     work = _Work(original, lowered)
-    work.visit(Scope(original.proto.graph), Scope(lowered.proto.graph))
+    ours, theirs = (Scope(each.proto.graph, overridable=each.overridable) for each in (original, lowered))
+    work.defaults(ours, theirs)
+    work.visit(ours, theirs)
     return work.found
 
 
@@ -89,6 +91,14 @@ class _Work:
         self._original, self._lowered = original, lowered
         self._same_opsets = _opsets(original.proto) == _opsets(lowered.proto)
         self.found = Pairing()
+
+    def defaults(self, ours: Scope, theirs: Scope) -> None:
+        """Tell inputs that have another default value, or one in one model only."""
+        for name in [*ours.defaults, *(theirs.defaults.keys() - ours.defaults.keys())]:
+            one, other = ours.defaults.get(name), theirs.defaults.get(name)
+            if one is None or other is None or not self._original.same(one, self._lowered, other):
+                reason = f"input {name!r} has another default value than in the original"
+                self.found.differences.append(Difference(name, "input", "", reason, (name,)))
 
     def visit(self, ours: Scope, theirs: Scope) -> None:
         """Pair the nodes of two graphs, and those of graphs in them."""
