@@ -77,6 +77,15 @@ def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> No
         raise ModelError(f"onnx's checker says: {one_line(error)}") from error
 
 
+def check_proto(model: onnx.ModelProto) -> None:
+    """The same of protobuf, without a detour. Raises ModelError."""
+    try:
+        onnx.checker.check_model(skeleton_of_proto(model))
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"onnx's checker says: {one_line(error)}") from error
+    check_names(model.graph, ())
+
+
 def _check_order(graph: ir.Graph | ir.Function, outer: set[ir.Value]) -> None:
     """Every value must be computed before it's read; `outer` holds those of the graphs around."""
     known = {*outer, *graph.inputs, *(graph.initializers.values() if isinstance(graph, ir.Graph) else ())}
@@ -100,6 +109,7 @@ def check_names(graph: onnx.GraphProto, outer: Iterable[str]) -> None:
     What the checker says of order, over protobuf and fast: for graphs of very many nodes.
     """
     known = {"", *outer, *(value.name for value in graph.input), *(tensor.name for tensor in graph.initializer)}
+    known |= {each.values.name for each in graph.sparse_initializer}
     for node in graph.node:
         if not known.issuperset(node.input):
             missing = next(name for name in node.input if name not in known)

@@ -9,8 +9,20 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from onnxtile.provenance import ORIGIN
 from onnxtile.verification.coverage import Box as Boxes
-from onnxtile.verification.derivations import Box, Cut, Derivation, Factor, Multiple, cuts, derive, grids
+from onnxtile.verification.derivations import (
+    MOST_AXES,
+    Box,
+    Cut,
+    Derivation,
+    Factor,
+    Multiple,
+    cuts,
+    derive,
+    grids,
+    orders,
+)
 from onnxtile.verification.graphs import name_of, names_inside, reads
 from onnxtile.verification.opened import Opened, same_bits
 from onnxtile.verification.pairing import Difference, Region
@@ -71,7 +83,9 @@ def explain(
     `plain`: the original's node is one whose lowering makes no constants but tiles, multiples of the original's, and
     its factors; anything else is a difference then. `any_order`: weights may have their axes in any order.
     """
-    work = _Work(region, original, lowered, plain, any_order)
+    # only of what we made is it known what it may hold
+    ours = plain and any(pair.key == ORIGIN for node in region.lowered.nodes for pair in node.metadata_props)
+    work = _Work(region, original, lowered, ours, any_order)
     operands: dict[tuple[str, int], dict[str, Tile]] = {}
     for name in region.lowered.constants:
         if name in region.original.constants:
@@ -124,6 +138,9 @@ class _Work:
         for source, ours in self._ours.items():
             if ours.dtype == array.dtype and ours.size == array.size and array.size:
                 candidates += [Multiple(source, shape, factor) for factor in ("", *factors)]
+                turns = orders(ours.ndim, self._any_order) if 1 < ours.ndim <= MOST_AXES else ()
+                turned = ((order, tuple(ours.shape[axis] for axis in order)) for order in turns)
+                candidates += [Cut(source, order, matrix, shape) for order, matrix in turned if matrix == shape]
         if array.size == 1:  # what it's called tells, where a bias of one number is the same as a factor
             told = [Factor(factor, shape, ir.DataType(tensor.data_type)) for factor in factors]
             candidates += [each for each in told if each.factor not in name]

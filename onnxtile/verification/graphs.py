@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, cast
 
 import onnx
 
@@ -51,6 +52,15 @@ class Scope:
                 if output:
                     made_here[output] = made
 
+    @cached_property
+    def readers(self) -> dict[str, list[onnx.NodeProto]]:
+        """The nodes that read each value, in this graph or in one inside it."""
+        found: dict[str, list[onnx.NodeProto]] = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(reads(node)):
+                found.setdefault(name, []).append(node)
+        return found
+
     def find(self, name: str) -> Made | None:
         """Who makes the value that the graph sees by this name; None: nobody."""
         scope: Scope | None = self
@@ -67,8 +77,25 @@ class Scope:
 
 
 def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
-    """The tensor of a Constant; None for one that says its value in another way."""
-    return next((each.t for each in node.attribute if each.name == "value" and each.HasField("t")), None)
+    """The tensor of a Constant; None for a sparse one, and for one that the checker would refuse."""
+    for each in node.attribute:
+        if each.name == "value" and each.HasField("t"):
+            return cast("onnx.TensorProto", each.t)
+        kind = _KINDS.get(each.name)
+        if kind is not None:
+            field, data_type = kind
+            found = getattr(each, field)
+            numbers, dims = (list(found), [len(found)]) if field.endswith("s") and field != "s" else ([found], [])
+            made: onnx.TensorProto = onnx.helper.make_tensor(node.output[0], data_type, dims, numbers)
+            return made
+    return None
+
+
+_KINDS = {
+    "value_float": ("f", onnx.TensorProto.FLOAT), "value_floats": ("floats", onnx.TensorProto.FLOAT),
+    "value_int": ("i", onnx.TensorProto.INT64), "value_ints": ("ints", onnx.TensorProto.INT64),
+    "value_string": ("s", onnx.TensorProto.STRING), "value_strings": ("strings", onnx.TensorProto.STRING),
+}  # fmt: skip
 
 
 def name_of(node: onnx.NodeProto) -> str:

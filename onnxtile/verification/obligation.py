@@ -70,7 +70,7 @@ class Obligation:
     """Both models, as bytes, have to give the same bits for `outputs` on the same operands.
 
     `derived`: constants of the lowered region that follow from operands and factors, one way or more. `factors`: the
-    attributes of the original's node, by name. `doubt`: what whole numbers alone don't prove.
+    attributes of the original's node, by name.
     """
 
     original: bytes
@@ -81,7 +81,6 @@ class Obligation:
     factors: tuple[tuple[str, float], ...]
     arithmetic: Arithmetic
     nodes: int
-    doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,10 @@ def oblige(
         return Inexact(str(error)), explained
     names = {operand.name for operand in operands} | explained.derived[0].keys()
     functions = {each.name: each for each in lowered.proto.functions if each.domain == CALL_DOMAIN}
-    other = what_else(region.lowered.nodes, names, arithmetic.dtype, functions) if arithmetic.terms else None
-    if other is not None and other.rounds:
+    other = None
+    if arithmetic.terms:
+        other = what_else(region.lowered.nodes, names, region.lowered.constants, arithmetic.dtype, functions)
+    if other is not None:
         difference = Difference(region.name, region.node.op_type, region.scope, other.words, (other.node,))
         explained.differences.append(difference)
     if explained.unexplained and arithmetic.terms:
@@ -133,7 +134,6 @@ def oblige(
         tuple((factors | stand_ins).items()),
         arithmetic,
         len(region.lowered.nodes),
-        None if other is None else other.words,
     ), explained
 
 
@@ -207,7 +207,7 @@ def _fact(facts: Facts, scope: str, name: str) -> Fact:
     while (scope, name) not in facts.values:
         if not scope:
             raise InexactError(f"the type or shape of {name!r} isn't known")
-        scope = scope.rpartition("/")[0].rpartition("/")[0]  # `node/attribute`
+        scope = scope.rpartition("/")[0]  # `node/attribute`, and a name may hold more of them
     return facts.values[scope, name]
 
 
@@ -244,7 +244,8 @@ def _set_factors(model: onnx.ModelProto, node: onnx.NodeProto, factors: Mapping[
     for each in model.graph.node:
         if factors and list(each.output) == list(node.output):
             for attribute in each.attribute:
-                attribute.f = factors.get(attribute.name, attribute.f)
+                if attribute.name in factors:
+                    attribute.f = factors[attribute.name]
 
 
 def _operator(node: onnx.NodeProto) -> tuple[str, str]:

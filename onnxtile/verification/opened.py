@@ -18,7 +18,7 @@ from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.errors import ModelError, OnnxtileError
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.source import carry_over, parse, read_external_data
-from onnxtile.structure import one_line
+from onnxtile.structure import check_proto, one_line
 from onnxtile.verification.graphs import name_of, nodes_inside
 
 _NAME = "onnxtile.name"
@@ -40,7 +40,13 @@ class Opened:
         return bool(self.proto.ir_version >= OVERRIDABLE_FROM)
 
     def array(self, tensor: onnx.TensorProto) -> np.ndarray:
-        """A constant's elements; those in external data are mapped, not read."""
+        """A constant's elements; those in external data are mapped, not read. ModelError where they can't be had."""
+        try:
+            return self._array(tensor)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ModelError(f"constant {tensor.name!r} can't be read: {one_line(error)}") from error
+
+    def _array(self, tensor: onnx.TensorProto) -> np.ndarray:
         dtype = ir.DataType(tensor.data_type)
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             if tensor.HasField("raw_data") and dtype.bitwidth >= 8:
@@ -112,6 +118,7 @@ def open_model(model: AnyModel) -> Opened:
         proto, folder = parse(path), path.parent
         try:
             audit(proto, folder)
+            check_proto(proto)
         except OnnxtileError as error:
             raise type(error)(f"{path}: {error}") from error
         return Opened(_inlined(proto, str(path)), folder)

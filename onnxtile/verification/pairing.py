@@ -16,7 +16,7 @@ import onnx
 
 from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.verification.coverage import Box, box_of
-from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, names_inside, reads
+from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, names_inside, nodes_inside, reads
 from onnxtile.verification.opened import Opened
 
 
@@ -82,6 +82,7 @@ def pair(original: Opened, lowered: Opened) -> Pairing:
     work = _Work(original, lowered)
     ours, theirs = (Scope(each.proto.graph, overridable=each.overridable) for each in (original, lowered))
     work.defaults(ours, theirs)
+    work.outputs(ours, theirs, ours.graph)
     work.visit(ours, theirs)
     return work.found
 
@@ -89,7 +90,8 @@ def pair(original: Opened, lowered: Opened) -> Pairing:
 class _Work:
     def __init__(self, original: Opened, lowered: Opened) -> None:
         self._original, self._lowered = original, lowered
-        self._same_opsets = _opsets(original.proto) == _opsets(lowered.proto)
+        self._opsets = [_opsets(each.proto) for each in (original, lowered)]
+        self._functions = [{each.name: each for each in model.proto.functions} for model in (original, lowered)]
         self.found = Pairing()
 
     def defaults(self, ours: Scope, theirs: Scope) -> None:
@@ -99,6 +101,20 @@ class _Work:
             if one is None or other is None or not self._original.same(one, self._lowered, other):
                 reason = f"input {name!r} has another default value than in the original"
                 self.found.differences.append(Difference(name, "input", "", reason, (name,)))
+        sparse = [{each.values.name: each for each in scope.graph.sparse_initializer} for scope in (ours, theirs)]
+        for name in dict.fromkeys([*sparse[0], *sparse[1]]):
+            if sparse[0].get(name) != sparse[1].get(name):
+                reason = f"sparse constant {name!r} has other elements than in the original"
+                self.found.differences.append(Difference(name, "constant", "", reason, (name,)))
+
+    def outputs(self, ours: Scope, theirs: Scope, graph: onnx.GraphProto) -> None:
+        """Tell outputs that the lowered graph doesn't make, or makes in another way than a node makes a node's."""
+        shared = _Shared(self, ours, theirs)
+        for value in graph.output:
+            made = ours.find(value.name)
+            if not shared(value.name) and (made is None or made.node is None or value.name not in theirs.made):
+                reason = f"output {value.name!r} isn't made as in the original"
+                self.found.differences.append(Difference(value.name, "output", ours.name, reason, (value.name,)))
 
     def visit(self, ours: Scope, theirs: Scope) -> None:
         """Pair the nodes of two graphs, and those of graphs in them."""
@@ -125,34 +141,39 @@ class _Work:
         assert ours.constant is not None and theirs.constant is not None
         if self._original.same(ours.constant, self._lowered, theirs.constant):
             return True
-        where = tuple(inner for node in scope.nodes if name in reads(node) for inner in names_inside(node))
+        readers = scope.readers.get(name, [])
+        where = tuple(inner for node in readers for inner in names_inside(node))
         reason = f"constant {name!r} has other elements than in the original"
-        reader = next((node for node in scope.nodes if name in reads(node)), None)
-        who, op = (name, "constant") if reader is None else (name_of(reader), reader.op_type)
+        who, op = (name_of(readers[0]), readers[0].op_type) if readers else (name, "constant")
         self.found.differences.append(Difference(who, op, scope.name, reason, where))
         return True  # told once: what else reads it is judged by what it does
 
     def _is_kept(self, node: onnx.NodeProto, other: onnx.NodeProto, shared: _Shared) -> bool:
         """Whether a node is as it was; graphs inside it only have to have the same interface."""
         return (
-            self._same_opsets
+            all(self._same_meaning(each) for each in nodes_inside(node))
             and _shell(node) == _shell(other)
             and list(map(_interface, _inside(node))) == list(map(_interface, _inside(other)))
             and all(shared(name) for name in node.input if name)
         )
+
+    def _same_meaning(self, node: onnx.NodeProto) -> bool:
+        """Whether a node's operator is the same in both models: its version, or the body of a function of ours."""
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        if domain != CALL_DOMAIN:
+            return self._opsets[0].get(domain) == self._opsets[1].get(domain)
+        one, other = (functions.get(node.op_type) for functions in self._functions)
+        if one is None or other is None:
+            return one is other
+        same = list(one.node) == list(other.node) and (one.input, one.output) == (other.input, other.output)
+        return same and all(self._same_meaning(inner) for inner in one.node)
 
     def _visit_inside(self, node: onnx.NodeProto, other: onnx.NodeProto, ours: Scope, theirs: Scope) -> None:
         attributes = {each.name: each for each in other.attribute}
         for attribute in node.attribute:
             for one, two in zip(graphs_of(attribute), graphs_of(attributes[attribute.name]), strict=True):
                 inner, their_inner = ours.inside(node, attribute.name, one), theirs.inside(other, attribute.name, two)
-                shared = _Shared(self, inner, their_inner)
-                for value in one.output:  # an output may be a value of a graph around, or a constant
-                    if not shared(value.name):
-                        reason = f"output {value.name!r} of {inner.name} isn't the original's"
-                        self.found.differences.append(
-                            Difference(name_of(node), node.op_type, inner.name, reason, (name_of(other),))
-                        )
+                self.outputs(inner, their_inner, one)
                 self.visit(inner, their_inner)
 
 
@@ -173,7 +194,9 @@ class _Shared:
         ours, theirs = self._ours.find(name), self._theirs.find(name)
         if ours is None or theirs is None or ours.depth != theirs.depth:
             return False
-        if ours.constant is not None and theirs.constant is not None:
+        if (ours.constant is None) != (theirs.constant is None):
+            return False
+        if ours.constant is not None:
             return self._work.same_constant(name, ours, theirs, self._theirs)
         return True
 

@@ -16,7 +16,9 @@ import onnx_ir as ir
 from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.verification.graphs import graphs_of, name_of
 
-ADDING = frozenset(("MatMul", "MatMulInteger", "Gemm", "Einsum", "Add", "Sub", "Sum", "Mul", "Neg", "ReduceSum"))
+MULTIPLYING = frozenset(("MatMul", "MatMulInteger", "Gemm", "Einsum", "Neg", "ReduceSum"))
+ADDING = frozenset(("Add", "Sub", "Sum", "Mul"))
+"""With a constant, one that's explained: adding a tiny number to a whole one changes nothing."""
 MOVING = frozenset(
     ("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Concat", "Split", "Slice")
 )
@@ -31,29 +33,29 @@ INTEGERS = {ir.DataType.INT32: 1, ir.DataType.UINT32: 1, ir.DataType.INT64: 2, i
 
 @dataclass(frozen=True)
 class Other:
-    """Something that isn't a sum of products, and its node. `rounds`: it makes numbers lose digits."""
+    """Something that isn't a sum of products, and its node."""
 
     words: str
     node: str
-    rounds: bool = False
 
 
 def what_else(
     nodes: Iterable[onnx.NodeProto],
     operands: Collection[str],
+    constants: Collection[str],
     dtype: ir.DataType,
     functions: Mapping[str, onnx.FunctionProto],
 ) -> Other | None:
     """The first thing that isn't a sum of products; None: there's none.
 
-    `operands`: values that hold numbers; `dtype`: the type that products are added in; `functions`: ours, by name.
+    `operands`: values that hold numbers; `constants`: those whose numbers are known to be right; `dtype`: the type that products are added in; `functions`: ours, by name.
     """
-    return _Walk(dtype, functions).walk(nodes, set(operands))
+    return _Walk(dtype, functions, set(constants)).walk(nodes, set(operands))
 
 
 class _Walk:
-    def __init__(self, dtype: ir.DataType, functions: Mapping[str, onnx.FunctionProto]) -> None:
-        self._dtype, self._functions = dtype, functions
+    def __init__(self, dtype: ir.DataType, functions: Mapping[str, onnx.FunctionProto], constants: set[str]) -> None:
+        self._dtype, self._functions, self._constants = dtype, functions, constants
 
     def walk(self, nodes: Iterable[onnx.NodeProto], numbers: set[str]) -> Other | None:
         """`numbers`: values that depend on the operands' numbers; it grows."""
@@ -78,7 +80,13 @@ class _Walk:
         if domain == "com.microsoft" and op in MICROSOFT:
             return None
         if domain in ("", "ai.onnx"):
-            if op in ADDING or op == "Shape" or (op in MOVING and (op == "Concat" or touched == [0])):
+            others = {name for index, name in enumerate(node.input) if name and index not in touched}
+            if (
+                op in MULTIPLYING
+                or op == "Shape"
+                or (op in ADDING and others <= self._constants)
+                or (op in MOVING and (op == "Concat" or touched == [0]))
+            ):
                 return None
             modes = [each.s for each in node.attribute if each.name == "mode"]
             if (op in INDEXED or (op == "Pad" and modes in ([], [b"constant"]))) and touched == [0]:
@@ -93,7 +101,7 @@ class _Walk:
             if to == self._dtype or (to in ranks and self._dtype in ranks and ranks[to] > ranks[self._dtype]):
                 return None
         words = f"{name_of(node)!r} casts to {to.name}, which may not hold all of a {self._dtype.name}"
-        return Other(words, name_of(node), rounds=True)
+        return Other(words, name_of(node))
 
     def _bodies(self, node: onnx.NodeProto, bodies: list[onnx.GraphProto], numbers: set[str]) -> Other | None:
         """What's against a node with bodies; values of the graphs around are seen in them."""

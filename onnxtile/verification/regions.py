@@ -77,12 +77,11 @@ def examine(region: Region, original: Opened, lowered: Opened, facts: Facts, who
         return Examined(_wrong(verdict, found))
     # where each tile is shown to be in its place, one set of numbers is enough to show the rest
     placed = bool(region.boxes) and all(name_of(node) in coverage.shown for node, _ in region.boxes)
-    steps = []
-    doubt = obligation.reason if isinstance(obligation, Inexact) else obligation.doubt
-    if doubt is not None:
-        steps.append(Step(_comparison(region, original, lowered, facts, doubt), region, coverage.shown))
-    if not isinstance(obligation, Inexact):
-        steps.append(Step(Task(obligation, cases=1 if placed else 2), region, coverage.shown))
+    if isinstance(obligation, Inexact):
+        task = _comparison(region, original, lowered, facts, obligation.reason)
+    else:
+        task = Task(obligation, cases=1 if placed else 2)
+    steps = [Step(task, region, coverage.shown)]
     if whole and (isinstance(obligation, Inexact) or not obligation.arithmetic.terms):
         parts = expanded(region, original, lowered, facts)
         if parts is not None:
