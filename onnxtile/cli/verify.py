@@ -34,7 +34,7 @@ def command(
     cases: Annotated[
         int | None, typer.Option(min=1, help="Sets of inputs to try: 2 for a region, 4 for whole models by default.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Where the random inputs start.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Where the random inputs start; 0 by default.")] = None,
     bind: Bind = None,
     input: Annotated[
         Path | None, typer.Option("--input", metavar="FILE.npz", help="Values to take for inputs; method bound.")
@@ -57,14 +57,14 @@ def command(
 
     Exit status: 0 equivalent, 1 not equivalent, 2 the call or a file is bad.
     """
-    from onnxtile.cli.output import print_json, progress
+    from onnxtile.cli.output import console, print_json, progress
     from onnxtile.files import check_output
     from onnxtile.verification import verify
     from onnxtile.verification.inputs import read_inputs
     from onnxtile.verification.record import write_certificate
 
     if recheck is not None:
-        _recheck(recheck, [original, lowered, method, cases, bind, input, certificate], workers, json)
+        _recheck(recheck, [original, lowered, method, cases, seed, bind, input, certificate], workers, json)
         return
     if original is None or lowered is None:
         raise UsageError("name two models, ORIGINAL and LOWERED, or a certificate with --recheck FILE")
@@ -75,15 +75,17 @@ def command(
     given = None if input is None else read_inputs(input)
     with progress("verify") as say:
         verdict = verify(
-            original, lowered, method=method, cases=cases, seed=seed, bind=parse_bind(bind), inputs=given,
+            original, lowered, method=method, cases=cases, seed=seed or 0, bind=parse_bind(bind), inputs=given,
             workers=workers, progress=say,
         )  # fmt: skip
-    if certificate is not None:
+    if certificate is not None and verdict.equivalent:
         write_certificate(certificate, verdict, original, lowered, parse_bind(bind))
     if json:
         print_json(verdict.to_json())
     else:
         print_verdict(verdict)
+        if certificate is not None and not verdict.equivalent:
+            console().print("no certificate was written", style="red")
     if not verdict.equivalent:
         raise typer.Exit(1)
 

@@ -146,8 +146,9 @@ class _Work:
             candidates += [each for each in told if each.factor not in name]
             candidates[:0] = [each for each in told if each.factor in name]
         found = next((each for each in candidates if same_bits(derive(each, self._ours, factors), array)), None)
+        readers = {node.op_type for node in self._region.lowered.nodes if name in node.input}
         is_float = ir.DataType(tensor.data_type) in FLOATS
-        if found is not None and is_float:
+        if found is not None and (is_float or readers <= {"Add", "Mul"}):  # integers are lengths and axes too
             self.explained.add([{name: found}])
         elif not is_float or not array.any() or (not self._plain and not shape):
             self.explained.kept.append(name)

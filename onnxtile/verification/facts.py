@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -42,15 +42,21 @@ class Facts:
     free: bool = False
 
 
-def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], otherwise: int) -> Facts:
-    """Infer shapes, with free dimensions as `bind` says, and `otherwise` for the rest."""
+def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[[int], int]) -> Facts:
+    """Infer shapes, with free dimensions as `bind` says; the rest are sized by their place among them."""
     typed = _typed(model, bind)
-    rest = dict.fromkeys(free_dimensions(typed), otherwise)
-    if rest:
-        with suppress(ModelError):  # its sizes depend on each other: those that aren't bound stay unknown
-            typed = _typed(model, {**bind, **rest})
-    values = {}
+    rest = {name: size_of(place) for place, name in enumerate(free_dimensions(typed))}
+    for sizes in (rest, dict.fromkeys(rest, size_of(0))):  # different ones tell, unless they depend on each other
+        try:
+            typed = _typed(model, {**bind, **sizes})
+        except ModelError:
+            continue  # those that aren't bound stay unknown
+        break
+    values: dict[Key, Fact] = {}
+    names = Counter(scope.name for scope in scopes(typed))
     for scope in scopes(typed):
+        if names[scope.name] > 1:
+            continue  # which of them a name means can't be told
         inputs = list(scope.graph.inputs)
         constants = [] if isinstance(scope.graph, ir.Function) else list(scope.graph.initializers.values())
         for value in (*inputs, *constants, *(value for node in scope.graph for value in node.outputs)):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import onnx
 
-Said = tuple[str, int, list[int | None] | None]
-"""A value's name, element type (0: not a tensor), and sizes, None where they aren't numbers."""
+Said = tuple[str, "int | bytes", "list[int | None] | None"]
+"""A value's name, element type (of what isn't a tensor: its type), and sizes, None where they aren't numbers."""
 
 
-def mismatch(first: onnx.GraphProto, second: onnx.GraphProto) -> str | None:
-    """What of the inputs and outputs differs, or None; sizes count where both models have them."""
+def mismatch(first: onnx.GraphProto, second: onnx.GraphProto, bind: Mapping[str, int]) -> str | None:
+    """What of the inputs and outputs differs, or None; sizes count where both models have them.
+
+    An input that the second model takes in one size only has that size in the first, or by `bind`.
+    """
     pairs = (("inputs", _fed(first), _fed(second)), ("outputs", list(first.output), list(second.output)))
     for what, ours, theirs in pairs:
         left, right = ([(name, kind) for name, kind, _ in _said(values)] for values in (ours, theirs))
@@ -20,6 +23,11 @@ def mismatch(first: onnx.GraphProto, second: onnx.GraphProto) -> str | None:
         for (name, _, one), (_, _, other) in zip(_said(ours), _said(theirs), strict=True):
             if one is None or other is None:
                 continue
+            for axis, (p, q) in enumerate(zip(one, other, strict=False)):
+                called = _name(ours, name, axis)
+                if what == "inputs" and p is None and q is not None and bind.get(called) != q:
+                    words = f"axis {axis} of {name!r} has any size in the original, and {q} in the lowered model"
+                    return f"{words}; if that's meant, say so: --bind {called}={q}"
             if len(one) != len(other) or any(p != q and None not in (p, q) for p, q in zip(one, other, strict=True)):
                 return f"the shapes of {name!r} differ: {_words(one)} and {_words(other)}"
     return None
@@ -36,7 +44,14 @@ def _said(values: list[onnx.ValueInfoProto]) -> Iterator[Said]:
         sizes = [
             dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None for dim in tensor.shape.dim
         ]
-        yield value.name, tensor.elem_type, sizes if tensor.HasField("shape") else None
+        kind = tensor.elem_type or value.type.SerializeToString(deterministic=True)
+        yield value.name, kind, sizes if tensor.HasField("shape") else None
+
+
+def _name(values: list[onnx.ValueInfoProto], name: str, axis: int) -> str:
+    """What the size of an axis is bound by: its own name, or one made of the input's."""
+    dims = next(value for value in values if value.name == name).type.tensor_type.shape.dim
+    return str(dims[axis].dim_param or f"{name}_{axis}")
 
 
 def _words(sizes: list[int | None]) -> str:

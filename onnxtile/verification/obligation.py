@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import onnx
@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.verification.constant_nodes import with_constants
-from onnxtile.verification.derivations import Cut, Derivation
+from onnxtile.verification.derivations import Cut, Derivation, Factor
 from onnxtile.verification.explaining import FLOATS, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
 from onnxtile.verification.opened import Opened
@@ -103,14 +103,16 @@ def oblige(
     stand_ins = {name: STAND_INS[name] for name, value in factors.items() if name in told and not _fine(value)}
     try:
         arithmetic = _arithmetic(region, operators, facts, factors | stand_ins)
-        operands = _operands(region, facts, arithmetic)
+        sources = {each.source for each in explained.derived[0].values() if not isinstance(each, Factor)}
+        operands = _operands(region, facts, arithmetic, sources)
     except InexactError as error:
         return Inexact(str(error)), explained
     names = {operand.name for operand in operands} | explained.derived[0].keys()
     functions = {each.name: each for each in lowered.proto.functions if each.domain == CALL_DOMAIN}
     other = None
     if arithmetic.terms:
-        other = what_else(region.lowered.nodes, names, region.lowered.constants, arithmetic.dtype, functions)
+        zeros = {name for name in explained.kept if not lowered.array(region.lowered.constants[name]).any()}
+        other = what_else(region.lowered.nodes, names, names | zeros, arithmetic.dtype, functions)
     if other is not None:
         difference = Difference(region.name, region.node.op_type, region.scope, other.words, (other.node,))
         explained.differences.append(difference)
@@ -188,7 +190,7 @@ def _fine(factor: float) -> bool:
     return abs(factor) <= FINEST and (factor * FINEST).is_integer()
 
 
-def _operands(region: Region, facts: Facts, arithmetic: Arithmetic) -> list[Operand]:
+def _operands(region: Region, facts: Facts, arithmetic: Arithmetic, sources: Collection[str]) -> list[Operand]:
     """What is fed: shared values; and constants of the original, but for sums of integers, in its float type."""
     operands = []
     for name in region.inputs:
@@ -198,7 +200,7 @@ def _operands(region: Region, facts: Facts, arithmetic: Arithmetic) -> list[Oper
         _fact(facts, region.scope, name)
     for name, tensor in region.original.constants.items():
         dtype = ir.DataType(tensor.data_type)
-        if arithmetic.terms and dtype == arithmetic.dtype and (dtype in FLOATS or tensor.dims):
+        if arithmetic.terms and dtype == arithmetic.dtype and (dtype in FLOATS or tensor.dims or name in sources):
             operands.append(Operand(name, dtype, tuple(tensor.dims)))
     return operands
 

@@ -48,7 +48,8 @@ def what_else(
 ) -> Other | None:
     """The first thing that isn't a sum of products; None: there's none.
 
-    `operands`: values that hold numbers; `constants`: those whose numbers are known to be right; `dtype`: the type that products are added in; `functions`: ours, by name.
+    `operands`: values that hold numbers; `constants`: those whose numbers are known to be right; `dtype`: the type that
+    products are added in; `functions`: ours, by name.
     """
     return _Walk(dtype, functions, set(constants)).walk(nodes, set(operands))
 
@@ -81,12 +82,9 @@ class _Walk:
             return None
         if domain in ("", "ai.onnx"):
             others = {name for index, name in enumerate(node.input) if name and index not in touched}
-            if (
-                op in MULTIPLYING
-                or op == "Shape"
-                or (op in ADDING and others <= self._constants)
-                or (op in MOVING and (op == "Concat" or touched == [0]))
-            ):
+            if op in MULTIPLYING or op == "Shape" or (op in MOVING and (op == "Concat" or touched == [0])):
+                return None
+            if op in ADDING and others <= self._constants:
                 return None
             modes = [each.s for each in node.attribute if each.name == "mode"]
             if (op in INDEXED or (op == "Pad" and modes in ([], [b"constant"]))) and touched == [0]:

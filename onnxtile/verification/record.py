@@ -22,10 +22,12 @@ from onnxtile.structure import one_line
 from onnxtile.verification.graphs import nodes_inside
 from onnxtile.verification.opened import CHUNK, Opened, open_model
 from onnxtile.verification.verdict import Verdict
-from onnxtile.verification.verifier import verify
+from onnxtile.verification.verifier import METHODS, verify
 
 SCHEMA = "onnxtile.certificate/1"
 ENGINES = ("onnx", "onnxruntime", "numpy")
+MOST_CASES = 10_000
+"""Of a certificate: more would run for days."""
 _REGION = ("name", "op", "scope", "method", "equivalent", "reason", "tiles", "where")
 """What has to come out the same of a region the next time; how it was run may differ with versions."""
 
@@ -49,6 +51,8 @@ def write_certificate(
 
     `limits` in it are the longest sides of a tile product, as the lowered file says. Raises UsageError, ModelError.
     """
+    if not verdict.equivalent:
+        raise UsageError("a certificate is for models that are equivalent: nothing was written")
     models = [open_model(model) for model in (original, lowered)]
     document = {
         "schema": SCHEMA,
@@ -74,17 +78,24 @@ def recheck(path: Path, workers: int | None = None, progress: Progress | None = 
     document = _read(path)
     try:
         return _repeat(path, document, workers, progress)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise ModelError(f"{path}: not a whole certificate: {type(error).__name__}: {error}") from error
 
 
 def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress: Progress | None) -> Recheck:
     say = progress or silent
     folder, different = path.resolve().parent, []
+    told = document["verdict"]
+    if told["equivalent"] is not True or told["method"] not in METHODS:
+        raise ModelError(f"{path}: it doesn't say that the models are equivalent; a certificate does")
+    if not 0 <= document["cases"] <= MOST_CASES:
+        raise ModelError(f"{path}: cases is {document['cases']}, not 0 to {MOST_CASES}")
     for which in ("original", "lowered"):
         say(f"hash the {which} model")
-        told = document[which]
-        for name, digest in told["sha256"].items():
+        hashes = document[which]["sha256"]
+        if document[which]["file"] not in hashes:
+            raise ModelError(f"{path}: it has no hash of {document[which]['file']}")
+        for name, digest in hashes.items():
             file = folder / name
             if not file.is_file():
                 raise ModelError(f"{path}: {file} isn't there; put the models where they were beside the certificate")
@@ -92,7 +103,6 @@ def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress:
                 different.append(f"{which}: {name} isn't the file that was certified")
     if different:
         return Recheck(None, tuple(different))
-    told = document["verdict"]
     first, second = (folder / document[which]["file"] for which in ("original", "lowered"))
     verdict = verify(
         first, second, method=told["method"], cases=document["cases"] or None, seed=document["seed"],
@@ -101,6 +111,8 @@ def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress:
     now = json.loads(json.dumps(verdict.to_json()))
     if now["equivalent"] != told["equivalent"]:
         different.append(f"equivalent is {now['equivalent']} now, and was {told['equivalent']}")
+    if now["kept"] != told["kept"] or _largest_tile(open_model(second).proto) != document["limits"]:
+        different.append("the nodes kept, or the largest tiles, aren't as the certificate says")
     for name, key in (("region", "regions"), ("output", "outputs")):
         keys = _REGION if key == "regions" else ("name", "equivalent")
         pairs = zip([*now[key], None], [*told[key], None], strict=False)
@@ -157,7 +169,7 @@ def _read(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text())
     except OSError as error:
         raise ModelError(f"{path}: {(error.strerror or str(error)).lower()}; give the path of a certificate") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not a certificate: {one_line(error)}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ModelError(f"{path}: not a certificate: its schema isn't {SCHEMA}")

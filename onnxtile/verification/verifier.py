@@ -16,7 +16,7 @@ from onnxtile.progress import Progress, silent
 from onnxtile.provenance import TILE
 from onnxtile.verification.bound import Comparison, Plan, compare
 from onnxtile.verification.facts import facts_of
-from onnxtile.verification.graphs import Scope, name_of, nodes_inside, reads
+from onnxtile.verification.graphs import Scope, graphs_of, name_of, nodes_inside, reads
 from onnxtile.verification.interfaces import mismatch
 from onnxtile.verification.opened import Opened, open_model
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
@@ -29,8 +29,8 @@ LARGEST_FREE = 4096
 METHODS = ("exact", "bound")
 CASES = 4
 """Sets of inputs that whole models are run on where nobody says how many."""
-FREE = (3, 2)
-"""Sizes taken for a dimension that isn't bound: ones that would show a mix-up of axes."""
+FREE = 3
+"""The least size taken for dimensions that aren't bound: each gets another, to show a mix-up of axes."""
 
 
 def verify(
@@ -73,7 +73,7 @@ def verify(
     say = progress or silent
     say("read the models")
     first, second = open_model(original), open_model(lowered)
-    different = mismatch(first.proto.graph, second.proto.graph)
+    different = mismatch(first.proto.graph, second.proto.graph, bind or {})
     if different:
         return Verdict(False, "interfaces", "none", 0, seed, (), different)
     if method == "bound":
@@ -111,8 +111,11 @@ class _Proof:
     def _verdict(self, original: AnyModel, lowered: AnyModel) -> Verdict:
         self._say("lay the models side by side")
         pairing = pair(self._first, self._second)
-        facts = facts_of(self._first.proto, self._bind, _free_size(self._second.proto))
-        sizes = [facts, *([facts_of(self._first.proto, self._bind, FREE[1])] if facts.free else [])]
+        largest = _free_size(self._second.proto)
+        facts = facts_of(self._first.proto, self._bind, lambda place: largest + place)
+        sizes = [facts]
+        if facts.free:
+            sizes.append(facts_of(self._first.proto, self._bind, lambda place: 1 if place else 2))
         examined = []
         for number, region in enumerate(pairing.regions):
             self._say(f"read {region.name}", number, len(pairing.regions))
@@ -195,9 +198,11 @@ def _outputs(
     """Each output by the regions that bear on it: the worst of them."""
     scope = Scope(graph)
     by_node: dict[str, list[RegionVerdict]] = {}
+    holders = [name_of(node) for node in scope.nodes if any(graphs_of(attribute) for attribute in node.attribute)]
     for region, verdict in zip(regions, verdicts, strict=False):
-        top = region.scope.split("/")[0] if region.scope else region.name
-        by_node.setdefault(top, []).append(verdict)
+        tops = [name for name in holders if region.scope.startswith(f"{name}/")] if region.scope else [region.name]
+        for top in tops:
+            by_node.setdefault(top, []).append(verdict)
     for verdict in verdicts[len(regions) :]:
         by_node.setdefault(verdict.name, []).append(verdict)
     for output in graph.output:
@@ -235,7 +240,7 @@ def _free_size(lowered: onnx.ModelProto) -> int:
     graphs = (lowered.graph.node, *(function.node for function in lowered.functions))
     nodes = (inner for each in graphs for node in each for inner in nodes_inside(node))
     boxes = [_height(pair.value) for node in nodes for pair in node.metadata_props if pair.key == TILE]
-    return max([FREE[0] - 1, *boxes]) + 1
+    return max([FREE - 1, *boxes]) + 1
 
 
 def _height(box: str) -> int:
