@@ -24,8 +24,8 @@ def with_constants(region: Region, original: Opened, facts: Facts) -> Cone:
     in that of shapes and axes.)
     """
     cone = region.original
-    int64, theirs = onnx.TensorProto.INT64, region.lowered.constants
-    known = {name for name, each in cone.constants.items() if each.data_type == int64 or name not in theirs}
+    firsts = {node.input[0] for node in cone.nodes if node.input}
+    known = {name for name in cone.constants if name not in region.lowered.constants or name not in firsts}
     fixed = []
     for node in cone.nodes:
         makes = [name for name in node.output if name]

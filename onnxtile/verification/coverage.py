@@ -21,7 +21,7 @@ Range = tuple[int, "int | None"]
 """Start and stop; None: the end, where only run time knows it."""
 MOST_NAMED = 40
 """Nodes that are named where the graph doesn't tell which of them it is."""
-MOST_LETTERS = 40
+LONGEST = 40
 """Of a range in metadata: what is longer is no size."""
 Lengths = Callable[[str], "Sequence[int] | None"]
 """The numbers of a constant, by name; None: it isn't one."""
@@ -248,7 +248,7 @@ def box_of(node: onnx.NodeProto) -> Box | None:
 def _range(text: str) -> Range | None:
     """`k64:128`, or `m0:` for an axis left whole."""
     start, colon, stop = text[1:].partition(":")
-    numbers = start.isdecimal() and (stop.isdecimal() or not stop) and len(text) <= MOST_LETTERS
+    numbers = start.isdecimal() and (stop.isdecimal() or not stop) and len(text) <= LONGEST
     return (int(start), int(stop) if stop else None) if colon and numbers else None
 
 

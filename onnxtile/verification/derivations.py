@@ -63,14 +63,18 @@ class Cut:
 
 @dataclass(frozen=True)
 class Multiple:
-    """The original's constant, perhaps of another shape, times one of its node's attributes (none: as it is)."""
+    """The original's constant, its axes in another order, perhaps of another shape, times one of its node's attributes.
+
+    `factor` is empty where it's as it is.
+    """
 
     source: str
+    order: Shape
     shape: tuple[int, ...]
     factor: str = ""
 
     def of(self, constants: Mapping[str, np.ndarray], factors: Mapping[str, float]) -> np.ndarray:
-        array = constants[self.source].reshape(self.shape)
+        array: np.ndarray = constants[self.source].transpose(self.order).reshape(self.shape)
         # numpy makes a number of an array without axes
         return np.asarray(array * np.array(factors[self.factor], array.dtype)) if self.factor else array
 

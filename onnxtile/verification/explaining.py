@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import onnx
@@ -12,7 +13,6 @@ import onnx_ir as ir
 from onnxtile.provenance import ORIGIN
 from onnxtile.verification.coverage import Box as Boxes
 from onnxtile.verification.derivations import (
-    MOST_AXES,
     Box,
     Cut,
     Derivation,
@@ -27,7 +27,7 @@ from onnxtile.verification.graphs import name_of, names_inside, reads
 from onnxtile.verification.opened import Opened, same_bits
 from onnxtile.verification.pairing import Difference, Region
 
-ALTERNATIVES = 4
+ALTERNATIVES = 16
 """Explanations that are kept: there's more than one where a weight is its own transpose, or the same all over."""
 FLOATS = frozenset((ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE))
 Arrays = Mapping[str, np.ndarray]
@@ -137,19 +137,23 @@ class _Work:
         candidates: list[Derivation] = []
         for source, ours in self._ours.items():
             if ours.dtype == array.dtype and ours.size == array.size and array.size:
-                candidates += [Multiple(source, shape, factor) for factor in ("", *factors)]
-                turns = orders(ours.ndim, self._any_order) if 1 < ours.ndim <= MOST_AXES else ()
-                turned = ((order, tuple(ours.shape[axis] for axis in order)) for order in turns)
-                candidates += [Cut(source, order, matrix, shape) for order, matrix in turned if matrix == shape]
+                candidates += [
+                    Multiple(source, order, shape, factor)
+                    for factor in (*sorted(factors, reverse=True), "")  # beta first: it's what constants are scaled by
+                    for order in orders(ours.ndim, self._any_order)
+                ]
         if array.size == 1:  # what it's called tells, where a bias of one number is the same as a factor
             told = [Factor(factor, shape, ir.DataType(tensor.data_type)) for factor in factors]
             candidates += [each for each in told if each.factor not in name]
             candidates[:0] = [each for each in told if each.factor in name]
-        found = next((each for each in candidates if same_bits(derive(each, self._ours, factors), array)), None)
+        right = (each for each in candidates if same_bits(derive(each, self._ours, factors), array))
+        found = list(islice(right, ALTERNATIVES))
+        if found and isinstance(found[0], Factor):
+            del found[1:]
         readers = {node.op_type for node in self._region.lowered.nodes if name in node.input}
         is_float = ir.DataType(tensor.data_type) in FLOATS
-        if found is not None and (is_float or readers <= {"Add", "Mul"}):  # integers are lengths and axes too
-            self.explained.add([{name: found}])
+        if found and (is_float or (readers and readers <= {"Add", "Mul"})):  # integers are lengths and axes too
+            self.explained.add([{name: each} for each in found])
         elif not is_float or not array.any() or (not self._plain and not shape):
             self.explained.kept.append(name)
         elif self._plain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import onnx
@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.verification.constant_nodes import with_constants
-from onnxtile.verification.derivations import Cut, Derivation, Factor
+from onnxtile.verification.derivations import Cut, Derivation
 from onnxtile.verification.explaining import FLOATS, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
 from onnxtile.verification.opened import Opened
@@ -103,8 +103,7 @@ def oblige(
     stand_ins = {name: STAND_INS[name] for name, value in factors.items() if name in told and not _fine(value)}
     try:
         arithmetic = _arithmetic(region, operators, facts, factors | stand_ins)
-        sources = {each.source for each in explained.derived[0].values() if not isinstance(each, Factor)}
-        operands = _operands(region, facts, arithmetic, sources)
+        operands = _operands(region, facts, arithmetic)
     except InexactError as error:
         return Inexact(str(error)), explained
     names = {operand.name for operand in operands} | explained.derived[0].keys()
@@ -190,7 +189,7 @@ def _fine(factor: float) -> bool:
     return abs(factor) <= FINEST and (factor * FINEST).is_integer()
 
 
-def _operands(region: Region, facts: Facts, arithmetic: Arithmetic, sources: Collection[str]) -> list[Operand]:
+def _operands(region: Region, facts: Facts, arithmetic: Arithmetic) -> list[Operand]:
     """What is fed: shared values; and constants of the original, but for sums of integers, in its float type."""
     operands = []
     for name in region.inputs:
@@ -198,9 +197,10 @@ def _operands(region: Region, facts: Facts, arithmetic: Arithmetic, sources: Col
         operands.append(Operand(name, fact.dtype, fact.shape))
     for name in region.outputs:
         _fact(facts, region.scope, name)
+    sizes = {name for node in region.original.nodes if _operator(node) in MOVING for name in list(node.input)[1:]}
     for name, tensor in region.original.constants.items():
         dtype = ir.DataType(tensor.data_type)
-        if arithmetic.terms and dtype == arithmetic.dtype and (dtype in FLOATS or tensor.dims or name in sources):
+        if arithmetic.terms and dtype == arithmetic.dtype and (dtype in FLOATS or name not in sizes):
             operands.append(Operand(name, dtype, tuple(tensor.dims)))
     return operands
 

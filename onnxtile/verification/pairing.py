@@ -80,7 +80,8 @@ class Pairing:
 def pair(original: Opened, lowered: Opened) -> Pairing:
     """Lay two models of the same interface side by side."""
     work = _Work(original, lowered)
-    ours, theirs = (Scope(each.proto.graph, overridable=each.overridable) for each in (original, lowered))
+    # what the original lets a caller override: the lowered file may have a newer version for other reasons
+    ours, theirs = (Scope(each.proto.graph, overridable=original.overridable) for each in (original, lowered))
     work.defaults(ours, theirs)
     work.outputs(ours, theirs, ours.graph)
     work.visit(ours, theirs)
@@ -105,7 +106,8 @@ class _Work:
         for name in dict.fromkeys([*sparse[0], *sparse[1]]):
             if sparse[0].get(name) != sparse[1].get(name):
                 reason = f"sparse constant {name!r} has other elements than in the original"
-                self.found.differences.append(Difference(name, "constant", "", reason, (name,)))
+                where = tuple(name_of(node) for node in theirs.readers.get(name, []))
+                self.found.differences.append(Difference(name, "constant", "", reason, where))
 
     def outputs(self, ours: Scope, theirs: Scope, graph: onnx.GraphProto) -> None:
         """Tell outputs that the lowered graph doesn't make, or makes in another way than a node makes a node's."""

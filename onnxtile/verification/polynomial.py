@@ -95,9 +95,10 @@ class _Walk:
 
     def _cast(self, node: onnx.NodeProto) -> Other | None:
         to = ir.DataType(next((each.i for each in node.attribute if each.name == "to"), 0))
-        for ranks in (RANK, INTEGERS):
-            if to == self._dtype or (to in ranks and self._dtype in ranks and ranks[to] > ranks[self._dtype]):
-                return None
+        if to == self._dtype or (to in RANK and RANK[to] > RANK.get(self._dtype, 9)):
+            return None
+        if to in INTEGERS and INTEGERS[to] >= INTEGERS.get(self._dtype, 9):
+            return None  # those of one width are the same but for what they're called
         words = f"{name_of(node)!r} casts to {to.name}, which may not hold all of a {self._dtype.name}"
         return Other(words, name_of(node))
 

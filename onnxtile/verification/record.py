@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,17 +19,22 @@ from onnxtile.files import replacing
 from onnxtile.progress import Progress, silent
 from onnxtile.provenance import TILE
 from onnxtile.structure import one_line
+from onnxtile.verification.coverage import LONGEST
 from onnxtile.verification.graphs import nodes_inside
 from onnxtile.verification.opened import CHUNK, Opened, open_model
 from onnxtile.verification.verdict import Verdict
 from onnxtile.verification.verifier import METHODS, verify
 
 SCHEMA = "onnxtile.certificate/1"
-ENGINES = ("onnx", "onnxruntime", "numpy")
 MOST_CASES = 10_000
 """Of a certificate: more would run for days."""
+ENGINES = ("onnx", "onnxruntime", "numpy")
 _REGION = ("name", "op", "scope", "method", "equivalent", "reason", "tiles", "where")
 """What has to come out the same of a region the next time; how it was run may differ with versions."""
+_PARTS = {
+    "bind": dict, "cases": int, "limits": dict, "lowered": dict, "original": dict, "seed": int, "verdict": dict,
+    "versions": dict,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ def write_certificate(
 ) -> None:
     """Write down what was shown of two files, moved into place whole.
 
-    `limits` in it are the longest sides of a tile product, as the lowered file says. Raises UsageError, ModelError.
+    `limits` in it are the longest sides of a tile product, as the lowered file says. Raises UsageError, also for models
+    that aren't equivalent, and ModelError.
     """
     if not verdict.equivalent:
         raise UsageError("a certificate is for models that are equivalent: nothing was written")
@@ -78,6 +84,8 @@ def recheck(path: Path, workers: int | None = None, progress: Progress | None = 
     document = _read(path)
     try:
         return _repeat(path, document, workers, progress)
+    except UsageError as error:
+        raise ModelError(f"{path}: it can't be repeated: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise ModelError(f"{path}: not a whole certificate: {type(error).__name__}: {error}") from error
 
@@ -87,15 +95,12 @@ def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress:
     folder, different = path.resolve().parent, []
     told = document["verdict"]
     if told["equivalent"] is not True or told["method"] not in METHODS:
-        raise ModelError(f"{path}: it doesn't say that the models are equivalent; a certificate does")
+        raise ModelError(f"{path}: it doesn't say by a known method that the models are equivalent; a certificate does")
     if not 0 <= document["cases"] <= MOST_CASES:
         raise ModelError(f"{path}: cases is {document['cases']}, not 0 to {MOST_CASES}")
     for which in ("original", "lowered"):
         say(f"hash the {which} model")
-        hashes = document[which]["sha256"]
-        if document[which]["file"] not in hashes:
-            raise ModelError(f"{path}: it has no hash of {document[which]['file']}")
-        for name, digest in hashes.items():
+        for name, digest in document[which]["sha256"].items():
             file = folder / name
             if not file.is_file():
                 raise ModelError(f"{path}: {file} isn't there; put the models where they were beside the certificate")
@@ -104,15 +109,17 @@ def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress:
     if different:
         return Recheck(None, tuple(different))
     first, second = (folder / document[which]["file"] for which in ("original", "lowered"))
+    different += _unnamed(path, document, {"original": first, "lowered": second})
+    if different:
+        return Recheck(None, tuple(different))
     verdict = verify(
         first, second, method=told["method"], cases=document["cases"] or None, seed=document["seed"],
         bind=document["bind"], workers=workers, progress=progress,
     )  # fmt: skip
     now = json.loads(json.dumps(verdict.to_json()))
-    if now["equivalent"] != told["equivalent"]:
-        different.append(f"equivalent is {now['equivalent']} now, and was {told['equivalent']}")
-    if now["kept"] != told["kept"] or _largest_tile(open_model(second).proto) != document["limits"]:
-        different.append("the nodes kept, or the largest tiles, aren't as the certificate says")
+    for key in ("equivalent", "method", "reason", "kept"):
+        if now[key] != told[key]:
+            different.append(f"{key} is {now[key]} now, and was {told[key]}")
     for name, key in (("region", "regions"), ("output", "outputs")):
         keys = _REGION if key == "regions" else ("name", "equivalent")
         pairs = zip([*now[key], None], [*told[key], None], strict=False)
@@ -122,11 +129,27 @@ def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress:
     return Recheck(verdict, tuple(different))
 
 
+def _unnamed(path: Path, document: dict[str, Any], models: Mapping[str, Path]) -> Iterator[str]:
+    """What the certificate leaves out or says wrong of files that are as it says: files without a hash, limits."""
+    for which, model in models.items():
+        opened = open_model(model)
+        for name in sorted(_relative(file, path) for file in _files(opened, model)):
+            if name not in document[which]["sha256"]:
+                yield f"{which}: {name} isn't certified"
+    if _largest_tile(opened.proto) != document["limits"]:
+        yield f"limits are {_largest_tile(opened.proto)} now, and were {document['limits']}"
+
+
+def _files(opened: Opened, model: Path) -> list[Path]:
+    """A model's file and those of its external data."""
+    external = onnx.TensorProto.EXTERNAL
+    stored = [each for each in opened.proto.graph.initializer if each.data_location == external]
+    return [model, *sorted({opened.place(each)[0] for each in stored})]
+
+
 def _files_of(opened: Opened, model: Path, certificate: Path) -> dict[str, Any]:
     """A model's file and those of its external data, from the certificate's folder, with their SHA-256."""
-    external = onnx.TensorProto.EXTERNAL
-    data = {opened.place(each)[0] for each in opened.proto.graph.initializer if each.data_location == external}
-    names = {_relative(path, certificate): hash_of(path) for path in (model, *sorted(data))}
+    names = {_relative(path, certificate): hash_of(path) for path in _files(opened, model)}
     return {"file": _relative(model, certificate), "sha256": names}
 
 
@@ -158,7 +181,7 @@ def _largest_tile(model: onnx.ModelProto) -> dict[str, int]:
     for node in (inner for nodes in holders for each in nodes for inner in nodes_inside(each)):
         for part in next((pair.value for pair in node.metadata_props if pair.key == TILE), "").split(","):
             letter, sides = part[:1], part[1:].split(":")
-            if letter and all(side.isdecimal() for side in sides):
+            if letter and len(part) <= LONGEST and all(side.isdecimal() for side in sides):
                 length = int(sides[-1]) - (int(sides[0]) if len(sides) > 1 else 0)
                 found[letter] = max(found.get(letter, 0), length)
     return found
@@ -173,4 +196,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: not a certificate: {one_line(error)}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise ModelError(f"{path}: not a certificate: its schema isn't {SCHEMA}")
+    for name, kind in _PARTS.items():
+        if not isinstance(document.get(name), kind) or isinstance(document[name], bool):
+            raise ModelError(f"{path}: not a whole certificate: its {name!r} is missing, or isn't of its type")
     return document

@@ -212,7 +212,7 @@ def _outputs(
             output.name,
             max((each.max_abs_error for each in bearing), default=0.0),
             max((each.allowed for each in bearing), default=0.0),
-            all(each.method in ("exact", "structure") for each in bearing),
+            all(each.method == "exact" and each.equivalent for each in bearing),
             wrong is None,
             None if wrong is None else f"{wrong.op} {wrong.name!r} bears on it: {wrong.reason}",
             "exact" if all(each.method == "exact" for each in bearing) else "bound",
