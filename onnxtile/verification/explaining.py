@@ -29,6 +29,8 @@ from onnxtile.verification.pairing import Difference, Region
 
 ALTERNATIVES = 16
 """Explanations that are kept: there's more than one where a weight is its own transpose, or the same all over."""
+FEW = 8
+"""Tiles that tell whether a way to cut them can be right at all."""
 FLOATS = frozenset((ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE))
 Arrays = Mapping[str, np.ndarray]
 
@@ -189,12 +191,14 @@ class _Work:
 
     def _unlike(self, way: Mapping[str, Cut], most: int) -> list[str]:
         """The constants that aren't as they'd be cut in this way, `most` at most."""
-        wrong = []
+        wrong, names = [], list(way)
         for name, cut in way.items():
             if not same_bits(cut.of(self._ours), self._lowered.array(self._lowered_tensor(name))):
                 wrong.append(name)
                 if len(wrong) >= most:
                     break
+                if len(wrong) == FEW and name == names[FEW - 1]:
+                    return names  # none of the first ones is right: it's another way
         return wrong
 
     def _wrong(self, tiles: Mapping[str, Tile], words: str) -> None:

@@ -23,6 +23,8 @@ MOVING = frozenset(
     ("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Concat", "Split", "Slice")
 )
 """Operators that bring elements to other places; Pad adds zeros, or what its third input says."""
+QUICK = frozenset(("MatMul", "Add", "Sum", "Concat"))
+"""Operators that come in great numbers, and are fine where all they read are numbers."""
 INDEXED = frozenset(("Gather",))
 """The same, by indices that mustn't depend on the operands."""
 LOOPS = frozenset(("Scan", "Loop"))
@@ -61,6 +63,9 @@ class _Walk:
     def walk(self, nodes: Iterable[onnx.NodeProto], numbers: set[str]) -> Other | None:
         """`numbers`: values that depend on the operands' numbers; it grows."""
         for node in nodes:
+            if node.op_type in QUICK and not node.domain and all(name in numbers for name in node.input):
+                numbers.update(node.output)
+                continue
             bodies = [graph for attribute in node.attribute for graph in graphs_of(attribute)]
             touched = [index for index, name in enumerate(node.input) if name in numbers]
             if not touched and not bodies:
