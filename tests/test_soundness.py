@@ -178,6 +178,9 @@ def test_other_rewrites_are_no_faults(tmp_path: Path) -> None:
     """What other tools make of a model, and what a model without our metadata is."""
     transposed = product("t = Transpose <perm = [1, 0]> (v)  y = MatMul (x, t)", v=np.ascontiguousarray(W.T))
     assert not wrong(transposed, ORIGINAL, tmp_path)
+    twice = product("t = MatMul (x, w)  u = MatMul (x, w)  y = Add (t, u)")
+    assert not wrong(twice, product("t = MatMul (x, w)  y = Add (t, t)"), tmp_path)
+    assert wrong(twice, product("t = MatMul (x, w)  y = Mul (t, t)"), tmp_path)
     lowered = onnxtile.lower(ORIGINAL, (2, 4, 4))
     for node in lowered.graph.node:
         del node.metadata_props[:]

@@ -15,6 +15,7 @@ from functools import cached_property
 import onnx
 
 from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.provenance import ORIGIN
 from onnxtile.verification.coverage import Box, box_of
 from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, names_inside, nodes_inside, reads
 from onnxtile.verification.opened import Opened
@@ -232,14 +233,16 @@ def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
 def _same_inputs(scope: Scope, *cones: Cone) -> None:
     """Let a value that one side reads, and that follows from what the other reads, be made of that in the region.
 
-    Fed apart, the two wouldn't fit together: a number and what it was quantized to, say.
+    Fed apart, the two wouldn't fit together: a number and what it was quantized to, say. Where the lowered side isn't
+    ours that goes for values that both read too: one of two equal nodes may be gone.
     """
+    ours = any(pair.key == ORIGIN for node in cones[1].nodes for pair in node.metadata_props)
     changed = True
     while changed:
         changed = False
         inputs = {name for cone in cones for name in cone.inputs}
         for cone in cones:
-            for name in [name for name in cone.inputs if not all(name in each.inputs for each in cones)]:
+            for name in [name for name in cone.inputs if not ours or not all(name in each.inputs for each in cones)]:
                 made = scope.find(name)
                 if made is None or made.node is None:
                     continue
