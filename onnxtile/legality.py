@@ -120,6 +120,9 @@ class Judge:
         empty = 0 in (size.m, size.k, size.n, size.batch)
         full = self.full and not empty
         m, k, n = (Axis.cut(x if isinstance(x, int) else None, most, full) for _, x, most in _axes(found, self.limits))
+        if empty and m.size is None and not m.whole:  # what is spelled tile by tile then needs its count
+            words = f"M is {_named(size.m)} in a product without elements"
+            return Refusal("symbolic-m", f"{words}{_cure(size.m, free)}, or leave M unlimited (--max *,K,N)")
         plan = TilePlan(m, k, n, empty, full)
         if (self.ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
             words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"

@@ -98,6 +98,12 @@ def test_each_unknown_axis_is_refused_with_its_name_and_the_cure() -> None:
     )
     old = parse(dynamic.replace("k", "8").replace(",n]", ",8]").replace("18", "10") + " { y = MatMul (a, b) }")
     assert refusal(old, (4, 4, 4), form="batched").endswith("; opset 10 can't cut it at run time")
+    empty = parse(dynamic.replace("k", "0").replace(",n]", ",8]") + " { y = MatMul (a, b) }")
+    for form in ("batched", "loop", "function"):
+        assert refusal(empty, (4, 4, 4), form=form) == (
+            "symbolic-m: M is 'm' in a product without elements; bind it with --bind m=INT, "
+            "or leave M unlimited (--max *,K,N)"
+        )
 
 
 def test_a_shape_known_only_at_run_time_is_refused_with_the_cure() -> None:
