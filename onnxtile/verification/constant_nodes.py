@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import onnx
 
+from onnxtile.passes.decomposing import CONSTANTS_FROM
 from onnxtile.verification.engines import ENGINES, EngineError
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import reads
@@ -49,7 +50,7 @@ def _computed(
     nodes: list[onnx.NodeProto], names: list[str], cone: Cone, original: Opened
 ) -> dict[str, onnx.TensorProto] | None:
     proto = original.proto
-    model = onnx.ModelProto(ir_version=max(proto.ir_version, 4), opset_import=proto.opset_import)
+    model = onnx.ModelProto(ir_version=max(proto.ir_version, CONSTANTS_FROM), opset_import=proto.opset_import)
     model.graph.name = "constants"
     model.graph.node.extend(nodes)
     read = {name for node in nodes for name in reads(node)}

@@ -10,13 +10,14 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.passes.decomposing import CONSTANTS_FROM
 from onnxtile.verification.constant_nodes import with_constants
 from onnxtile.verification.derivations import Cut, Derivation
 from onnxtile.verification.explaining import FLOATS, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Difference, Region
-from onnxtile.verification.polynomial import what_else
+from onnxtile.verification.polynomial import MOVING, what_else
 from onnxtile.verification.roundoff import UNIT
 
 PLAIN = frozenset(
@@ -30,15 +31,8 @@ STAND_INS = {"alpha": 2.0, "beta": 3.0}
 """Factors that are taken for those of the model's that would have to be rounded."""
 FINEST = 16
 """Factors that are multiples of 1/16 and not above 16 are taken as they are."""
-CONSTANTS_FROM = 4
-"""Initializers that aren't graph inputs need this IR version."""
-
-
-MOVING = frozenset(
-    ("", name)
-    for name in ("Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Constant", "Concat", "Expand")
-)
-"""Operators that bring elements to other places."""
+MOVES = frozenset(("", name) for name in (*MOVING, "Constant"))
+"""Operators that may stand beside the product in the original."""
 INTEGER = frozenset({("", "MatMulInteger"), ("", "QLinearMatMul"), ("com.microsoft", "MatMulIntegerToFloat")})
 """Operators whose sums are of integers: exact whatever the numbers."""
 
@@ -95,7 +89,7 @@ def oblige(
 ) -> tuple[Obligation | Inexact, Explained]:
     """What has to be shown of a region, and how its constants follow from the original's. `tiles`: those among them."""
     region = replace(region, original=with_constants(region, original, facts))
-    operators = {_operator(node) for node in region.original.nodes} - MOVING
+    operators = {_operator(node) for node in region.original.nodes} - MOVES
     factors = factors_of(region.node)
     plain, any_order = len(operators) == 1 and operators <= PLAIN, operators == {("", "Einsum")}
     explained = explain(region, original, lowered, factors, tiles, plain, any_order)
@@ -190,19 +184,23 @@ def _fine(factor: float) -> bool:
 
 
 def _operands(region: Region, facts: Facts, arithmetic: Arithmetic) -> list[Operand]:
-    """What is fed: shared values; and constants of the original, but for sums of integers, in its float type."""
+    """What is fed, the factors of the product first: shared values, and constants of the product's type.
+
+    Where a type has no room for all terms at once, the first is fed in parts (a bias would leave the sums as they are).
+    """
     operands = []
     for name in region.inputs:
         fact = _fact(facts, region.scope, name)
         operands.append(Operand(name, fact.dtype, fact.shape))
     for name in region.outputs:
         _fact(facts, region.scope, name)
-    sizes = {name for node in region.original.nodes if _operator(node) in MOVING for name in list(node.input)[1:]}
+    sizes = {name for node in region.original.nodes if _operator(node) in MOVES for name in list(node.input)[1:]}
     for name, tensor in region.original.constants.items():
         dtype = ir.DataType(tensor.data_type)
         if arithmetic.terms and dtype == arithmetic.dtype and (dtype in FLOATS or name not in sizes):
             operands.append(Operand(name, dtype, tuple(tensor.dims)))
-    return operands
+    multiplied = {name for node in region.original.nodes if _operator(node) in LINEAR for name in list(node.input)[:2]}
+    return sorted(operands, key=lambda operand: operand.name not in multiplied)
 
 
 def _fact(facts: Facts, scope: str, name: str) -> Fact:

@@ -106,7 +106,9 @@ def _compare(obligation: Obligation, way: int, cases: int, seed: int, pair: _Pai
             largest = float(arithmetic.terms * most**arithmetic.operands)
         elif arithmetic.terms:
             bound = _magnitude(obligation, pair, {name: fed[name] for name in names[0]})
-            if bound > room and parts < MOST_PARTS:
+            if bound > room and 2 * parts > MOST_PARTS:
+                raise EngineError(f"its sums of {arithmetic.terms:,} terms leave {arithmetic.dtype.name} no room")
+            if bound > room:
                 parts, case = parts * 2, 0
                 continue
             largest = max(largest, bound)

@@ -11,13 +11,13 @@ from onnxtile.errors import OnnxtileError
 from onnxtile.verification.bound import Plan, compare
 from onnxtile.verification.coverage import MOST_NAMED, Coverage, cover
 from onnxtile.verification.engines import EngineError
-from onnxtile.verification.expanding import expanded
 from onnxtile.verification.explaining import Explained, Tile, tiles_of
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import name_of, names_inside
 from onnxtile.verification.obligation import Inexact, InexactError, Obligation, alone, oblige
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Difference, Region
+from onnxtile.verification.parts import parts_of
 from onnxtile.verification.proof import prove
 from onnxtile.verification.verdict import RegionVerdict
 
@@ -83,7 +83,7 @@ def examine(region: Region, original: Opened, lowered: Opened, facts: Facts, who
         task = Task(obligation, cases=1 if placed else 2)
     steps = [Step(task, region, coverage.shown)]
     if whole and (isinstance(obligation, Inexact) or not obligation.arithmetic.terms):
-        parts = expanded(region, original, lowered, facts)
+        parts = parts_of(region, original, lowered, facts)
         if parts is not None:
             pairing, ours, theirs, known = parts
             inside = [examine(each, ours, theirs, known, whole=False) for each in pairing.regions]
@@ -129,26 +129,31 @@ def run(task: Task, cases: int | None, seed: int) -> Outcome:
 
 
 def concluded(examined: Examined, outcomes: Sequence[Outcome]) -> RegionVerdict:
-    """The verdict of a region, with what came of its steps: of the first that's wrong, or of all."""
+    """The verdict of a region, with what came of its steps: of the first that's wrong, or of all.
+
+    What couldn't be run in one of two choices of free sizes was in the other, or makes the region unknown.
+    """
     verdict = examined.verdict
     if not outcomes:
         return verdict
-    first = outcomes[0]
+    pairs = list(zip(examined.steps, outcomes, strict=True))
+    own = [outcome for step, outcome in pairs if step.region is examined.steps[0].region]  # one for each choice
+    ran = [outcome for outcome in own if outcome.method != "unknown"]
+    weakest = next((outcome for outcome in ran if outcome.method != "exact"), (ran or own)[0])
+    notes = [weakest.note, *(f"not in other free sizes: {each.reason}" for each in own if ran and each not in ran)]
     told = replace(
         verdict,
-        method=first.method,
-        engine=first.engine,
-        cases=first.cases,
-        max_abs_error=first.error,
-        allowed=first.allowed,
-        note=first.note,
+        method=weakest.method,
+        engine=weakest.engine,
+        cases=weakest.cases,
+        max_abs_error=max(outcome.error for outcome in own),
+        allowed=max(outcome.allowed for outcome in own),
+        note="; ".join(filter(None, notes)) or None,
     )
-    wrong = [
-        (step, outcome) for step, outcome in zip(examined.steps, outcomes, strict=True) if outcome.reason is not None
-    ]
+    wrong = [(step, outcome) for step, outcome in pairs if outcome.reason is not None]
     for step, outcome in sorted(wrong, key=lambda pair: len(pair[0].region.lowered.nodes)):
-        if outcome.method == "unknown" and step is not examined.steps[0]:
-            continue  # the whole region's step tells
+        if outcome.method == "unknown" and (ran or outcome not in own):
+            continue  # what was run of the whole region tells
         suspects = [name for node in step.region.lowered.nodes for name in names_inside(node)]
         where = [name for name in suspects if name not in step.shown] or suspects
         return _wrong(told, [(str(outcome.reason), tuple(where))])

@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from typing import NamedTuple
 
-from loky import ProcessPoolExecutor
-from loky.process_executor import TerminatedWorkerError
-
 from onnxtile.errors import UnsupportedError
 from onnxtile.progress import Progress
 from onnxtile.verification.canonical import key_of
@@ -53,6 +50,9 @@ def _run(waiting: dict[int, Task], cases: int | None, seed: int, workers: int | 
     if most < 2 or (workers is None and sum(work[1:]) < WORTH_A_PROCESS):
         yield from ((index, run(task, cases, seed)) for index, task in waiting.items())
         return
+    from loky import ProcessPoolExecutor
+    from loky.process_executor import TerminatedWorkerError
+
     with ProcessPoolExecutor(most) as pool:
         order = sorted(waiting, key=lambda index: _work(waiting[index]), reverse=True)
         running = {pool.submit(run, waiting[index], cases, seed): index for index in order}

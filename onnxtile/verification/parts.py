@@ -25,7 +25,7 @@ from onnxtile.verification.pairing import Pairing, Region, pair
 STEPS = (DecomposeAttention, DecomposeQdq, DecomposeQuantized, DecomposeFused)
 
 
-def expanded(
+def parts_of(
     region: Region, original: Opened, lowered: Opened, facts: Facts
 ) -> tuple[Pairing, Opened, Opened, Facts] | None:
     """The region's original, written out, beside what takes its place; None where that isn't known."""
