@@ -17,6 +17,7 @@ LAYERS = [
     {"contraction"},
     {"audit", "constants", "structure", "dimensions", "doubt", "names"},
     {"legality"},
+    {"profiling"},
     {"forms"},
     {"registry", "source", "report", "streaming"},
     {"rewriting", "instrument"},
@@ -34,7 +35,7 @@ LAYERS = [
 SIDEWAYS = {  # within one layer: who may import whom
     ("dimensions", "constants"),  ("passes", "passes"),  ("rewriting", "rewriting"), ("forms", "forms"), ("cli", "cli"),
     ("verification", "verification"),  ("contraction", "contraction"),
-    ("instruments", "instruments"),  ("reduction", "reduction"),
+    ("instruments", "instruments"), ("profiling", "profiling"),  ("reduction", "reduction"),
 }  # fmt: skip
 
 

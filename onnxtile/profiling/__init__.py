@@ -1,0 +1,1 @@
+"""What a model costs, node by node: parameters, operations, memory and bandwidth."""

@@ -1,0 +1,195 @@
+"""Amounts in a profile: whole numbers, formulas in the model's free dimensions, ranges, and what can't be told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import onnx_ir as ir
+import sympy
+
+Number: TypeAlias = "int | sympy.Expr"
+"""A whole number, or an exact formula: its symbols are sizes, positive whole numbers."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `min` to `max`, both possible; `max` None: no bound is known."""
+
+    min: Number
+    max: Number | None
+
+    def __str__(self) -> str:
+        return f"{self.min} or more" if self.max is None else f"{self.min} to {self.max}"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """It can't be told; `reason` says why."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"unknown: {self.reason}"
+
+
+Amount: TypeAlias = "int | sympy.Expr | Range | Unknown"
+
+
+def size_of(dim: int | str | ir.SymbolicDim | None) -> Number | None:
+    """A dimension as a number or formula; None where it has neither. Raises ValueError for a malformed formula."""
+    text = dim.value if isinstance(dim, ir.SymbolicDim) else dim
+    return text if isinstance(text, int) or text is None else _formula(text)
+
+
+@lru_cache(maxsize=4096)
+def _formula(text: str) -> Number:
+    # onnx_ir reads formulas with a grammar of its own; sympy's own reader would run them as code
+    return _plain(ir.SymbolicDim(text)._expr)
+
+
+def symbol(name: str) -> Number:
+    """A symbol for a size of that name."""
+    return sympy.Symbol(name, integer=True, positive=True)
+
+
+def _plain(formula: Any) -> Number:
+    return int(formula) if formula.is_Integer else formula
+
+
+def product(amounts: Iterable[Amount]) -> Amount:
+    """Nothing times anything is nothing; otherwise what isn't known keeps the product unknown."""
+    found = list(amounts)
+    if any(isinstance(each, int) and each == 0 for each in found):
+        return 0
+    unknown = next((each for each in found if isinstance(each, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    if not any(isinstance(each, Range) for each in found):
+        return math.prod(found)  # type: ignore[arg-type]  # numbers and formulas multiply
+    low: Number = math.prod(_low(each) for each in found)
+    highs = [_high(each) for each in found]
+    high = None if None in highs else math.prod(highs)  # type: ignore[arg-type]  # as above
+    return _range(low, high)
+
+
+def total(amounts: Iterable[Amount]) -> Amount:
+    """The sum; what is unknown makes it a range without an upper end."""
+    whole, formulas, high = 0, [], []
+    bounded, ranged = True, False
+    for each in amounts:
+        if isinstance(each, int):
+            whole += each
+        elif isinstance(each, Unknown):
+            bounded = False
+        elif isinstance(each, Range):
+            ranged = True
+            formulas.append(each.min)
+            bounded &= each.max is not None
+            high.append(0 if each.max is None else each.max - each.min)
+        else:
+            formulas.append(each)
+    low = _sum(whole, formulas)
+    if not bounded:
+        return Range(low, None)
+    return _range(low, _sum(low, high)) if ranged else low
+
+
+def _sum(whole: Number, formulas: list[Any]) -> Number:
+    return _plain(sympy.expand(sympy.Add(whole, *formulas))) if formulas else whole
+
+
+def either(amounts: Iterable[Amount]) -> Amount:
+    """One of them, it isn't known which: from the least to the greatest; unknown if any is."""
+    found = list(amounts)
+    unknown = next((each for each in found if isinstance(each, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    highs = [_high(each) for each in found]
+    high = None if None in highs else _extreme(highs, sympy.Max)
+    return _range(_extreme([_low(each) for each in found], sympy.Min), high)
+
+
+def largest(amounts: Iterable[Amount]) -> Amount:
+    """The greatest; where one is unknown, the greatest of the others is a lower bound."""
+    found = set(amounts)
+    known = [each for each in found if not isinstance(each, Unknown)]
+    low: Number = _extreme([_low(each) for each in known], sympy.Max) if known else 0
+    highs = [_high(each) for each in known]
+    if len(known) < len(found) or None in highs:
+        return Range(low, None)
+    return _range(low, _extreme(highs, sympy.Max)) if highs else 0
+
+
+def _extreme(numbers: list[Number], of: Callable[..., Any]) -> Number:
+    """The greatest or least number or formula; a formula of both where neither is so for all sizes."""
+    sign = 1 if of is sympy.Max else -1
+    plain = [each for each in numbers if isinstance(each, int)]
+    kept: list[Number] = [max(plain) if sign > 0 else min(plain)] if plain else []
+    for each in {str(each): each for each in numbers if not isinstance(each, int)}.values():
+        if any(_at_least(sign * other, sign * each) for other in kept):
+            continue
+        kept = [other for other in kept if not _at_least(sign * each, sign * other)]
+        kept.append(each)
+    return kept[0] if len(kept) == 1 else _plain(of(*kept))
+
+
+def _at_least(left: Any, right: Any) -> bool:
+    """Whether left >= right for all sizes."""
+    return bool(sympy.expand(left - right).is_nonnegative)
+
+
+def _low(amount: Amount) -> Number:
+    assert not isinstance(amount, Unknown)
+    return amount.min if isinstance(amount, Range) else amount
+
+
+def _high(amount: Amount) -> Number | None:
+    assert not isinstance(amount, Unknown)
+    return amount.max if isinstance(amount, Range) else amount
+
+
+def _range(low: Number, high: Number | None) -> Amount:
+    return low if high is not None and low == high else Range(low, high)
+
+
+def bytes_of(elements: Amount, bits: int) -> Amount:
+    """Whole bytes of so many elements packed without gaps."""
+    if isinstance(elements, Unknown):
+        return elements
+    if isinstance(elements, Range):
+        low, high = (None if end is None else bytes_of(end, bits) for end in (elements.min, elements.max))
+        return _range(low, high)
+    if bits % 8 == 0:
+        return elements * (bits // 8)
+    if isinstance(elements, int):
+        return -(-elements * bits // 8)
+    return sympy.ceiling(elements * sympy.Rational(bits, 8))
+
+
+def is_known(amount: Amount) -> bool:
+    """Whether it's one number or formula."""
+    return not isinstance(amount, (Range, Unknown))
+
+
+def with_sizes(amount: Amount, sizes: Mapping[str, int]) -> Amount:
+    """The amount with sizes put in for symbols."""
+    if isinstance(amount, (int, Unknown)):
+        return amount
+    if isinstance(amount, Range):
+        low, high = (None if end is None else with_sizes(end, sizes) for end in (amount.min, amount.max))
+        return _range(low, high)
+    return _plain(amount.subs({each: sizes[each.name] for each in amount.free_symbols if each.name in sizes}))
+
+
+def to_json(amount: Amount) -> int | str | dict[str, int | str | None] | None:
+    """A number; a formula as a string; a range as its ends; null for what is unknown."""
+    if isinstance(amount, Unknown):
+        return None
+    if isinstance(amount, Range):
+        low, high = (None if end is None else to_json(end) for end in (amount.min, amount.max))
+        return {"min": low, "max": high}  # type: ignore[dict-item]  # numbers give numbers or strings
+    return amount if isinstance(amount, int) else str(amount)

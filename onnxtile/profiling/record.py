@@ -1,0 +1,105 @@
+"""The result: what each node costs, and all of them together; the same for every front end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from onnxtile.profiling.amounts import Amount, Unknown, product, to_json, total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What a node, or several, compute, hold and move in one run of the model. docs/profile.md gives each formula.
+
+    `macs`: multiply-accumulates of products; `elementwise`, `transcendental`, `comparison`: other operations;
+    `movement`: elements copied. `params`: elements of constants that feed it, `buffers` of them statistics that aren't
+    learned; `weight_bytes`: what those and the parameters of their quantization take as they are stored.
+    `input_bytes`, `output_bytes`: of all its inputs, constants too, and outputs.
+    """
+
+    macs: Amount = 0
+    elementwise: Amount = 0
+    transcendental: Amount = 0
+    comparison: Amount = 0
+    movement: Amount = 0
+    params: Amount = 0
+    buffers: Amount = 0
+    weight_bytes: Amount = 0
+    input_bytes: Amount = 0
+    output_bytes: Amount = 0
+
+    @property
+    def flops(self) -> Amount:
+        """Arithmetic operations: two a multiply-accumulate, and all others but moves."""
+        return total([product([2, self.macs]), self.elementwise, self.transcendental, self.comparison])
+
+    @property
+    def bandwidth(self) -> Amount:
+        """Bytes in and out."""
+        return total([self.input_bytes, self.output_bytes])
+
+    def costs_json(self) -> dict[str, Any]:
+        """The fields of Costs for scripts: numbers, formulas as strings, ranges, null where unknown."""
+        names = [each.name for each in dataclasses.fields(Costs)]
+        return {name: to_json(getattr(self, name)) for name in (*names[:1], "flops", *names[1:], "bandwidth")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeProfile(Costs):
+    """One node. Amounts are those of all its runs together; `times` is how often it runs.
+
+    `scope`: '' in the main graph, else where its graph is. `module`: the part of the network it belongs to, by its
+    exporter's metadata or its name. `origin`, `tile`: what a lowered model says of itself. `stored`: the node only
+    holds a constant. `live_bytes`: values alive while it runs, without stored constants. `inputs`, `outputs`: name,
+    type and shape of each value, as text. `attributes`: by name, as text.
+    """
+
+    name: str
+    op: str
+    domain: str = ""
+    scope: str = ""
+    module: str = ""
+    origin: str | None = None
+    tile: str | None = None
+    stored: bool = False
+    times: Amount = 1
+    live_bytes: Amount = 0
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unknown(self) -> dict[str, str]:
+        """Why an amount can't be told, by field."""
+        found = ((each.name, getattr(self, each.name)) for each in dataclasses.fields(self))
+        return {name: amount.reason for name, amount in found if isinstance(amount, Unknown)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals(Costs):
+    """All nodes together; a constant that several nodes share is counted once, an If as its least and most.
+
+    An amount that is unknown for some node is a range without an upper end: a lower bound. `activation_bytes`: outputs
+    of all nodes but those that only hold constants. `peak_bandwidth`: the most that one run of a node moves.
+    `peak_live_bytes`: the most memory at any time, all weights resident; `peak_live_bytes_streamed`: with the weights
+    of the running node only. `nodes` counts rows.
+    """
+
+    nodes: int = 0
+    activation_bytes: Amount = 0
+    peak_bandwidth: Amount = 0
+    peak_live_bytes: Amount = 0
+    peak_live_bytes_streamed: Amount = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a model costs. `symbols`: what the symbols in formulas stand for. `convention`: macs, or ptflops."""
+
+    nodes: tuple[NodeProfile, ...]
+    totals: Totals
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    convention: str = "macs"

@@ -1,0 +1,52 @@
+"""Sizes of values: elements and bytes, or why they can't be told."""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+
+from onnxtile.profiling.amounts import Amount, Number, Unknown, bytes_of, size_of
+
+
+def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
+    """The sizes along a value's axes; Unknown where one of them isn't known before run time."""
+    if value is None:
+        return Unknown("an input is absent")
+    if value.type is not None and not isinstance(value.type, (ir.TensorType, ir.SparseTensorType)):
+        return Unknown(f"{value.name!r} is a {type(value.type).__name__.removesuffix('Type').lower()}, not a tensor")
+    if value.shape is None:
+        return Unknown(f"the shape of {value.name!r} isn't known")
+    sizes: list[Number] = []
+    for axis, dim in enumerate(value.shape):
+        try:
+            size = size_of(dim)
+        except ValueError:
+            return Unknown(f"axis {axis} of {value.name!r} is {str(dim)!r}, which is no formula")
+        if size is None:
+            return Unknown(f"axis {axis} of {value.name!r} isn't known before run time")
+        sizes.append(size)
+    return sizes
+
+
+def elements(value: ir.Value | None) -> Amount:
+    """How many numbers a value holds; an output that is left out has none."""
+    if value is not None and value.name == "":
+        return 0
+    sizes = dimensions(value)
+    return sizes if isinstance(sizes, Unknown) else math.prod(sizes)
+
+
+def value_bytes(value: ir.Value) -> Amount:
+    """Bytes of a value, numbers of fewer than 8 bits packed; an output that is left out has none."""
+    if value.name == "":
+        return 0
+    count = elements(value)
+    if isinstance(count, Unknown):
+        return count
+    dtype = value.dtype
+    if dtype is None or dtype == ir.DataType.UNDEFINED:
+        return Unknown(f"the type of {value.name!r} isn't known")
+    if dtype == ir.DataType.STRING:
+        return Unknown(f"{value.name!r} holds strings, whose lengths differ")
+    return bytes_of(count, dtype.bitwidth)
