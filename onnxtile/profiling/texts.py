@@ -79,6 +79,8 @@ def attribute_text(attribute: ir.Attr) -> str:
 
 def item_text(value: object) -> str:
     """A value of an attribute, or one of a list of them; see `attribute_text`."""
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, float):  # of 32 bits in a file: the shortest text that gives them
         return str(np.float32(value)) if abs(value) <= _LARGEST_FLOAT else str(value)
     if isinstance(value, str):
@@ -91,7 +93,7 @@ def item_text(value: object) -> str:
         return dtype_text(value.dtype) + shape_text(value.shape)  # type: ignore[arg-type]  # onnx_ir's tensors have its shapes
     if isinstance(value, ir.TypeAndShape):
         return type_text(value.type, value.shape)
-    return str(value) if isinstance(value, int) else f"({type(value).__name__})"
+    return f"({type(value).__name__})"
 
 
 def _list(shown: list[str], count: int) -> str:
