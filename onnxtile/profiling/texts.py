@@ -38,12 +38,17 @@ def type_text(value_type: ir.TypeProtocol | None, shape: ir.Shape | None) -> str
     >>> type_text(ir.TensorType(ir.DataType.FLOAT), ir.Shape(["batch", 3, None]))
     'float32[batch,3,?]'
     """
+    return type_name(value_type) + shape_text(shape)
+
+
+def type_name(value_type: ir.TypeProtocol | None) -> str:
+    """A type without its shape: `float32`, `sequence of int64`; `?` where it isn't known."""
     before, inner = "", value_type
     while isinstance(inner, (ir.SequenceType, ir.OptionalType)) and len(before) < LONGEST:
         before, inner = before + _WRAPPERS[type(inner)], inner.elem_type
     if isinstance(inner, ir.SparseTensorType):
         before += "sparse "
-    return before + dtype_text(None if value_type is None else value_type.dtype) + shape_text(shape)
+    return before + dtype_text(None if value_type is None else value_type.dtype)
 
 
 def shape_text(shape: ir.Shape | None) -> str:
