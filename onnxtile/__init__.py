@@ -12,6 +12,7 @@ _HOMES = {
     "check": "checking",
     "estimate": "lowering",
     "verify": "verification",
+    "profile": "profiler",
     "reduce": "reduction",
     "Limits": "limits",
     "PassManager": "pipeline",
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from onnxtile.lowering import estimate as estimate
     from onnxtile.lowering import lower as lower
     from onnxtile.pipeline import PassManager as PassManager
+    from onnxtile.profiler import profile as profile
     from onnxtile.reduction import reduce as reduce
     from onnxtile.report import Report as Report
     from onnxtile.verification import verify as verify

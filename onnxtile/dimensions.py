@@ -12,6 +12,8 @@ from onnxtile.contraction import all_graphs
 from onnxtile.errors import UsageError
 from onnxtile.limits import LARGEST
 
+NUMBERS_META = "onnxtile.numbers"
+"""Key in a value's `meta`: the numbers that a vector of sizes holds, or formulas, where inference knows them."""
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _FORMULA = re.compile(r"[\w.\s+*/(),-]{1,256}")
 

@@ -25,6 +25,7 @@ LAYERS = [
     {"pipeline", "interop", "files"},
     {"writer"},
     {"costs", "checking", "saving"},
+    {"profiler"},
     {"postcondition", "reproducing"},
     {"lowering"},
     {"verification"},

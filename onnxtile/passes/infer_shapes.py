@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import onnx_shape_inference
 
 from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.contraction import all_graphs, contractions
-from onnxtile.dimensions import name_free_dimensions
+from onnxtile.dimensions import NUMBERS_META, name_free_dimensions
 from onnxtile.doubt import doubtful_values, reachable
 from onnxtile.errors import ModelError
 from onnxtile.passes.shape_rules import install
@@ -34,13 +35,19 @@ class InferShapes(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         before = shapes_and_types(model)
-        with _without_defaults(model):
-            self._infer(model)
         for value in before:
-            value.metadata_props.pop(_NOTE, None)
+            value.metadata_props.pop(_NOTE, None)  # a file's own isn't believed
+        with _without_defaults(model):
+            doubtful = self._infer(model)
+        for value in before:
+            note = value.metadata_props.pop(_NOTE, None)
+            value.meta.pop(NUMBERS_META, None)
+            if note is not None and value not in doubtful:
+                value.meta[NUMBERS_META] = json.loads(note)
         return ir.passes.PassResult(model, modified=shapes_and_types(model) != before)
 
-    def _infer(self, model: ir.Model) -> None:
+    def _infer(self, model: ir.Model) -> set[ir.Value]:
+        """Infer; returns the values of which nothing was believed."""
         name_free_dimensions(model)
         declared = shapes_and_types(model)
         failure: ValueError | None = None
@@ -54,6 +61,7 @@ class InferShapes(ir.passes.InPlacePass):
                 value.shape = declared[value][0]
         if failure or doubtful or any(found.reason and found.sizable for found in contractions(model)):
             _fill_in(model, failure)
+        return doubtful
 
 
 @contextmanager

@@ -1,0 +1,202 @@
+"""The profile of an ONNX model: its graphs walked in the order in which they run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import onnx_ir as ir
+
+from onnxtile.contraction import Scope, contractions_of, default_opset, node_name, subgraphs
+from onnxtile.dimensions import free_dimensions
+from onnxtile.profiling.amounts import Amount, Range, Unknown, either, largest, product, size_of, total
+from onnxtile.profiling.liveness import Liveness
+from onnxtile.profiling.operations import Operations, operations_of
+from onnxtile.profiling.record import Costs, NodeProfile, Profile, Totals
+from onnxtile.profiling.trips import Trips, boolean
+from onnxtile.profiling.values import value_bytes
+from onnxtile.profiling.weights import Constants
+from onnxtile.provenance import ORIGIN, TILE
+
+_OF_WEIGHTS = ("params", "buffers", "weight_bytes")
+_SUMMED = (*(each.name for each in dataclasses.fields(Costs) if each.name not in _OF_WEIGHTS), "activation_bytes")
+_MODULE_KEYS = ("pkg.torch.onnx.name_scopes", "namespace")
+"""Metadata in which torch's exporters say which module a node belongs to."""
+Rows = Iterator[tuple[ir.Node, NodeProfile]]
+MacsOf = Callable[[ir.Node], Amount]
+"""What another convention counts for a node in place of its products."""
+
+
+@dataclass
+class _Sums:
+    """Amounts of one run of a graph, not yet added."""
+
+    amounts: dict[str, list[Amount]] = field(default_factory=lambda: {name: [] for name in _SUMMED})
+
+    def add(self, name: str, amount: Amount) -> None:
+        if not (isinstance(amount, int) and amount == 0):
+            self.amounts[name].append(amount)
+
+    def totals(self) -> dict[str, Amount]:
+        return {name: total(amounts) for name, amounts in self.amounts.items()}
+
+
+class Walk:
+    """Goes through a model once; afterwards it knows the totals."""
+
+    def __init__(self, model: ir.Model, macs_of: MacsOf | None = None) -> None:
+        self._model = model
+        self._macs_of = macs_of
+        self._constants = Constants()
+        free = free_dimensions(model)
+        self._trips = Trips(free)
+        self._symbols = dict.fromkeys(free, "a free dimension of the model's inputs")
+        self._calls: list[ir.OperatorIdentifier] = []
+        self._nodes = 0
+        self._live: set[Amount] = {0}
+        self._streamed: set[Amount] = {0}
+        self._moved: set[Amount] = {0}
+        self._sums = _Sums()
+
+    def rows(self) -> Rows:
+        """Every node of the main graph and of the graphs within it, each before what is inside it."""
+        scope = Scope("", self._model.opset_imports, self._model.graph)
+        yield from self._graph(scope, 1, 0, self._sums)
+
+    def totals(self) -> Totals:
+        """All rows together; to be called when they have been gone through."""
+        weights = self._constants.all()
+        live = largest(self._live)
+        return Totals(
+            **self._sums.totals(), params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes,
+            nodes=self._nodes, peak_bandwidth=largest(self._moved), peak_live_bytes=total([live, weights.bytes]),
+            peak_live_bytes_streamed=largest(self._streamed),
+        )  # fmt: skip
+
+    @property
+    def symbols(self) -> dict[str, str]:
+        return self._symbols | self._trips.symbols
+
+    def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums) -> Rows:
+        """The nodes of a graph that runs so many times, `base` bytes being alive around it."""
+        liveness = Liveness(scope.graph)
+        for node in scope.graph:
+            yield from self._node(node, scope, times, base, liveness, sums)
+
+    def _node(self, node: ir.Node, scope: Scope, times: Amount, base: Amount, liveness: Liveness, sums: _Sums) -> Rows:
+        stores, weights = self._constants.stores(node), self._constants.meet(node)
+        live = _plus(base, liveness.run(node, stores))
+        function = self._model.functions.get(node.op_identifier())
+        macs = 0 if function is not None else self._macs(node, scope)
+        done = Operations() if stores or function is not None else operations_of(node, default_opset(scope.opsets))
+        one: dict[str, Any] = {
+            "macs": macs, "elementwise": done.elementwise, "transcendental": done.transcendental,
+            "comparison": done.comparison, "movement": done.movement,
+            "input_bytes": _bytes(node.inputs), "output_bytes": _bytes(node.outputs),
+        }  # fmt: skip
+        yield node, NodeProfile(
+            name=node_name(node), op=node.op_type, domain=node.domain, scope=scope.name, module=module_of(node),
+            origin=node.metadata_props.get(ORIGIN), tile=node.metadata_props.get(TILE), stored=stores, times=times,
+            params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, live_bytes=live,
+            **(one if times == 1 else {name: product([times, each]) for name, each in one.items()}),
+        )  # fmt: skip
+        self._nodes += 1
+        if not stores:
+            for name, amount in one.items():
+                sums.add(name, amount)
+            sums.add("activation_bytes", one["output_bytes"])
+            self._moved.add(_plus(one["input_bytes"], one["output_bytes"]))
+            self._live.add(live)
+            self._streamed.add(_plus(live, weights.bytes))
+        if function is not None:
+            yield from self._call(node, function, scope, times, live, sums)
+        elif any(subgraphs(attribute) for attribute in node.attributes.values()):
+            yield from self._bodies(node, scope, times, live, sums)
+
+    def _macs(self, node: ir.Node, scope: Scope) -> Amount:
+        if self._macs_of is not None:
+            return self._macs_of(node)
+        amounts: list[Amount] = []
+        for found in contractions_of(node, scope, self._model.functions):
+            if found.reason is not None:
+                return Unknown(found.reason)
+            sizes = [size_of(size) for size in (found.size.m, found.size.k, found.size.n, found.size.batch)]
+            if None in sizes:
+                return Unknown(
+                    f"{'MKN'[sizes.index(None)] if None in sizes[:3] else 'the batch'} isn't known before run time"
+                )
+            amounts.append(product([size for size in sizes if size is not None]))
+        return total(amounts) if amounts else 0
+
+    def _bodies(self, node: ir.Node, scope: Scope, times: Amount, live: Amount, sums: _Sums) -> Rows:
+        """The graphs within a node: one branch of an If, any other body once a trip."""
+        names = [(a.name, graph) for a in node.attributes.values() for graph in subgraphs(a)]
+        place = f"{scope.name}/{node_name(node)}" if scope.name else node_name(node)
+        is_if = node.domain == "" and node.op_type == "If"
+        taken = boolean(node.inputs[0]) if is_if and node.inputs and node.inputs[0] is not None else None
+        branches = []
+        for name, graph in names:
+            trips: Amount = self._trips.of(node) if not is_if else Range(0, 1)
+            if is_if and taken is not None:
+                trips = int(taken == (name == "then_branch"))
+            inner = _Sums()
+            yield from self._graph(
+                scope._replace(name=f"{place}/{name}", graph=graph), product([times, trips]), live, inner
+            )
+            found = inner.totals()
+            if not is_if or taken is not None:
+                found = {field: product([trips, amount]) for field, amount in found.items()}
+            branches.append(found)
+        for each in sums.amounts if branches else ():
+            amounts = [branch[each] for branch in branches]
+            sums.add(each, either(amounts) if is_if and taken is None else total(amounts))
+
+    def _call(
+        self, node: ir.Node, function: ir.Function, scope: Scope, times: Amount, live: Amount, sums: _Sums
+    ) -> Rows:
+        """A call of a local function that couldn't be put in its place; the checker has refused calls in circles."""
+        place = f"{scope.name}/{node_name(node)}" if scope.name else node_name(node)
+        inner = _Sums()
+        yield from self._graph(Scope(place, function.opset_imports, function), times, live, inner)
+        for name, amount in inner.totals().items():
+            sums.add(name, amount)
+
+
+def rows_of(model: ir.Model) -> Rows:
+    """Pairs of node and row, of the main graph and the graphs within it, by the shapes that the model's values have."""
+    return Walk(model).rows()
+
+
+def profile_of(model: ir.Model, convention: str = "macs", macs_of: MacsOf | None = None) -> Profile:
+    """The profile of a model whose shapes are inferred and whose functions are inlined where they can be."""
+    walk = Walk(model, macs_of)
+    rows = tuple(row for _, row in walk.rows())
+    return Profile(rows, walk.totals(), walk.symbols, convention)
+
+
+def module_of(node: ir.Node) -> str:
+    """The part of the network a node belongs to: as its exporter says, else the path in its name; '' where neither."""
+    scopes = node.metadata_props.get(_MODULE_KEYS[0])
+    if scopes is not None:
+        try:
+            names = json.loads(scopes.replace("'", '"'))
+        except ValueError:
+            names = None
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            return next((name for name in reversed(names[:-1]) if name), "")
+    origin = node.metadata_props.get(ORIGIN) or node.name or ""
+    return origin.strip("/").rpartition("/")[0]
+
+
+def _bytes(values: Sequence[ir.Value | None]) -> Amount:
+    """Bytes of values, each counted once."""
+    sizes = [value_bytes(value) for value in dict.fromkeys(values) if value is not None]
+    unknown = next((size for size in sizes if isinstance(size, Unknown)), None)
+    return total(sizes) if unknown is None else unknown
+
+
+def _plus(left: Amount, right: Amount) -> Amount:
+    return left + right if isinstance(left, int) and isinstance(right, int) else total([left, right])
