@@ -15,6 +15,7 @@ from onnxtile.cli.output import MOST_ROWS, amount_text, console
 from onnxtile.profiling.amounts import Amount, Range, Unknown, total
 from onnxtile.profiling.comparison import Comparison
 from onnxtile.profiling.facts import ModelFacts
+from onnxtile.profiling.first_io import FirstIo
 from onnxtile.profiling.record import Costs, Group, NodeProfile, Profile
 from onnxtile.profiling.texts import printable
 
