@@ -39,7 +39,7 @@ def count_text(amount: Amount) -> str:
 
 def bytes_text(amount: Amount) -> str:
     """Bytes rounded, such as 102.4 MB."""
-    return _rounded(amount, decimal)
+    return _rounded(amount, lambda size: decimal(size) if size else "0")
 
 
 def _rounded(amount: Amount, text: Callable[[int], str]) -> str:
