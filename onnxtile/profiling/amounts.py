@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import onnx_ir as ir
+import sympy
 
-if TYPE_CHECKING:
-    import sympy  # where it's used, it's imported when the first formula turns up: it takes half a second
+from onnxtile.profiling.ordering import extreme
 
 Number: TypeAlias = "int | sympy.Expr"
 """A whole number, or an exact formula: its symbols are sizes, positive whole numbers."""
@@ -57,8 +57,6 @@ def _formula(text: str) -> Number:
 
 def symbol(name: str) -> Number:
     """A symbol for a size of that name."""
-    import sympy
-
     return sympy.Symbol(name, integer=True, positive=True)
 
 
@@ -105,11 +103,7 @@ def total(amounts: Iterable[Amount]) -> Amount:
 
 
 def _sum(whole: Number, formulas: list[Any]) -> Number:
-    if not formulas:
-        return whole
-    import sympy
-
-    return _plain(sympy.expand(sympy.Add(whole, *formulas)))
+    return _plain(sympy.expand(sympy.Add(whole, *formulas))) if formulas else whole
 
 
 def difference(left: Amount, right: Amount) -> Amount:
@@ -151,8 +145,6 @@ def _extreme(numbers: list[Number], greatest: bool) -> Number:
     formulas = [each for each in numbers if not isinstance(each, int)]
     if not formulas:
         return max(plain) if greatest else min(plain)
-    from onnxtile.profiling.ordering import extreme
-
     found = extreme([*formulas, *([max(plain) if greatest else min(plain)] if plain else [])], greatest)
     return found if isinstance(found, int) else _plain(found)
 
@@ -177,8 +169,6 @@ def fill(size: Number, whole: int | None) -> Number:
         return size
     if isinstance(size, int):
         return -(-size // whole) * whole
-    import sympy
-
     return sympy.ceiling(size / whole) * whole
 
 
@@ -193,8 +183,6 @@ def bytes_of(elements: Amount, bits: int) -> Amount:
         return elements * (bits // 8)
     if isinstance(elements, int):
         return -(-elements * bits // 8)
-    import sympy
-
     return sympy.ceiling(elements * sympy.Rational(bits, 8))
 
 
