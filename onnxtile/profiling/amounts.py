@@ -156,6 +156,13 @@ def _range(low: Number, high: Number | None) -> Amount:
     return low if high is not None and low == high else Range(low, high)
 
 
+def fill(size: Number, whole: int | None) -> Number:
+    """The size rounded up to a multiple of `whole` (None: as it is)."""
+    if whole is None:
+        return size
+    return -(-size // whole) * whole if isinstance(size, int) else sympy.ceiling(size / whole) * whole
+
+
 def bytes_of(elements: Amount, bits: int) -> Amount:
     """Whole bytes of so many elements packed without gaps."""
     if isinstance(elements, Unknown):
