@@ -9,6 +9,7 @@ from onnxtile.errors import UsageError
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.pipeline import PassManager
+from onnxtile.profiling.conventions import ptflops_macs
 from onnxtile.profiling.record import Profile
 from onnxtile.profiling.walk import profile_of
 
@@ -29,4 +30,4 @@ def profile(model: AnyModel, *, bind: Mapping[str, int] | None = None, conventio
         raise UsageError(f"convention {convention!r} is unknown: take one of {', '.join(CONVENTIONS)}")
     profiled = to_ir(model)
     PassManager([BindDims(bind)] if bind else [], check=False)(profiled)
-    return profile_of(inlined(profiled), convention)
+    return profile_of(inlined(profiled), convention, ptflops_macs if convention == "ptflops" else None)

@@ -25,8 +25,8 @@ _SUMMED = (*SUMMED, "activation_bytes")
 _MODULE_KEYS = ("pkg.torch.onnx.name_scopes", "namespace")
 """Metadata in which torch's exporters say which module a node belongs to."""
 Rows = Iterator[tuple[ir.Node, NodeProfile]]
-MacsOf = Callable[[ir.Node], Amount]
-"""What another convention counts for a node in place of its products."""
+MacsOf = Callable[[ir.Node, "int | None"], Amount]
+"""What another convention counts for a node of a default opset in place of its products."""
 
 
 @dataclass
@@ -119,7 +119,7 @@ class Walk:
 
     def _macs(self, node: ir.Node, scope: Scope) -> Amount:
         if self._macs_of is not None:
-            return self._macs_of(node)
+            return self._macs_of(node, default_opset(scope.opsets))
         amounts: list[Amount] = []
         for found in contractions_of(node, scope, self._model.functions):
             if found.reason is not None:
