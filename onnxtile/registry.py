@@ -34,6 +34,7 @@ BUILT_IN = {
     "tile-matmul": "tile_matmul:TileMatMul",
     "unroll-tiles": "unroll_tiles:UnrollTiles",
     "check-limits": "check_limits:CheckLimits",
+    "annotate": "annotate:Annotate",
 }
 _STEP = re.compile(r"\s*([\w-]+|[\w.]+:[\w.]+)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
 

@@ -25,7 +25,7 @@ LAYERS = [
     {"pipeline", "interop", "files"},
     {"writer"},
     {"costs", "checking", "saving"},
-    {"profiler"},
+    {"profiler", "annotating"},
     {"postcondition", "reproducing"},
     {"lowering"},
     {"verification"},

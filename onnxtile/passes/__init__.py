@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from onnxtile.passes.annotate import Annotate
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.check_limits import CheckLimits
 from onnxtile.passes.decompose_attention import DecomposeAttention
@@ -17,7 +18,7 @@ from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 
 __all__ = [
-    "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeEinsum", "DecomposeFused",
-    "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "SpecializeFunctions", "TileMatMul",
-    "UnrollTiles",
+    "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeEinsum",
+    "DecomposeFused", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "SpecializeFunctions",
+    "TileMatMul", "UnrollTiles",
 ]  # fmt: skip

@@ -102,6 +102,16 @@ def _sum(whole: Number, formulas: list[Any]) -> Number:
     return _plain(sympy.expand(sympy.Add(whole, *formulas))) if formulas else whole
 
 
+def difference(left: Amount, right: Amount) -> Amount:
+    """Left - right; unknown where either is, or no number or formula."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return left if isinstance(left, Unknown) else right
+    if isinstance(left, Range) or isinstance(right, Range):
+        return Unknown("it depends on the run")
+    found = left - right
+    return found if isinstance(found, int) else _plain(sympy.expand(found))
+
+
 def either(amounts: Iterable[Amount]) -> Amount:
     """One of them, it isn't known which: from the least to the greatest; unknown if any is."""
     found = list(amounts)

@@ -57,9 +57,9 @@ class NodeProfile(Costs):
 
     `scope`: '' in the main graph, else where its graph is. `module`: the part of the network it belongs to, by its
     exporter's metadata or its name. `origin`, `tile`: what a lowered model says of itself. `stored`: the node only
-    holds a constant. `live_bytes`: values alive while it runs, without stored constants. `constants`: names of the
-    stored constants that feed it. With details, `inputs` and `outputs`: name, type and shape of each value, as text;
-    `attributes` by name, as text.
+    holds a constant. `live_bytes`: values alive while it runs, without stored constants. `partial_sums`: those of its
+    additions that add up products of tiles. `constants`: names of the stored constants that feed it. With details,
+    `inputs` and `outputs`: name, type and shape of each value, as text; `attributes` by name, as text.
     """
 
     name: str
@@ -72,6 +72,7 @@ class NodeProfile(Costs):
     stored: bool = False
     times: Amount = 1
     live_bytes: Amount = 0
+    partial_sums: Amount = 0
     constants: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
@@ -89,7 +90,8 @@ class NodeProfile(Costs):
         return {
             "name": self.name, "op": self.op, "domain": self.domain, "scope": self.scope, "module": self.module,
             "origin": self.origin, "tile": self.tile, "stored": self.stored, "times": to_json(self.times),
-            **self.costs_json(), "live_bytes": to_json(self.live_bytes), "intensity": self.intensity,
+            **self.costs_json(), "live_bytes": to_json(self.live_bytes),
+            "partial_sums": to_json(self.partial_sums), "intensity": self.intensity,
             "constants": self.constants, "unknown": self.unknown, **(details if self.inputs or self.outputs else {}),
         }  # fmt: skip
 
@@ -153,12 +155,12 @@ class Profile:
     symbols: Mapping[str, str] = field(default_factory=dict)
     convention: str = "macs"
 
-    def by(self, what: str, depth: int | None = None) -> tuple[Group, ...]:
-        """The nodes in groups, in order of appearance: by `op`, `module` (its first `depth` parts), `origin` or
-        `scope`. Branches of an If are added up, each from nothing to all of it.
+    def by(self, what: str, depth: int | None = None, nodes: Sequence[NodeProfile] | None = None) -> tuple[Group, ...]:
+        """The nodes (None: all) in groups, in order of appearance: by `op`, `module` (its first `depth` parts),
+        `origin` or `scope`. Branches of an If are added up, each from nothing to all of it.
         """
         groups: dict[str, list[NodeProfile]] = {}
-        for node in self.nodes:
+        for node in self.nodes if nodes is None else nodes:
             name = getattr(node, what) or ""
             if what == "module" and depth is not None:
                 name = "/".join(name.split("/")[:depth])

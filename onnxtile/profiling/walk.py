@@ -12,6 +12,7 @@ import onnx_ir as ir
 from onnxtile.contraction import Scope, contractions_of, default_opset, node_name, subgraphs
 from onnxtile.dimensions import free_dimensions
 from onnxtile.profiling.amounts import Amount, Range, Unknown, either, largest, product, size_of, total
+from onnxtile.profiling.comparison import adds_partial_products
 from onnxtile.profiling.liveness import Liveness
 from onnxtile.profiling.operations import Operations, operations_of
 from onnxtile.profiling.record import SUMMED, NodeProfile, Profile, Totals, sum_weights
@@ -91,10 +92,12 @@ class Walk:
         live = _plus(base, liveness.run(node, stores))
         function = self._model.functions.get(node.op_identifier())
         macs = 0 if function is not None else self._macs(node, scope)
-        done = Operations() if stores or function is not None else operations_of(node, default_opset(scope.opsets))
+        counted = stores or function is not None or self._macs_of is not None  # another convention counts all in one
+        done = Operations() if counted else operations_of(node, default_opset(scope.opsets))
         one: dict[str, Any] = {
             "macs": macs, "elementwise": done.elementwise, "transcendental": done.transcendental,
             "comparison": done.comparison, "movement": done.movement,
+            "partial_sums": done.elementwise if adds_partial_products(node, bool(scope.name)) else 0,
             "input_bytes": _bytes(node.inputs), "output_bytes": _bytes(node.outputs),
         }  # fmt: skip
         yield node, NodeProfile(
@@ -106,8 +109,8 @@ class Walk:
         )  # fmt: skip
         self._nodes += 1
         if not stores:
-            for name, amount in one.items():
-                sums.add(name, amount)
+            for name in SUMMED:
+                sums.add(name, one[name])
             sums.add("activation_bytes", one["output_bytes"] if len(node.outputs) == 1 else _bytes(_kept(node)))
             self._moved.add(_plus(one["input_bytes"], one["output_bytes"]))
             self._live.add(live)

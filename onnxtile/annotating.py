@@ -1,0 +1,41 @@
+"""`annotate`: what each node costs, written into the model; its shapes and all else stay as they were declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx_ir as ir
+
+from onnxtile.checking import inlined
+from onnxtile.errors import UsageError
+from onnxtile.passes.annotate import notes, texts, write
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.pipeline import PassManager
+from onnxtile.source import copy_of
+
+_OWNER = "onnxtile.owner"
+"""Metadata key in a copy, never in a file: the number of the node that another was put in the place of, or is."""
+
+
+def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool = False) -> bool:
+    """Write notes into the nodes' metadata in place, or take them out; returns whether that changed anything.
+
+    What is written is what `profile` says: shapes are inferred in a copy, with `bind` as sizes of free dimensions, and
+    local functions are put in the place of their calls there; a call gets the sum of what took its place. Raises
+    UsageError, ModelError, UnsupportedError, having changed nothing.
+    """
+    if clear:
+        if bind:
+            raise UsageError("sizes say what to write, and clear takes it out; leave one of them out")
+        return write(model, {})
+    measured = copy_of(model)
+    for function in measured.functions.values():
+        for node in function.all_nodes():
+            node.metadata_props.pop(_OWNER, None)
+    for number, node in enumerate(measured.graph.all_nodes()):
+        node.metadata_props[_OWNER] = str(number)
+    PassManager([BindDims(bind)] if bind else [], check=False)(measured)
+    found = notes(inlined(measured), lambda node: node.metadata_props.get(_OWNER))
+    sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
+    numbered = enumerate(model.graph.all_nodes())
+    return write(model, {node: found.get(str(number)) or texts([]) for number, node in numbered}, sizes)

@@ -1,0 +1,75 @@
+"""`onnxtile annotate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxtile.cli.options import Bind, Json, Model, parse_bind
+
+EXAMPLES = """Examples:
+
+onnxtile annotate model.onnx --bind batch=1
+
+onnxtile annotate model.annotated.onnx --clear -o plain.onnx"""
+
+
+def command(
+    model: Model,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help="Where to; MODEL.annotated.onnx (cleared) by default."),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take out what an earlier call wrote.")] = False,
+    bind: Bind = None,
+    json: Json = False,
+) -> None:
+    """Write what each node of MODEL costs into its metadata, where viewers such as Netron show it.
+
+    Nothing else of the model changes; --bind gives sizes to reckon with, and leaves the model's own as they are.
+
+    Exit status: 0 it's written, 2 the call or a file is bad.
+    """
+    from onnxtile.annotating import annotate
+    from onnxtile.cli.output import console, print_json, progress
+    from onnxtile.files import check_output
+    from onnxtile.forms import form_of
+    from onnxtile.passes.annotate import has_unknown
+    from onnxtile.saving import saving
+    from onnxtile.source import external_files, load
+
+    target = output or _beside(model, "cleared" if clear else "annotated")
+    check_output(target, model)
+    with progress(f"annotate {model.name}") as say:
+        say("read the model")
+        loaded = load(model)
+        check_output(target, *external_files(loaded))
+        say("work out what each node costs")
+        changed = annotate(loaded, parse_bind(bind), clear)
+        nodes = list(loaded.graph.all_nodes())
+        unknown = sum(map(has_unknown, nodes))
+        same_folder = target.resolve().parent == model.parent.resolve()
+        as_it_is = form_of("function")
+        with saving(loaded, target, as_it_is, "split", keep_external=same_folder, say=say):
+            pass
+    if json:
+        counts = {"nodes": len(nodes), "unknown": unknown}
+        print_json(
+            {"schema": "onnxtile.annotate/1", "output": str(target), "cleared": clear, "changed": changed} | counts
+        )
+        return
+    screen = console()
+    if unknown:
+        words = "1 node has an amount" if unknown == 1 else f"{unknown:,} nodes have amounts"
+        screen.print(f"{words} that can't be told; the metadata says why, and --bind may help", style="yellow")
+    said = "cleared" if clear else "annotated"
+    screen.print(
+        f"{len(nodes):,} nodes {said} in {target}{'' if changed else ' (nothing changed)'}", style="green", markup=False
+    )
+
+
+def _beside(model: Path, what: str) -> Path:
+    """`net.annotated.onnx` for `net.onnx`, and `net.cleared.onnx` for that."""
+    return model.with_name(f"{model.name.removesuffix('.onnx').removesuffix('.annotated')}.{what}.onnx")

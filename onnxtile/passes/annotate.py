@@ -1,0 +1,106 @@
+"""Write what each node costs into the model, where viewers show it; or take that out again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import onnx_ir as ir
+
+from onnxtile.profiling.amounts import Amount, Range, Unknown, largest, total
+from onnxtile.profiling.record import Costs, NodeProfile
+from onnxtile.profiling.texts import printable
+from onnxtile.profiling.walk import rows_of
+
+_FIELDS = tuple(each.name for each in dataclasses.fields(Costs))
+_ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_bytes", "live_bytes")
+"""Written even if it's 0; the others only if not."""
+_NAMES = (*_FIELDS, "flops", "bandwidth", "live_bytes", "times")
+KEYS = frozenset(f"onnxtile.{name}" for name in _NAMES)
+"""Metadata keys of nodes, each named after what it holds: see `profiling.record`."""
+SIZES = "onnxtile.sizes"
+"""Metadata key of the model: the sizes of free dimensions that notes were worked out with."""
+_UNKNOWN = "unknown: "
+Notes = Mapping[str, str]
+Node = TypeVar("Node", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Annotate(ir.passes.InPlacePass):
+    """metadata(node) := what the node costs (`onnxtile.macs`, ...); `clear=true` takes that out again.
+
+    By the shapes that the model's values have: run infer-shapes before. The nodes of the main graph and of bodies in it
+    get notes. A local function's body is shared by its calls, whose shapes may differ, so the call gets the sum of
+    what is in it. Nothing else is touched, what `lower` writes neither.
+    """
+
+    clear: bool = False
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        if self.clear:
+            return ir.passes.PassResult(model, modified=write(model, {}))
+        own = set(model.graph.all_nodes())
+        found = notes(model, lambda node: node if node in own else None)
+        return ir.passes.PassResult(model, modified=write(model, found))
+
+
+def notes(model: ir.Model, owner: Callable[[ir.Node], Node | None]) -> dict[Node, Notes]:
+    """What to write for each owner of nodes; a node without one is within the call before it, and told of there."""
+    rows: dict[Node, list[NodeProfile]] = {}
+    current: list[NodeProfile] = []
+    for node, row in rows_of(model):
+        mine = owner(node)
+        current = current if mine is None else rows.setdefault(mine, [])
+        if node.op_identifier() in model.functions:  # what goes in and out is moved by the nodes within
+            row = dataclasses.replace(row, input_bytes=0, output_bytes=0)
+        current.append(row)
+    return {each: texts(found) for each, found in rows.items()}
+
+
+def texts(rows: list[NodeProfile]) -> Notes:
+    """The metadata that tells of a node by its row, or by those of what is within a call."""
+    costs = rows[0] if len(rows) == 1 else _sum(rows)
+    amounts: dict[str, Amount] = {name: getattr(costs, name) for name in (*_FIELDS, "flops", "bandwidth")}
+    amounts["live_bytes"] = rows[0].live_bytes if len(rows) == 1 else largest(row.live_bytes for row in rows)
+    amounts = {name: amount for name, amount in amounts.items() if name in _ALWAYS or amount != 0}
+    if rows and rows[0].times != 1:
+        amounts["times"] = rows[0].times
+    return {f"onnxtile.{name}": _text(amount) for name, amount in amounts.items()}
+
+
+def _sum(rows: list[NodeProfile]) -> Costs:
+    computed = [row for row in rows if not row.stored]
+    return Costs(**{name: total(getattr(row, name) for row in computed) for name in _FIELDS})
+
+
+def _text(amount: Amount) -> str:
+    """`12`, `12*batch`, `3..5`, `3..` without an upper end, or `unknown: reason`."""
+    if isinstance(amount, Range):
+        return f"{amount.min}..{'' if amount.max is None else amount.max}"
+    return printable(str(amount), 500) if isinstance(amount, Unknown) else str(amount)
+
+
+def write(model: ir.Model, found: Mapping[ir.Node, Notes], sizes: str = "") -> bool:
+    """Give nodes their notes, and all others none; returns whether that changed anything."""
+    changed = model.metadata_props.get(SIZES) != (sizes or None)
+    model.metadata_props.pop(SIZES, None)
+    if sizes:
+        model.metadata_props[SIZES] = sizes
+    graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for graph in graphs:
+        for node in graph.all_nodes():
+            wanted, held = found.get(node, {}), node.metadata_props
+            if wanted == {key: value for key, value in held.items() if key in KEYS}:
+                continue
+            changed = True
+            for key in KEYS & held.keys():
+                del held[key]
+            held.update(wanted)
+    return changed
+
+
+def has_unknown(node: ir.Node) -> bool:
+    """Whether the node's notes leave an amount open."""
+    return any(node.metadata_props.get(key, "").startswith(_UNKNOWN) for key in KEYS)
