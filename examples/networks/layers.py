@@ -31,8 +31,8 @@ class Layers:
         return name
 
     def weight(self, name: str, *shape: int) -> str:
-        scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1
-        return self.constant(name, (self._rng.standard_normal(shape) * scale).astype(np.float32))
+        scale = np.float32(np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1)
+        return self.constant(name, self._rng.standard_normal(shape, np.float32) * scale)
 
     def conv(
         self,

@@ -59,8 +59,8 @@ def _with_weights(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
             kept.append(node)
             continue
         shape = shapes.pop(node.input[0])
-        scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1
-        weights.append(numpy_helper.from_array((rng.standard_normal(shape) * scale).astype(np.float32), node.output[0]))
+        scale = np.float32(np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1)
+        weights.append(numpy_helper.from_array(rng.standard_normal(shape, np.float32) * scale, node.output[0]))
     del graph.node[:]
     graph.node.extend(kept)
     inputs = [value for value in graph.input if value.name not in {tensor.name for tensor in graph.initializer}]
