@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import onnx_ir as ir
 
@@ -18,6 +20,7 @@ from onnxtile.profiling.first_io import FirstIo
 from onnxtile.profiling.first_io import first_io as table_of_first_io
 from onnxtile.profiling.record import Profile
 from onnxtile.profiling.walk import profile_of
+from onnxtile.skimming import skim
 
 CONVENTIONS = ("macs", "ptflops")
 
@@ -38,7 +41,8 @@ def profile(
     if convention not in CONVENTIONS:
         raise UsageError(f"convention {convention!r} is unknown: take one of {', '.join(CONVENTIONS)}")
     macs_of = None if convention == "macs" else ptflops_macs
-    return profile_of(inlined(_bound(model, bind)), convention, macs_of, details)
+    loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
+    return profile_of(inlined(_bound(loaded, bind)), convention, macs_of, details)
 
 
 def facts(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> ModelFacts:
@@ -46,7 +50,7 @@ def facts(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> ModelFac
 
     Errors are those of `profile`.
     """
-    found = _bound(model, bind)
+    found = _bound(to_ir(model), bind)
     PassManager([InferShapes()], check=False)(found)
     return facts_of(found)
 
@@ -56,10 +60,9 @@ def first_io(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> First
 
     Errors are those of `profile`.
     """
-    return table_of_first_io(_bound(model, bind))
+    return table_of_first_io(_bound(to_ir(model), bind))
 
 
-def _bound(model: AnyModel, bind: Mapping[str, int] | None) -> ir.Model:
-    found = to_ir(model)
-    PassManager([BindDims(bind)] if bind else [], check=False)(found)
-    return found
+def _bound(model: ir.Model, bind: Mapping[str, int] | None) -> ir.Model:
+    PassManager([BindDims(bind)] if bind else [], check=False)(model)
+    return model

@@ -41,8 +41,10 @@ Amount: TypeAlias = "int | sympy.Expr | Range | Unknown"
 
 def size_of(dim: int | str | ir.SymbolicDim | None) -> Number | None:
     """A dimension as a number or formula; None where it has neither. Raises ValueError for a malformed formula."""
-    text = dim.value if isinstance(dim, ir.SymbolicDim) else dim
-    return text if isinstance(text, int) or text is None else _formula(text)
+    if dim is None or isinstance(dim, int):
+        return dim
+    text = dim if isinstance(dim, str) else dim.value
+    return None if text is None else _formula(text)
 
 
 @lru_cache(maxsize=4096)
