@@ -72,10 +72,7 @@ def counted(op_type: str, shapes: Shapes, rank: int, **attributes: object) -> ob
             {"hidden_size": 32, "direction": "bidirectional"},
             129_280,
         ),
-        ("Add", [[1, 5, 6], [1, 5, 6]], 3, {}, 30),
-        ("Add", [[1, 5, 6], [5, 1]], 3, {}, 150),  # axes are counted from the first
-        ("Mul", [[1, 5, 6], []], 3, {}, 30),
-        ("Sub", [[1, 5, 6], [1, 5, 6]], 3, {}, 0),
+        *((op, [[1, 5, 6], [1, 5, 6]], 3, {}, 0) for op in ("Add", "Mul", "Sub")),  # as + * -
         ("Einsum", [[1, 5, 6], [6, 3]], 3, {"equation": "bij,jk->bik"}, 0),
         # (3 x 3 taps) x (4 x 6 / 2 + 24, 25 with a mask) x 4 x 5 positions, and 6 biases each: read, not run
         ("DeformConv", [[1, 4, 6, 7], [6, 2, 3, 3], [1, 18, 4, 5], [6]], 4, {"group": 2}, 9 * 36 * 20 + 120),
@@ -125,7 +122,6 @@ def test_the_older_softmax_is_no_module(opset: int, printed: int) -> None:
 def test_symbolic_sizes_give_formulas() -> None:
     assert str(counted("Conv", [["N", 3, 8, 8], [4, 3, 3, 3], [4]], 4)) == "4032*N"
     assert str(counted("MaxPool", [["N", 3, 8, "W"]], 4, kernel_shape=[3, 3], pads=[0, 0, 1, 1])) == "27*N*(W + 1)"
-    assert str(counted("Add", [["N", 3, 8], [8]], 3)) == "24*Max(8, N)"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +131,7 @@ def test_symbolic_sizes_give_formulas() -> None:
         ("MaxPool", [[1, 4, 9, 9]], 4, {"kernel_shape": [3], "auto_pad": "SAME_UPPER"}, "don't go with its axes"),
         ("MaxPool", [[1, 4, 9, 9]], 4, {"kernel_shape": [3, 3], "pads": [1, 1]}, "pads has 2 numbers, not 4"),
         ("LRN", [[4]], 1, {"size": 3}, "'X0' has 1 axes, not 2 or more"),
-        ("Add", [[4]], 1, {}, "an input is absent"),
+        ("MatMul", [[4]], 1, {}, "an input is absent"),
         ("Gelu", [[2, 2]], 2, {"domain": "com.microsoft"}, "none is exported as com.microsoft Gelu"),
         ("Nonesuch", [[2, 2]], 2, {}, "Nonesuch isn't among the operators known of ai.onnx"),
     ],
