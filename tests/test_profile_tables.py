@@ -305,3 +305,23 @@ def test_light_networks_on_the_command_line(command: Command, name: str, macs: i
 def test_weights_made_at_run_time_count_as_those_that_are_stored() -> None:
     made, stored = onnxtile.profile(networks.light("inception_v1")).totals, profiled("bvlc_googlenet").totals
     assert (made.params, made.weight_bytes) == (stored.params, stored.weight_bytes)
+
+
+# ptflops 0.7.5 of what onnx2torch makes of other networks; it makes no pool of a GlobalAveragePool, which counts twice
+
+
+@pytest.mark.parametrize(
+    ("build", "printed", "elements_of_global_pool"),
+    [
+        (lambda: networks.light("resnet50"), 4_132_436_968, 0),
+        (networks.mobilenet_v2, 313_559_176, 1280 * 7 * 7),
+    ],
+    ids=["resnet50", "mobilenet_v2"],
+)
+def test_what_ptflops_prints_by_way_of_onnx2torch(
+    build: Callable[[], onnx.ModelProto], printed: int, elements_of_global_pool: int
+) -> None:
+    model = build()
+    bind = {"batch_size": 1} if model.graph.name == "mobilenetv2" else None
+    total = ptflops_total(onnxtile.profile(model, bind=bind, convention="ptflops"), activation_modules=True)
+    assert total == printed + 2 * elements_of_global_pool
