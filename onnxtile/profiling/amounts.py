@@ -41,8 +41,10 @@ Amount: TypeAlias = "int | sympy.Expr | Range | Unknown"
 
 def size_of(dim: int | str | ir.SymbolicDim | None) -> Number | None:
     """A dimension as a number or formula; None where it has neither. Raises ValueError for a malformed formula."""
+    if isinstance(dim, int):  # first: most are, and the other check is ten times as slow
+        return dim
     text = dim.value if isinstance(dim, ir.SymbolicDim) else dim
-    return text if isinstance(text, int) or text is None else _formula(text)
+    return None if text is None else _formula(text)
 
 
 @lru_cache(maxsize=4096)

@@ -15,12 +15,12 @@ from onnxtile.profiling.operators.formula import Formula, condition, measure
 from onnxtile.profiling.operators.measures import (
     ALL_INPUTS,
     INPUTS,
+    ROWS,
     X,
     Y,
     constant,
     is_given,
     isnt,
-    lines,
     number,
     of_input,
     says,
@@ -62,7 +62,7 @@ PER_ELEMENT: dict[str, Work] = {
     "Swish": SWISH,
     "ParametricSoftplus": SOFTPLUS + 2 * ELEMENTWISE,
     "ScaledTanh": TRANSCENDENTAL + 2 * ELEMENTWISE,
-    "Gelu": GELU + 4 * ELEMENTWISE * says("approximate", "tanh", "none"),
+    "Gelu": GELU + 4 * ELEMENTWISE * says("approximate", "tanh", default="none"),
 }  # fmt: skip
 """What a function of one element computes."""
 ACTIVATIONS: dict[str, Work] = {
@@ -102,6 +102,11 @@ def _small_power(node: ir.Node, opset: int | None) -> bool:
     return _exponent(node) in (2, 3)
 
 
+@condition("another exponent")
+def _other_power(node: ir.Node, opset: int | None) -> bool:
+    return _exponent(node) not in (2, 3)
+
+
 def _exponent(node: ir.Node) -> float | None:
     try:
         found = constant(node, 1, "exponent")
@@ -136,12 +141,11 @@ ONNX: dict[str, Work] = {
     **each("Max Min", COMPARISON * (INPUTS * Y - Y)),
     "Sum": ELEMENTWISE * (INPUTS * Y - Y),
     "Mean": ELEMENTWISE * (INPUTS * Y),
-    "Pow": ELEMENTWISE * (_POWER * Y * _small_power) + TRANSCENDENTAL * (Y - Y * _small_power),
+    "Pow": ELEMENTWISE * (_POWER * Y * _small_power) + TRANSCENDENTAL * (Y * _other_power),
     "Clip": COMPARISON * (X * _has_min + X * _has_max),
     "Where": MOVEMENT * Y,
     "SwiGLU": (SWISH + ELEMENTWISE) * Y,
 }
-_ROWS = measure("rows", "lines along the last axis of X")(lambda node, opset: lines(node, -1))
 _PROJECTED = is_given(3, "gate_weight")
 _LIMITED = condition("limit is above 0")(lambda node, opset: number(node, "limit", 0) > 0)
 UNLIMITED_SWIGLU = SIGMOID + ELEMENTWISE * (isnt("activation_alpha", 1) + isnt("activation_beta", 0) + 2)
@@ -157,9 +161,7 @@ MICROSOFT: dict[str, Work] = {
     "BiasSplitGelu": ELEMENTWISE * (X + Y) + GELU * Y,
     "ComplexMul": 3 * ELEMENTWISE * Y,  # 4 multiplications and 2 additions for every 2 numbers
     "ComplexMulConj": 3 * ELEMENTWISE * Y,
-    "GatedAdd": (
-        2 * ELEMENTWISE * Y + (ELEMENTWISE * (2 * of_input(2, "gate") - _ROWS) + SIGMOID * _ROWS) * _PROJECTED
-    ),
+    "GatedAdd": (2 * ELEMENTWISE * Y + (ELEMENTWISE * (2 * of_input(2, "gate") - ROWS) + SIGMOID * ROWS) * _PROJECTED),
     "LinearAttentionGate": (SOFTPLUS + 2 * ELEMENTWISE) * X + SIGMOID * of_input(3, "b") * is_given(3, "b"),
     "SwiGLU": SWIGLU * Y,
     "IsAllFinite": COMPARISON * ALL_INPUTS,

@@ -9,8 +9,7 @@ from onnxtile.contraction.sizes import attribute_int, attribute_string, given
 from onnxtile.profiling.amounts import Amount
 from onnxtile.profiling.operators.elementwise import TANH_GELU, UNLIMITED_SWIGLU, activation_of
 from onnxtile.profiling.operators.formula import Formula, condition, measure, unknown
-from onnxtile.profiling.operators.measures import Y, is_given, of_input, of_products
-from onnxtile.profiling.operators.normalizations import LAST
+from onnxtile.profiling.operators.measures import ROWS, Y, is_given, of_input, of_products
 from onnxtile.profiling.operators.reductions import softmax
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, Work
 
@@ -39,7 +38,7 @@ def _part(part: str) -> Formula:
 
 _INNER = of_products("inner", "elements between an expert's products", lambda size: (size.m, size.k, size.batch), DOWN)
 _CHOSEN = measure("chosen", "experts that all tokens together go through")(
-    lambda node, opset: (LAST * attribute_int(node, "k", 1)).amount(node, opset, {})
+    lambda node, opset: (ROWS * attribute_int(node, "k", 1)).amount(node, opset, {})
 )
 _NORMALIZED = condition("normalize_routing_weights")(
     lambda node, opset: bool(attribute_int(node, "normalize_routing_weights", 0))
@@ -50,8 +49,8 @@ _TOP = COMPARISON * unknown("how many comparisons the choice of experts takes de
 def _experts(up: int, down: int, gate: int) -> Work:
     """Indices of the inputs for biases, and of the gate's weights."""
     return (
-        softmax(of_input(1, "router_probs"), LAST)
-        + ELEMENTWISE * (2 * _CHOSEN - LAST) * _NORMALIZED
+        softmax(of_input(1, "router_probs"), ROWS)
+        + ELEMENTWISE * (2 * _CHOSEN - ROWS) * _NORMALIZED
         + ELEMENTWISE * _part(UP) * is_given(up, "fc1_experts_bias")
         + ELEMENTWISE * _part(GATE) * is_given(gate + 1, "fc3_experts_bias")
         + ELEMENTWISE * _part(DOWN) * is_given(down, "fc2_experts_bias")

@@ -11,9 +11,8 @@ import onnx_ir as ir
 from onnxtile.profiling.amounts import Amount
 from onnxtile.profiling.operators.elementwise import SIGMOID
 from onnxtile.profiling.operators.formula import Formula, condition, measure, unknown
-from onnxtile.profiling.operators.measures import X, Y, is_given, known_total, of_input, of_products, says
-from onnxtile.profiling.operators.normalizations import LAST
-from onnxtile.profiling.operators.products import RESULTS, ROWS
+from onnxtile.profiling.operators.measures import ROWS, X, Y, is_given, known_total, of_input, of_products, says
+from onnxtile.profiling.operators.products import RESULT_ROWS, RESULTS
 from onnxtile.profiling.operators.reductions import softmax
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work, each
 from onnxtile.profiling.values import elements
@@ -22,26 +21,26 @@ from onnxtile.profiling.values import elements
 def _post_transformed(scores: Formula, rows: Formula) -> Work:
     """What an attribute says is done to scores in the end."""
     return (
-        softmax(scores, rows) * (_post("SOFTMAX") + _post("SOFTMAX_ZERO"))
+        softmax(scores, rows) * _post("SOFTMAX", "SOFTMAX_ZERO")
         + SIGMOID * scores * _post("LOGISTIC")
         + (ELEMENTWISE + TRANSCENDENTAL) * scores * _post("PROBIT")
     )
 
 
-def _post(name: str) -> Formula:
-    return says("post_transform", name, "NONE")
+def _post(*names: str) -> Formula:
+    return says("post_transform", *names, default="NONE")
 
 
 def _has(name: str) -> Formula:
     return condition(name)(lambda node, opset: name in node.attributes)
 
 
-def _kernel(name: str) -> Formula:
-    return says("kernel_type", name, "LINEAR")
+def _kernel(*names: str) -> Formula:
+    return says("kernel_type", *names, default="LINEAR")
 
 
 _DIFFERENCES = of_products("M x K x N", "multiplications of the product", lambda size: (size.m, size.k, size.n))
-_KERNEL = (2 * ELEMENTWISE + TRANSCENDENTAL) * RESULTS * (_kernel("POLY") + _kernel("SIGMOID")) + (
+_KERNEL = (2 * ELEMENTWISE + TRANSCENDENTAL) * RESULTS * _kernel("POLY", "SIGMOID") + (
     ELEMENTWISE * (_DIFFERENCES + RESULTS) + TRANSCENDENTAL * RESULTS
 ) * _kernel("RBF")
 _SUPPORTED = condition("n_supports")(lambda node, opset: "support_vectors" in node.attributes)
@@ -57,33 +56,36 @@ def _transforms(node: ir.Node, opset: int | None) -> bool:
 
 
 _TREES = (ELEMENTWISE + COMPARISON) * _BRANCHES + TRANSCENDENTAL * _BRANCHES * _transforms
-_L1, _L2 = says("norm", "L1", "MAX"), says("norm", "L2", "MAX")
 ML: dict[str, Work] = {
     "Binarizer": COMPARISON * X,
     "Imputer": COMPARISON * X,
     "Scaler": 2 * ELEMENTWISE * X,
     "Normalizer": (
         ELEMENTWISE * X
-        + COMPARISON * (X - LAST) * says("norm", "MAX", "MAX")
-        + ELEMENTWISE * (2 * X - LAST) * (_L1 + _L2)
-        + TRANSCENDENTAL * X * _L2
+        + COMPARISON * (X - ROWS) * says("norm", "MAX", default="MAX")
+        + ELEMENTWISE * (2 * X - ROWS) * says("norm", "L1", "L2", default="MAX")
+        + TRANSCENDENTAL * X * says("norm", "L2", default="MAX")
     ),
     **each("CategoryMapper DictVectorizer LabelEncoder OneHotEncoder", _LOOKED_UP + MOVEMENT * Y),
     **each("TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor", _TREES),
-    "LinearRegressor": ELEMENTWISE * RESULTS * _has("intercepts") + _post_transformed(RESULTS, ROWS),
+    "LinearRegressor": ELEMENTWISE * RESULTS * _has("intercepts") + _post_transformed(RESULTS, RESULT_ROWS),
     "LinearClassifier": (
-        ELEMENTWISE * RESULTS * _has("intercepts") + COMPARISON * (RESULTS - ROWS) + _post_transformed(RESULTS, ROWS)
+        ELEMENTWISE * RESULTS * _has("intercepts")
+        + COMPARISON * (RESULTS - RESULT_ROWS)
+        + _post_transformed(RESULTS, RESULT_ROWS)
     ),
     # kernels times coefficients, their sum and rho; without support vectors rho only
-    "SVMRegressor": _KERNEL + ELEMENTWISE * (2 * RESULTS * _SUPPORTED + ROWS) + _post_transformed(Y, ROWS),
+    "SVMRegressor": _KERNEL
+    + ELEMENTWISE * (2 * RESULTS * _SUPPORTED + RESULT_ROWS)
+    + _post_transformed(Y, RESULT_ROWS),
     "SVMClassifier": (ELEMENTWISE + TRANSCENDENTAL + COMPARISON) * _VOTES,
 }
 _TARGETS, _WEIGHTED = of_input(1, "targets"), is_given(2, "weight")
-_REDUCED = says("reduction", "sum", "mean") + says("reduction", "mean", "mean")
+_REDUCED = says("reduction", "sum", "mean", default="mean")
 _NEGATIVE_LOG_LIKELIHOOD = (
     (ELEMENTWISE + MOVEMENT) * (_TARGETS + _TARGETS * _WEIGHTED)
     + ELEMENTWISE * (_TARGETS - 1) * _REDUCED
-    + ELEMENTWISE * ((_TARGETS - 1) * _WEIGHTED + 1) * says("reduction", "mean", "mean")
+    + ELEMENTWISE * ((_TARGETS - 1) * _WEIGHTED + 1) * says("reduction", "mean", default="mean")
 )
 """A target's element is looked up, negated and weighed; a mean is the sum divided by the sum of weights."""
 ONNX: dict[str, Work] = {

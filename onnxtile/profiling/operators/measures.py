@@ -26,6 +26,7 @@ from onnxtile.profiling.values import dimensions, elements
 
 SMALL = 64
 """Constants of more elements aren't read: no operator's axes or sizes are that many."""
+ELEMENTS_OF = "elements of the input or output of that name"
 
 
 # Elements
@@ -38,7 +39,7 @@ def of_input(index: int, name: str) -> Formula:
     def read(node: ir.Node, opset: int | None) -> Amount:
         return elements(node.inputs[index] if index < len(node.inputs) else None)
 
-    return measure(name, "")(read)
+    return measure(name, ELEMENTS_OF)(read)
 
 
 @cache
@@ -48,7 +49,7 @@ def of_output(index: int, name: str) -> Formula:
     def read(node: ir.Node, opset: int | None) -> Amount:
         return elements(node.outputs[index]) if index < len(node.outputs) else 0
 
-    return measure(name, "")(read)
+    return measure(name, ELEMENTS_OF)(read)
 
 
 X, Y = of_input(0, "X"), of_output(0, "Y")
@@ -120,6 +121,11 @@ def before(node: ir.Node, axis: int, of: int = 0) -> Amount:
     return product(dims[: axis if axis == len(dims) else checked_axis(axis, len(dims))])
 
 
+ROWS = measure("rows", "lines along the last axis of X, or of Y where X is looked up")(
+    lambda node, opset: lines(node, -1)
+)
+
+
 # Conditions
 
 
@@ -149,9 +155,10 @@ def isnt(name: str, value: float, default: float | None = None) -> Formula:
 
 
 @cache
-def says(name: str, value: str, default: str = "") -> Formula:
-    """An attribute that is a word has this value."""
-    return condition(f"{name} is {value}")(lambda node, opset: attribute_string(node, name, default) == value)
+def says(name: str, *values: str, default: str = "") -> Formula:
+    """An attribute that is a word has one of these values."""
+    words = f"{name} is {' or '.join(values)}"
+    return condition(words)(lambda node, opset: attribute_string(node, name, default) in values)
 
 
 def number(node: ir.Node, name: str, default: float) -> float:

@@ -11,11 +11,11 @@ from onnxtile.profiling.operators.measures import X, Y, is_given, of_input, says
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, Work, each
 
 _UPDATES = of_input(2, "updates")
-_STORED = says("reduction", "none", "none")
+_STORED = says("reduction", "none", default="none")
 _SCATTER = (
     MOVEMENT * (Y + _UPDATES * _STORED)
-    + ELEMENTWISE * _UPDATES * (says("reduction", "add") + says("reduction", "mul"))
-    + COMPARISON * _UPDATES * (says("reduction", "max") + says("reduction", "min"))
+    + ELEMENTWISE * _UPDATES * says("reduction", "add", "mul")
+    + COMPARISON * _UPDATES * says("reduction", "max", "min")
 )
 _STRINGS = unknown("what strings take depends on their lengths")
 ONNX: dict[str, Work] = {

@@ -15,6 +15,7 @@ from onnxtile.profiling.amounts import Amount, product
 from onnxtile.profiling.operators.elementwise import SIGMOID, SILU, activation
 from onnxtile.profiling.operators.formula import NOTHING, Formula, condition, measure
 from onnxtile.profiling.operators.measures import (
+    ROWS,
     X,
     Y,
     along,
@@ -41,12 +42,11 @@ def by_root_mean_square(size: Formula, rows: Formula, scaled: Formula) -> Work:
     return ELEMENTWISE * (3 * size + rows + scaled) + TRANSCENDENTAL * rows
 
 
-ROWS = measure("rows", "rows that are normalized as one: of all axes from `axis` on, or of the last")(
+BLOCKS = measure("blocks", "parts of X that are normalized as one: all axes from `axis` on, or those in `axes`")(
     lambda node, opset: before(node, attribute_int(node, "axis", -1))
 )
-LAST = measure("rows", "")(lambda node, opset: lines(node, -1))
 _PLANES = measure("planes", "batch x channels")(lambda node, opset: along(node.inputs[0], (0, 1)))
-_PLANES_LAST = measure("planes", "")(lambda node, opset: along(node.inputs[0], (0, -1)))
+_PLANES_LINES = measure("planes", "")(lambda node, opset: along(node.inputs[0], (0, -1)))
 _CHANNELS = measure("channels", "length of the second axis of X")(lambda node, opset: along(node.inputs[0], (1,)))
 
 
@@ -71,7 +71,7 @@ _BATCH = 2 * ELEMENTWISE * X + (4 * ELEMENTWISE * X + (10 * ELEMENTWISE + TRANSC
 _WINDOW = measure("size", "channels that are summed")(lambda node, opset: attribute_int(node, "size", 1))
 
 
-@measure("blocks", "blocks of X along `axes`, or `axis`, that are normalized as one")
+@measure("blocks", "")
 def _blocks(node: ir.Node, opset: int | None) -> Amount:
     dims = sizes_of(node.inputs[0])
     axes = attribute_ints(node, "axes", (0, 2, 3))
@@ -84,9 +84,9 @@ ONNX: dict[str, Work] = {
     "BatchNormalization": _BATCH,
     "InstanceNormalization": by_variance(X, _PLANES, 2 * X),
     "GroupNormalization": by_variance(X, groups("num_groups"), 2 * X),
-    "LayerNormalization": by_variance(X, ROWS, X + X * is_given(2, "B")),
-    "RMSNormalization": by_root_mean_square(X, ROWS, X),
-    "SimplifiedLayerNormalization": by_root_mean_square(X, ROWS, X),
+    "LayerNormalization": by_variance(X, BLOCKS, X + X * is_given(2, "B")),
+    "RMSNormalization": by_root_mean_square(X, BLOCKS, X),
+    "SimplifiedLayerNormalization": by_root_mean_square(X, BLOCKS, X),
     "MeanVarianceNormalization": ELEMENTWISE * (5 * X + 3 * _blocks) + TRANSCENDENTAL * _blocks,
     # squares, sums, alpha / size, bias, a power, a quotient
     "LRN": ELEMENTWISE * (X * _WINDOW + 3 * X) + TRANSCENDENTAL * X,
@@ -119,10 +119,10 @@ _WIDE_ROWS = measure("rows", "")(lambda node, opset: along(node.inputs[0], (0, 1
 _TURNED = measure("rotary_embedding_dim", "")(lambda node, opset: attribute_int(node, "rotary_embedding_dim", 0))
 MICROSOFT: dict[str, Work] = {
     "SkipLayerNormalization": (
-        _SKIPPED + ELEMENTWISE * X * is_given(4, "bias") + by_variance(X, LAST, X + X * is_given(3, "beta"))
+        _SKIPPED + ELEMENTWISE * X * is_given(4, "bias") + by_variance(X, ROWS, X + X * is_given(3, "beta"))
     ),
     "SkipSimplifiedLayerNormalization": (
-        _SKIPPED + ELEMENTWISE * X * is_given(3, "bias") + by_root_mean_square(X, LAST, X)
+        _SKIPPED + ELEMENTWISE * X * is_given(3, "bias") + by_root_mean_square(X, ROWS, X)
     ),
     "EmbedLayerNormalization": _EMBEDDED + by_variance(Y, _OUT_ROWS, 2 * Y) + _MASKED,
     "QEmbedLayerNormalization": (
@@ -135,15 +135,15 @@ MICROSOFT: dict[str, Work] = {
     "RMSNormRotary": by_root_mean_square(Y, _WIDE_ROWS, Y) + 3 * ELEMENTWISE * _WIDE_ROWS * _TURNED,
     # keys and queries normalized, their dot product, what makes a gate of it, the gate's product with the values
     "EngramGate": (
-        by_root_mean_square(X, LAST, X) * 2
-        + (ELEMENTWISE * 2 * X + (3 * ELEMENTWISE + TRANSCENDENTAL + COMPARISON + SIGMOID) * LAST)
+        by_root_mean_square(X, ROWS, X) * 2
+        + (ELEMENTWISE * 2 * X + (3 * ELEMENTWISE + TRANSCENDENTAL + COMPARISON + SIGMOID) * ROWS)
         + ELEMENTWISE * Y
-        + by_root_mean_square(Y, LAST, Y) * is_wanted(1, "gated_value_normed")
+        + by_root_mean_square(Y, ROWS, Y) * is_wanted(1, "gated_value_normed")
     ),
     "HyperConnectionPreMix": ELEMENTWISE * (2 * X - Y + Y * isnt("reduction_scale", 1)),
 }
 NHWC: dict[str, Work] = {
     "BatchNormalization": 2 * ELEMENTWISE * X,
-    "InstanceNormalization": by_variance(X, _PLANES_LAST, 2 * X),
+    "InstanceNormalization": by_variance(X, _PLANES_LINES, 2 * X),
     "LRN": ONNX["LRN"],
 }

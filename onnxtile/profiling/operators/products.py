@@ -17,6 +17,7 @@ from onnxtile.profiling.amounts import Amount, Number, product, total
 from onnxtile.profiling.operators.elementwise import SIGMOID, SWIGLU, TANH_GELU, activation
 from onnxtile.profiling.operators.formula import Formula, condition, measure
 from onnxtile.profiling.operators.measures import (
+    ROWS,
     X,
     Y,
     is_given,
@@ -27,14 +28,14 @@ from onnxtile.profiling.operators.measures import (
     says,
     sizes_of,
 )  # fmt: skip
-from onnxtile.profiling.operators.normalizations import LAST, by_root_mean_square
+from onnxtile.profiling.operators.normalizations import by_root_mean_square
 from onnxtile.profiling.operators.resampling import interpolated
 from onnxtile.profiling.operators.work import ELEMENTWISE, MOVEMENT, NONE, TRANSCENDENTAL, Work
 
 RESULTS = of_products("M x N", "elements of the products' results", lambda size: (size.m, size.n, size.batch))
 WINDOWS = of_products("M x K", "elements of the products' first operands", lambda size: (size.m, size.k, size.batch))
 WEIGHTS = of_products("K x N", "elements of a product's second operand", lambda size: (size.k, size.n))
-ROWS = of_products("M", "rows of the product's result", lambda size: (size.m, size.batch))
+RESULT_ROWS = of_products("M", "rows of the product's result", lambda size: (size.m, size.batch))
 _COLUMNS = of_products("N", "columns of the product's result", lambda size: (size.n,))
 
 
@@ -96,7 +97,7 @@ def _rearranged(node: ir.Node, opset: int | None) -> bool:
 
 
 _NORMED = is_given(2, "norm_scale")
-_NORM = (ELEMENTWISE * X * is_given(1, "skip") + by_root_mean_square(X, LAST, X)) * _NORMED
+_NORM = (ELEMENTWISE * X * is_given(1, "skip") + by_root_mean_square(X, ROWS, X)) * _NORMED
 _UNPACKED = 2 * ELEMENTWISE * WEIGHTS
 _INVERSE = condition("inverse")(lambda node, opset: bool(attribute_int(node, "inverse", 0)))
 ONNX: dict[str, Work] = {
@@ -125,8 +126,8 @@ MICROSOFT: dict[str, Work] = {
     "Irfft": NONE,
     # squares of both operands' elements and their sums, -2 times the product, two additions
     "CDist": (
-        ELEMENTWISE * (2 * X - ROWS + 2 * of_input(1, "B") - _COLUMNS + 3 * Y)
-        + TRANSCENDENTAL * Y * says("metric", "euclidean", "sqeuclidean")
+        ELEMENTWISE * (2 * X - RESULT_ROWS + 2 * of_input(1, "B") - _COLUMNS + 3 * Y)
+        + TRANSCENDENTAL * Y * says("metric", "euclidean", default="sqeuclidean")
     ),
     "FusedConv": _FUSED_CONV,
     "NhwcFusedConv": _FUSED_CONV,
@@ -156,7 +157,9 @@ MICROSOFT: dict[str, Work] = {
     "MatMulBlockQuantizedFp4Weight": _UNPACKED + bias(5, "bias"),
     "RouterGateUpProj": SWIGLU * of_output(1, "Y[1]"),
     # query and product take biases, half the columns each are summed and made a gate, two gates weigh the output
-    "GatedRelativePositionBias": (ELEMENTWISE * (X + 2 * RESULTS - 2 * ROWS + 4 * ROWS + Y) + 2 * SIGMOID * ROWS),
+    "GatedRelativePositionBias": (
+        ELEMENTWISE * (X + 2 * RESULTS - 2 * RESULT_ROWS + 4 * RESULT_ROWS + Y) + 2 * SIGMOID * RESULT_ROWS
+    ),
     "HyperConnectionPostMix": 2 * ELEMENTWISE * Y,
 }
 NCHWC: dict[str, Work] = {"Conv": _FUSED_CONV}

@@ -10,8 +10,8 @@ from __future__ import annotations
 from onnxtile.contraction.sizes import attribute_int
 from onnxtile.profiling.operators.elementwise import GELU, SIGMOID
 from onnxtile.profiling.operators.formula import measure
-from onnxtile.profiling.operators.measures import X, Y, is_given, of_input
-from onnxtile.profiling.operators.normalizations import LAST, by_variance
+from onnxtile.profiling.operators.measures import ROWS, X, Y, is_given, of_input
+from onnxtile.profiling.operators.normalizations import by_variance
 from onnxtile.profiling.operators.pools import kernel
 from onnxtile.profiling.operators.reductions import softmax, softmax_lines
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, Work
@@ -78,7 +78,7 @@ MICROSOFT: dict[str, Work] = {
     "QuantizeWithOrder": _UNSHIFTED * X,
     "DequantizeWithOrder": ELEMENTWISE * X,
     "QOrderedGelu": (ELEMENTWISE + GELU + _UNSHIFTED) * X,
-    "QOrderedLayerNormalization": ((ELEMENTWISE + _UNSHIFTED) * X + by_variance(X, LAST, X + X * is_given(3, "B"))),
+    "QOrderedLayerNormalization": ((ELEMENTWISE + _UNSHIFTED) * X + by_variance(X, ROWS, X + X * is_given(3, "B"))),
     "QOrderedMatMul": _UNSHIFTED * Y + ELEMENTWISE * Y * (is_given(5, "bias") + 2 * is_given(6, "C")),
 }
 NHWC: dict[str, Work] = {"QLinearAveragePool": _AVERAGE}

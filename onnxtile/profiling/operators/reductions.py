@@ -28,13 +28,11 @@ def softmax_lines(node: ir.Node, opset: int) -> Amount:
     return lines(node, attribute_int(node, "axis", -1))
 
 
-LINES = measure(
-    "lines", "lines along `axis`; of Softmax, LogSoftmax and Hardmax before version 13: blocks from `axis` on"
-)(lambda node, opset: softmax_lines(node, version(opset)))
-_RUNS = measure("lines", "")(lambda node, opset: lines(node, constant_int(node, 1, "axis")))
-_BIASED_LINES = measure("blocks", "blocks of X from `axis` on")(
-    lambda node, opset: before(node, attribute_int(node, "axis", 1))
+_LINES = measure("lines", "lines of X along `axis`; Softmax and its like before version 13: blocks from `axis` on")(
+    lambda node, opset: softmax_lines(node, version(opset))
 )
+_RUNS = measure("lines", "")(lambda node, opset: lines(node, constant_int(node, 1, "axis")))
+_BIASED_LINES = measure("blocks", "")(lambda node, opset: before(node, attribute_int(node, "axis", 1)))
 SORTED = COMPARISON * unknown("how many comparisons a sort takes depends on the data and on the engine")
 ONNX: dict[str, Work] = {
     **each("ReduceSum ReduceProd", ELEMENTWISE * (X - Y)),
@@ -44,9 +42,9 @@ ONNX: dict[str, Work] = {
     "ReduceL2": ELEMENTWISE * (2 * X - Y) + TRANSCENDENTAL * Y,
     "ReduceLogSum": ELEMENTWISE * (X - Y) + TRANSCENDENTAL * Y,
     "ReduceLogSumExp": ELEMENTWISE * (X - Y) + TRANSCENDENTAL * (X + Y),
-    "Softmax": softmax(X, LINES),
-    "LogSoftmax": softmax(X, LINES) + TRANSCENDENTAL * LINES,
-    "Hardmax": COMPARISON * (X - LINES) + MOVEMENT * Y,
+    "Softmax": softmax(X, _LINES),
+    "LogSoftmax": softmax(X, _LINES) + TRANSCENDENTAL * _LINES,
+    "Hardmax": COMPARISON * (X - _LINES) + MOVEMENT * Y,
     **each("CumSum CumProd", ELEMENTWISE * (X - _RUNS)),
     "TopK": SORTED + MOVEMENT * Y,
     "Unique": SORTED + MOVEMENT * Y,

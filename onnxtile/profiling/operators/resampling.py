@@ -102,7 +102,7 @@ _BINS = measure("bins", "Y without its channels")(
     lambda node, opset: product(dim for axis, dim in enumerate(sizes_of(node.outputs[0], 2)) if axis != 1)
 )
 _GRID = of_input(1, "grid")
-_RESIZE = MOVEMENT * Y * says("mode", "nearest", "nearest") + ELEMENTWISE * Y * _resized
+_RESIZE = MOVEMENT * Y * says("mode", "nearest", default="nearest") + ELEMENTWISE * Y * _resized
 GRID_SAMPLE = MOVEMENT * Y * says("mode", "nearest") + ELEMENTWISE * (
     _GRID * _coordinate + Y * by_data("linear", _axes_of_grid)
 )
@@ -110,8 +110,8 @@ GRID_SAMPLE = MOVEMENT * Y * says("mode", "nearest") + ELEMENTWISE * (
 _SAMPLED = ELEMENTWISE * (10 * _BINS * _samples + 4 * Y * _samples)
 ROI_ALIGN = (
     _SAMPLED
-    + ELEMENTWISE * 4 * Y * _samples * says("mode", "avg", "avg")
-    + COMPARISON * (4 * Y * _samples - Y) * says("mode", "max", "avg")
+    + ELEMENTWISE * 4 * Y * _samples * says("mode", "avg", default="avg")
+    + COMPARISON * (4 * Y * _samples - Y) * says("mode", "max", default="avg")
 )
 ONNX: dict[str, Work] = {
     "Resize": _RESIZE,
@@ -119,7 +119,9 @@ ONNX: dict[str, Work] = {
     "GridSample": GRID_SAMPLE,
     "RoiAlign": ROI_ALIGN,
 }
-_CROPS = MOVEMENT * Y * says("mode", "nearest", "bilinear") + ELEMENTWISE * Y * by_data("bilinear", lambda node: 2)
+_CROPS = MOVEMENT * Y * says("mode", "nearest", default="bilinear") + ELEMENTWISE * Y * by_data(
+    "bilinear", lambda node: 2
+)
 MICROSOFT: dict[str, Work] = {"GridSample": GRID_SAMPLE, "CropAndResize": _CROPS}
 NHWC: dict[str, Work] = {"GridSample": GRID_SAMPLE, "Resize": _RESIZE}
 NCHWC: dict[str, Work] = {"Upsample": _RESIZE}

@@ -64,7 +64,7 @@ def _lines() -> dict[Operator, Work]:
                 found[domain, op] = work
     # whose products can't be sized, for reasons of their own, can't be counted beside them either
     unsized = {key: entry.reason for key, entry in TABLE.items() if entry.sizes is None and key not in found}
-    return found | {key: all_unknown(reason) for key, reason in unsized.items()}
+    return found | {key: all_unknown(f"it {reason}") for key, reason in unsized.items()}
 
 
 OPERATORS: dict[Operator, Work] = _lines()
