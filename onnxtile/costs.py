@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import onnx_ir as ir
 
@@ -12,6 +14,8 @@ from onnxtile.forms.product import TiledProduct
 from onnxtile.forms.spelling import Speller
 from onnxtile.forms.wire_sink import WireSink
 from onnxtile.legality import MOST_TILES
+from onnxtile.profiling.amounts import Amount, Unknown, to_json
+from onnxtile.report import Report
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Cost:
     """A form's cost for all tiled products of a model together.
 
     `nodes` made for them; `node_bytes` they take in the file; `weight_bytes` of the constants that are cut; `macs` that
-    the engine computes, padding included (per independent product of a batch; None: M is known only at run time).
+    the engine computes, padding included (a formula or a range where they depend on the run).
     `impossible`: products that the form can't spell, and why; None if it can spell all.
     """
 
@@ -27,24 +31,31 @@ class Cost:
     nodes: int
     node_bytes: int
     weight_bytes: int
-    macs: int | None
+    macs: Amount
     impossible: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"macs": to_json(self.macs)}
 
-def costs(model: ir.Model, forms: list[Form], weights: str) -> list[Cost]:
+
+def costs(model: ir.Model, forms: list[Form], weights: str, report: Report) -> list[Cost]:
     """The cost of each of `forms` for a model in its compact form. Products that are equal are spelled once."""
-    return [_cost(model, form, weights) for form in forms]
+    return [_cost(model, form, weights, _macs(report, form)) for form in forms]
 
 
-def _cost(model: ir.Model, form: Form, weights: str) -> Cost:
+def _macs(report: Report, form: Form) -> Amount:
+    return dataclasses.replace(report, pads=report.pads or form.pads).padded_macs
+
+
+def _cost(model: ir.Model, form: Form, weights: str, macs: Amount) -> Cost:
     calls = [node for graph in all_graphs(model) for node in graph if is_tiled_product(node)]
     products = [TiledProduct.of_call(node) for node in calls]
     impossible = _impossible(model, form, products)
     if impossible:
-        return Cost(form.name, 0, 0, 0, None, impossible)
+        return Cost(form.name, 0, 0, 0, Unknown(impossible), impossible)
     if form.keeps_calls:
         size = sum(ir.to_proto(node).ByteSize() for node in calls)
-        return Cost(form.name, len(calls), size, 0, _macs(products, padded=True))
+        return Cost(form.name, len(calls), size, 0, macs)
     speller = Speller(model, form, weights)
     known: dict[object, tuple[int, int]] = {}
     nodes = node_bytes = 0
@@ -58,7 +69,7 @@ def _cost(model: ir.Model, form: Form, weights: str) -> Cost:
     weight_bytes = 0
     for cut in speller.cuts:
         weight_bytes += sum(array.nbytes for _, array in speller.arrays(cut, cut.blank))
-    return Cost(form.name, nodes, node_bytes, weight_bytes, _macs(products, padded=form.pads))
+    return Cost(form.name, nodes, node_bytes, weight_bytes, macs)
 
 
 def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> str | None:
@@ -73,19 +84,7 @@ def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> st
     return None
 
 
-def _macs(products: list[TiledProduct], padded: bool) -> int | None:
-    total = 0
-    for product in products:
-        macs = 1
-        for axis in (product.plan.m, product.plan.k, product.plan.n):
-            if axis.size is None:
-                return None
-            macs *= axis.size + (axis.padding or 0 if padded or product.plan.full else 0)
-        total += macs
-    return total
-
-
 def choose(model: ir.Model, weights: str, max_nodes: int, unrolled: Form) -> Form:
     """Unrolled up to `max_nodes` nodes, then the most compact form that is made of plain operators: batched."""
-    (found,) = costs(model, [unrolled], weights)
+    found = _cost(model, unrolled, weights, 0)
     return unrolled if found.impossible is None and found.nodes <= max_nodes else FORMS["batched"]

@@ -73,7 +73,7 @@ class Lowered:
         if written is not None:
             shapes = self.shapes if form.ability.spells_each_tile else {}
             rows += tuple(left_over(written, nodes_after, rows, limits, self.wish.families, shapes))
-        return Report("lower", limits, rows, self.nodes_before, nodes_after)
+        return Report("lower", limits, rows, self.nodes_before, nodes_after, form.pads or self.wish.pad_tiles)
 
 
 def lower(
@@ -188,7 +188,7 @@ def estimate(
     )
     lowered = lower_ir(to_ir(model), wish, bind or {}, silent)
     every = [form_of(name, max_fan_in, max_fan_out) for name in FORMS]
-    return lowered.report(lowered.nodes_before), costs(lowered.model, every, weights)
+    return (report := lowered.report(lowered.nodes_before)), costs(lowered.model, every, weights, report)
 
 
 @dataclass(frozen=True)

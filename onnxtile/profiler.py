@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
+
+import onnx_ir as ir
 
 from onnxtile.checking import inlined
 from onnxtile.errors import UsageError
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
+from onnxtile.profiling.conventions import ptflops_macs
+from onnxtile.profiling.facts import ModelFacts, facts_of
+from onnxtile.profiling.first_io import FirstIo
+from onnxtile.profiling.first_io import first_io as table_of_first_io
 from onnxtile.profiling.record import Profile
 from onnxtile.profiling.walk import profile_of
+from onnxtile.skimming import skim
 
 CONVENTIONS = ("macs", "ptflops")
 
 
-def profile(model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs") -> Profile:
+def profile(
+    model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs", details: bool = False
+) -> Profile:
     """What every node of the model costs, and all of them together: operations, parameters, memory, bandwidth.
 
     Amounts are whole numbers, exact formulas in the model's free dimensions, ranges where it depends on the run, or
     unknown with a reason. `bind`: sizes of free dimensions by name. Local functions are looked into, call by call;
     weights aren't read. `convention`: `macs`, or `ptflops` for what that tool counts in place of multiply-accumulates.
-    docs/profile.md gives each field's formula, unit and source.
+    `details`: the shapes and attributes of each node as text, too. docs/profile.md gives each field's formula, unit and
+    source.
 
     Raises UsageError, ModelError, UnsupportedError.
     """
     if convention not in CONVENTIONS:
         raise UsageError(f"convention {convention!r} is unknown: take one of {', '.join(CONVENTIONS)}")
-    profiled = to_ir(model)
-    PassManager([BindDims(bind)] if bind else [], check=False)(profiled)
-    return profile_of(inlined(profiled), convention)
+    macs_of = None if convention == "macs" else ptflops_macs
+    loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
+    return profile_of(inlined(_bound(loaded, bind)), convention, macs_of, details)
+
+
+def facts(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> ModelFacts:
+    """What the model is made of: operators, the values of their attributes, inputs, outputs, constants and types.
+
+    Errors are those of `profile`.
+    """
+    found = _bound(to_ir(model), bind)
+    PassManager([InferShapes()], check=False)(found)
+    return facts_of(found)
+
+
+def first_io(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> FirstIo:
+    """The table of `--view first-io`: the first input and the first output of each node, by what shapes onnx finds.
+
+    Errors are those of `profile`.
+    """
+    return table_of_first_io(_bound(to_ir(model), bind))
+
+
+def _bound(model: ir.Model, bind: Mapping[str, int] | None) -> ir.Model:
+    PassManager([BindDims(bind)] if bind else [], check=False)(model)
+    return model

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from onnxtile.contraction import Contraction, Dim, all_graphs
 from onnxtile.limits import Limits
+from onnxtile.profiling.amounts import Amount, Unknown, fill, product, size_of, to_json, total
 
 Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
 
@@ -51,21 +52,33 @@ class Row:
             found.part, found.family,
         )  # fmt: skip
 
+    def macs(self, padded: bool = False) -> Amount:
+        """Multiply-accumulates: M * K * N * batch; `padded`: with each axis filled up to whole tiles."""
+        sizes = [size_of(size) for size in (self.m, self.k, self.n, self.batch)]
+        if None in sizes:
+            return Unknown(self.reason or "a size isn't known before run time")
+        tiles = (*self.tiles, None) if padded and self.tiles is not None else (None,) * 4
+        return product(fill(size, tile) for size, tile in zip(sizes, tiles, strict=True) if size is not None)
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {
-            "tiles": None if self.tiles is None else dict(zip("mkn", self.tiles, strict=True))
+            "tiles": None if self.tiles is None else dict(zip("mkn", self.tiles, strict=True)),
         }
 
 
 @dataclass(frozen=True)
 class Report:
-    """All products of a model against the limits; `command` is check or lower."""
+    """All products of a model against the limits; `command` is check or lower.
+
+    `pads`: ragged tiles are computed at their full size.
+    """
 
     command: str
     limits: Limits
     contractions: tuple[Row, ...]
     nodes_before: int
     nodes_after: int
+    pads: bool = False
 
     def having(self, *statuses: Status) -> tuple[Row, ...]:
         return tuple(row for row in self.contractions if row.status in statuses)
@@ -81,6 +94,16 @@ class Report:
         return self.having("unknown")
 
     @property
+    def macs(self) -> Amount:
+        """Multiply-accumulates of the products that are tiled."""
+        return total(row.macs() for row in self.having("tiled"))
+
+    @property
+    def padded_macs(self) -> Amount:
+        """The same as the engine computes them, padding included."""
+        return total(row.macs(self.pads) for row in self.having("tiled"))
+
+    @property
     def ok(self) -> bool:
         """Every product that was asked for fits."""
         return not (self.over or self.unknown)
@@ -94,6 +117,11 @@ class Report:
             "unknown": len(self.unknown),
             "nodes_before": self.nodes_before,
             "nodes_after": self.nodes_after,
+            **(
+                {"macs": to_json(self.macs), "padded_macs": to_json(self.padded_macs)}
+                if self.command == "lower"
+                else {}
+            ),
             "contractions": [row.to_json() for row in self.contractions],
         }
 

@@ -22,7 +22,7 @@ LAYERS = [
     {"registry", "source", "report", "streaming"},
     {"rewriting", "instrument"},
     {"passes"},
-    {"pipeline", "interop", "files"},
+    {"pipeline", "interop", "files", "skimming"},
     {"writer"},
     {"costs", "checking", "saving"},
     {"profiler", "annotating"},

@@ -133,7 +133,7 @@ def _tell(
     steps: Sequence[Step] | None,
 ) -> None:
     """Print what was done, and write it to the report file."""
-    from onnxtile.cli.output import print_json, print_report, print_steps, steps_to_json, summary
+    from onnxtile.cli.output import amount_text, console, print_json, print_report, print_steps, steps_to_json, summary
     from onnxtile.cli.verify import print_verdict
     from onnxtile.files import replacing
 
@@ -148,10 +148,15 @@ def _tell(
     if json:
         print_json(document)
         return
-    where = (
-        f"{result.nodes_before:,} nodes became {result.nodes_after:,} in {target}" if target else "nothing was written"
-    )
-    print_report(result, f"{summary(result)}; {where}")
+    if target is None:
+        print_report(result, f"{summary(result)}; nothing was written")
+    else:
+        print_report(
+            result, f"{summary(result)}; {result.nodes_before:,} nodes became {result.nodes_after:,} in {target}"
+        )
+    if result.having("tiled"):
+        words = f"tiled: {amount_text(result.macs)} MACs, {amount_text(result.padded_macs)} with the padding of tiles"
+        console().print(words, markup=False)
     if verdict is not None:
         print_verdict(verdict)
     if steps is not None:
@@ -160,8 +165,6 @@ def _tell(
 
 def _estimate(model: Path, wish: Wish, sizes: dict[str, int], json: bool) -> None:
     """Print what each form would cost."""
-    import dataclasses
-
     from onnxtile.cli.output import print_costs, print_json, print_report, progress, summary
     from onnxtile.lowering import estimate
 
@@ -171,7 +174,7 @@ def _estimate(model: Path, wish: Wish, sizes: dict[str, int], json: bool) -> Non
             max_fan_in=wish.max_fan_in, max_fan_out=wish.max_fan_out, pad_tiles=wish.pad_tiles, bind=sizes,
         )  # fmt: skip
     if json:
-        forms = [dataclasses.asdict(cost) for cost in found]
+        forms = [cost.to_json() for cost in found]
         print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": forms})
     else:
         print_report(result, f"{summary(result)}; nothing was written")

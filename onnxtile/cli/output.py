@@ -19,6 +19,7 @@ from onnxtile.progress import silent
 if TYPE_CHECKING:
     from onnxtile.costs import Cost
     from onnxtile.instrument import Step
+    from onnxtile.profiling.amounts import Amount
     from onnxtile.progress import Progress
     from onnxtile.report import Report, Row
 
@@ -117,7 +118,7 @@ def print_costs(found: list[Cost]) -> None:
             table.add_row(cost.form, escape(cost.impossible))
             continue
         megabytes = (f"{size / 1e6:,.1f}" for size in (cost.node_bytes, cost.weight_bytes))
-        table.add_row(cost.form, f"{cost.nodes:,}", *megabytes, "?" if cost.macs is None else f"{cost.macs:,}")
+        table.add_row(cost.form, f"{cost.nodes:,}", *megabytes, amount_text(cost.macs))
     console().print(table)
 
 
@@ -139,6 +140,11 @@ def steps_to_json(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """The same for scripts; `share` is of the time of all passes."""
     total = sum(step.seconds for step in steps) or 1.0
     return [dataclasses.asdict(step) | {"share": step.seconds / total} for step in steps]
+
+
+def amount_text(amount: Amount) -> str:
+    """An amount with its thousands set apart; formulas and ranges in words."""
+    return f"{amount:,}" if isinstance(amount, int) else str(amount)
 
 
 def _several(count: int, what: str) -> str:

@@ -41,8 +41,10 @@ Amount: TypeAlias = "int | sympy.Expr | Range | Unknown"
 
 def size_of(dim: int | str | ir.SymbolicDim | None) -> Number | None:
     """A dimension as a number or formula; None where it has neither. Raises ValueError for a malformed formula."""
-    text = dim.value if isinstance(dim, ir.SymbolicDim) else dim
-    return text if isinstance(text, int) or text is None else _formula(text)
+    if dim is None or isinstance(dim, int):
+        return dim
+    text = dim if isinstance(dim, str) else dim.value
+    return None if text is None else _formula(text)
 
 
 @lru_cache(maxsize=4096)
@@ -102,6 +104,16 @@ def _sum(whole: Number, formulas: list[Any]) -> Number:
     return _plain(sympy.expand(sympy.Add(whole, *formulas))) if formulas else whole
 
 
+def difference(left: Amount, right: Amount) -> Amount:
+    """Left - right; unknown where either is, or no number or formula."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return left if isinstance(left, Unknown) else right
+    if isinstance(left, Range) or isinstance(right, Range):
+        return Unknown("it depends on the run")
+    found = left - right
+    return found if isinstance(found, int) else _plain(sympy.expand(found))
+
+
 def either(amounts: Iterable[Amount]) -> Amount:
     """One of them, it isn't known which: from the least to the greatest; unknown if any is."""
     found = list(amounts)
@@ -154,6 +166,13 @@ def _high(amount: Amount) -> Number | None:
 
 def _range(low: Number, high: Number | None) -> Amount:
     return low if high is not None and low == high else Range(low, high)
+
+
+def fill(size: Number, whole: int | None) -> Number:
+    """The size rounded up to a multiple of `whole` (None: as it is)."""
+    if whole is None:
+        return size
+    return -(-size // whole) * whole if isinstance(size, int) else sympy.ceiling(size / whole) * whole
 
 
 def bytes_of(elements: Amount, bits: int) -> Amount:

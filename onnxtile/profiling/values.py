@@ -13,12 +13,14 @@ def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
     """The sizes along a value's axes; Unknown where one of them isn't known before run time."""
     if value is None:
         return Unknown("an input is absent")
-    if value.type is not None and not isinstance(value.type, (ir.TensorType, ir.SparseTensorType)):
-        return Unknown(f"{value.name!r} is a {type(value.type).__name__.removesuffix('Type').lower()}, not a tensor")
-    if value.shape is None:
+    shape = value.shape
+    if shape is None or isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
         return Unknown(f"the shape of {value.name!r} isn't known")
     sizes: list[Number] = []
-    for axis, dim in enumerate(value.shape):
+    for axis, dim in enumerate(shape.dims):
+        if type(dim) is int:  # mostly, and quick
+            sizes.append(dim)
+            continue
         try:
             size = size_of(dim)
         except ValueError:

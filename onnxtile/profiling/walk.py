@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,21 +12,22 @@ import onnx_ir as ir
 from onnxtile.contraction import Scope, contractions_of, default_opset, node_name, subgraphs
 from onnxtile.dimensions import free_dimensions
 from onnxtile.profiling.amounts import Amount, Range, Unknown, either, largest, product, size_of, total
+from onnxtile.profiling.comparison import adds_partial_products
 from onnxtile.profiling.liveness import Liveness
 from onnxtile.profiling.operations import Operations, operations_of
-from onnxtile.profiling.record import Costs, NodeProfile, Profile, Totals
+from onnxtile.profiling.record import SUMMED, NodeProfile, Profile, Totals, sum_weights
+from onnxtile.profiling.texts import attribute_text, value_text
 from onnxtile.profiling.trips import Trips, boolean
 from onnxtile.profiling.values import value_bytes
 from onnxtile.profiling.weights import Constants
 from onnxtile.provenance import ORIGIN, TILE
 
-_OF_WEIGHTS = ("params", "buffers", "weight_bytes")
-_SUMMED = (*(each.name for each in dataclasses.fields(Costs) if each.name not in _OF_WEIGHTS), "activation_bytes")
+_SUMMED = (*SUMMED, "activation_bytes")
 _MODULE_KEYS = ("pkg.torch.onnx.name_scopes", "namespace")
 """Metadata in which torch's exporters say which module a node belongs to."""
 Rows = Iterator[tuple[ir.Node, NodeProfile]]
-MacsOf = Callable[[ir.Node], Amount]
-"""What another convention counts for a node in place of its products."""
+MacsOf = Callable[[ir.Node, "int | None"], Amount]
+"""What another convention counts for a node of a default opset in place of its products."""
 
 
 @dataclass
@@ -47,10 +47,11 @@ class _Sums:
 class Walk:
     """Goes through a model once; afterwards it knows the totals."""
 
-    def __init__(self, model: ir.Model, macs_of: MacsOf | None = None) -> None:
+    def __init__(self, model: ir.Model, macs_of: MacsOf | None = None, details: bool = False) -> None:
         self._model = model
         self._macs_of = macs_of
-        self._constants = Constants()
+        self._details = details
+        self.constants = Constants(statistics=macs_of is None)
         free = free_dimensions(model)
         self._trips = Trips(free)
         self._symbols = dict.fromkeys(free, "a free dimension of the model's inputs")
@@ -68,7 +69,7 @@ class Walk:
 
     def totals(self) -> Totals:
         """All rows together; to be called when they have been gone through."""
-        weights = self._constants.all()
+        weights = sum_weights(list(self.constants.used.values()))
         live = largest(self._live)
         return Totals(
             **self._sums.totals(), params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes,
@@ -87,26 +88,29 @@ class Walk:
             yield from self._node(node, scope, times, base, liveness, sums)
 
     def _node(self, node: ir.Node, scope: Scope, times: Amount, base: Amount, liveness: Liveness, sums: _Sums) -> Rows:
-        stores, weights = self._constants.stores(node), self._constants.meet(node)
+        stores, (weights, constants) = self.constants.stores(node), self.constants.meet(node)
         live = _plus(base, liveness.run(node, stores))
         function = self._model.functions.get(node.op_identifier())
         macs = 0 if function is not None else self._macs(node, scope)
-        done = Operations() if stores or function is not None else operations_of(node, default_opset(scope.opsets))
+        counted = stores or function is not None or self._macs_of is not None  # another convention counts all in one
+        done = Operations() if counted else operations_of(node, default_opset(scope.opsets))
         one: dict[str, Any] = {
             "macs": macs, "elementwise": done.elementwise, "transcendental": done.transcendental,
             "comparison": done.comparison, "movement": done.movement,
+            "partial_sums": done.elementwise if adds_partial_products(node, bool(scope.name)) else 0,
             "input_bytes": _bytes(node.inputs), "output_bytes": _bytes(node.outputs),
         }  # fmt: skip
         yield node, NodeProfile(
             name=node_name(node), op=node.op_type, domain=node.domain, scope=scope.name, module=module_of(node),
             origin=node.metadata_props.get(ORIGIN), tile=node.metadata_props.get(TILE), stored=stores, times=times,
             params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, live_bytes=live,
+            constants=constants, **(_details(node) if self._details else {}),
             **(one if times == 1 else {name: product([times, each]) for name, each in one.items()}),
         )  # fmt: skip
         self._nodes += 1
         if not stores:
-            for name, amount in one.items():
-                sums.add(name, amount)
+            for name in SUMMED:
+                sums.add(name, one[name])
             sums.add("activation_bytes", one["output_bytes"])
             self._moved.add(_plus(one["input_bytes"], one["output_bytes"]))
             self._live.add(live)
@@ -118,7 +122,7 @@ class Walk:
 
     def _macs(self, node: ir.Node, scope: Scope) -> Amount:
         if self._macs_of is not None:
-            return self._macs_of(node)
+            return self._macs_of(node, default_opset(scope.opsets))
         amounts: list[Amount] = []
         for found in contractions_of(node, scope, self._model.functions):
             if found.reason is not None:
@@ -143,6 +147,7 @@ class Walk:
             if is_if and taken is not None:
                 trips = int(taken == (name == "then_branch"))
             inner = _Sums()
+            self.constants.enter(node, graph)
             yield from self._graph(
                 scope._replace(name=f"{place}/{name}", graph=graph), product([times, trips]), live, inner
             )
@@ -160,9 +165,18 @@ class Walk:
         """A call of a local function that couldn't be put in its place; the checker has refused calls in circles."""
         place = f"{scope.name}/{node_name(node)}" if scope.name else node_name(node)
         inner = _Sums()
+        self.constants.enter(node, function)
         yield from self._graph(Scope(place, function.opset_imports, function), times, live, inner)
         for name, amount in inner.totals().items():
             sums.add(name, amount)
+
+
+def _details(node: ir.Node) -> dict[str, Any]:
+    return {
+        "inputs": tuple("" if value is None else value_text(value) for value in node.inputs),
+        "outputs": tuple(value_text(value) for value in node.outputs),
+        "attributes": {name: attribute_text(attribute) for name, attribute in node.attributes.items()},
+    }
 
 
 def rows_of(model: ir.Model) -> Rows:
@@ -170,11 +184,13 @@ def rows_of(model: ir.Model) -> Rows:
     return Walk(model).rows()
 
 
-def profile_of(model: ir.Model, convention: str = "macs", macs_of: MacsOf | None = None) -> Profile:
+def profile_of(
+    model: ir.Model, convention: str = "macs", macs_of: MacsOf | None = None, details: bool = False
+) -> Profile:
     """The profile of a model whose shapes are inferred and whose functions are inlined where they can be."""
-    walk = Walk(model, macs_of)
+    walk = Walk(model, macs_of, details)
     rows = tuple(row for _, row in walk.rows())
-    return Profile(rows, walk.totals(), walk.symbols, convention)
+    return Profile(rows, walk.totals(), walk.constants.used, walk.symbols, convention)
 
 
 def module_of(node: ir.Node) -> str:

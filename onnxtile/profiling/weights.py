@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import onnx_ir as ir
@@ -16,6 +15,7 @@ import onnx_ir as ir
 from onnxtile.constants import SPARSE_META
 from onnxtile.contraction import attribute_int, entry_of, subgraphs
 from onnxtile.profiling.amounts import Amount, Unknown, bytes_of, total
+from onnxtile.profiling.record import Weights, sum_weights
 from onnxtile.profiling.values import elements
 
 Role = Literal["data", "statistics", "quantization", "setting"]
@@ -56,25 +56,20 @@ _PACKED: Mapping[str, tuple[set[int], str, int]] = {
 """Inputs that hold several numbers in a byte, the attribute that says how many bits each has, and its default."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """What stored constants feed a node: numbers, statistics among them, and bytes."""
-
-    params: Amount = 0
-    buffers: Amount = 0
-    bytes: Amount = 0
-
-
 NONE = Weights()
+NOTHING: tuple[Weights, tuple[str, ...]] = (NONE, ())
 
 
 class Constants:
     """Follows constants through a model whose nodes are told in the order in which they run."""
 
-    def __init__(self) -> None:
+    def __init__(self, statistics: bool = True) -> None:
+        """`statistics`: whether those count as weights."""
         self._behind: dict[ir.Value, frozenset[ir.Value]] = {}
-        self.used: dict[ir.Value, Weights] = {}
-        """Each stored constant that feeds some node, counted whole."""
+        self._names: dict[ir.Value, str] = {}
+        self._statistics = statistics
+        self.used: dict[str, Weights] = {}
+        """The stored constants that feed some node, each counted whole, by name."""
 
     def behind(self, value: ir.Value) -> frozenset[ir.Value] | None:
         """The stored constants that a value is computed from, if from nothing else."""
@@ -88,12 +83,27 @@ class Constants:
             return False
         return all(value is not None and self.behind(value) is not None for value in node.inputs)
 
-    def meet(self, node: ir.Node) -> Weights:
-        """The next node: remembers what it makes of constants, and tells which feed it."""
+    def enter(self, node: ir.Node, graph: ir.Graph | ir.Function) -> None:
+        """Go into a graph that the node runs: what a Scan goes over, or a function is called with, may be constant."""
+        inputs = list(node.inputs)
+        if node.op_type == "Scan" and node.domain == "":
+            count = attribute_int(node, "num_scan_inputs", 0)
+            pairs = list(zip(inputs[-count:], graph.inputs[-count:], strict=False)) if count > 0 else []
+        else:
+            pairs = list(zip(inputs, graph.inputs, strict=False)) if isinstance(graph, ir.Function) else []
+        for given, taken in pairs:
+            behind = None if given is None else self.behind(given)
+            if behind is not None:
+                self._behind[taken] = behind
+            else:
+                self._behind.pop(taken, None)
+
+    def meet(self, node: ir.Node) -> tuple[Weights, tuple[str, ...]]:
+        """The next node: remembers what it makes of constants, and tells which feed it, and their names."""
         found = [(index, value, self.behind(value)) for index, value in enumerate(node.inputs) if value is not None]
         if self.stores(node):
             self._behind[node.outputs[0]] = frozenset(node.outputs)
-            return NONE
+            return NOTHING
         fed = [
             (role_of(node, index, value), index, value, behind) for index, value, behind in found if behind is not None
         ]
@@ -101,20 +111,42 @@ class Constants:
             of_data = [behind for role, _, _, behind in fed if role in ("data", "statistics")]
             sources: frozenset[ir.Value] = frozenset().union(*of_data)
             self._behind.update((value, sources) for value in node.outputs)
-        weights = []
+        weights, names = [], []
         for role, index, value, behind in fed:
-            if not behind or role == "setting" or not _counts(node, role, value):
+            if not behind or not self._counts(node, role, value):
                 continue
             weights.append(_fed(node, index, value, behind, role))
             for source in behind:
-                whole = _whole(node, index, source, role)
-                if _number(whole.params) >= _number(self.used.get(source, NONE).params):
-                    self.used[source] = whole
-        return _sum(weights) if weights else NONE
+                whole, name = _whole(node, index, source, role), self._name(source)
+                names.append(name)
+                if _number(whole.params) >= _number(self.used.get(name, NONE).params):
+                    self.used[name] = whole
+        return (sum_weights(weights), tuple(dict.fromkeys(names))) if weights else NOTHING
 
-    def all(self) -> Weights:
-        """All constants that feed some node, each once."""
-        return _sum(list(self.used.values()))
+    def _name(self, source: ir.Value) -> str:
+        """The constant's name; graphs apart may use one for several constants, which are numbered then."""
+        if source not in self._names:
+            name, number = str(source.name), 2
+            while name in self.used:
+                name, number = f"{source.name} ({number})", number + 1
+            self._names[source] = name
+        return self._names[source]
+
+    def _counts(self, node: ir.Node, role: Role, value: ir.Value) -> bool:
+        """Whether a constant input is a weight: floating-point or quantized numbers; no coefficient, shape, index."""
+        if role == "setting" or (role == "statistics" and not self._statistics):
+            return False
+        if role == "quantization":
+            return True
+        if value.shape is not None and len(value.shape) == 0 and node.op_type != "PRelu":
+            return False
+        if node.op_type in ("Loop", "Scan") and elements(value) == 1:
+            return False  # a zero to begin a sum with
+        if value.dtype is None or value.dtype.is_floating_point():
+            return True
+        if node.op_type in _QUANTIZATION or node.op_type in _PACKED:
+            return True
+        return entry_of(node) is not None and value.dtype.is_integer() and value.dtype.bitwidth <= _NARROW
 
 
 def role_of(node: ir.Node, index: int, value: ir.Value) -> Role:
@@ -127,19 +159,6 @@ def role_of(node: ir.Node, index: int, value: ir.Value) -> Role:
     return "statistics" if index in _STATISTICS.get(op, ()) else "data"
 
 
-def _counts(node: ir.Node, role: Role, value: ir.Value) -> bool:
-    """Whether a constant input is a weight: floating-point or quantized numbers; no coefficient, shape or index."""
-    if role == "quantization":
-        return True
-    if value.shape is not None and len(value.shape) == 0 and node.op_type != "PRelu":
-        return False
-    if value.dtype is None or value.dtype.is_floating_point():
-        return True
-    if node.op_type in _QUANTIZATION or node.op_type in _PACKED:
-        return True
-    return entry_of(node) is not None and value.dtype.is_integer() and value.dtype.bitwidth <= _NARROW
-
-
 def _is_computed(node: ir.Node) -> bool:
     """Whether the outputs follow from the inputs alone."""
     if node.op_type in _RANDOM or node.op_type == "Optional":
@@ -149,7 +168,7 @@ def _is_computed(node: ir.Node) -> bool:
 
 def _fed(node: ir.Node, index: int, value: ir.Value, behind: frozenset[ir.Value], role: Role) -> Weights:
     """What of the stored constants reaches the node: a part of them, where they were split."""
-    whole = _sum([_whole(node, index, source, role) for source in behind])
+    whole = sum_weights([_whole(node, index, source, role) for source in behind])
     part = elements(value)
     if behind == {value} or not isinstance(part, int) or not isinstance(whole.params, int):
         return whole
@@ -193,9 +212,3 @@ def _stored(source: ir.Value) -> tuple[Amount, Amount]:
 
 def _number(amount: Amount) -> int:
     return amount if isinstance(amount, int) else 0
-
-
-def _sum(weights: list[Weights]) -> Weights:
-    if len(weights) == 1:
-        return weights[0]
-    return Weights(*(total(getattr(each, name) for each in weights) for name in ("params", "buffers", "bytes")))

@@ -1,0 +1,97 @@
+"""`onnxtile profile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxtile.cli.options import Bind, Json, Model, parse_bind
+from onnxtile.errors import UsageError
+
+EXAMPLES = """Examples:
+
+onnxtile profile model.onnx --top 20
+
+onnxtile profile model.onnx --by op --csv costs.csv
+
+onnxtile profile model.onnx --against model.tiled.onnx
+
+onnxtile profile model.onnx --bind batch=1 --view memory --sort live_bytes"""
+FIRST_IO = "first-io"
+
+
+def command(
+    model: Model,
+    bind: Bind = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="LOWERED", help="A lowered model: show what each product became.")
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Facts instead: operators, their attributes, inputs, outputs, types.")
+    ] = False,
+    view: Annotated[
+        str, typer.Option(help="Columns of the table: costs, memory, bandwidth; or first-io, a table of its own.")
+    ] = "costs",
+    convention: Annotated[
+        str, typer.Option(help="What counts: macs, or ptflops for what that tool prints in their place.")
+    ] = "macs",
+    by: Annotated[str | None, typer.Option(help="Add up the nodes by op, module, origin or scope.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="With --by module: so many parts of its path.")] = None,
+    op: Annotated[
+        list[str] | None, typer.Option(help="Only nodes of this operator; may be given several times.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Only nodes of such a name, or origin: 'features.*'.")
+    ] = None,
+    sort: Annotated[str | None, typer.Option(metavar="FIELD", help="The greatest first: macs, live_bytes, ...")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Only so many rows, of most macs or by --sort.")] = None,
+    details: Annotated[bool, typer.Option("--details", help="Each node's shapes and attributes too.")] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to FILE, - for the output.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as a Markdown table.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell what every node of MODEL computes, stores and moves, and all of them together.
+
+    The table on the screen is rounded; --json, --csv and --markdown are exact. What can't be told is unknown, with the
+    reason, and the totals are lower bounds then.
+
+    Exit status: 0 it's told, 2 the call or the file is bad.
+    """
+    from onnxtile.cli import profile_view
+    from onnxtile.cli.output import print_json, progress
+    from onnxtile.cli.sheets import write_sheet
+    from onnxtile.profiler import facts, first_io, profile
+    from onnxtile.profiling.comparison import compare
+    from onnxtile.profiling.selection import GROUPS, matching, ordered
+
+    if view not in (*profile_view.VIEWS, FIRST_IO):
+        raise UsageError(f"view {view!r} is unknown: take one of {', '.join((*profile_view.VIEWS, FIRST_IO))}")
+    if by is not None and by not in GROUPS:
+        raise UsageError(f"can't group by {by!r}: take one of {', '.join(GROUPS)}")
+    sheets = {path: kind for path, kind in ((csv, "csv"), (markdown, "markdown")) if path is not None}
+    if json + [str(path) for path in sheets].count("-") > 1 or (csv is not None and csv == markdown):
+        raise UsageError("--json, --csv and --markdown write to the same place; name different ones")
+    sizes = parse_bind(bind)
+    shown: profile_view.Shown
+    with progress(f"profile {model.name}"):
+        if summary:
+            shown = profile_view.FactsView(facts(model, bind=sizes))
+        elif view == FIRST_IO:
+            shown = profile_view.FirstIoView(first_io(model, bind=sizes))
+        else:
+            found = profile(model, bind=sizes, convention=convention, details=details)
+            if against is not None:
+                other = profile(against, bind=sizes, convention=convention)
+                shown = profile_view.AgainstView(compare(found, other), model.name, against.name)
+            else:
+                nodes = matching(found, op or (), name or ())
+                rows = ordered(found.by(by, depth, nodes), sort, top) if by else ordered(nodes, sort, top)
+                shown = profile_view.CostsView(found, rows, view, by)
+    for path, kind in sheets.items():
+        write_sheet(path, kind, shown.rows())
+    if json:
+        print_json(shown.to_json())
+    elif "-" not in map(str, sheets):
+        shown.print()

@@ -1,0 +1,54 @@
+"""Tables in files: exact, for spreadsheets and documents."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onnxtile.files import replacing
+
+Cells = Mapping[str, Any]
+
+
+def write_sheet(path: Path, kind: str, rows: Sequence[Cells]) -> None:
+    """Write rows as `csv` or `markdown`, headings from the first row's keys; `-` is the standard output."""
+    headings = list(rows[0]) if rows else []
+    cells = [[_text(row.get(heading)) for heading in headings] for row in rows]
+    text = _csv(headings, cells) if kind == "csv" else _markdown(headings, cells)
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def _csv(headings: list[str], rows: list[list[str]]) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(rows)
+    return written.getvalue()
+
+
+def _markdown(headings: list[str], rows: list[list[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *([_escaped(cell) for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _escaped(cell: str) -> str:
+    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").split())
+
+
+def _text(cell: Any) -> str:
+    """A cell of JSON as text: a range by its ends, a list by its items, nothing where there's nothing to say."""
+    if isinstance(cell, Mapping):
+        if cell.keys() == {"min", "max"}:
+            return f"{cell['min']} or more" if cell["max"] is None else f"{cell['min']} to {cell['max']}"
+        return "; ".join(f"{name}: {_text(value)}" for name, value in cell.items())
+    if isinstance(cell, (list, tuple)):
+        return ", ".join(map(_text, cell))
+    return "" if cell is None else str(cell)

@@ -1,0 +1,135 @@
+"""What a lowering cost: the profile of a model beside that of the lowered one, product by product."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import onnx_ir as ir
+
+from onnxtile.profiling.amounts import Amount, difference, to_json, total
+from onnxtile.profiling.record import NodeProfile, Profile, Totals
+from onnxtile.provenance import ORIGIN, tile_lengths
+
+_ADDING = ("Add", "Sum", "ReduceSum")
+_TOTALS = (
+    "macs", "flops", "params", "weight_bytes", "bandwidth", "activation_bytes", "peak_bandwidth", "peak_live_bytes",
+    "peak_live_bytes_streamed",
+)  # fmt: skip
+
+
+def adds_partial_products(node: ir.Node, in_body: bool) -> bool:
+    """Whether a node of a lowered model adds up products of tiles: all it adds was made for the same original node,
+    or is carried by a loop around it.
+    """
+    origin = node.metadata_props.get(ORIGIN)
+    if origin is None or node.op_type not in _ADDING:
+        return False
+    added = node.inputs[:1] if node.op_type == "ReduceSum" else node.inputs
+    return all(value is not None and _made_for(value, origin, in_body) for value in added)
+
+
+def _made_for(value: ir.Value, origin: str, in_body: bool) -> bool:
+    producer = value.producer()
+    if producer is not None:
+        return producer.metadata_props.get(ORIGIN) == origin
+    return in_body and value.is_graph_input()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One node of the original, and what was made of it.
+
+    `nodes`, `tiles`: how many nodes, and how many products of tiles among them. `macs`, `bandwidth`: before and after.
+    `partial_sums`: additions that add up products of tiles.
+    """
+
+    name: str
+    op: str
+    nodes: int
+    tiles: Amount
+    macs: tuple[Amount, Amount]
+    bandwidth: tuple[Amount, Amount]
+    partial_sums: Amount
+
+    @property
+    def padding(self) -> Amount:
+        """Multiply-accumulates that the original hasn't: of zeros that fill tiles."""
+        return difference(self.macs[1], self.macs[0])
+
+    @property
+    def moved(self) -> Amount:
+        """Bytes moved beyond the original's."""
+        return difference(self.bandwidth[1], self.bandwidth[0])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "op": self.op, "nodes": self.nodes, "tiles": to_json(self.tiles),
+            "macs": [to_json(each) for each in self.macs], "padding": to_json(self.padding),
+            "bandwidth": [to_json(each) for each in self.bandwidth], "moved": to_json(self.moved),
+            "partial_sums": to_json(self.partial_sums),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two profiles: `changes` has the nodes that became others, in the original's order; `totals` are before and after.
+
+    `unmatched`: nodes of the second model that belong to no node of the first, by name.
+    """
+
+    totals: tuple[Totals, Totals]
+    changes: tuple[Change, ...]
+    unmatched: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        before, after = self.totals
+        both = {name: [to_json(getattr(before, name)), to_json(getattr(after, name))] for name in _TOTALS}
+        return {
+            "totals": {"nodes": [before.nodes, after.nodes], **both},
+            "partial_sums": to_json(total(change.partial_sums for change in self.changes)),
+            "changes": [change.to_json() for change in self.changes],
+            "unmatched": list(self.unmatched),
+        }
+
+
+def compare(before: Profile, after: Profile) -> Comparison:
+    """Lay a lowered model's profile beside the original's, by what its nodes say of their origin, or their names."""
+    made = _grouped((row.origin or row.name, row) for row in after.nodes)
+    was = _grouped((row.name, row) for row in before.nodes)
+    changes = tuple(
+        _change(name, rows, made.get(name, []))
+        for name, rows in was.items()
+        if any(row.origin is not None for row in made.get(name, [])) and not any(row.origin for row in rows)
+    )
+    return Comparison((before.totals, after.totals), changes, tuple(name for name in made if name not in was))
+
+
+def _grouped(rows: Iterable[tuple[str, NodeProfile]]) -> dict[str, list[NodeProfile]]:
+    groups: dict[str, list[NodeProfile]] = {}
+    for name, row in rows:
+        groups.setdefault(name, []).append(row)
+    return groups
+
+
+def _change(name: str, before: Sequence[NodeProfile], after: Sequence[NodeProfile]) -> Change:
+    running = [row for row in after if not row.stored]
+    return Change(
+        name, before[0].op, len(running), total(_tiles(row) for row in running),
+        (total(row.macs for row in before), total(row.macs for row in running)),
+        (total(row.bandwidth for row in before), total(row.bandwidth for row in running)),
+        total(row.partial_sums for row in running),
+    )  # fmt: skip
+
+
+def _tiles(row: NodeProfile) -> Amount:
+    """How many products of tiles a row computes: one each time it runs, or as many as its tile's size says."""
+    if row.tile is None:
+        return 0
+    lengths = tile_lengths(row.tile)
+    if ":" in row.tile or None in lengths or not isinstance(row.macs, int):
+        return row.times
+    one = math.prod(length for length in lengths if length is not None)
+    return row.macs // one if one > 0 and row.macs % one == 0 else row.times

@@ -1,0 +1,75 @@
+"""Model files read without their weights: for those who ask for sizes and not for numbers."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+import google.protobuf.message
+import onnx
+import onnx_ir as ir
+
+from onnxtile import source
+from onnxtile.errors import OnnxtileError
+from onnxtile.wire import head, inside, message, number_of, runs
+
+LARGE = 1024
+"""Bytes from which on a tensor's numbers are left in the file: what shapes are computed from is smaller."""
+_GRAPH = number_of(onnx.ModelProto, "graph")
+_INITIALIZER = number_of(onnx.GraphProto, "initializer")
+_RAW_DATA = number_of(onnx.TensorProto, "raw_data")
+_EXTERNAL_DATA = number_of(onnx.TensorProto, "external_data")
+_ELSEWHERE = onnx.TensorProto(data_location=onnx.TensorProto.EXTERNAL).SerializeToString()
+
+
+def skim(path: Path) -> ir.Model:
+    """Read a model whose large weights stay in the file: each is external data of the model file itself.
+
+    Such a model isn't to be written. What can't be read so is read whole; errors are those of `source.load`.
+    """
+    try:
+        return source.from_proto(_skimmed(path), str(path), path.parent)
+    except (OSError, ValueError, IndexError, google.protobuf.message.DecodeError, OnnxtileError):
+        return source.load(path)  # which says what is wrong, where something is
+
+
+def _skimmed(path: Path) -> onnx.ModelProto:
+    model = onnx.ModelProto()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        data = memoryview(mapped)
+        try:
+            model.ParseFromString(b"".join(_model(data, path.name)))
+        finally:
+            data.release()
+    return model
+
+
+def _model(data: memoryview, name: str) -> Iterator[bytes | memoryview]:
+    """The fields of the model; its graph's anew. Several graphs are one, as protobuf has it."""
+    for number, start, stop in runs(data, 0, len(data), 0):
+        if number == _GRAPH:
+            yield message(_GRAPH, b"".join(_graph(data, inside(data, start), stop, name)))
+        else:
+            yield data[start:stop]
+
+
+def _graph(data: memoryview, start: int, stop: int, name: str) -> Iterator[bytes | memoryview]:
+    for number, begin, end in runs(data, start, stop, 0):
+        if number == _INITIALIZER and end - begin > LARGE:
+            yield message(_INITIALIZER, b"".join(_tensor(data, inside(data, begin), end, name)))
+        else:
+            yield data[begin:end]
+
+
+def _tensor(data: memoryview, start: int, stop: int, name: str) -> Iterator[bytes | memoryview]:
+    for number, begin, end in runs(data, start, stop, 0):
+        content = inside(data, begin)
+        if number != _RAW_DATA or end - content <= LARGE:
+            yield data[begin:end]
+            continue
+        where = {"location": name, "offset": str(content), "length": str(end - content)}
+        for key, value in where.items():
+            entry = onnx.StringStringEntryProto(key=key, value=value).SerializeToString()
+            yield head(_EXTERNAL_DATA, len(entry)) + entry
+        yield _ELSEWHERE
