@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import onnx_ir as ir
 
@@ -34,8 +35,28 @@ def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool
             node.metadata_props.pop(_OWNER, None)
     for number, node in enumerate(measured.graph.all_nodes()):
         node.metadata_props[_OWNER] = str(number)
-    PassManager([BindDims(bind)] if bind else [], check=False)(measured)
-    found = notes(inlined(measured), lambda node: node.metadata_props.get(_OWNER))
+    with _names_of_tensors_kept(model):
+        PassManager([BindDims(bind)] if bind else [], check=False)(measured)
+        found = notes(inlined(measured), lambda node: node.metadata_props.get(_OWNER))
     sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
     numbered = enumerate(model.graph.all_nodes())
     return write(model, {node: found.get(str(number)) or texts([]) for number, node in numbered}, sizes)
+
+
+@contextmanager
+def _names_of_tensors_kept(model: ir.Model) -> Iterator[None]:
+    """A copy shares tensors with the model; where onnx_ir takes one for a value of the copy, it names it after that."""
+    graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    attributes = (each for graph in graphs for node in graph.all_nodes() for each in node.attributes.values())
+    tensors = [each.as_tensor() for each in attributes if each.type == ir.AttributeType.TENSOR and not each.is_ref()]
+    names = [tensor.name if _is_named(tensor) else None for tensor in tensors]
+    try:
+        yield
+    finally:
+        for tensor, name in zip(tensors, names, strict=True):
+            tensor.name = name
+
+
+def _is_named(tensor: ir.TensorProtocol) -> bool:
+    """An empty name may be written in a file or not, and onnx_ir reads both alike."""
+    return not isinstance(tensor, ir.serde.TensorProtoTensor) or tensor.raw.HasField("name")
