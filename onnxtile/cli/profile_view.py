@@ -12,8 +12,9 @@ from rich.table import Table
 
 from onnxtile.cli.facts_view import print_facts
 from onnxtile.cli.output import MOST_ROWS, amount_text, console
-from onnxtile.profiling.amounts import Amount, Range, Unknown, total
+from onnxtile.profiling.amounts import Amount, Range, Unknown, to_json, total
 from onnxtile.profiling.comparison import Comparison
+from onnxtile.profiling.conventions import ptflops_total
 from onnxtile.profiling.facts import ModelFacts
 from onnxtile.profiling.first_io import FirstIo
 from onnxtile.profiling.record import Costs, Group, NodeProfile, Profile
@@ -128,7 +129,7 @@ class CostsView:
         _print_totals(self.profile)
 
     def to_json(self) -> dict[str, Any]:
-        document = self.profile.to_json()
+        document = self.profile.to_json() | _printed_by_ptflops(self.profile)
         if self.by is not None:
             return document | {"groups": self.rows(), "by": self.by}
         return document | {"nodes": self.rows()}
@@ -148,10 +149,6 @@ def _title(row: NodeProfile | Group) -> str:
 def _print_totals(profile: Profile) -> None:
     """Exact sums, then what isn't known and why."""
     screen, totals = console(), profile.totals
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim")
-    grid.add_column(justify="right", overflow="fold")
-    grid.add_column(style="dim", overflow="fold")
     resident = "weights resident"
     lines: list[tuple[str, Amount, str]] = [
         ("MACs", totals.macs, "" if profile.convention == "macs" else f"as {profile.convention} counts them"),
@@ -164,14 +161,35 @@ def _print_totals(profile: Profile) -> None:
         ("peak memory", totals.peak_live_bytes, resident),
         ("", totals.peak_live_bytes_streamed, "weights of the running node only"),
     ]
-    for heading, amount, words in lines:
-        grid.add_row(heading, escape(amount_text(amount)), words)
-    screen.print(grid)
+    if profile.convention == "ptflops":
+        lines[1:1] = [
+            ("ptflops prints", ptflops_total(profile), "pools are counted twice"),
+            ("", ptflops_total(profile, activation_modules=True), "and activations, where they are modules"),
+        ]
+    _print_lines(lines)
     for name, meaning in profile.symbols.items():
         screen.print(f"{printable(name)}: {printable(meaning)}", style="dim", markup=False)
     for reason, where in _reasons(profile).items():
         others = f" and {len(where) - 1:,} more" if len(where) > 1 else ""
         screen.print(f"unknown: {printable(reason)}  ({printable(where[0])}{others})", style="yellow", markup=False)
+
+
+def _print_lines(lines: Sequence[tuple[str, Amount, str]]) -> None:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(justify="right", overflow="fold")
+    grid.add_column(style="dim", overflow="fold")
+    for heading, amount, words in lines:
+        grid.add_row(heading, escape(amount_text(amount)), words)
+    console().print(grid)
+
+
+def _printed_by_ptflops(profile: Profile) -> dict[str, Any]:
+    """Its totals, where they were asked for."""
+    if profile.convention != "ptflops":
+        return {}
+    functions, modules = (to_json(ptflops_total(profile, activation_modules=each)) for each in (False, True))
+    return {"ptflops_prints": {"activation_functions": functions, "activation_modules": modules}}
 
 
 def _buffers(buffers: Amount) -> str:
@@ -272,6 +290,15 @@ class FirstIoView:
         screen.print(table)
         if len(self.table.rows) > MOST_ROWS:
             screen.print(f"... and {len(self.table.rows) - MOST_ROWS:,} more; --json or --csv", style="dim")
+        screen.print()
+        _print_lines(
+            [
+                ("peak", self.table.peak_bandwidth, "bytes, first input and output of one node"),
+                ("inputs", self.table.total_input, "first inputs of all nodes"),
+                ("activations", self.table.total_activation, "first outputs of all nodes"),
+                ("bandwidth", self.table.total_bandwidth, "activations, and the first node's input"),
+            ]
+        )
 
     def to_json(self) -> dict[str, Any]:
         return _SCHEMA | {"view": "first-io", **self.table.to_json()}

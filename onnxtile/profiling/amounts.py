@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import onnx_ir as ir
 import sympy
+
+from onnxtile.profiling.ordering import extreme
 
 Number: TypeAlias = "int | sympy.Expr"
 """A whole number, or an exact formula: its symbols are sizes, positive whole numbers."""
@@ -117,8 +119,7 @@ def difference(left: Amount, right: Amount) -> Amount:
         return left if isinstance(left, Unknown) else right
     if isinstance(left, Range) or isinstance(right, Range):
         return Unknown("it depends on the run")
-    found = left - right
-    return found if isinstance(found, int) else _plain(sympy.expand(found))
+    return left - right if isinstance(left, int) and isinstance(right, int) else _sum(0, [left, -right])
 
 
 def either(amounts: Iterable[Amount]) -> Amount:
@@ -128,37 +129,31 @@ def either(amounts: Iterable[Amount]) -> Amount:
     if unknown is not None:
         return unknown
     highs = [_high(each) for each in found]
-    high = None if None in highs else _extreme(highs, sympy.Max)
-    return _range(_extreme([_low(each) for each in found], sympy.Min), high)
+    high = None if None in highs else _extreme(highs, True)
+    return _range(_extreme([_low(each) for each in found], False), high)
 
 
 def largest(amounts: Iterable[Amount]) -> Amount:
     """The greatest; where one is unknown, the greatest of the others is a lower bound."""
     found = set(amounts)
     known = [each for each in found if not isinstance(each, Unknown)]
-    low: Number = _extreme([_low(each) for each in known], sympy.Max) if known else 0
-    highs = [_high(each) for each in known]
-    if len(known) < len(found) or None in highs:
+    low: Number = _extreme([_low(each) for each in known], True) if known else 0
+    if len(known) < len(found):
         return Range(low, None)
-    return _range(low, _extreme(highs, sympy.Max)) if highs else 0
+    if not any(isinstance(each, Range) for each in known):
+        return low
+    highs = [_high(each) for each in known]
+    return Range(low, None) if None in highs else _range(low, _extreme(highs, True)) if highs else 0
 
 
-def _extreme(numbers: list[Number], of: Callable[..., Any]) -> Number:
-    """The greatest or least number or formula; a formula of both where neither is so for all sizes."""
-    sign = 1 if of is sympy.Max else -1
+def _extreme(numbers: list[Number], greatest: bool) -> Number:
+    """The greatest or least number or formula; a formula of several where no one of them is so for all sizes."""
     plain = [each for each in numbers if isinstance(each, int)]
-    kept: list[Number] = [max(plain) if sign > 0 else min(plain)] if plain else []
-    for each in {str(each): each for each in numbers if not isinstance(each, int)}.values():
-        if any(_at_least(sign * other, sign * each) for other in kept):
-            continue
-        kept = [other for other in kept if not _at_least(sign * each, sign * other)]
-        kept.append(each)
-    return kept[0] if len(kept) == 1 else _plain(of(*kept))
-
-
-def _at_least(left: Any, right: Any) -> bool:
-    """Whether left >= right for all sizes."""
-    return bool(sympy.expand(left - right).is_nonnegative)
+    formulas = [each for each in numbers if not isinstance(each, int)]
+    if not formulas:
+        return max(plain) if greatest else min(plain)
+    found = extreme([*formulas, *([max(plain) if greatest else min(plain)] if plain else [])], greatest)
+    return found if isinstance(found, int) else _plain(found)
 
 
 def _low(amount: Amount) -> Number:
@@ -179,7 +174,9 @@ def fill(size: Number, whole: int | None) -> Number:
     """The size rounded up to a multiple of `whole` (None: as it is)."""
     if whole is None:
         return size
-    return -(-size // whole) * whole if isinstance(size, int) else sympy.ceiling(size / whole) * whole
+    if isinstance(size, int):
+        return -(-size // whole) * whole
+    return sympy.ceiling(size / whole) * whole
 
 
 def bytes_of(elements: Amount, bits: int) -> Amount:

@@ -9,9 +9,9 @@ letter, faults included.
   *input* of pools; twice the elements of batch norms; elements of what follows ReLU's pattern.
 - It divides what modules count by the batch, and what functions count it doesn't. Here nothing is divided: that's the
   same for a batch of one, with which it runs.
-- It doesn't count, so 0 here: convolutions and products of quantized numbers, Einsum and Attention, `+` and `*` between
-  tensors (Add and Mul stand for torch.add and torch.mul, which it does count), Sub and Div, Sigmoid, Tanh, HardSwish
-  and other activations not listed below, RMS norm, reductions, and all that only moves numbers.
+- It doesn't count, so 0 here: convolutions and products of quantized numbers, Einsum and Attention, additions and other
+  operations between tensors (it hooks torch.add and torch.mul, but networks write `+` and `*`), Sigmoid, Tanh,
+  HardSwish and other activations not listed below, RMS norm, reductions, and all that only moves numbers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from onnxtile.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.contraction import attribute_float, attribute_int, entry_of
 from onnxtile.contraction.product_free import PRODUCT_FREE
 from onnxtile.contraction.sizes import UnsizedError, attribute_ints, attribute_string, given
-from onnxtile.profiling.amounts import Amount, Number, Unknown, largest, product, total
+from onnxtile.profiling.amounts import Amount, Number, Unknown, product, total
 from onnxtile.profiling.record import Profile
 from onnxtile.profiling.values import dimensions
 
@@ -43,9 +43,7 @@ def ptflops_macs(node: ir.Node, opset: int | None = None) -> Amount:
     operators outside ai.onnx, which no module of torch's is exported as.
     """
     if node.domain not in _ONNX:
-        return Unknown(
-            f"no module of torch's is exported as {node.domain} {node.op_type}, so ptflops says nothing of it"
-        )
+        return Unknown(f"ptflops counts modules of torch, and none is exported as {node.domain} {node.op_type}")
     if node.op_type not in PRODUCT_FREE[""] and entry_of(node) is None:
         return Unknown(f"{node.op_type} isn't among the operators known of ai.onnx")
     count = _COUNTS.get(node.op_type)
@@ -174,16 +172,6 @@ def _local_response_norm(node: ir.Node) -> Amount:
     return total([product([3, *sizes]), product(padded)])
 
 
-def _elementwise(node: ir.Node) -> Amount:
-    """torch.add, torch.mul (_elementwise_tensor_flops_hook): the larger size of each axis. It counts axes from the
-    first, so [8, 4] and [4] are 8 by 4, but [2, 8, 4] and [4] are 4 by 8 by 4.
-    """
-    left, right = _sizes(node, 0), _sizes(node, 1)
-    axes = max(len(left), len(right))
-    padded = [sizes + [1] * (axes - len(sizes)) for sizes in (left, right)]
-    return product([largest(pair) for pair in zip(*padded, strict=True)])
-
-
 def _clip(node: ir.Node) -> Amount:
     """ReLU6 (relu_flops_counter_hook), which is exported as Clip; any other is torch.clamp, which isn't hooked."""
     return _output_elements(node) if [_bound(node, "min", 1), _bound(node, "max", 2)] == [0, 6] else 0
@@ -219,7 +207,6 @@ _COUNTS: Mapping[str, Callable[[ir.Node], Amount]] = {
     "GlobalMaxPool": _input_elements, "GlobalAveragePool": _input_elements,
     **dict.fromkeys(("Relu", "LeakyRelu", "PRelu", "Elu", "Gelu", "Resize", "Upsample"), _output_elements),
     "Clip": _clip, "Softmax": _input_elements, "Swish": _input_elements,
-    "Add": _elementwise, "Mul": _elementwise,
     "RNN": _recurrent(1), "GRU": _recurrent(7), "LSTM": _recurrent(10),
 }  # fmt: skip
 

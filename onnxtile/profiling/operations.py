@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import onnx_ir as ir
 
-from onnxtile.profiling.amounts import Amount
-
-
-@dataclass(frozen=True)
-class Operations:
-    """Operations of a node, without the multiply-accumulates of its products.
-
-    `elementwise`: additions, multiplications and the like; `transcendental`: exponentials, roots, divisions by values
-    and the like; `comparison`; `movement`: elements copied.
-    """
-
-    elementwise: Amount = 0
-    transcendental: Amount = 0
-    comparison: Amount = 0
-    movement: Amount = 0
+from onnxtile.contraction.scopes import is_tiled_product
+from onnxtile.profiling.amounts import Unknown
+from onnxtile.profiling.operators.table import OPERATORS
+from onnxtile.profiling.operators.work import KINDS
+from onnxtile.profiling.operators.work import Operations as Operations
 
 
 def operations_of(node: ir.Node, opset: int | None) -> Operations:
-    """The node's operations, from the shapes of its values; Unknown amounts where they can't be told."""
-    return Operations()
+    """The node's operations in one run, from the shapes of its values; Unknown amounts where they can't be told.
+
+    `opset`: the version of the default operator set that the node is written in; None: not imported. If, Loop, Scan and
+    SequenceMap have none: the nodes of their bodies do. A call of a local function is for the caller to look into, here
+    it's an operator that nobody knows. docs/operations.md has each formula in words.
+    """
+    domain = node.domain
+    work = OPERATORS.get(("" if domain == "ai.onnx" else domain, node.op_type))
+    return _unknown(node) if work is None else work.at(node, opset)
+
+
+def _unknown(node: ir.Node) -> Operations:
+    if is_tiled_product(node):
+        reason = "how a tiled product is cut and added up is in its function"
+    else:
+        reason = f"{node.op_type} of domain {node.domain or 'ai.onnx'} isn't known"
+    return Operations(*[Unknown(reason)] * len(KINDS))

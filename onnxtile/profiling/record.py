@@ -107,9 +107,9 @@ class Totals(Costs):
     """All nodes together; a constant that several nodes share is counted once, an If as its least and most.
 
     An amount that is unknown for some node is a range without an upper end: a lower bound. `activation_bytes`: outputs
-    of all nodes but those that only hold constants. `peak_bandwidth`: the most that one run of a node moves.
-    `peak_live_bytes`: the most memory at any time, all weights resident; `peak_live_bytes_streamed`: with the weights
-    of the running node only. `nodes` counts rows.
+    of all nodes but those that only hold constants; of a node's further outputs those that something reads.
+    `peak_bandwidth`: the most that one run of a node moves. `peak_live_bytes`: the most memory at any time, all weights
+    resident; `peak_live_bytes_streamed`: with the weights of the running node only. `nodes` counts rows.
     """
 
     nodes: int = 0

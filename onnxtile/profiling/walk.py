@@ -111,7 +111,7 @@ class Walk:
         if not stores:
             for name in SUMMED:
                 sums.add(name, one[name])
-            sums.add("activation_bytes", one["output_bytes"])
+            sums.add("activation_bytes", one["output_bytes"] if len(node.outputs) == 1 else _bytes(_kept(node)))
             self._moved.add(_plus(one["input_bytes"], one["output_bytes"]))
             self._live.add(live)
             self._streamed.add(_plus(live, weights.bytes))
@@ -205,6 +205,11 @@ def module_of(node: ir.Node) -> str:
             return next((name for name in reversed(names[:-1]) if name), "")
     origin = node.metadata_props.get(ORIGIN) or node.name or ""
     return origin.strip("/").rpartition("/")[0]
+
+
+def _kept(node: ir.Node) -> list[ir.Value]:
+    """The outputs that are made for someone: the first, and those others that something reads (no Dropout's mask)."""
+    return [value for place, value in enumerate(node.outputs) if place == 0 or value.uses() or value.is_graph_output()]
 
 
 def _bytes(values: Sequence[ir.Value | None]) -> Amount:

@@ -1,0 +1,1 @@
+"""What operators compute beside the products in them: a line for each, as formulas in the sizes of its values."""
