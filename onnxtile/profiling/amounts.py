@@ -17,6 +17,9 @@ Number: TypeAlias = "int | sympy.Expr"
 """A whole number, or an exact formula: its symbols are sizes, positive whole numbers."""
 
 
+_BEYOND = 2**512
+
+
 @dataclass(frozen=True)
 class Range:
     """From `min` to `max`, both possible; `max` None: no bound is known."""
@@ -65,10 +68,14 @@ def _plain(formula: Any) -> Number:
 
 
 def product(amounts: Iterable[Amount]) -> Amount:
-    """Nothing times anything is nothing; otherwise what isn't known keeps the product unknown."""
+    """Nothing times anything is nothing; otherwise what isn't known keeps the product unknown, and so does a number
+    beyond all measure, which no sizes of a real model give.
+    """
     found = list(amounts)
     if any(isinstance(each, int) and each == 0 for each in found):
         return 0
+    if math.prod(each for each in found if isinstance(each, int)) > _BEYOND:
+        return Unknown("it's a number beyond all measure")
     unknown = next((each for each in found if isinstance(each, Unknown)), None)
     if unknown is not None:
         return unknown
