@@ -28,6 +28,7 @@ LAYERS = [
     {"postcondition", "reproducing"},
     {"lowering"},
     {"verification"},
+    {"capturing"},
     {"instruments"},
     {"reduction"},
     {"cli"},
@@ -35,7 +36,8 @@ LAYERS = [
 SIDEWAYS = {  # within one layer: who may import whom
     ("dimensions", "constants"),  ("passes", "passes"),  ("rewriting", "rewriting"), ("forms", "forms"), ("cli", "cli"),
     ("verification", "verification"),  ("contraction", "contraction"),
-    ("instruments", "instruments"), ("profiling", "profiling"),  ("reduction", "reduction"),
+    ("capturing", "capturing"),  ("instruments", "instruments"),
+    ("profiling", "profiling"),  ("reduction", "reduction"),
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from onnxtile.cli import check, lower, passes, reduce, run, verify
+from onnxtile.cli import capture, check, lower, passes, reduce, run, verify
 from onnxtile.errors import OnnxtileError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lower, check, verify, run, reduce, passes):
+for command in (lower, check, verify, capture, run, reduce, passes):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
 
 
