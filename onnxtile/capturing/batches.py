@@ -26,7 +26,7 @@ def batches(inside: Inside, values: Sequence[ir.Value], most: int) -> list[list[
     for value in values:
         name, each = str(value.name), _bytes_each(value)
         size = math.prod(shapes[name]) * each if name in shapes and each else None
-        if size is None or size > room:
+        if not parts or size is None or size > room:
             parts.append([])
             room = most
         parts[-1].append(name)

@@ -17,18 +17,18 @@ from onnxtile.capturing.calls import put_in_place
 from onnxtile.capturing.describing import first_of, numbers_of
 from onnxtile.capturing.elements import NotATensorError, from_engine
 from onnxtile.capturing.feeding import bind_to, checked
-from onnxtile.capturing.record import Captured, CaptureReport, Skipped, Value
+from onnxtile.capturing.record import Captured, CaptureReport, Fed, Skipped, Value
 from onnxtile.capturing.running import Inside, ready
 from onnxtile.capturing.selection import Chosen, Texts, Wish, choose
 from onnxtile.capturing.writing import Keep, Target
-from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.errors import ModelError, UnsupportedError, UsageError
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
 from onnxtile.progress import Progress, silent
 from onnxtile.source import external_files
 from onnxtile.verification.engines import EngineError
-from onnxtile.verification.inputs import feeds
+from onnxtile.verification.inputs import UNBOUND, feeds
 
 MEMORY = 256
 """Megabytes of captured values that are held at a time."""
@@ -131,7 +131,7 @@ def run(
     fed = bind_to(loaded, request.inputs, request.bind, request.seed)
     choice = choose(loaded, put_in_place(loaded), request.wish)
     say("find shapes")
-    PassManager([InferShapes()], check=False)(loaded)
+    _infer(loaded, fed)
     if request.inputs is None:
         given = feeds(loaded, "normal", np.random.default_rng(request.seed))
     else:
@@ -153,6 +153,17 @@ def run(
         if not values:
             raise UsageError(f"nothing can be captured: {skipped[-1].op} {skipped[-1].node!r}: {skipped[-1].reason}")
     return CaptureReport(tuple(values), tuple(skipped), tuple(choice.unmatched), fed)
+
+
+def _infer(model: ir.Model, fed: Fed) -> None:
+    """Find shapes; a contradiction may come of sizes that were made up."""
+    try:
+        PassManager([InferShapes()], check=False)(model)
+    except ModelError as error:
+        if not fed.made_up:
+            raise
+        words = f"{', '.join(fed.made_up)} taken as {UNBOUND}: bind other sizes (--bind), or give inputs (--input)"
+        raise ModelError(f"{error}; that is with {words}") from error
 
 
 def _computed(inside: Inside, parts: Sequence[Sequence[str]], say: Progress) -> Iterator[tuple[str, Any]]:

@@ -19,7 +19,7 @@ class Value:
     """A captured value.
 
     `node` gives it, an `op`; or `nodes` nodes that a lowering made for the original's `node` put it together, the last
-    of them an `op`. `bytes` are the value's, numbers of fewer than 8 bits packed. `min`, `max`, `mean` are of the numbers
+    of them an `op`. `bytes`: numbers of fewer than 8 bits packed. `min`, `max` and `mean` are of the numbers
     that are finite, None where there are none; `nan` and `infinite` count the others. `first`: the first few elements.
     `stored`: how a file holds it where numpy has no such type, such as `bits in uint16`. `place`: its member of the
     .npz file, or its file in the folder.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -28,6 +28,9 @@ EMPTY = "weights"
 RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 """Operators that give other numbers in each run, if they have no seed."""
 SHAPES = "onnxtile.shape/"
+UNROUNDED = "onnxtile.unrounded/"
+TRUE = "onnxtile.true"
+"""Names, or beginnings of names, of what is added."""
 
 
 class Inside:
@@ -41,12 +44,17 @@ class Inside:
         self._folder = folder
         (folder / EMPTY).touch()
         self._weights = _take_weights(model.graph)
+        narrow = {v.name for node in model.graph for v in node.outputs if v.dtype == ir.DataType.FLOAT16}
         self._proto = ir.to_proto(model)
         carry_over(model, self._proto)
         graph = self._proto.graph
         for index, node in enumerate(graph.node):
             if node.op_type in RANDOM and not any(each.name == "seed" for each in node.attribute):
                 node.attribute.append(onnx.helper.make_attribute("seed", float(seed + index)))
+        nodes = [each for node in graph.node for each in _rounding(node, narrow)]
+        del graph.node[:]
+        graph.node.extend(nodes)
+        graph.initializer.append(onnx.helper.make_tensor(TRUE, onnx.TensorProto.BOOL, [], [True]))
         self._feeds: dict[str, Any] = {}
         for name, array in feeds.items():
             value = to_engine(array)
@@ -134,6 +142,24 @@ def _take_weights(graph: ir.Graph) -> dict[str, ir.TensorProtocol]:
         elif isinstance(tensor, ir.ExternalTensor):
             value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
     return weights
+
+
+def _rounding(node: onnx.NodeProto, narrow: Collection[str | None]) -> Iterator[onnx.NodeProto]:
+    """The node, and what makes sure that its float16 outputs are rounded before anybody reads them.
+
+    onnxruntime computes float16 as float32 where it has no kernel, and then leaves roundings between such nodes out,
+    which ones depending on what else is an output. It doesn't look through an If.
+    """
+    rounded = [name for name in node.output if name in narrow]
+    for index, name in enumerate(node.output):
+        if name in narrow:
+            node.output[index] = UNROUNDED + name
+    yield node
+    for name in rounded:
+        given = onnx.ValueInfoProto(name=f"{UNROUNDED}{name}/given")
+        same = onnx.helper.make_node("Identity", [UNROUNDED + name], [given.name])
+        branch = onnx.GraphProto(name="same", node=[same], output=[given])
+        yield onnx.helper.make_node("If", [TRUE], [name], then_branch=branch, else_branch=branch)
 
 
 def _elsewhere(name: str, tensor: ir.TensorProtocol) -> onnx.TensorProto:
