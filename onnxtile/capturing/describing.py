@@ -12,8 +12,8 @@ from onnxtile.capturing.record import Number
 
 BLOCK = 1 << 20
 """Elements that are looked at together: what is computed of them takes memory too."""
-FIRST = 3
-"""Elements that are shown."""
+FIRST, MOST_TEXT = 3, 40
+"""Elements that are shown, and characters of each."""
 
 
 class Numbers(NamedTuple):
@@ -58,8 +58,10 @@ def first_of(array: np.ndarray) -> tuple[str, ...]:
 
 
 def shown(number: Any) -> str:
-    """A number in few characters; text in quotes."""
-    return f"{number:.4g}" if isinstance(number, float) else repr(number)
+    """A number in few characters; text in quotes, its beginning."""
+    if isinstance(number, str):
+        return repr(number[:MOST_TEXT])
+    return f"{number:.4g}" if isinstance(number, float) else str(number)
 
 
 def storable(array: np.ndarray) -> tuple[np.ndarray, str | None]:

@@ -19,14 +19,14 @@ from onnxtile.contraction import default_opset
 from onnxtile.source import carry_over
 from onnxtile.structure import KEPT_BYTES
 from onnxtile.verification.engines import guarded, onnxruntime_options, onnxruntime_session
-from onnxtile.verification.graphs import reads
+from onnxtile.verification.graphs import nodes_inside, reads
 
 FOLDER = "session.model_external_initializers_file_folder_path"
 """onnxruntime's key for where external data lies of a model that it gets in memory."""
 EMPTY = "weights"
 """The file, without a byte, that weights are said to be in: onnxruntime wants one to be there."""
 RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
-"""Operators that give other numbers in each run, if they have no seed."""
+"""Operators that give other numbers in each run, if they have no seed; so does Dropout in training."""
 SHAPES = "onnxtile.shape/"
 UNROUNDED = "onnxtile.unrounded/"
 TRUE = "onnxtile.true"
@@ -48,21 +48,21 @@ class Inside:
         self._proto = ir.to_proto(model)
         carry_over(model, self._proto)
         graph = self._proto.graph
-        for index, node in enumerate(graph.node):
-            if node.op_type in RANDOM and not any(each.name == "seed" for each in node.attribute):
-                node.attribute.append(onnx.helper.make_attribute("seed", float(seed + index)))
+        for index, node in enumerate(inner for each in graph.node for inner in nodes_inside(each)):
+            _seed(node, seed + index)
         nodes = [each for node in graph.node for each in _rounding(node, narrow)]
         del graph.node[:]
         graph.node.extend(nodes)
         graph.initializer.append(onnx.helper.make_tensor(TRUE, onnx.TensorProto.BOOL, [], [True]))
         self._feeds: dict[str, Any] = {}
+        self._fixed: set[str] = set()
         for name, array in feeds.items():
             value = to_engine(array)
             if value is None:  # what can't be fed is a constant
                 graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+                self._fixed.add(name)
             else:
                 self._feeds[name] = value
-        self._inputs = [value for value in graph.input if value.name in self._feeds or value.name not in feeds]
         self._made = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
         self._small = {each.name: each for each in graph.initializer}
         self._sparse = {each.values.name: each for each in graph.sparse_initializer}
@@ -109,7 +109,9 @@ class Inside:
         graph = model.graph
         graph.name = self._proto.graph.name or "graph"
         graph.node.extend(chain((nodes[index] for index in sorted(kept)), more))
-        graph.input.extend(self._inputs)
+        defaults = {name for name in read if name in self._small or name in self._weights}
+        inputs = self._proto.graph.input
+        graph.input.extend(each for each in inputs if each.name in self._feeds or each.name in defaults - self._fixed)
         graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
         for name in read:
             if name in self._small:
@@ -142,6 +144,14 @@ def _take_weights(graph: ir.Graph) -> dict[str, ir.TensorProtocol]:
         elif isinstance(tensor, ir.ExternalTensor):
             value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
     return weights
+
+
+def _seed(node: onnx.NodeProto, seed: int) -> None:
+    """Give a node that draws random numbers a seed, if it has none: each run has to give the same."""
+    training = node.op_type == "Dropout" and len(node.input) > 2
+    draws = node.domain == "" and (node.op_type in RANDOM or training)
+    if draws and not any(each.name == "seed" for each in node.attribute):
+        node.attribute.append(onnx.helper.make_attribute("seed", seed if training else float(seed)))
 
 
 def _rounding(node: onnx.NodeProto, narrow: Collection[str | None]) -> Iterator[onnx.NodeProto]:

@@ -27,6 +27,8 @@ onnxtile capture model.onnx --name 'features.*' --input real.npz -o values.npz
 onnxtile capture model.tiled.onnx --name fc1 --name 'fc1/m0_n0_k*' -o values/"""
 MOST_ROWS = 40
 """Values that are shown; --json has all."""
+MOST_LETTERS = 300
+"""Characters of a name, or of a line, that are shown."""
 
 
 def command(
@@ -142,5 +144,7 @@ def _summary(report: CaptureReport) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with what would steer a terminal spelled out: names come from a file."""
+    """The text with what would steer a terminal spelled out, and not too long: names come from a file."""
+    if len(text) > MOST_LETTERS:
+        text = f"{text[: MOST_LETTERS // 2]}...{text[-MOST_LETTERS // 2 :]}"
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
