@@ -42,7 +42,7 @@ class Value:
     place: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"shape": list(self.shape), "first": list(self.first)}
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,9 @@ class Fed:
     sizes: Mapping[str, int]
     made_up: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"made_up": list(self.made_up)}
+
 
 @dataclass(frozen=True)
 class CaptureReport:
@@ -84,7 +87,7 @@ class CaptureReport:
         return {
             "schema": SCHEMA,
             "output": None if self.output is None else str(self.output),
-            "inputs": dataclasses.asdict(self.inputs),
+            "inputs": self.inputs.to_json(),
             "values": [value.to_json() for value in self.values],
             "skipped": [dataclasses.asdict(each) for each in self.skipped],
             "unmatched": list(self.unmatched),

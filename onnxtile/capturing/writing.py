@@ -125,6 +125,7 @@ def _files(names: Sequence[str]) -> dict[str, str]:
 
 def _plain(name: str) -> str:
     """`a/b` becomes `a_b`; of a long name the end, which says more than the beginning."""
+    name = re.sub(r"\.npy$", "_npy", name)
     return re.sub(r"^[.+-]|^$", "_", re.sub(r"[^A-Za-z0-9_.+-]", "_", name)[-MOST_NAME:])
 
 

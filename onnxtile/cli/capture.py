@@ -140,7 +140,8 @@ def _summary(report: CaptureReport) -> str:
     inputs = f"random inputs from seed {fed.seed}{made}" if fed.source == "random" else "given inputs"
     stored = sum(row.stored is not None for row in report.values)
     note = f"; {stored:,} stored as numpy can (--json says how)" if stored else ""
-    return f"{count:,} value{'' if count == 1 else 's'} ({size / 1e6:,.3g} MB) {where}; {inputs}{note}"
+    much = f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
+    return f"{count:,} value{'' if count == 1 else 's'} ({much}) {where}; {inputs}{note}"
 
 
 def printable(text: str) -> str:
