@@ -208,6 +208,13 @@ def with_sizes(amount: Amount, sizes: Mapping[str, int]) -> Amount:
     return _plain(amount.subs({each: sizes[each.name] for each in amount.free_symbols if each.name in sizes}))
 
 
+def names_in(amount: Amount) -> set[str]:
+    """The symbols of a formula, or of both ends of a range."""
+    if isinstance(amount, Range):
+        return names_in(amount.min) | (set() if amount.max is None else names_in(amount.max))
+    return set() if isinstance(amount, (int, Unknown)) else {str(each) for each in amount.free_symbols}
+
+
 def to_json(amount: Amount) -> int | str | dict[str, int | str | None] | None:
     """A number; a formula as a string; a range as its ends; null for what is unknown."""
     if isinstance(amount, Unknown):
