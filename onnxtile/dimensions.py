@@ -15,7 +15,7 @@ from onnxtile.limits import LARGEST
 NUMBERS_META = "onnxtile.numbers"
 """Key in a value's `meta`: the numbers that a vector of sizes holds, or formulas, where inference knows them."""
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_FORMULA = re.compile(r"[\w.\s+*/(),-]{1,256}")
+_FORMULA = re.compile(r"[\w.\s+*/(),-]{1,400}")
 
 
 def free_dimensions(model: ir.Model) -> list[str]:
@@ -120,7 +120,7 @@ def _symbols(dim: ir.SymbolicDim) -> list[str]:
         return []
     try:
         return sorted(dim.free_symbols())
-    except (ValueError, TypeError, ArithmeticError):
+    except (ValueError, TypeError, ArithmeticError, RecursionError):
         return []
 
 
