@@ -40,7 +40,7 @@ def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool
         found = notes(inlined(measured), lambda node: node.metadata_props.get(_OWNER))
     sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
     numbered = enumerate(model.graph.all_nodes())
-    return write(model, {node: found.get(str(number)) or texts([]) for number, node in numbered}, sizes)
+    return write(model, {node: found.get(str(number)) or texts([], {}) for number, node in numbered}, sizes)
 
 
 @contextmanager

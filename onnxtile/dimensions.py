@@ -15,6 +15,8 @@ from onnxtile.limits import LARGEST
 NUMBERS_META = "onnxtile.numbers"
 """Key in a value's `meta`: the numbers that a vector of sizes holds, or formulas, where inference knows them."""
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
+_PATH = re.compile(r"/\s*[A-Za-z_(]")
+"""What paths in a name have, such as Squeeze/model/Squeeze_output_0_dim_1, and formulas of sizes hardly ever."""
 _FORMULA = re.compile(r"[\w.\s+*/(),-]{1,400}")
 
 
@@ -116,7 +118,7 @@ def _symbols(dim: ir.SymbolicDim) -> list[str]:
     text = dim.value
     if text is None or _NAME.fullmatch(text):
         return [text] if text else []
-    if not _FORMULA.fullmatch(text) or "**" in text:
+    if not _FORMULA.fullmatch(text) or "**" in text or _PATH.search(text):
         return []
     try:
         return sorted(dim.free_symbols())

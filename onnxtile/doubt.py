@@ -42,7 +42,7 @@ def reachable(roots: Iterable[ir.Value]) -> set[ir.Value]:
             waiting += use.node.outputs
             for attribute in use.node.attributes.values():
                 for graph in subgraphs(attribute):
-                    waiting += graph.inputs
+                    waiting.extend(graph.inputs)
     return seen
 
 

@@ -29,6 +29,7 @@ LAYERS = [
     {"postcondition", "reproducing"},
     {"lowering"},
     {"verification"},
+    {"capturing"},
     {"instruments"},
     {"reduction"},
     {"cli"},
@@ -36,7 +37,8 @@ LAYERS = [
 SIDEWAYS = {  # within one layer: who may import whom
     ("dimensions", "constants"),  ("passes", "passes"),  ("rewriting", "rewriting"), ("forms", "forms"), ("cli", "cli"),
     ("verification", "verification"),  ("contraction", "contraction"),
-    ("instruments", "instruments"), ("profiling", "profiling"),  ("reduction", "reduction"),
+    ("capturing", "capturing"),  ("instruments", "instruments"),
+    ("profiling", "profiling"),  ("reduction", "reduction"),
 }  # fmt: skip
 
 

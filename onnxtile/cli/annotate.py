@@ -63,11 +63,10 @@ def command(
     screen = console()
     if unknown:
         words = "1 node has an amount" if unknown == 1 else f"{unknown:,} nodes have amounts"
-        screen.print(f"{words} that can't be told; the metadata says why, and --bind may help", style="yellow")
-    said = "cleared" if clear else "annotated"
-    screen.print(
-        f"{len(nodes):,} nodes {said} in {target}{'' if changed else ' (nothing changed)'}", style="green", markup=False
-    )
+        screen.print(f"{words} that can't be told, or only from below", style="yellow")
+    counted = "1 node" if len(nodes) == 1 else f"{len(nodes):,} nodes"
+    words = f"{counted} {'cleared' if clear else 'annotated'} in {target}{'' if changed else ' (nothing changed)'}"
+    screen.print(words, style="green", markup=False)
 
 
 def _beside(model: Path, what: str) -> Path:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from onnxtile.cli import annotate, check, lower, passes, profile, reduce, run, verify
+from onnxtile.cli import annotate, capture, check, lower, passes, profile, reduce, run, verify
 from onnxtile.errors import OnnxtileError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lower, check, verify, profile, run, reduce, annotate, passes):
+for command in (lower, check, verify, profile, capture, annotate, run, reduce, passes):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
 
 

@@ -20,6 +20,9 @@ from onnxtile.profiling.first_io import FirstIo
 from onnxtile.profiling.record import Costs, Group, NodeProfile, Profile
 from onnxtile.profiling.texts import printable
 
+LONGEST_CELL, LONGEST_LINE = 24, 120
+"""Characters of a formula that are shown in a table, and in the totals; --json has all."""
+MOST_REASONS = 8
 _SCHEMA = {"schema": "onnxtile.profile/1"}
 
 
@@ -49,7 +52,12 @@ def _rounded(amount: Amount, text: Callable[[int], str]) -> str:
     if isinstance(amount, Range):
         low = _rounded(amount.min, text)
         return f"{low} or more" if amount.max is None else f"{low} to {_rounded(amount.max, text)}"
-    return text(amount) if isinstance(amount, int) else str(amount)
+    return text(amount) if isinstance(amount, int) else short(str(amount), LONGEST_CELL)
+
+
+def short(formula: str, longest: int) -> str:
+    """A formula, the end of a long one left out."""
+    return formula if len(formula) <= longest else f"{formula[:longest]}..."
 
 
 def _count(number: int) -> str:
@@ -167,9 +175,16 @@ def _print_totals(profile: Profile) -> None:
             ("", ptflops_total(profile, activation_modules=True), "and activations, where they are modules"),
         ]
     _print_lines(lines)
+    meanings: dict[str, list[str]] = {}
     for name, meaning in profile.symbols.items():
-        screen.print(f"{printable(name)}: {printable(meaning)}", style="dim", markup=False)
-    for reason, where in _reasons(profile).items():
+        meanings.setdefault(meaning, []).append(name)
+    for meaning, names in meanings.items():
+        screen.print(f"{printable(', '.join(names))}: {printable(meaning)}", style="dim", markup=False)
+    reasons = _reasons(profile)
+    if len(reasons) > MOST_REASONS:
+        words = f"unknown for {len(reasons):,} reasons; --json has all, the first are:"
+        screen.print(words, style="yellow", markup=False)
+    for reason, where in list(reasons.items())[:MOST_REASONS]:
         others = f" and {len(where) - 1:,} more" if len(where) > 1 else ""
         screen.print(f"unknown: {printable(reason)}  ({printable(where[0])}{others})", style="yellow", markup=False)
 
@@ -180,7 +195,7 @@ def _print_lines(lines: Sequence[tuple[str, Amount, str]]) -> None:
     grid.add_column(justify="right", overflow="fold")
     grid.add_column(style="dim", overflow="fold")
     for heading, amount, words in lines:
-        grid.add_row(heading, escape(amount_text(amount)), words)
+        grid.add_row(heading, escape(short(amount_text(amount), LONGEST_LINE)), words)
     console().print(grid)
 
 

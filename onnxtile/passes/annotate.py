@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import onnx_ir as ir
 
 from onnxtile.profiling.amounts import Amount, Range, Unknown, largest, total
-from onnxtile.profiling.record import Costs, NodeProfile
+from onnxtile.profiling.record import SUMMED, Costs, NodeProfile, Weights, sum_weights
 from onnxtile.profiling.texts import printable
-from onnxtile.profiling.walk import rows_of
+from onnxtile.profiling.walk import Walk
 
-_FIELDS = tuple(each.name for each in dataclasses.fields(Costs))
 _ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_bytes", "live_bytes")
 """Written even if it's 0; the others only if not."""
-_NAMES = (*_FIELDS, "flops", "bandwidth", "live_bytes", "times")
-KEYS = frozenset(f"onnxtile.{name}" for name in _NAMES)
+_AMOUNTS = (*(each.name for each in dataclasses.fields(Costs)), "flops", "bandwidth", "partial_sums", "live_bytes")
+_ADDED = (*SUMMED, "partial_sums")
+KEYS = frozenset(f"onnxtile.{name}" for name in (*_AMOUNTS, "times"))
 """Metadata keys of nodes, each named after what it holds: see `profiling.record`."""
 SIZES = "onnxtile.sizes"
 """Metadata key of the model: the sizes of free dimensions that notes were worked out with."""
-_UNKNOWN = "unknown: "
 Notes = Mapping[str, str]
-Node = TypeVar("Node", bound=Hashable)
+Owner = TypeVar("Owner", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -46,33 +45,36 @@ class Annotate(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=write(model, found))
 
 
-def notes(model: ir.Model, owner: Callable[[ir.Node], Node | None]) -> dict[Node, Notes]:
+def notes(model: ir.Model, owner: Callable[[ir.Node], Owner | None]) -> dict[Owner, Notes]:
     """What to write for each owner of nodes; a node without one is within the call before it, and told of there."""
-    rows: dict[Node, list[NodeProfile]] = {}
+    walk = Walk(model)
+    rows: dict[Owner, list[NodeProfile]] = {}
     current: list[NodeProfile] = []
-    for node, row in rows_of(model):
+    for node, row in walk.rows():
         mine = owner(node)
         current = current if mine is None else rows.setdefault(mine, [])
         if node.op_identifier() in model.functions:  # what goes in and out is moved by the nodes within
             row = dataclasses.replace(row, input_bytes=0, output_bytes=0)
         current.append(row)
-    return {each: texts(found) for each, found in rows.items()}
+    return {each: texts(found, walk.constants.used) for each, found in rows.items()}
 
 
-def texts(rows: list[NodeProfile]) -> Notes:
+def texts(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> Notes:
     """The metadata that tells of a node by its row, or by those of what is within a call."""
-    costs = rows[0] if len(rows) == 1 else _sum(rows)
-    amounts: dict[str, Amount] = {name: getattr(costs, name) for name in (*_FIELDS, "flops", "bandwidth")}
-    amounts["live_bytes"] = rows[0].live_bytes if len(rows) == 1 else largest(row.live_bytes for row in rows)
+    amounts = {name: getattr(rows[0], name) for name in _AMOUNTS} if len(rows) == 1 else _sum(rows, constants)
     amounts = {name: amount for name, amount in amounts.items() if name in _ALWAYS or amount != 0}
     if rows and rows[0].times != 1:
         amounts["times"] = rows[0].times
     return {f"onnxtile.{name}": _text(amount) for name, amount in amounts.items()}
 
 
-def _sum(rows: list[NodeProfile]) -> Costs:
-    computed = [row for row in rows if not row.stored]
-    return Costs(**{name: total(getattr(row, name) for row in computed) for name in _FIELDS})
+def _sum(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> dict[str, Amount]:
+    """All together, a constant that several share once; of memory the most that is alive."""
+    found: dict[str, Any] = {name: total(getattr(row, name) for row in rows if not row.stored) for name in _ADDED}
+    weights = sum_weights([constants[name] for name in dict.fromkeys(name for row in rows for name in row.constants)])
+    found |= {"params": weights.params, "buffers": weights.buffers, "weight_bytes": weights.bytes}
+    whole = NodeProfile(name="", op="", live_bytes=largest(row.live_bytes for row in rows), **found)
+    return {name: getattr(whole, name) for name in _AMOUNTS}
 
 
 def _text(amount: Amount) -> str:
@@ -102,5 +104,6 @@ def write(model: ir.Model, found: Mapping[ir.Node, Notes], sizes: str = "") -> b
 
 
 def has_unknown(node: ir.Node) -> bool:
-    """Whether the node's notes leave an amount open."""
-    return any(node.metadata_props.get(key, "").startswith(_UNKNOWN) for key in KEYS)
+    """Whether the node's notes leave an amount open, or open above."""
+    held = (node.metadata_props.get(key, "") for key in KEYS)
+    return any(text.startswith("unknown: ") or text.endswith("..") for text in held)

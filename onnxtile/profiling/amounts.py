@@ -18,6 +18,9 @@ Number: TypeAlias = "int | sympy.Expr"
 """A whole number, or an exact formula: its symbols are sizes, positive whole numbers."""
 
 
+_BEYOND = 2**512
+
+
 @dataclass(frozen=True)
 class Range:
     """From `min` to `max`, both possible; `max` None: no bound is known."""
@@ -72,10 +75,14 @@ def _plain(formula: Any) -> Number:
 
 
 def product(amounts: Iterable[Amount]) -> Amount:
-    """Nothing times anything is nothing; otherwise what isn't known keeps the product unknown."""
+    """Nothing times anything is nothing; otherwise what isn't known keeps the product unknown, and so does a number
+    beyond all measure, which no sizes of a real model give.
+    """
     found = list(amounts)
     if any(isinstance(each, int) and each == 0 for each in found):
         return 0
+    if math.prod(each for each in found if isinstance(each, int)) > _BEYOND:
+        return Unknown("it's a number beyond all measure")
     unknown = next((each for each in found if isinstance(each, Unknown)), None)
     if unknown is not None:
         return unknown
@@ -206,6 +213,13 @@ def with_sizes(amount: Amount, sizes: Mapping[str, int]) -> Amount:
         low, high = (None if end is None else with_sizes(end, sizes) for end in (amount.min, amount.max))
         return _range(low, high)
     return _plain(amount.subs({each: sizes[each.name] for each in amount.free_symbols if each.name in sizes}))
+
+
+def names_in(amount: Amount) -> set[str]:
+    """The symbols of a formula, or of both ends of a range."""
+    if isinstance(amount, Range):
+        return names_in(amount.min) | (set() if amount.max is None else names_in(amount.max))
+    return set() if isinstance(amount, (int, Unknown)) else {str(each) for each in amount.free_symbols}
 
 
 def to_json(amount: Amount) -> int | str | dict[str, int | str | None] | None:

@@ -6,6 +6,7 @@ import math
 
 import onnx_ir as ir
 
+from onnxtile.limits import LARGEST
 from onnxtile.profiling.amounts import Amount, Number, Unknown, bytes_of, size_of
 
 
@@ -36,7 +37,11 @@ def elements(value: ir.Value | None) -> Amount:
     if value is not None and value.name == "":
         return 0
     sizes = dimensions(value)
-    return sizes if isinstance(sizes, Unknown) else math.prod(sizes)
+    if isinstance(sizes, Unknown):
+        return sizes
+    if math.prod(size for size in sizes if isinstance(size, int)) > LARGEST:
+        return Unknown(f"{'' if value is None else value.name!r} has more elements than any memory holds")
+    return math.prod(sizes)
 
 
 def value_bytes(value: ir.Value) -> Amount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import onnx_ir as ir
 
 from onnxtile.contraction import Scope, contractions_of, default_opset, node_name, subgraphs
 from onnxtile.dimensions import free_dimensions
-from onnxtile.profiling.amounts import Amount, Range, Unknown, either, largest, product, size_of, total
+from onnxtile.profiling.amounts import Amount, Range, Unknown, either, largest, names_in, product, size_of, total
 from onnxtile.profiling.comparison import adds_partial_products
 from onnxtile.profiling.liveness import Liveness
 from onnxtile.profiling.operations import Operations, operations_of
@@ -77,9 +78,11 @@ class Walk:
             peak_live_bytes_streamed=largest(self._streamed),
         )  # fmt: skip
 
-    @property
-    def symbols(self) -> dict[str, str]:
-        return self._symbols | self._trips.symbols
+    def symbols(self, totals: Totals) -> dict[str, str]:
+        """What the symbols in formulas stand for."""
+        known = self._symbols | self._trips.symbols
+        met = sorted({name for field in dataclasses.fields(totals) for name in names_in(getattr(totals, field.name))})
+        return known | {name: "a size that is known only at run time" for name in met if name not in known}
 
     def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums) -> Rows:
         """The nodes of a graph that runs so many times, `base` bytes being alive around it."""
@@ -190,7 +193,8 @@ def profile_of(
     """The profile of a model whose shapes are inferred and whose functions are inlined where they can be."""
     walk = Walk(model, macs_of, details)
     rows = tuple(row for _, row in walk.rows())
-    return Profile(rows, walk.totals(), walk.constants.used, walk.symbols, convention)
+    totals = walk.totals()
+    return Profile(rows, totals, walk.constants.used, walk.symbols(totals), convention)
 
 
 def module_of(node: ir.Node) -> str:

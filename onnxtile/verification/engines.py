@@ -20,29 +20,41 @@ class EngineError(Exception):
     """An engine can't load or run a model; the message is the engine's."""
 
 
-def onnxruntime_runner(model: onnx.ModelProto) -> Runner:
-    """A function that runs the model in onnxruntime on the CPU, without graph optimizations."""
+def onnxruntime_options() -> Any:
+    """Options of an onnxruntime session: no graph optimizations, and nothing printed."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    session = _guarded(
+    return options
+
+
+def onnxruntime_session(model: onnx.ModelProto, options: Any) -> Any:
+    """The model in onnxruntime on the CPU; EngineError where it can't be loaded."""
+    import onnxruntime
+
+    return guarded(
         "onnxruntime",
         lambda: onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]),
     )
-    return lambda feeds: _guarded("onnxruntime", lambda: list(session.run(None, dict(feeds))))
+
+
+def onnxruntime_runner(model: onnx.ModelProto) -> Runner:
+    """A function that runs the model in onnxruntime on the CPU, without graph optimizations."""
+    session = onnxruntime_session(model, onnxruntime_options())
+    return lambda feeds: guarded("onnxruntime", lambda: list(session.run(None, dict(feeds))))
 
 
 def reference_runner(model: onnx.ModelProto) -> Runner:
     """A function that runs the model in onnx.reference."""
     from onnx.reference import ReferenceEvaluator
 
-    evaluator = _guarded("onnx.reference", lambda: ReferenceEvaluator(model))
+    evaluator = guarded("onnx.reference", lambda: ReferenceEvaluator(model))
 
     def run(feeds: Feeds) -> list[Any]:
         with np.errstate(all="ignore"):
-            return _guarded("onnx.reference", lambda: list(evaluator.run(None, dict(feeds))))
+            return guarded("onnx.reference", lambda: list(evaluator.run(None, dict(feeds))))
 
     return run
 
@@ -58,7 +70,8 @@ def preferred(nodes: int) -> list[str]:
     return list(ENGINES) if nodes < MANY_NODES else list(reversed(ENGINES))
 
 
-def _guarded(engine: str, action: Callable[[], Result]) -> Result:
+def guarded(engine: str, action: Callable[[], Result]) -> Result:
+    """What `action` gives; whatever an engine raises meanwhile becomes an EngineError in one line."""
     try:
         return action()
     except Exception as error:  # engines raise types of their own, of many kinds; all mean the same here

@@ -1,0 +1,117 @@
+"""What was captured: a row a value, for people and as JSON; and the values themselves by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SCHEMA = "onnxtile.capture/1"
+Number = int | float | None
+
+
+@dataclass(frozen=True)
+class Value:
+    """A captured value.
+
+    `node` gives it, an `op`; or `nodes` nodes that a lowering made for the original's `node` put it together, the last
+    of them an `op`. `bytes`: numbers of fewer than 8 bits packed. `min`, `max` and `mean` are of the numbers
+    that are finite, None where there are none; `nan` and `infinite` count the others. `first`: the first few elements.
+    `stored`: how a file holds it where numpy has no such type, such as `bits in uint16`. `place`: its member of the
+    .npz file, or its file in the folder.
+    """
+
+    value: str
+    node: str
+    op: str
+    nodes: int
+    dtype: str
+    shape: tuple[int, ...]
+    bytes: int
+    min: Number
+    max: Number
+    mean: Number
+    nan: int
+    infinite: int
+    first: tuple[str, ...]
+    stored: str | None = None
+    place: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"shape": list(self.shape), "first": list(self.first)}
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A node, or a value of it, that was asked for and isn't there; `reason` goes on from its name."""
+
+    node: str
+    op: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What the model was run on: `given` inputs, or `random` ones from `seed`.
+
+    `sizes`: those of free dimensions, as bound, as the given inputs have them, or as made up.
+    """
+
+    source: str
+    seed: int | None
+    sizes: Mapping[str, int]
+    made_up: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"made_up": list(self.made_up)}
+
+
+@dataclass(frozen=True)
+class CaptureReport:
+    """What was captured of which nodes, and what wasn't; `output`: where it was written.
+
+    `unmatched`: what was asked for that nothing in the model fits, in words.
+    """
+
+    values: tuple[Value, ...]
+    skipped: tuple[Skipped, ...]
+    unmatched: tuple[str, ...]
+    inputs: Fed
+    output: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "output": None if self.output is None else str(self.output),
+            "inputs": self.inputs.to_json(),
+            "values": [value.to_json() for value in self.values],
+            "skipped": [dataclasses.asdict(each) for each in self.skipped],
+            "unmatched": list(self.unmatched),
+        }
+
+
+class Captured(Mapping[str, np.ndarray]):
+    """The captured values by name, in the model's order; `report` has the rest.
+
+    Types that numpy lacks are those of ml_dtypes (bfloat16, float8, int4, ...); text is a numpy array of str.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], report: CaptureReport) -> None:
+        self._arrays, self.report = dict(arrays), report
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in list(self.items())[:5])
+        return f"Captured({shown}{', ...' if len(self) > 5 else ''})"

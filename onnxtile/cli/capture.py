@@ -1,0 +1,151 @@
+"""`onnxtile capture`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onnxtile.cli.options import Bind, Json, Model, parse_bind
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from onnxtile.capturing import CaptureReport
+    from onnxtile.capturing.record import Value
+    from onnxtile.capturing.writing import Keep
+
+EXAMPLES = """Examples:
+
+onnxtile capture model.onnx --op Conv --op Gemm
+
+onnxtile capture model.onnx --name 'features.*' --input real.npz -o values.npz
+
+onnxtile capture model.tiled.onnx --name fc1 --name 'fc1/m0_n0_k*' -o values/"""
+MOST_ROWS = 40
+"""Values that are shown; --json has all."""
+MOST_LETTERS = 300
+"""Characters of a name, or of a line, that are shown."""
+
+
+def command(
+    model: Model,
+    op: Annotated[
+        list[str] | None, typer.Option("--op", metavar="OPERATOR", help="Nodes of this operator; may be repeated.")
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="PATTERN", help="Nodes whose names fit, such as 'fc*'; may be repeated."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE.npz|FOLDER/", help="Where to; without, values are only shown."),
+    ] = None,
+    input: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE.npz", help="Values of all inputs; random ones otherwise.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Where random inputs start.")] = 0,
+    bind: Bind = None,
+    memory: Annotated[
+        int, typer.Option(min=1, metavar="MB", help="Values are computed in runs of so many megabytes.")
+    ] = 256,
+    json: Json = False,
+) -> None:
+    """Run MODEL in onnxruntime and keep what nodes inside it give.
+
+    Nodes have to fit --op and --name, where both are given. In a lowered model the name of an original node stands for
+    its value, put together from its tiles; a tile goes by its own name.
+
+    Exit status: 0 captured, 2 the call or a file is bad, or nothing can be captured.
+    """
+    from onnxtile.capturing import capture
+    from onnxtile.capturing.capturer import Request, run
+    from onnxtile.capturing.selection import Wish
+    from onnxtile.cli.output import print_json, progress
+    from onnxtile.files import check_output
+    from onnxtile.verification.inputs import read_inputs
+
+    wish = Wish.of(op, name)
+    if input is not None and output is not None and Path(output).is_file():
+        check_output(Path(output), input)
+    given, sizes = None if input is None else read_inputs(input), parse_bind(bind)
+    with progress(f"capture {model.name}") as say:
+        if output is None:
+            report = run(model, Request(wish, given, seed, sizes, memory), _shown_only, say=say)
+        else:
+            report = capture(
+                model, op=op, name=name, inputs=given, seed=seed, bind=sizes, output=output, memory=memory, progress=say
+            )
+    if json:
+        print_json(report.to_json())
+    else:
+        print_captured(report)
+
+
+@contextmanager
+def _shown_only(names: Sequence[str]) -> Iterator[Keep]:
+    """Nothing is kept but what's said of each value."""
+
+    def keep(row: Value, array: np.ndarray) -> Value:
+        return row
+
+    yield keep
+
+
+def print_captured(report: CaptureReport) -> None:
+    """The values as a table, what isn't there, and a line that sums up."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from onnxtile.capturing.describing import shown
+    from onnxtile.cli.output import console
+
+    screen = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("value, operator", overflow="fold", ratio=5)
+    table.add_column("type, shape", overflow="fold", ratio=3)
+    for heading in ("min", "max", "mean"):
+        table.add_column(heading, justify="right", overflow="fold", min_width=6)
+    table.add_column("first", overflow="fold", ratio=4)
+    for row in report.values[:MOST_ROWS]:
+        of = f"{row.nodes:,} nodes" if row.nodes > 1 else row.op
+        sizes = "x".join(map(str, row.shape)) or "number"
+        numbers = ("" if each is None else shown(each) for each in (row.min, row.max, row.mean))
+        odd = [f"[red]{count:,} {what}[/]" for count, what in ((row.nan, "NaN"), (row.infinite, "infinite")) if count]
+        first = escape(printable(" ".join(row.first)))
+        table.add_row(
+            f"{escape(printable(row.value))} [dim]{escape(printable(of))}[/]", f"{row.dtype} {sizes}", *numbers,
+            " ".join([*odd, first]),
+        )  # fmt: skip
+    screen.print(table)
+    if len(report.values) > MOST_ROWS:
+        screen.print(f"... and {len(report.values) - MOST_ROWS:,} more; --json lists them all", style="dim")
+    for each in report.skipped[:MOST_ROWS]:
+        screen.print(printable(f"skipped: {each.op} {each.node!r} {each.reason}"), style="yellow", markup=False)
+    if len(report.skipped) > MOST_ROWS:
+        screen.print(f"... and {len(report.skipped) - MOST_ROWS:,} more are skipped", style="dim")
+    for words in report.unmatched:
+        screen.print(printable(words), style="yellow", markup=False)
+    screen.print(_summary(report), style="green", markup=False)
+
+
+def _summary(report: CaptureReport) -> str:
+    count, size = len(report.values), sum(row.bytes for row in report.values)
+    where = "shown, not written" if report.output is None else f"in {report.output}"
+    fed = report.inputs
+    made = f", {', '.join(fed.made_up)} taken as 2" if fed.made_up else ""
+    inputs = f"random inputs from seed {fed.seed}{made}" if fed.source == "random" else "given inputs"
+    stored = sum(row.stored is not None for row in report.values)
+    note = f"; {stored:,} stored as numpy can (--json says how)" if stored else ""
+    much = f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
+    return f"{count:,} value{'' if count == 1 else 's'} ({much}) {where}; {inputs}{note}"
+
+
+def printable(text: str) -> str:
+    """The text with what would steer a terminal spelled out, and not too long: names come from a file."""
+    if len(text) > MOST_LETTERS:
+        text = f"{text[: MOST_LETTERS // 2]}...{text[-MOST_LETTERS // 2 :]}"
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
