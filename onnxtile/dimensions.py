@@ -17,7 +17,7 @@ NUMBERS_META = "onnxtile.numbers"
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _PATH = re.compile(r"^/|/[A-Za-z_][\w.]*/|/[A-Za-z_]\w*_dim_\d+$")
 """A path, no quotient: torch's exporter names sizes so, such as Squeeze/model/Squeeze_output_0_dim_1."""
-_FORMULA = re.compile(r"[\w.\s+*/(),-]{1,256}")
+_FORMULA = re.compile(r"[\w.\s+*/(),-]{1,400}")
 
 
 def free_dimensions(model: ir.Model) -> list[str]:
@@ -122,7 +122,7 @@ def _symbols(dim: ir.SymbolicDim) -> list[str]:
         return []
     try:
         return sorted(dim.free_symbols())
-    except (ValueError, TypeError, ArithmeticError):
+    except (ValueError, TypeError, ArithmeticError, RecursionError):
         return []
 
 

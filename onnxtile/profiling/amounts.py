@@ -12,6 +12,7 @@ import onnx_ir as ir
 import sympy
 
 from onnxtile.profiling.ordering import extreme
+from onnxtile.profiling.quotients import shortened
 
 Number: TypeAlias = "int | sympy.Expr"
 """A whole number, or an exact formula: its symbols are sizes, positive whole numbers."""
@@ -55,7 +56,13 @@ def size_of(dim: int | str | ir.SymbolicDim | None) -> Number | None:
 @lru_cache(maxsize=4096)
 def _formula(text: str) -> Number:
     # onnx_ir reads formulas with a grammar of its own; sympy's own reader would run them as code
-    return _plain(ir.SymbolicDim(text)._expr)
+    try:
+        found = shortened(ir.SymbolicDim(text)._expr)
+    except (TypeError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"{text!r} is no formula: {error}") from error
+    if found.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+        raise ValueError(f"{text!r} divides by 0")
+    return _plain(found)
 
 
 def symbol(name: str) -> Number:
