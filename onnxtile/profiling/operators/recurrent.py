@@ -59,8 +59,8 @@ def _activations(*functions: tuple[str, int]) -> Work:
 
 def _named(node: ir.Node, default: list[str], directions: Amount) -> list[str]:
     attribute = node.attributes.get("activations")
-    if attribute is not None and attribute.is_ref():
-        raise UnsizedError("its attribute activations is known only where its function is called")
+    if attribute is not None and (attribute.is_ref() or attribute.type != ir.AttributeType.STRINGS):
+        raise UnsizedError("its attribute activations isn't a list of names, or is given where its function is called")
     if not isinstance(directions, int):
         raise UnsizedError("how many directions it has isn't known")
     names = list(attribute.as_strings()) if attribute is not None else []

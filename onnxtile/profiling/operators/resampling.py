@@ -52,6 +52,8 @@ def _resized(node: ir.Node, opset: int | None) -> Amount:
     if mode == "nearest":
         return 0
     taps, before, after = taps_of(mode), input_sizes(node, 0), output_sizes(node)
+    if len(before) != len(after):
+        raise UnsizedError(f"its input has {len(before)} axes and its output {len(after)}")
     pairs = zip(before, after, strict=True)
     resized = {axis for axis, (old, new) in enumerate(pairs) if old != new} | _cropped(node, len(before))
     if not attribute_int(node, "antialias", 0):
