@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
     `folder`: where external data lies; None: there may be none. Raises ModelError and UnsupportedError.
     """
     raw = {}
+    _place.cache_clear()  # files may have moved since
     for where, part in _parts(model):
         _check_part(part, where, model.graph)
         if isinstance(part, onnx.TensorProto):
@@ -121,13 +123,21 @@ def _check_typed_field(tensor: onnx.TensorProto, where: str, dtype: ir.DataType)
         raise ModelError(f"{where}: {words}; write the model again")
 
 
+@lru_cache(maxsize=64)
+def _place(folder: Path, location: str) -> Path | None:
+    """The data file; None where it's outside the folder. Thousands of weights lie in one file."""
+    file = (folder / location).resolve()
+    inside = location and not Path(location).is_absolute() and file.is_relative_to(folder.resolve())
+    return file if inside else None
+
+
 def _check_external(tensor: onnx.TensorProto, where: str, expected: int, folder: Path | None) -> None:
     facts = {entry.key: entry.value for entry in tensor.external_data}
     location = facts.get("location", "")
     if folder is None:
         raise ModelError(f"{where} is in external data {location!r}; pass the model's path, or load its data first")
-    file = (folder / location).resolve()
-    if not location or Path(location).is_absolute() or not file.is_relative_to(folder.resolve()):
+    file = _place(folder, location)
+    if file is None:
         raise ModelError(f"{where}: its data is in {location!r}, outside the model's folder; move it there")
     if not file.is_file():
         raise ModelError(f"{where}: its data file {location!r} is missing; put it beside the model")

@@ -58,13 +58,18 @@ def inlined(model: ir.Model) -> ir.Model:
     Functions of another opset than the model's can't be; all of them stay then, each for one signature of its calls.
     """
     copy = copy_of(model)
-    steps: list[ir.passes.PassBase] = [InferShapes()]
-    if any(_differ(function.opset_imports, copy.opset_imports) for function in copy.functions.values()):
-        steps = [InferShapes(), SpecializeFunctions()]
-    elif copy.functions:
-        steps = [InlinePass(), InferShapes()]
-    PassManager(steps, check=False)(copy)
+    inline(copy)
     return copy
+
+
+def inline(model: ir.Model) -> None:
+    """The same to the model itself."""
+    steps: list[ir.passes.PassBase] = [InferShapes()]
+    if any(_differ(function.opset_imports, model.opset_imports) for function in model.functions.values()):
+        steps = [InferShapes(), SpecializeFunctions()]
+    elif model.functions:
+        steps = [InlinePass(), InferShapes()]
+    PassManager(steps, check=False)(model)
 
 
 def _differ(left: Mapping[str, int], right: Mapping[str, int]) -> bool:

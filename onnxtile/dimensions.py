@@ -15,8 +15,8 @@ from onnxtile.limits import LARGEST
 NUMBERS_META = "onnxtile.numbers"
 """Key in a value's `meta`: the numbers that a vector of sizes holds, or formulas, where inference knows them."""
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_PATH = re.compile(r"/\s*[A-Za-z_(]")
-"""What paths in a name have, such as Squeeze/model/Squeeze_output_0_dim_1, and formulas of sizes hardly ever."""
+_PATH = re.compile(r"^/|/[A-Za-z_][\w.]*/|/[A-Za-z_]\w*_dim_\d+$")
+"""A path, no quotient: torch's exporter names sizes so, such as Squeeze/model/Squeeze_output_0_dim_1."""
 _FORMULA = re.compile(r"[\w.\s+*/(),-]{1,400}")
 
 

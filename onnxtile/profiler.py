@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from onnxtile.checking import inlined
+from onnxtile.checking import inline
 from onnxtile.errors import UsageError
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.passes.bind_dims import BindDims
@@ -42,7 +42,8 @@ def profile(
         raise UsageError(f"convention {convention!r} is unknown: take one of {', '.join(CONVENTIONS)}")
     macs_of = None if convention == "macs" else ptflops_macs
     loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
-    return profile_of(inlined(_bound(loaded, bind)), convention, macs_of, details)
+    inline(_bound(loaded, bind))
+    return profile_of(loaded, convention, macs_of, details)
 
 
 def facts(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> ModelFacts:

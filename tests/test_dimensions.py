@@ -173,3 +173,9 @@ def test_onnx_s_own_inference_fills_in_and_agrees() -> None:
 def test_declared_shapes_that_contradict_are_refused() -> None:
     with pytest.raises(ModelError, match="contradict"):
         onnxtile.check(matmul([8, 7], [8, 8], [8, 8]), (4, 4, 4))
+
+
+def test_a_path_for_a_name_is_no_quotient() -> None:
+    """torch's exporter names sizes after values, whose names are paths."""
+    model = matmul(["Squeeze/model/Squeeze_output_0_dim_1", 8], [8, 4], ["Squeeze/model/Squeeze_output_0_dim_1", 4])
+    assert str(onnxtile.profile(model).totals.macs) == "32*Squeeze_model_Squeeze_output_0_dim_1"

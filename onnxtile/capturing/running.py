@@ -131,13 +131,17 @@ def ready(model: ir.Model, feeds: Mapping[str, np.ndarray], seed: int) -> Iterat
 
 
 def _take_weights(graph: ir.Graph) -> dict[str, ir.TensorProtocol]:
-    """Take the large initializers out whose type can be handed over; others in external data are read."""
+    """Take the large initializers out that can be handed over; others in external data are read.
+
+    What may be lengths or a shape stays: onnxruntime infers shapes from it when it loads the model.
+    """
     weights = {}
     for name, value in list(graph.initializers.items()):
         tensor = value.const_value
         if tensor is None:
             continue
-        if tensor.nbytes > KEPT_BYTES and element_type(tensor.dtype) is not None:
+        lengths = tensor.dtype in (ir.DataType.INT32, ir.DataType.INT64) and len(tensor.shape) < 2
+        if tensor.nbytes > KEPT_BYTES and element_type(tensor.dtype) is not None and not lengths:
             weights[name] = tensor
             value.const_value = None
             graph.initializers.pop(name)

@@ -77,11 +77,13 @@ def choose(model: ir.Model, calls: Sequence[Named], wish: Wish) -> Choice:
     picked: dict[str, Chosen] = {}
     reasons: dict[str, str] = {}
     for node in nodes:
+        if wish.ops and not node.is_any(wish.ops):
+            continue
         stand = [name for name in wish.names if _fits(name, node.origins)]
         if stand and not wish.ops:
             reasons.setdefault(node.origin, node.reason)
-        own = (_fits(name, node.names) for name in wish.names if name not in stand)
-        if (wish.names and not any(own) and not (stand and wish.ops)) or not (not wish.ops or node.is_any(wish.ops)):
+        own = any(_fits(name, node.names) for name in wish.names if name not in stand)
+        if not (own or not wish.names or (stand and wish.ops)):
             continue
         if node.reason:
             choice.skipped.append(Skipped(node.name, node.op, node.reason))

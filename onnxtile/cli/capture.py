@@ -124,7 +124,8 @@ def print_captured(report: CaptureReport) -> None:
     if len(report.values) > MOST_ROWS:
         screen.print(f"... and {len(report.values) - MOST_ROWS:,} more; --json lists them all", style="dim")
     for each in report.skipped[:MOST_ROWS]:
-        screen.print(printable(f"skipped: {each.op} {each.node!r} {each.reason}"), style="yellow", markup=False)
+        words = f"{each.op} {each.node!r} {each.reason}".lstrip()
+        screen.print(printable(f"skipped: {words}"), style="yellow", markup=False)
     if len(report.skipped) > MOST_ROWS:
         screen.print(f"... and {len(report.skipped) - MOST_ROWS:,} more are skipped", style="dim")
     for words in report.unmatched:

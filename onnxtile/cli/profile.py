@@ -60,6 +60,7 @@ def command(
     Exit status: 0 it's told, 2 the call or the file is bad.
     """
     from onnxtile.cli import profile_view
+    from onnxtile.cli.details_view import DetailsView
     from onnxtile.cli.output import print_json, progress
     from onnxtile.cli.sheets import write_sheet
     from onnxtile.profiler import facts, first_io, profile
@@ -88,7 +89,7 @@ def command(
             else:
                 nodes = matching(found, op or (), name or ())
                 rows = ordered(found.by(by, depth, nodes), sort, top) if by else ordered(nodes, sort, top)
-                shown = profile_view.CostsView(found, rows, view, by)
+                shown = (DetailsView if details and by is None else profile_view.CostsView)(found, rows, view, by)
     for path, kind in sheets.items():
         write_sheet(path, kind, shown.rows())
     if json:

@@ -119,7 +119,15 @@ class CostsView:
     by: str | None
 
     def print(self) -> None:
-        screen, columns = console(), VIEWS[self.view]
+        self.print_rows()
+        if len(self.shown) > MOST_ROWS:
+            words = f"... and {len(self.shown) - MOST_ROWS:,} more; --top, --by, --json or --csv"
+            console().print(words, style="dim")
+        console().print()
+        _print_totals(self.profile)
+
+    def print_rows(self) -> None:
+        columns = VIEWS[self.view]
         table = _table(self.by or "node", [heading for heading, _ in columns])
         whole = self.profile.totals.macs
         whole = whole if self.view == "costs" and isinstance(whole, int) else 0
@@ -129,12 +137,8 @@ class CostsView:
             cells = [cell(row) for _, cell in columns]
             if whole:
                 cells.append(f"{100 * row.macs / whole:.1f}" if isinstance(row.macs, int) else "?")
-            table.add_row(_title(row), *cells)
-        screen.print(table)
-        if len(self.shown) > MOST_ROWS:
-            screen.print(f"... and {len(self.shown) - MOST_ROWS:,} more; --top, --by, --json or --csv", style="dim")
-        screen.print()
-        _print_totals(self.profile)
+            table.add_row(title(row), *cells)
+        console().print(table)
 
     def to_json(self) -> dict[str, Any]:
         document = self.profile.to_json() | _printed_by_ptflops(self.profile)
@@ -146,7 +150,7 @@ class CostsView:
         return [row.to_json() for row in self.shown]
 
 
-def _title(row: NodeProfile | Group) -> str:
+def title(row: NodeProfile | Group) -> str:
     if isinstance(row, Group):
         return f"{escape(printable(row.name) or '(none)')} [dim]{row.nodes:,}[/]"
     place = f"{row.scope}: {row.name}" if row.scope else row.name

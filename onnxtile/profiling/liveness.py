@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import onnx_ir as ir
 
@@ -18,7 +18,8 @@ class Liveness:
     an output of the graph to the end. Every value has memory of its own; stored constants aren't counted.
     """
 
-    def __init__(self, graph: ir.Graph | ir.Function) -> None:
+    def __init__(self, graph: ir.Graph | ir.Function, size: Callable[[ir.Value], Amount] = value_bytes) -> None:
+        self._size = size
         self._alive: dict[ir.Value, Amount] = {}
         self._bytes: Number = 0
         self._not_known = 0
@@ -45,7 +46,7 @@ class Liveness:
         return now
 
     def _start(self, value: ir.Value) -> None:
-        size = value_bytes(value)
+        size = self._size(value)
         self._alive[value] = size
         self._count(size, 1)
 

@@ -58,6 +58,7 @@ class Walk:
         self._symbols = dict.fromkeys(free, "a free dimension of the model's inputs")
         self._calls: list[ir.OperatorIdentifier] = []
         self._nodes = 0
+        self._sizes: dict[ir.Value, Amount] = {}
         self._live: set[Amount] = {0}
         self._streamed: set[Amount] = {0}
         self._moved: set[Amount] = {0}
@@ -86,7 +87,7 @@ class Walk:
 
     def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums) -> Rows:
         """The nodes of a graph that runs so many times, `base` bytes being alive around it."""
-        liveness = Liveness(scope.graph)
+        liveness = Liveness(scope.graph, self._size)
         for node in scope.graph:
             yield from self._node(node, scope, times, base, liveness, sums)
 
@@ -101,7 +102,7 @@ class Walk:
             "macs": macs, "elementwise": done.elementwise, "transcendental": done.transcendental,
             "comparison": done.comparison, "movement": done.movement,
             "partial_sums": done.elementwise if adds_partial_products(node, bool(scope.name)) else 0,
-            "input_bytes": _bytes(node.inputs), "output_bytes": _bytes(node.outputs),
+            "input_bytes": self._bytes(node.inputs), "output_bytes": self._bytes(node.outputs),
         }  # fmt: skip
         yield node, NodeProfile(
             name=node_name(node), op=node.op_type, domain=node.domain, scope=scope.name, module=module_of(node),
@@ -114,7 +115,7 @@ class Walk:
         if not stores:
             for name in SUMMED:
                 sums.add(name, one[name])
-            sums.add("activation_bytes", one["output_bytes"] if len(node.outputs) == 1 else _bytes(_kept(node)))
+            sums.add("activation_bytes", one["output_bytes"] if len(node.outputs) == 1 else self._bytes(_kept(node)))
             self._moved.add(_plus(one["input_bytes"], one["output_bytes"]))
             self._live.add(live)
             self._streamed.add(_plus(live, weights.bytes))
@@ -122,6 +123,20 @@ class Walk:
             yield from self._call(node, function, scope, times, live, sums)
         elif any(subgraphs(attribute) for attribute in node.attributes.values()):
             yield from self._bodies(node, scope, times, live, sums)
+
+    def _size(self, value: ir.Value) -> Amount:
+        found = self._sizes.get(value)
+        if found is None:
+            found = self._sizes[value] = value_bytes(value)
+        return found
+
+    def _bytes(self, values: Sequence[ir.Value | None]) -> Amount:
+        """Bytes of values, each counted once."""
+        if len(values) == 1 and values[0] is not None:
+            return self._size(values[0])
+        sizes = [self._size(value) for value in dict.fromkeys(values) if value is not None]
+        unknown = next((size for size in sizes if isinstance(size, Unknown)), None)
+        return total(sizes) if unknown is None else unknown
 
     def _macs(self, node: ir.Node, scope: Scope) -> Amount:
         if self._macs_of is not None:
@@ -214,13 +229,6 @@ def module_of(node: ir.Node) -> str:
 def _kept(node: ir.Node) -> list[ir.Value]:
     """The outputs that are made for someone: the first, and those others that something reads (no Dropout's mask)."""
     return [value for place, value in enumerate(node.outputs) if place == 0 or value.uses() or value.is_graph_output()]
-
-
-def _bytes(values: Sequence[ir.Value | None]) -> Amount:
-    """Bytes of values, each counted once."""
-    sizes = [value_bytes(value) for value in dict.fromkeys(values) if value is not None]
-    unknown = next((size for size in sizes if isinstance(size, Unknown)), None)
-    return total(sizes) if unknown is None else unknown
 
 
 def _plus(left: Amount, right: Amount) -> Amount:

@@ -1,9 +1,9 @@
 """Attention: what's computed between its two products, and rotations of positions.
 
-Queries and keys are scaled (onnxruntime's kinds: the scores instead), scores are bounded, masked and made weights by a
-Softmax over keys. Masks that are inputs, and causal ones, are an addition a score; making them isn't counted.
-Keys and values of the past are copied in front of the new ones. Of sequences that differ in length, the longest counts
-for all. A rotation takes 4 multiplications and 2 additions for two elements.
+Queries and keys are scaled, keys once for each query head (onnxruntime's kinds scale the scores instead); scores are
+bounded, masked and made weights by a Softmax over keys. Masks, inputs or causal, are an addition a score; making them
+isn't counted. Keys and values of the past are copied in front of the new ones. Of sequences that differ in
+length, the longest counts for all. A rotation takes 4 multiplications and 2 additions for two elements.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from onnxtile.profiling.operators.formula import Formula, condition, measure
 from onnxtile.profiling.operators.measures import (
     X,
     Y,
+    input_sizes,
     is_given,
     isnt,
     of_input,
     of_output,
     of_products,
-    sizes_of,
     sum_of,
 )  # fmt: skip
 from onnxtile.profiling.operators.normalizations import by_root_mean_square
@@ -36,6 +36,9 @@ SCORES = of_products(
 _QUERIES = of_products("queries", "queries x batch x heads", lambda size: (size.m, size.batch), QUERIES_BY_KEYS)
 _QUERY_NUMBERS = of_products(
     "query numbers", "queries x head size x batch x heads", lambda s: (s.m, s.k, s.batch), QUERIES_BY_KEYS
+)
+_KEY_NUMBERS = of_products(
+    "key numbers", "keys x head size x batch x heads", lambda s: (s.n, s.k, s.batch), QUERIES_BY_KEYS
 )
 _PROJECTED = of_products("projected", "elements of queries, keys and values", lambda s: (s.m, s.n, s.batch), PROJECTION)
 _WEIGHTS = softmax(SCORES, _QUERIES)
@@ -65,7 +68,7 @@ def _rotary(numbers: Formula) -> Work:
 
 @measure("rotated", "elements that are rotated: `rotary_embedding_dim` of each head, or all")
 def _rotated(node: ir.Node, opset: int | None) -> Amount:
-    dims = sizes_of(node.inputs[0], 3)
+    dims = input_sizes(node, 0, 3)
     part, heads = attribute_int(node, "rotary_embedding_dim", 0), attribute_int(node, "num_heads", 0)
     if not part:
         return product(dims)
@@ -76,12 +79,12 @@ def _rotated(node: ir.Node, opset: int | None) -> Amount:
 
 def _of_new_keys(node: ir.Node) -> tuple[Amount, Amount]:
     """GroupQueryAttention: how many keys of how many numbers are new, those of all heads, batch after batch."""
-    batch, length, width = sizes_of(node.inputs[0], 3)
+    batch, length, width = input_sizes(node, 0, 3)[:3]
     heads, of_keys = (attribute_int(node, name, 0) for name in ("num_heads", "kv_num_heads"))
     own = heads if given(node, 1) else heads + 2 * of_keys
     if not isinstance(width, int) or own < 1 or width % own:
         raise UnsizedError("the size of its heads isn't known")
-    length = sizes_of(node.inputs[1], 3)[1] if given(node, 1) else length
+    length = input_sizes(node, 1, 3)[1] if given(node, 1) else length
     return product([batch, length, of_keys]), width // own
 
 
@@ -110,7 +113,7 @@ _MIXED = ELEMENTWISE * sum_of("inputs 0 to 2", "queries, keys and values that ar
 _BOTH_ROTATED = _rotary(2 * _QUERY_NUMBERS)
 ONNX: dict[str, Work] = {
     "Attention": (
-        ELEMENTWISE * (X + of_input(1, "K") + of_input(4, "past_key") * is_given(4, "past_key"))
+        ELEMENTWISE * (X + _KEY_NUMBERS)
         + _SOFTCAP
         + _masked(3, 6, causal="is_causal")
         + _WEIGHTS
@@ -119,7 +122,7 @@ ONNX: dict[str, Work] = {
     "LinearAttention": _LINEAR,
     "RotaryEmbedding": 3 * ELEMENTWISE * _rotated,
 }
-PREVIEW: dict[str, Work] = {"FlexAttention": ELEMENTWISE * (X + of_input(1, "K")) + _WEIGHTS}
+PREVIEW: dict[str, Work] = {"FlexAttention": ELEMENTWISE * (X + _KEY_NUMBERS) + _WEIGHTS}
 MICROSOFT: dict[str, Work] = {
     "Attention": (
         ELEMENTWISE * _PROJECTED * is_given(2, "bias")

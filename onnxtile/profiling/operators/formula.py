@@ -71,7 +71,8 @@ class Formula:
                 rest.append((times, *others))
             else:
                 whole += times
-        return _sum(whole, tuple(rest)) if rest else max(whole, 0)
+        found = _sum(whole, tuple(rest)) if rest else whole
+        return max(found, 0) if isinstance(found, int) else found
 
     def __add__(self, other: Formula | int) -> Formula:
         terms = self._terms()

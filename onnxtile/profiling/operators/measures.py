@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.contraction.sizes import (
     UnsizedError,
     attribute_float,
@@ -32,14 +32,15 @@ ELEMENTS_OF = "elements of the input or output of that name"
 # Elements
 
 
+def source(node: ir.Node, index: int) -> ir.Value | None:
+    """An input; None where it's left out."""
+    return node.inputs[index] if index < len(node.inputs) else None
+
+
 @cache
 def of_input(index: int, name: str) -> Formula:
     """Elements of an input, which formulas call by its name."""
-
-    def read(node: ir.Node, opset: int | None) -> Amount:
-        return elements(node.inputs[index] if index < len(node.inputs) else None)
-
-    return measure(name, ELEMENTS_OF)(read)
+    return measure(name, ELEMENTS_OF)(lambda node, opset: elements(source(node, index)))
 
 
 @cache
@@ -79,22 +80,30 @@ def known_total(amounts: Sequence[Amount]) -> Amount:
     return next((each for each in amounts if isinstance(each, Unknown)), None) or total(amounts)
 
 
-def along(value: ir.Value | None, axes: Sequence[int] | None = None) -> Amount:
-    """Elements along these axes of a value, -1 being the last; all of them if None."""
-    dims = sizes_of(value)
-    if axes is None:
-        return math.prod(dims)
-    return product(dims[axis] for axis in {checked_axis(axis, len(dims)) for axis in axes})
-
-
-def sizes_of(value: ir.Value | None, axes: int | None = None) -> list[Number]:
-    """The value's shape; UnsizedError where it isn't known, or hasn't so many axes."""
+def sizes_of(value: ir.Value | None, least: int = 0) -> list[Number]:
+    """The value's shape; UnsizedError where it isn't known, or has fewer axes."""
     dims = dimensions(value)
     if isinstance(dims, Unknown):
         raise UnsizedError(dims.reason)
-    if axes is not None and len(dims) < axes:
-        raise UnsizedError(f"{value.name if value else ''!r} has {len(dims)} axes, not {axes} or more")
+    if len(dims) < least:
+        raise UnsizedError(f"{value.name if value else ''!r} has {len(dims)} axes, not {least} or more")
     return dims
+
+
+def input_sizes(node: ir.Node, index: int, least: int = 0) -> list[Number]:
+    """See sizes_of."""
+    return sizes_of(source(node, index), least)
+
+
+def output_sizes(node: ir.Node, least: int = 0) -> list[Number]:
+    """Those of the first output; see sizes_of."""
+    return sizes_of(node.outputs[0] if node.outputs else None, least)
+
+
+def along(node: ir.Node, index: int, axes: Sequence[int]) -> Amount:
+    """Elements along these axes of an input, -1 being the last."""
+    dims = input_sizes(node, index)
+    return product(dims[axis] for axis in {checked_axis(axis, len(dims)) for axis in axes})
 
 
 def checked_axis(axis: int, rank: int) -> int:
@@ -104,20 +113,16 @@ def checked_axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
-def along_but_last(value: ir.Value | None) -> Amount:
-    return product(sizes_of(value, 1)[:-1])
-
-
 def lines(node: ir.Node, axis: int, of: int = 0) -> Amount:
     """How many lines along that axis an input has."""
-    dims = sizes_of(node.inputs[of])
+    dims = input_sizes(node, of)
     place = checked_axis(axis, len(dims))
     return product([*dims[:place], *dims[place + 1 :]])
 
 
 def before(node: ir.Node, axis: int, of: int = 0) -> Amount:
     """Elements along the axes of an input before that one."""
-    dims = sizes_of(node.inputs[of])
+    dims = input_sizes(node, of)
     return product(dims[: axis if axis == len(dims) else checked_axis(axis, len(dims))])
 
 
@@ -181,9 +186,7 @@ def version(opset: int | None) -> int:
 
 def constant(node: ir.Node, index: int, what: str) -> np.ndarray:
     """A small input that is a constant; UnsizedError where it isn't."""
-    value = node.inputs[index] if index < len(node.inputs) else None
-    fed = value is None or value.is_graph_input()
-    tensor = None if fed else ir.convenience.get_const_tensor(value)  # type: ignore[arg-type]  # not None
+    tensor = constant_tensor(source(node, index), OVERRIDABLE_FROM)
     if tensor is None or tensor.size > SMALL:
         raise UnsizedError(f"its {what} (input {index}) is known only at run time")
     return tensor.numpy()

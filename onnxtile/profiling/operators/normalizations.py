@@ -19,15 +19,15 @@ from onnxtile.profiling.operators.measures import (
     X,
     Y,
     along,
-    along_but_last,
     before,
     checked_axis,
+    input_sizes,
     is_given,
     is_wanted,
     isnt,
     lines,
     of_input,
-    sizes_of,
+    output_sizes,
     version,
 )  # fmt: skip
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
@@ -45,14 +45,14 @@ def by_root_mean_square(size: Formula, rows: Formula, scaled: Formula) -> Work:
 BLOCKS = measure("blocks", "parts of X that are normalized as one: all axes from `axis` on, or those in `axes`")(
     lambda node, opset: before(node, attribute_int(node, "axis", -1))
 )
-_PLANES = measure("planes", "batch x channels")(lambda node, opset: along(node.inputs[0], (0, 1)))
-_PLANES_LINES = measure("planes", "")(lambda node, opset: along(node.inputs[0], (0, -1)))
-_CHANNELS = measure("channels", "length of the second axis of X")(lambda node, opset: along(node.inputs[0], (1,)))
+_PLANES = measure("planes", "batch x channels")(lambda node, opset: along(node, 0, (0, 1)))
+_PLANES_LAST = measure("planes", "")(lambda node, opset: along(node, 0, (0, -1)))
+_CHANNELS = measure("channels", "length of the second axis of X")(lambda node, opset: along(node, 0, (1,)))
 
 
 def groups(attribute: str) -> Formula:
     return measure("groups", "batch x groups of channels")(
-        lambda node, opset: product([attribute_int(node, attribute, 1), along(node.inputs[0], (0,))])
+        lambda node, opset: product([attribute_int(node, attribute, 1), along(node, 0, (0,))])
     )
 
 
@@ -73,7 +73,7 @@ _WINDOW = measure("size", "channels that are summed")(lambda node, opset: attrib
 
 @measure("blocks", "")
 def _blocks(node: ir.Node, opset: int | None) -> Amount:
-    dims = sizes_of(node.inputs[0])
+    dims = input_sizes(node, 0)
     axes = attribute_ints(node, "axes", (0, 2, 3))
     inside = {checked_axis(axis, len(dims)) for axis in axes}
     return product(dim for axis, dim in enumerate(dims) if axis not in inside)
@@ -101,13 +101,13 @@ def _branches(node: ir.Node, opset: int | None) -> Amount:
 
 @measure("heads", "stretches of X's last axis as long as `scale`")
 def _heads(node: ir.Node, opset: int | None) -> Amount:
-    last, length = sizes_of(node.inputs[0])[-1], along(node.inputs[1])
+    last, length = input_sizes(node, 0, 1)[-1], product(input_sizes(node, 1))
     if not isinstance(last, int) or not isinstance(length, int) or not length or last % length:
         raise UnsizedError(f"how often its scale of {length} elements fits the last axis, {last}, isn't known")
     return product([lines(node, -1), last // length])
 
 
-_OUT_ROWS = measure("rows", "")(lambda node, opset: along_but_last(node.outputs[0]))
+_OUT_ROWS = measure("rows", "")(lambda node, opset: product(output_sizes(node, 1)[:-1]))
 _SKIPPED = ELEMENTWISE * X
 _GROUPS = groups("groups")
 _SILU_BEHIND = SILU * X * isnt("activation", 0)
@@ -115,7 +115,7 @@ _SEGMENTS = is_given(1, "segment_ids")
 _EMBEDDED = ELEMENTWISE * (Y + Y * _SEGMENTS) + MOVEMENT * (2 * Y + Y * _SEGMENTS)
 """Embeddings of words and positions, and of segments if they are given, are looked up and added."""
 _MASKED = ELEMENTWISE * of_input(7, "mask") * is_given(7, "mask")
-_WIDE_ROWS = measure("rows", "")(lambda node, opset: along(node.inputs[0], (0, 1, 2)))
+_WIDE_ROWS = measure("rows", "")(lambda node, opset: along(node, 0, (0, 1, 2)))
 _TURNED = measure("rotary_embedding_dim", "")(lambda node, opset: attribute_int(node, "rotary_embedding_dim", 0))
 MICROSOFT: dict[str, Work] = {
     "SkipLayerNormalization": (
@@ -144,6 +144,6 @@ MICROSOFT: dict[str, Work] = {
 }
 NHWC: dict[str, Work] = {
     "BatchNormalization": 2 * ELEMENTWISE * X,
-    "InstanceNormalization": by_variance(X, _PLANES_LINES, 2 * X),
+    "InstanceNormalization": by_variance(X, _PLANES_LAST, 2 * X),
     "LRN": ONNX["LRN"],
 }

@@ -20,11 +20,13 @@ from onnxtile.profiling.operators.measures import (
     ROWS,
     X,
     Y,
+    input_sizes,
     is_given,
     isnt,
     of_input,
     of_output,
     of_products,
+    output_sizes,
     says,
     sizes_of,
 )  # fmt: skip
@@ -53,7 +55,7 @@ _SILU_CONV = bias(2, "bias") + activation("activation", "none") * Y + MOVEMENT *
 
 @measure("interpolation", "")
 def _deformed(node: ir.Node, opset: int | None) -> Amount:
-    return interpolated([2] * (len(sizes_of(node.inputs[0], 3)) - 2))
+    return interpolated([2] * (len(input_sizes(node, 0, 3)) - 2))
 
 
 _OFFSETS = of_input(2, "offset")
@@ -63,7 +65,7 @@ _DEFORM = ELEMENTWISE * (WINDOWS * _deformed + 4 * _OFFSETS + WINDOWS * is_given
 
 @measure("axes' lengths", "lengths of the grid's axes together")
 def _grid_axes(node: ir.Node, opset: int | None) -> Amount:
-    return total(sizes_of(node.outputs[0], 3)[1:-1])
+    return total(output_sizes(node, 3)[1:-1])
 
 
 @measure("summed", "additions along letters that no other operand and no output has, before a product")

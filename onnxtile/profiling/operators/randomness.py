@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnxtile.contraction.sizes import attribute_int
 from onnxtile.profiling.operators.formula import Formula, condition, unknown
 from onnxtile.profiling.operators.measures import X, constant, is_given, of_output, version
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
@@ -32,8 +33,7 @@ def _dropout_trained(node: ir.Node, opset: int | None) -> bool:
     """Since version 12 an input says so; from 7 to 11 Dropout is for inference only; before, an attribute says that."""
     if version(opset) >= 12:
         return is_training(node, 2)
-    is_test = node.attributes.get("is_test")
-    return version(opset) < 7 and (is_test is None or not is_test.as_int())
+    return version(opset) < 7 and not attribute_int(node, "is_test", 0)
 
 
 _DROPS = _UNIFORM + (COMPARISON + 2 * ELEMENTWISE) * X

@@ -15,14 +15,19 @@ from onnxtile.contraction.sizes import UnsizedError, attribute_int
 from onnxtile.profiling.amounts import Amount, Unknown, product, total
 from onnxtile.profiling.operators.elementwise import activation_of
 from onnxtile.profiling.operators.formula import Formula, condition, measure
-from onnxtile.profiling.operators.measures import X, is_given, of_input, sizes_of
+from onnxtile.profiling.operators.measures import (
+    X,
+    input_sizes,
+    is_given,
+    of_input,
+)
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, Work
 
 
 def _cells(node: ir.Node) -> list[Amount]:
     """Steps, batch, hidden size, directions."""
-    steps, batch = sizes_of(node.inputs[0], 3)[:2]
-    recurrent = sizes_of(node.inputs[2], 3)
+    steps, batch = input_sizes(node, 0, 3)[:2]
+    recurrent = input_sizes(node, 2, 3)
     return [steps, batch, recurrent[1 if node.op_type.startswith("DynamicQuantize") else 2], recurrent[0]]
 
 
@@ -54,8 +59,8 @@ def _activations(*functions: tuple[str, int]) -> Work:
 
 def _named(node: ir.Node, default: list[str], directions: Amount) -> list[str]:
     attribute = node.attributes.get("activations")
-    if attribute is not None and attribute.is_ref():
-        raise UnsizedError("its attribute activations is known only where its function is called")
+    if attribute is not None and (attribute.is_ref() or attribute.type != ir.AttributeType.STRINGS):
+        raise UnsizedError("its attribute activations isn't a list of names, or is given where its function is called")
     if not isinstance(directions, int):
         raise UnsizedError("how many directions it has isn't known")
     names = list(attribute.as_strings()) if attribute is not None else []

@@ -16,7 +16,14 @@ import onnx_ir as ir
 from onnxtile.contraction.sizes import UnsizedError, attribute_int, attribute_ints, attribute_string
 from onnxtile.profiling.amounts import Amount, product
 from onnxtile.profiling.operators.formula import Formula, measure
-from onnxtile.profiling.operators.measures import Y, checked_axis, of_input, says, sizes_of
+from onnxtile.profiling.operators.measures import (
+    Y,
+    checked_axis,
+    input_sizes,
+    of_input,
+    output_sizes,
+    says,
+)
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, Work
 
 _TAPS = {"linear": 2, "bilinear": 2, "cubic": 4, "bicubic": 4}
@@ -44,7 +51,9 @@ def _resized(node: ir.Node, opset: int | None) -> Amount:
     mode = attribute_string(node, "mode", "nearest")
     if mode == "nearest":
         return 0
-    taps, before, after = taps_of(mode), sizes_of(node.inputs[0]), sizes_of(node.outputs[0])
+    taps, before, after = taps_of(mode), input_sizes(node, 0), output_sizes(node)
+    if len(before) != len(after):
+        raise UnsizedError(f"its input has {len(before)} axes and its output {len(after)}")
     pairs = zip(before, after, strict=True)
     resized = {axis for axis, (old, new) in enumerate(pairs) if old != new} | _cropped(node, len(before))
     if not attribute_int(node, "antialias", 0):
@@ -76,7 +85,7 @@ def by_data(default: str, axes: Callable[[ir.Node], int]) -> Formula:
 
 
 def _axes_of_grid(node: ir.Node) -> int:
-    axes = sizes_of(node.inputs[1], 1)[-1]
+    axes = input_sizes(node, 1, 1)[-1]
     if not isinstance(axes, int):
         raise UnsizedError("how many axes its grid has isn't known")
     return axes
@@ -99,7 +108,7 @@ def _samples(node: ir.Node, opset: int | None) -> Amount:
 
 
 _BINS = measure("bins", "Y without its channels")(
-    lambda node, opset: product(dim for axis, dim in enumerate(sizes_of(node.outputs[0], 2)) if axis != 1)
+    lambda node, opset: product(dim for axis, dim in enumerate(output_sizes(node, 2)) if axis != 1)
 )
 _GRID = of_input(1, "grid")
 _RESIZE = MOVEMENT * Y * says("mode", "nearest", default="nearest") + ELEMENTWISE * Y * _resized
