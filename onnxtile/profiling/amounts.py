@@ -117,7 +117,16 @@ def total(amounts: Iterable[Amount]) -> Amount:
 
 
 def _sum(whole: Number, formulas: list[Any]) -> Number:
-    return _plain(sympy.expand(sympy.Add(whole, *formulas))) if formulas else whole
+    return _plain(sympy.Add(whole, *map(expanded, formulas))) if formulas else whole
+
+
+def expanded(formula: Any) -> Any:
+    """The formula multiplied out; one that is so already is told quickly."""
+    for term in sympy.Add.make_args(formula):
+        for factor in sympy.Mul.make_args(term):
+            if factor.is_Add or (factor.is_Pow and factor.base.is_Add):
+                return sympy.expand(formula)
+    return formula
 
 
 def difference(left: Amount, right: Amount) -> Amount:

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import sympy
 
-Terms: TypeAlias = Mapping[Any, Any]
+Terms: TypeAlias = dict[Any, Any]
 """Coefficients by monomial: 3*N*M + 2 is {N*M: 3, 1: 2}."""
-_TYPICAL = 64
-"""A size that sorts formulas about as real ones do, so that what is greater than most comes first."""
+_SIZES: tuple[Callable[[str], int], ...] = (
+    lambda name: 64,  # sorts formulas about as real sizes do, so that what is greater than most comes first
+    lambda name: 1,
+    lambda name: 1 + zlib.crc32(name.encode()) % 97,
+    lambda name: 1 + zlib.crc32(name.encode()) // 97 % 997,
+)
+"""Sizes by name, for which most formulas that aren't greater show it."""
 _MOST_POWERS = 64
 
 
 def extreme(numbers: Sequence[Any], greatest: bool) -> Any:
     """The greatest or the least of numbers and formulas; a Max or Min of those that no one of them always is."""
-    found = {_terms(each): each for each in sorted(numbers, key=str)}
-    sign = -1 if greatest else 1
-    kept: list[Any] = []
-    for terms in sorted(found, key=lambda terms: sign * terms.typical):
-        if any(_covers(other, terms) if greatest else _covers(terms, other) for other in kept):
+    covers = _covers if greatest else lambda left, right: _covers(right, left)
+    kept: list[_Formula] = []
+    for formula in _sorted({_formula(each) for each in numbers}, greatest):
+        if any(covers(other, formula) for other in kept):
             continue
-        kept = [other for other in kept if not (_covers(terms, other) if greatest else _covers(other, terms))]
-        kept.append(terms)
+        kept = [other for other in kept if not covers(formula, other)]
+        kept.append(formula)
     if len(kept) == 1:
-        return found[kept[0]]
-    return (sympy.Max if greatest else sympy.Min)(*sorted((found[each] for each in kept), key=str), evaluate=False)
+        return kept[0].expanded
+    return (sympy.Max if greatest else sympy.Min)(*sorted((each.expanded for each in kept), key=str), evaluate=False)
+
+
+def _sorted(formulas: Collection[_Formula], greatest_first: bool) -> Iterator[_Formula]:
+    """By their samples, and by their text where those are the same, as text takes long."""
+    for _, same in groupby(sorted(formulas, key=_samples_of, reverse=greatest_first), _samples_of):
+        several = list(same)
+        yield from several if len(several) == 1 else sorted(several, key=lambda each: str(each.expanded))
+
+
+def _samples_of(formula: _Formula) -> tuple[float, ...]:
+    return formula.samples
 
 
 class _Formula:
-    """The terms of a number or formula, compared by what they are."""
+    """The terms of a number or formula, compared by what they are. `samples`: what it is for some sizes."""
 
-    def __init__(self, terms: dict[Any, Any]) -> None:
-        self.terms = terms
-        self._key = frozenset(terms.items())
-        self.typical = sum(
-            float(count * key.subs(dict.fromkeys(key.free_symbols, _TYPICAL))) for key, count in terms.items()
+    def __init__(self, expanded: Any) -> None:
+        self.expanded = expanded
+        self.terms: Terms = dict(expanded.as_coefficients_dict())
+        self._key = frozenset(self.terms.items())
+        samples = zip(
+            *([float(count) * each for each in _samples(key)] for key, count in self.terms.items()), strict=True
         )
+        self.samples = tuple(math.fsum(each) for each in samples) or (0.0,) * len(_SIZES)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Formula) and self._key == other._key
@@ -48,20 +68,24 @@ class _Formula:
 
 
 @lru_cache(maxsize=4096)
-def _terms(number: Any) -> _Formula:
-    return _Formula(dict(sympy.expand(number).as_coefficients_dict()))
+def _formula(number: Any) -> _Formula:
+    return _Formula(sympy.expand(number))
+
+
+@lru_cache(maxsize=4096)
+def _samples(monomial: Any) -> tuple[float, ...]:
+    return tuple(float(monomial.subs({each: size(each.name) for each in monomial.free_symbols})) for size in _SIZES)
 
 
 def _covers(left: _Formula, right: _Formula) -> bool:
     """Whether left >= right for all sizes of 1 and more, told by their terms: each that right has more of must be made
     up for by one of left's that is a multiple of it. Sound, and no more than that: it may say no of what is so.
     """
-    spare = {key: count - right.terms.get(key, 0) for key, count in left.terms.items()}
-    for key, count in right.terms.items():
-        spare.setdefault(key, -count)
-    for key, count in spare.items():
-        if count >= 0:
-            continue
+    if any(mine < its for mine, its in zip(left.samples, right.samples, strict=True)):
+        return False
+    keys = left.terms | right.terms
+    spare = {key: more for key in keys if (more := left.terms.get(key, 0) - right.terms.get(key, 0))}
+    for key in [key for key, count in spare.items() if count < 0]:
         for other, more in spare.items():
             if more > 0 and _divides(key, other):
                 used = min(more, -spare[key])
@@ -91,14 +115,11 @@ def _divides(small: Any, large: Any) -> bool:
 @lru_cache(maxsize=4096)
 def _factors(monomial: Any) -> tuple[Any, ...]:
     """x**2*y is x, x, y."""
-    powers = ((base, exponent) for base, exponent in monomial.as_powers_dict().items() if base != 1)
-    return tuple(
-        each
-        for base, exponent in powers
-        for each in (
-            [base] * int(exponent) if exponent.is_Integer and 0 < exponent < _MOST_POWERS else [base**exponent]
-        )
-    )
+    found: list[Any] = []
+    for base, exponent in monomial.as_powers_dict().items():
+        whole = exponent.is_Integer and 0 < exponent < _MOST_POWERS
+        found += [base] * int(exponent) if whole else [base**exponent]
+    return tuple(each for each in found if each != 1)
 
 
 @lru_cache(maxsize=65536)

@@ -18,7 +18,7 @@ def shortened(formula: Any) -> Any:
 
 
 def _of_one(inner: Any) -> Any:
-    """floor((floor(a) + m)/n) = floor((a + m)/n) for whole m, n > 0 (Graham, Knuth, Patashnik, (3.10), (3.11))."""
+    """floor((floor(a) + m)/n) = floor((a + m)/n) for whole m and n, n > 0 (Concrete Mathematics, 3.10 and 3.11)."""
     if any(sympy.denom(part).free_symbols for part in sympy.Add.make_args(inner)):
         inner = sympy.cancel(inner)
     for term, share in inner.as_coefficients_dict().items():
