@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 import onnx_ir as ir
 
@@ -18,7 +18,13 @@ class Liveness:
     an output of the graph to the end. Every value has memory of its own; stored constants aren't counted.
     """
 
-    def __init__(self, graph: ir.Graph | ir.Function, size: Callable[[ir.Value], Amount] = value_bytes) -> None:
+    def __init__(
+        self,
+        graph: ir.Graph | ir.Function,
+        size: Callable[[ir.Value], Amount] = value_bytes,
+        stored: Container[ir.Value] = (),
+    ) -> None:
+        """`stored`: inputs of the graph that are stored constants."""
         self._size = size
         self._alive: dict[ir.Value, Amount] = {}
         self._bytes: Number = 0
@@ -30,7 +36,7 @@ class Liveness:
             if value not in self._kept:
                 self._dying.setdefault(node, []).append(value)
         for value in graph.inputs:
-            if not value.is_initializer() and (value in self._last or value in self._kept):
+            if not value.is_initializer() and value not in stored and (value in self._last or value in self._kept):
                 self._start(value)
 
     def run(self, node: ir.Node, stores: bool) -> Amount:

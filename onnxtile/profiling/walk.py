@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,19 @@ import onnx_ir as ir
 
 from onnxtile.contraction import Scope, contractions_of, default_opset, node_name, subgraphs
 from onnxtile.dimensions import free_dimensions
-from onnxtile.profiling.amounts import Amount, Range, Unknown, either, largest, names_in, product, size_of, total
+from onnxtile.profiling.amounts import (
+    Amount,
+    Range,
+    Unknown,
+    difference,
+    either,
+    is_known,
+    largest,
+    names_in,
+    product,
+    size_of,
+    total,
+)
 from onnxtile.profiling.comparison import adds_partial_products
 from onnxtile.profiling.liveness import Liveness
 from onnxtile.profiling.operations import Operations, operations_of
@@ -85,9 +97,9 @@ class Walk:
         met = sorted({name for field in dataclasses.fields(totals) for name in names_in(getattr(totals, field.name))})
         return known | {name: "a size that is known only at run time" for name in met if name not in known}
 
-    def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums) -> Rows:
+    def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums, stored: Container[ir.Value] = ()) -> Rows:
         """The nodes of a graph that runs so many times, `base` bytes being alive around it."""
-        liveness = Liveness(scope.graph, self._size)
+        liveness = Liveness(scope.graph, self._size, stored)
         for node in scope.graph:
             yield from self._node(node, scope, times, base, liveness, sums)
 
@@ -112,7 +124,7 @@ class Walk:
             **(one if times == 1 else {name: product([times, each]) for name, each in one.items()}),
         )  # fmt: skip
         self._nodes += 1
-        if not stores:
+        if not stores and function is None:
             for name in SUMMED:
                 sums.add(name, one[name])
             sums.add("activation_bytes", one["output_bytes"] if len(node.outputs) == 1 else self._bytes(_kept(node)))
@@ -120,9 +132,15 @@ class Walk:
             self._live.add(live)
             self._streamed.add(_plus(live, weights.bytes))
         if function is not None:
-            yield from self._call(node, function, scope, times, live, sums)
+            own = [value for value in (*node.inputs, *node.outputs) if value is not None and not self._is_stored(value)]
+            around = difference(live, self._bytes(own))  # what it's called with and gives is alive in its body
+            yield from self._call(node, function, scope, times, around if is_known(around) else live, sums)
         elif any(subgraphs(attribute) for attribute in node.attributes.values()):
             yield from self._bodies(node, scope, times, live, sums)
+
+    def _is_stored(self, value: ir.Value) -> bool:
+        producer = value.producer()
+        return value.is_initializer() if producer is None else self.constants.stores(producer)
 
     def _size(self, value: ir.Value) -> Amount:
         found = self._sizes.get(value)
@@ -184,7 +202,9 @@ class Walk:
         place = f"{scope.name}/{node_name(node)}" if scope.name else node_name(node)
         inner = _Sums()
         self.constants.enter(node, function)
-        yield from self._graph(Scope(place, function.opset_imports, function), times, live, inner)
+        pairs = zip(function.inputs, node.inputs, strict=False)
+        stored = {taken for taken, given in pairs if given is not None and self._is_stored(given)}
+        yield from self._graph(Scope(place, function.opset_imports, function), times, live, inner, stored)
         for name, amount in inner.totals().items():
             sums.add(name, amount)
 
