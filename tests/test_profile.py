@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +267,21 @@ def simulated(nodes: list[tuple[list[str], str]], outputs: list[str], weights: l
         later = {each for inputs, _ in nodes[index + 1 :] for each in inputs}
         memory &= later | set(outputs)
     return resident + 4 * len(weights), streamed
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from Linux's /proc")
+def test_memory_does_not_grow_with_weights(tmp_path: Path) -> None:
+    for width in (64, 4096):
+        big = model("(float[4,n] x) => (float[4,n] y) { y = MatMul (x, W) }", W=np.ones((width, width), np.float32))
+        onnx.save(big, tmp_path / f"{width}.onnx")
+    code = f"""
+import onnxtile
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+onnxtile.profile(r"{tmp_path / "64.onnx"}")
+before = peak()
+assert onnxtile.profile(r"{tmp_path / "4096.onnx"}").totals.weight_bytes == 4 * 4096**2
+print(peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 4096  # kilobytes, of 65,536
