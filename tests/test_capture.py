@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import onnxtile
-from onnxtile.errors import UsageError
+from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.interop import to_ir
 from onnxtile.verification.inputs import feeds
 from tests.support import FLOAT, make, matmul, node_model, parse, run_onnxruntime, whole
@@ -497,3 +497,13 @@ def test_a_symbolic_m_that_is_bound_after_lowering(form: str) -> None:
     assert onnxtile.check(lowered, LIMITS, bind={"b": 5}).ok
     x = {"x": whole([5, 24], F32, 2)}
     same(onnxtile.capture(model, name="p", inputs=x), onnxtile.capture(lowered, name="p", inputs=x))
+
+
+def test_what_no_engine_knows_is_in_nobody_s_way_but_of_what_follows() -> None:
+    model = parse(
+        f"""<ir_version: 10, opset_import: ["" : 20, "mine" : 1]> g (float[2] x) => (float[2] y) {{
+            [before] a = Neg (x)  [strange] b = mine.Strange (a)  [after] y = Abs (b) }}"""
+    )
+    assert list(onnxtile.capture(model, name="before")) == ["a"]
+    with pytest.raises(UnsupportedError, match=r"what was chosen can't be computed: onnxruntime: .*Strange.*; give other"):
+        onnxtile.capture(model, name="after")
