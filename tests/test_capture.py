@@ -501,9 +501,9 @@ def test_a_symbolic_m_that_is_bound_after_lowering(form: str) -> None:
 
 def test_what_no_engine_knows_is_in_nobody_s_way_but_of_what_follows() -> None:
     model = parse(
-        f"""<ir_version: 10, opset_import: ["" : 20, "mine" : 1]> g (float[2] x) => (float[2] y) {{
-            [before] a = Neg (x)  [strange] b = mine.Strange (a)  [after] y = Abs (b) }}"""
+        """<ir_version: 10, opset_import: ["" : 20, "mine" : 1]> g (float[2] x) => (float[2] y) {
+            [before] a = Neg (x)  [strange] b = mine.Strange (a)  [after] y = Abs (b) }"""
     )
     assert list(onnxtile.capture(model, name="before")) == ["a"]
-    with pytest.raises(UnsupportedError, match=r"what was chosen can't be computed: onnxruntime: .*Strange.*; give other"):
+    with pytest.raises(UnsupportedError, match=r"what was chosen can't be computed: onnxruntime: .*Strange"):
         onnxtile.capture(model, name="after")
