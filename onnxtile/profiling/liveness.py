@@ -15,7 +15,8 @@ class Liveness:
     """Bytes alive in a graph, node by node.
 
     A value is alive from the node that makes it, an input of the graph from the start, to the last node that reads it,
-    an output of the graph to the end. Every value has memory of its own; stored constants aren't counted.
+    an output of the graph to the end. Every value has memory of its own; stored constants aren't counted. The inputs of
+    a function are values of its caller, who counts them.
     """
 
     def __init__(self, graph: ir.Graph | ir.Function, size: Callable[[ir.Value], Amount] = value_bytes) -> None:
@@ -29,7 +30,7 @@ class Liveness:
         for value, node in self._last.items():
             if value not in self._kept:
                 self._dying.setdefault(node, []).append(value)
-        for value in graph.inputs:
+        for value in graph.inputs if isinstance(graph, ir.Graph) else ():
             if not value.is_initializer() and (value in self._last or value in self._kept):
                 self._start(value)
 
@@ -39,11 +40,15 @@ class Liveness:
             for value in node.outputs:
                 if value.name:
                     self._start(value)
-        now: Amount = Range(self._bytes, None) if self._not_known else self._bytes
+        now = self.alive()
         for value in (*self._dying.get(node, ()), *node.outputs):
             if value not in self._kept and (value not in self._last or self._last[value] is node):
                 self._stop(value)
         return now
+
+    def alive(self) -> Amount:
+        """Bytes alive between the last node and the next."""
+        return Range(self._bytes, None) if self._not_known else self._bytes
 
     def _start(self, value: ir.Value) -> None:
         size = self._size(value)
