@@ -19,6 +19,7 @@ _HOMES = {
     "reduce": "reduction",
     "Limits": "limits",
     "PassManager": "pipeline",
+    "Profile": "profiling.record",
     "Report": "report",
     "OnnxtileError": "errors",
     "UsageError": "errors",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from onnxtile.lowering import lower as lower
     from onnxtile.pipeline import PassManager as PassManager
     from onnxtile.profiler import profile as profile
+    from onnxtile.profiling.record import Profile as Profile
     from onnxtile.reduction import reduce as reduce
     from onnxtile.report import Report as Report
     from onnxtile.verification import verify as verify

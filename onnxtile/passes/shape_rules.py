@@ -12,19 +12,20 @@ from onnxtile.contraction.fused import check_attributes, order_of_axes
 from onnxtile.contraction.sizes import UnsizedError
 from onnxtile.errors import ModelError
 
-MATMUL, GEMM, EINSUM = 13, 13, 12
+MATMUL, GEMM, EINSUM, MOD, PAD = 13, 13, 12, 10, 11
 """Versions of the operators whose rules are built on."""
 
 
 def install() -> None:
     """Register the rules with the library, in the place of its own; they're the same for every model."""
     registry.collect()
-    matmul, gemm, einsum = (
+    matmul, gemm, einsum, mod, pad = (
         registry.get("", op_type, version)
-        for op_type, version in (("MatMul", MATMUL), ("Gemm", GEMM), ("Einsum", EINSUM))
+        for op_type, version in (("MatMul", MATMUL), ("Gemm", GEMM), ("Einsum", EINSUM), ("Mod", MOD), ("Pad", PAD))
     )
     quantized_gemm = registry.get("com.microsoft", "QGemm", 1)
     assert matmul is not None and gemm is not None and einsum is not None and quantized_gemm is not None
+    assert mod is not None and pad is not None
 
     def infer_fused_matmul(context: ShapeInferenceContext, node: ir.Node) -> None:
         """MatMul of the operands in the order that transBatch and trans say; the library leaves transBatch out."""
@@ -76,6 +77,28 @@ def install() -> None:
         if zero is not None and zero.dtype is not None:
             node.outputs[0].type = ir.TensorType(zero.dtype)  # onnxruntime's quantizer declares float
 
+    def infer_mod(context: ShapeInferenceContext, node: ir.Node) -> None:
+        """The library's rule, and the numbers, where they are sizes: it knows those of whole numbers alone."""
+        mod(context, node)
+        left, right = (None if value is None else context.get_symbolic_value(value) for value in node.inputs[:2])
+        if left is None or right is None or "fmod" in node.attributes or len(right) not in (1, len(left)):
+            return
+        if all(isinstance(size, int) and size > 0 for size in right):
+            every = right * len(left) if len(right) == 1 else right
+            context.set_symbolic_value(node.outputs[0], [x % y for x, y in zip(left, every, strict=True)])
+
+    def infer_pad(context: ShapeInferenceContext, node: ir.Node) -> None:
+        """The library's rule, with amounts computed from sizes; it knows constant ones alone."""
+        data, amounts = node.inputs[:2]
+        pads = None if amounts is None else context.get_symbolic_value(amounts)
+        if data is None or data.shape is None or pads is None or len(node.inputs) > 3:
+            pad(context, node)
+        elif len(pads) == 2 * len(data.shape):
+            ends = zip(data.shape, pads, pads[len(data.shape) :], strict=False)
+            context.set_shape_and_dtype(node.outputs[0], ir.Shape([dim + x + y for dim, x, y in ends]), data.dtype)
+
+    registry.register("", "Mod", MOD)(infer_mod)
+    registry.register("", "Pad", PAD)(infer_pad)
     for op_type in ("FusedMatMul", "TransposeMatMul", "FusedMatMulActivation"):
         registry.register("com.microsoft", op_type)(infer_fused_matmul)
     registry.register("com.microsoft", "FusedGemm")(infer_fused_gemm)
