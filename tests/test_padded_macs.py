@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import onnxtile
 from onnxtile.profiling.amounts import total, with_sizes
 from onnxtile.profiling.comparison import compare
-from tests.support import matmul, node_model
+from tests.support import matmul, node_model, parse
 
 FORMS = ("unrolled", "batched", "loop", "function")
 sizes = st.integers(1, 40)
@@ -70,3 +70,21 @@ def test_what_a_lowering_cost() -> None:
     whole = 4 * (4 * 16 + 16 * 8 + 4 * 8)
     split, products, added = 4 * 2 * 64, 2 * 4 * (32 + 64 + 32), 4 * 3 * 32
     assert change.bandwidth == (whole, split + 2 * 8 + products + added)
+
+
+def test_a_call_that_is_kept_costs_what_its_nodes_cost() -> None:
+    """A function written in another opset than the model isn't put in the place of its calls."""
+    profiles = [
+        onnxtile.profile(
+            parse(f"""
+        <ir_version: 8, opset_import: ["" : {opset}, "f" : 1]>
+        g (float[4,4] x, float[4,4] w) => (float[4,4] y) {{ a = f.layer(x, w) y = f.layer(a, w) }}
+        <opset_import: ["" : 18], domain: "f"> layer (a, b) => (c) {{ t = MatMul(a, b) c = Relu(t) }}
+    """)
+        )
+        for opset in (18, 17)
+    ]
+    inlined, kept = (profile.totals.to_json() for profile in profiles)
+    assert inlined.pop("nodes") == kept.pop("nodes") - 2  # two calls
+    assert inlined == kept
+    assert [row.scope for row in profiles[1].nodes] == ["", "a", "a", "", "y", "y"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 import onnx_ir as ir
 
@@ -15,11 +15,16 @@ class Liveness:
     """Bytes alive in a graph, node by node.
 
     A value is alive from the node that makes it, an input of the graph from the start, to the last node that reads it,
-    an output of the graph to the end. Every value has memory of its own; stored constants aren't counted. The inputs of
-    a function are values of its caller, who counts them.
+    an output of the graph to the end. Every value has memory of its own; stored constants aren't counted.
     """
 
-    def __init__(self, graph: ir.Graph | ir.Function, size: Callable[[ir.Value], Amount] = value_bytes) -> None:
+    def __init__(
+        self,
+        graph: ir.Graph | ir.Function,
+        size: Callable[[ir.Value], Amount] = value_bytes,
+        owned: Container[ir.Value] = (),
+    ) -> None:
+        """`owned`: inputs of a function that its caller needs no more; it counts the others itself, all the time."""
         self._size = size
         self._alive: dict[ir.Value, Amount] = {}
         self._bytes: Number = 0
@@ -30,8 +35,9 @@ class Liveness:
         for value, node in self._last.items():
             if value not in self._kept:
                 self._dying.setdefault(node, []).append(value)
-        for value in graph.inputs if isinstance(graph, ir.Graph) else ():
-            if not value.is_initializer() and (value in self._last or value in self._kept):
+        for value in graph.inputs:
+            counted = value in owned if isinstance(graph, ir.Function) else not value.is_initializer()
+            if counted and (value in self._last or value in self._kept):
                 self._start(value)
 
     def run(self, node: ir.Node, stores: bool) -> Amount:
@@ -45,6 +51,10 @@ class Liveness:
             if value not in self._kept and (value not in self._last or self._last[value] is node):
                 self._stop(value)
         return now
+
+    def ending(self, node: ir.Node) -> list[ir.Value]:
+        """What is alive before the node and not behind it."""
+        return [value for value in self._dying.get(node, ()) if value in self._alive]
 
     def alive(self) -> Amount:
         """Bytes alive between the last node and the next."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,19 @@ import onnx_ir as ir
 
 from onnxtile.contraction import Scope, contractions_of, default_opset, node_name, subgraphs
 from onnxtile.dimensions import free_dimensions
-from onnxtile.profiling.amounts import Amount, Range, Unknown, either, largest, names_in, product, size_of, total
+from onnxtile.profiling.amounts import (
+    Amount,
+    Range,
+    Unknown,
+    difference,
+    either,
+    is_known,
+    largest,
+    names_in,
+    product,
+    size_of,
+    total,
+)
 from onnxtile.profiling.comparison import adds_partial_products
 from onnxtile.profiling.liveness import Liveness
 from onnxtile.profiling.operations import Operations, operations_of
@@ -84,16 +96,16 @@ class Walk:
         met = sorted({name for field in dataclasses.fields(totals) for name in names_in(getattr(totals, field.name))})
         return known | {name: "a size that is known only at run time" for name in met if name not in known}
 
-    def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums) -> Rows:
+    def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums, owned: Container[ir.Value] = ()) -> Rows:
         """The nodes of a graph that runs so many times, `base` bytes being alive around it."""
-        liveness = Liveness(scope.graph, self._size)
+        liveness = Liveness(scope.graph, self._size, owned)
         for node in scope.graph:
             yield from self._node(node, scope, times, base, liveness, sums)
 
     def _node(self, node: ir.Node, scope: Scope, times: Amount, base: Amount, liveness: Liveness, sums: _Sums) -> Rows:
         function = self._model.functions.get(node.op_identifier())
         stores, (weights, constants) = self.constants.stores(node), self.constants.meet(node, function is not None)
-        before = _plus(base, liveness.alive())
+        before, ending = _plus(base, liveness.alive()), liveness.ending(node) if function is not None else []
         live = _plus(base, liveness.run(node, stores))
         macs = 0 if function is not None else self._macs(node, scope)
         counted = stores or function is not None or self._macs_of is not None  # another convention counts all in one
@@ -118,12 +130,12 @@ class Walk:
                 sums.add(name, one[name])
             kept = one["output_bytes"] if len(node.outputs) == 1 or function is not None else self._bytes(_kept(node))
             sums.add("activation_bytes", kept)
-        if not stores and times != 0:
+        if not stores and function is None and times != 0:
             self._moved.add(_plus(one["input_bytes"], one["output_bytes"]))
             self._live.add(live)
             self._streamed.add(_plus(live, weights.bytes))
         if function is not None:
-            yield from self._call(node, function, scope, times, before, sums)
+            yield from self._call(node, function, scope, times, before, ending, sums)
         elif any(subgraphs(attribute) for attribute in node.attributes.values()):
             yield from self._bodies(node, scope, times, live, sums)
 
@@ -183,16 +195,36 @@ class Walk:
             sums.add(each, either(amounts) if is_if and taken is None else total(amounts))
 
     def _call(
-        self, node: ir.Node, function: ir.Function, scope: Scope, times: Amount, base: Amount, sums: _Sums
+        self,
+        node: ir.Node,
+        function: ir.Function,
+        scope: Scope,
+        times: Amount,
+        base: Amount,
+        ending: Sequence[ir.Value],
+        sums: _Sums,
     ) -> Rows:
         """A call of a local function that couldn't be put in its place: what goes in and out is moved by its nodes.
 
-        The checker has refused calls in circles.
+        `ending`: what is alive before the call and not behind it. The checker has refused calls in circles.
         """
         place = f"{scope.name}/{node_name(node)}" if scope.name else node_name(node)
+        owned = {}
+        for taken, given in zip(function.inputs, node.inputs, strict=False):
+            if (
+                given is not None
+                and given in ending
+                and node.inputs.count(given) == 1
+                and self._size(taken) == self._size(given)
+            ):
+                owned[taken] = self._size(given)
+        around = difference(base, total(owned.values()))
         inner = _Sums()
         self.constants.enter(node, function)
-        yield from self._graph(Scope(place, function.opset_imports, function), times, base, inner)
+        yield from self._graph(
+            Scope(place, function.opset_imports, function), times, around if is_known(around) else base, inner,
+            owned if is_known(around) else (),
+        )  # fmt: skip
         self.constants.leave(node, function)
         for name, amount in inner.totals().items():
             sums.add(name, amount)
