@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,7 @@ def command(
     from onnxtile.cli.details_view import DetailsView
     from onnxtile.cli.output import print_json, progress
     from onnxtile.cli.sheets import write_sheet
+    from onnxtile.files import check_output
     from onnxtile.profiler import facts, first_io, profile
     from onnxtile.profiling.comparison import compare
     from onnxtile.profiling.selection import GROUPS, matching, ordered
@@ -71,9 +73,25 @@ def command(
         raise UsageError(f"view {view!r} is unknown: take one of {', '.join((*profile_view.VIEWS, FIRST_IO))}")
     if by is not None and by not in GROUPS:
         raise UsageError(f"can't group by {by!r}: take one of {', '.join(GROUPS)}")
+    shaping = {
+        "--against": against, "--view": view not in ("costs", FIRST_IO), "--convention": convention != "macs",
+        "--by": by, "--depth": depth, "--op": op, "--name": name, "--sort": sort, "--top": top, "--details": details,
+    }  # fmt: skip
+    if summary or view == FIRST_IO:
+        both = summary and view == FIRST_IO
+        _refuse("--summary" if summary else f"--view {FIRST_IO}", shaping | {f"--view {FIRST_IO}": both})
+    elif against is not None:
+        _refuse("--against", shaping, taken=("--against", "--convention"))
+    if depth is not None and by != "module":
+        raise UsageError("--depth counts parts of modules' paths; give --by module with it")
+    if by is not None and sort == "live_bytes":
+        raise UsageError("can't sort groups by live_bytes: what is alive is told of nodes; leave --by out")
     sheets = {path: kind for path, kind in ((csv, "csv"), (markdown, "markdown")) if path is not None}
     if json + [str(path) for path in sheets].count("-") > 1 or (csv is not None and csv == markdown):
         raise UsageError("--json, --csv and --markdown write to the same place; name different ones")
+    for path in sheets:
+        if str(path) != "-":
+            check_output(path, model, *(other for other in (against, *sheets) if other is not None and other != path))
     sizes = parse_bind(bind)
     shown: profile_view.Shown
     with progress(f"profile {model.name}"):
@@ -96,3 +114,10 @@ def command(
         print_json(shown.to_json())
     elif "-" not in map(str, sheets):
         shown.print()
+
+
+def _refuse(table: str, options: Mapping[str, object], taken: Sequence[str] = ()) -> None:
+    """UsageError where options are given that the table doesn't take."""
+    given = [option for option, value in options.items() if value and option not in taken]
+    if given:
+        raise UsageError(f"{table} is a table of its own and takes no {', '.join(given)}; leave that out")

@@ -53,8 +53,6 @@ def notes(model: ir.Model, owner: Callable[[ir.Node], Owner | None]) -> dict[Own
     for node, row in walk.rows():
         mine = owner(node)
         current = current if mine is None else rows.setdefault(mine, [])
-        if node.op_identifier() in model.functions:  # what goes in and out is moved by the nodes within
-            row = dataclasses.replace(row, input_bytes=0, output_bytes=0)
         current.append(row)
     return {each: texts(found, walk.constants.used) for each, found in rows.items()}
 

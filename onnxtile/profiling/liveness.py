@@ -22,9 +22,9 @@ class Liveness:
         self,
         graph: ir.Graph | ir.Function,
         size: Callable[[ir.Value], Amount] = value_bytes,
-        stored: Container[ir.Value] = (),
+        owned: Container[ir.Value] = (),
     ) -> None:
-        """`stored`: inputs of the graph that are stored constants."""
+        """`owned`: inputs of a function that its caller needs no more; it counts the others itself, all the time."""
         self._size = size
         self._alive: dict[ir.Value, Amount] = {}
         self._bytes: Number = 0
@@ -36,7 +36,8 @@ class Liveness:
             if value not in self._kept:
                 self._dying.setdefault(node, []).append(value)
         for value in graph.inputs:
-            if not value.is_initializer() and value not in stored and (value in self._last or value in self._kept):
+            counted = value in owned if isinstance(graph, ir.Function) else not value.is_initializer()
+            if counted and (value in self._last or value in self._kept):
                 self._start(value)
 
     def run(self, node: ir.Node, stores: bool) -> Amount:
@@ -45,11 +46,19 @@ class Liveness:
             for value in node.outputs:
                 if value.name:
                     self._start(value)
-        now: Amount = Range(self._bytes, None) if self._not_known else self._bytes
+        now = self.alive()
         for value in (*self._dying.get(node, ()), *node.outputs):
             if value not in self._kept and (value not in self._last or self._last[value] is node):
                 self._stop(value)
         return now
+
+    def ending(self, node: ir.Node) -> list[ir.Value]:
+        """What is alive before the node and not behind it."""
+        return [value for value in self._dying.get(node, ()) if value in self._alive]
+
+    def alive(self) -> Amount:
+        """Bytes alive between the last node and the next."""
+        return Range(self._bytes, None) if self._not_known else self._bytes
 
     def _start(self, value: ir.Value) -> None:
         size = self._size(value)

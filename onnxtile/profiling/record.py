@@ -171,7 +171,11 @@ class Profile:
         running = [node for node in nodes if not node.stored]
         sums = {field: total(getattr(node, field) for node in running) for field in SUMMED}
         names = dict.fromkeys(constant for node in nodes for constant in node.constants)
-        weights = sum_weights([self.constants[name] for name in names])
+        untold = [node for node in nodes if isinstance(node.params, Unknown)]
+        weights = sum_weights(
+            [self.constants[name] for name in names]
+            + [Weights(node.params, node.buffers, node.weight_bytes) for node in untold]
+        )
         return Group(
             name=name,
             nodes=len(nodes),

@@ -7,27 +7,41 @@ from collections.abc import Container
 import onnx_ir as ir
 
 from onnxtile.contraction import attribute_int, node_name
+from onnxtile.contraction.sizes import UnsizedError, attribute_ints
 from onnxtile.dimensions import NUMBERS_META
 from onnxtile.profiling.amounts import Amount, Number, Range, Unknown, size_of, symbol
 from onnxtile.profiling.values import dimensions
 
 _SEEN_THROUGH = ("Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape")
 _MOST_LINKS = 64
+_ENDLESS = 2**63 - 1
+"""The trip count of loops that only their condition ends: exporters write the largest number."""
+_SCAN_OPSET = 9
 
 
 class Trips:
     """Counts trips; `symbols`: what the symbols that stand for counts mean. `taken`: names of other symbols."""
 
-    def __init__(self, taken: Container[str] = ()) -> None:
+    def __init__(self, main: ir.Graph, taken: Container[str] = ()) -> None:
         self._taken = taken
+        self._named: dict[ir.Value, str] = {}
+        self._once = {main}
         self.symbols: dict[str, str] = {}
 
-    def of(self, node: ir.Node) -> Amount:
-        """How often the node runs the body of Loop, Scan or SequenceMap; other bodies: unknown."""
-        if node.domain == "" and node.op_type == "Loop":
-            return self._loop(node)
-        if node.domain == "" and node.op_type == "Scan":
-            return _scan(node)
+    def enter(self, branch: ir.Graph, around: ir.Graph | ir.Function) -> None:
+        """A branch of an If in the graph `around` runs once at most if that does."""
+        if around in self._once:
+            self._once.add(branch)
+
+    def of(self, node: ir.Node, opset: int | None) -> Amount:
+        """How often the node, of that default opset, runs the body of Loop, Scan or SequenceMap; others: unknown."""
+        try:
+            if node.domain == "" and node.op_type == "Loop":
+                return self._loop(node)
+            if node.domain == "" and node.op_type == "Scan":
+                return _scan(node, opset)
+        except UnsizedError as why:
+            return Unknown(str(why))
         if node.domain == "" and node.op_type == "SequenceMap":
             return Unknown("how long its sequence is is known only at run time")
         return Unknown(f"how often {node.op_type} runs its graph isn't known")
@@ -35,44 +49,58 @@ class Trips:
     def _loop(self, node: ir.Node) -> Amount:
         """ONNX, Loop: at most the trip count, and while the condition holds."""
         trips, condition = (node.inputs[index] if index < len(node.inputs) else None for index in range(2))
+        begins = True if condition is None else boolean(condition)
+        if begins is False:
+            return 0
         most = None if trips is None else self._count(trips)
-        if condition is not None and boolean(condition) is False:
-            return 0
-        if _goes_on(node):
-            if most is not None:
-                return most
-            return Unknown("it has neither a trip count nor a condition that ends it")
-        if most == 0 or (most is None and trips is not None):
-            return 0
-        return Range(0, most) if most is not None else Unknown("its condition, computed at run time, ends it")
+        if isinstance(most, Unknown) or most == 0:
+            return most
+        if most is None:
+            words = "neither a trip count nor a condition that ends it"
+            return Unknown(f"it has {words}" if _goes_on(node) else "its condition, computed at run time, ends it")
+        if begins is True and _goes_on(node):
+            return most
+        least = 1 if begins is True and isinstance(most, int) else 0
+        return most if most == least else Range(least, most)
 
-    def _count(self, value: ir.Value) -> Number | None:
-        """The trip count: a number, a formula, or a symbol that stands for the value that's fed."""
+    def _count(self, value: ir.Value) -> Number | Unknown | None:
+        """The trip count: a number, a formula, or a symbol for the value that's fed; None: there's no end to it."""
         source = value
         for _ in range(_MOST_LINKS):
             known = number_of(source)
             if known is not None:
-                return known if not isinstance(known, int) else max(0, known)
+                return (None if known >= _ENDLESS else max(0, known)) if isinstance(known, int) else known
             producer = source.producer()
             behind = producer.inputs[0] if producer is not None and producer.inputs else None
-            if producer is None or behind is None or producer.domain or producer.op_type not in _SEEN_THROUGH:
+            if producer is None or behind is None or not _keeps_numbers(producer):
                 break
             source = behind
-        name = str(source.name)
-        while name in self._taken:
-            name += "_"
-        self.symbols[name] = f"the number that {source.name!r} holds"
-        return symbol(name)
+        if (source.graph if producer is None else producer.graph) not in self._once:
+            return Unknown(f"its trip count {source.name!r} may be another in each run of the graph around it")
+        return symbol(self._name(source))
+
+    def _name(self, source: ir.Value) -> str:
+        if source not in self._named:
+            name = str(source.name)
+            while name in self._taken or name in self.symbols:
+                name += "_"
+            self._named[source] = name
+            self.symbols[name] = f"the number that {source.name!r} holds"
+        return self._named[source]
+
+
+def _keeps_numbers(node: ir.Node) -> bool:
+    if node.domain or node.op_type not in _SEEN_THROUGH:
+        return False
+    return node.op_type != "Cast" or node.outputs[0].dtype in (ir.DataType.INT32, ir.DataType.INT64)
 
 
 def number_of(value: ir.Value) -> Number | None:
-    """The one number that an integer value holds, where it's known without running the model."""
-    if not value.is_graph_input() and value.const_value is not None and value.const_value.size == 1:
-        return int(value.const_value.numpy().reshape(()))
-    producer = value.producer()
-    if producer is not None and producer.domain == "" and producer.op_type == "Constant":
-        tensor = ir.convenience.get_const_tensor(value)
-        return None if tensor is None or tensor.size != 1 else int(tensor.numpy().reshape(()))
+    """The one whole number or truth value that a value holds, where that's known without running the model."""
+    tensor = None if value.is_graph_input() else ir.convenience.get_const_tensor(value)
+    if tensor is not None:
+        whole = tensor.dtype.is_integer() or tensor.dtype == ir.DataType.BOOL
+        return int(tensor.numpy().reshape(())) if whole and tensor.size == 1 else None
     numbers = value.meta.get(NUMBERS_META)
     if isinstance(numbers, list) and len(numbers) == 1:
         try:
@@ -89,7 +117,7 @@ def boolean(value: ir.Value) -> bool | None:
 
 
 def _goes_on(node: ir.Node) -> bool:
-    """Whether the body's condition can't end the loop: always true, or what it was before."""
+    """Whether the body can't end the loop: its condition is always true, or what it was before."""
     attribute = node.attributes.get("body")
     if attribute is None or attribute.is_ref():
         return False
@@ -98,10 +126,7 @@ def _goes_on(node: ir.Node) -> bool:
     for _ in range(_MOST_LINKS):
         if condition is None:
             return False
-        if len(body.inputs) > 1 and condition is body.inputs[1]:
-            first = node.inputs[1] if len(node.inputs) > 1 else None
-            return first is None or boolean(first) is True
-        if boolean(condition) is True:
+        if (len(body.inputs) > 1 and condition is body.inputs[1]) or boolean(condition) is True:
             return True
         producer = condition.producer()
         if producer is None or producer.domain or producer.op_type not in ("Identity", "Cast") or not producer.inputs:
@@ -110,15 +135,14 @@ def _goes_on(node: ir.Node) -> bool:
     return False
 
 
-def _scan(node: ir.Node) -> Amount:
+def _scan(node: ir.Node, opset: int | None) -> Amount:
     """ONNX, Scan: as often as the scanned axis is long (from opset 9 on; before, the first axis is a batch)."""
     count = attribute_int(node, "num_scan_inputs", 0)
-    if not count or len(node.inputs) < count:
+    if not 0 < count <= len(node.inputs):
         return Unknown(f"Scan {node_name(node)!r} scans no input")
-    if "directions" in node.attributes:
-        return Unknown("Scan of opset 8 isn't followed; convert the model to opset 9 or newer")
-    attribute = node.attributes.get("scan_input_axes")
-    axis = attribute.as_ints()[0] if attribute is not None and attribute.as_ints() else 0
+    if opset is None or opset < _SCAN_OPSET:
+        return Unknown(f"Scan of opset {opset} isn't followed; convert the model to opset {_SCAN_OPSET} or newer")
+    axis = next(iter(attribute_ints(node, "scan_input_axes", ())), 0)
     sizes = dimensions(node.inputs[len(node.inputs) - count])
     if isinstance(sizes, Unknown):
         return sizes

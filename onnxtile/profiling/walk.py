@@ -66,9 +66,8 @@ class Walk:
         self._details = details
         self.constants = Constants(statistics=macs_of is None)
         free = free_dimensions(model)
-        self._trips = Trips(free)
+        self._trips = Trips(model.graph, free)
         self._symbols = dict.fromkeys(free, "a free dimension of the model's inputs")
-        self._calls: list[ir.OperatorIdentifier] = []
         self._nodes = 0
         self._sizes: dict[ir.Value, Amount] = {}
         self._live: set[Amount] = {0}
@@ -97,16 +96,17 @@ class Walk:
         met = sorted({name for field in dataclasses.fields(totals) for name in names_in(getattr(totals, field.name))})
         return known | {name: "a size that is known only at run time" for name in met if name not in known}
 
-    def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums, stored: Container[ir.Value] = ()) -> Rows:
+    def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums, owned: Container[ir.Value] = ()) -> Rows:
         """The nodes of a graph that runs so many times, `base` bytes being alive around it."""
-        liveness = Liveness(scope.graph, self._size, stored)
+        liveness = Liveness(scope.graph, self._size, owned)
         for node in scope.graph:
             yield from self._node(node, scope, times, base, liveness, sums)
 
     def _node(self, node: ir.Node, scope: Scope, times: Amount, base: Amount, liveness: Liveness, sums: _Sums) -> Rows:
-        stores, (weights, constants) = self.constants.stores(node), self.constants.meet(node)
-        live = _plus(base, liveness.run(node, stores))
         function = self._model.functions.get(node.op_identifier())
+        stores, (weights, constants) = self.constants.stores(node), self.constants.meet(node, function is not None)
+        before, ending = _plus(base, liveness.alive()), liveness.ending(node) if function is not None else []
+        live = _plus(base, liveness.run(node, stores))
         macs = 0 if function is not None else self._macs(node, scope)
         counted = stores or function is not None or self._macs_of is not None  # another convention counts all in one
         done = Operations() if counted else operations_of(node, default_opset(scope.opsets))
@@ -114,7 +114,8 @@ class Walk:
             "macs": macs, "elementwise": done.elementwise, "transcendental": done.transcendental,
             "comparison": done.comparison, "movement": done.movement,
             "partial_sums": done.elementwise if adds_partial_products(node, bool(scope.name)) else 0,
-            "input_bytes": self._bytes(node.inputs), "output_bytes": self._bytes(node.outputs),
+            "input_bytes": 0 if function is not None else self._bytes(node.inputs),
+            "output_bytes": 0 if function is not None else self._bytes(node.outputs),
         }  # fmt: skip
         yield node, NodeProfile(
             name=node_name(node), op=node.op_type, domain=node.domain, scope=scope.name, module=module_of(node),
@@ -124,23 +125,19 @@ class Walk:
             **(one if times == 1 else {name: product([times, each]) for name, each in one.items()}),
         )  # fmt: skip
         self._nodes += 1
-        if not stores and function is None:
+        if not stores:
             for name in SUMMED:
                 sums.add(name, one[name])
-            sums.add("activation_bytes", one["output_bytes"] if len(node.outputs) == 1 else self._bytes(_kept(node)))
+            kept = one["output_bytes"] if len(node.outputs) == 1 or function is not None else self._bytes(_kept(node))
+            sums.add("activation_bytes", kept)
+        if not stores and function is None and times != 0:
             self._moved.add(_plus(one["input_bytes"], one["output_bytes"]))
             self._live.add(live)
             self._streamed.add(_plus(live, weights.bytes))
         if function is not None:
-            own = [value for value in (*node.inputs, *node.outputs) if value is not None and not self._is_stored(value)]
-            around = difference(live, self._bytes(own))  # what it's called with and gives is alive in its body
-            yield from self._call(node, function, scope, times, around if is_known(around) else live, sums)
+            yield from self._call(node, function, scope, times, before, ending, sums)
         elif any(subgraphs(attribute) for attribute in node.attributes.values()):
             yield from self._bodies(node, scope, times, live, sums)
-
-    def _is_stored(self, value: ir.Value) -> bool:
-        producer = value.producer()
-        return value.is_initializer() if producer is None else self.constants.stores(producer)
 
     def _size(self, value: ir.Value) -> Amount:
         found = self._sizes.get(value)
@@ -179,11 +176,13 @@ class Walk:
         taken = boolean(node.inputs[0]) if is_if and node.inputs and node.inputs[0] is not None else None
         branches = []
         for name, graph in names:
-            trips: Amount = self._trips.of(node) if not is_if else Range(0, 1)
+            trips: Amount = self._trips.of(node, default_opset(scope.opsets)) if not is_if else Range(0, 1)
             if is_if and taken is not None:
                 trips = int(taken == (name == "then_branch"))
             inner = _Sums()
             self.constants.enter(node, graph)
+            if is_if:
+                self._trips.enter(graph, scope.graph)
             yield from self._graph(
                 scope._replace(name=f"{place}/{name}", graph=graph), product([times, trips]), live, inner
             )
@@ -196,15 +195,37 @@ class Walk:
             sums.add(each, either(amounts) if is_if and taken is None else total(amounts))
 
     def _call(
-        self, node: ir.Node, function: ir.Function, scope: Scope, times: Amount, live: Amount, sums: _Sums
+        self,
+        node: ir.Node,
+        function: ir.Function,
+        scope: Scope,
+        times: Amount,
+        base: Amount,
+        ending: Sequence[ir.Value],
+        sums: _Sums,
     ) -> Rows:
-        """A call of a local function that couldn't be put in its place; the checker has refused calls in circles."""
+        """A call of a local function that couldn't be put in its place: what goes in and out is moved by its nodes.
+
+        `ending`: what is alive before the call and not behind it. The checker has refused calls in circles.
+        """
         place = f"{scope.name}/{node_name(node)}" if scope.name else node_name(node)
+        owned = {}
+        for taken, given in zip(function.inputs, node.inputs, strict=False):
+            if (
+                given is not None
+                and given in ending
+                and node.inputs.count(given) == 1
+                and self._size(taken) == self._size(given)
+            ):
+                owned[taken] = self._size(given)
+        around = difference(base, total(owned.values()))
         inner = _Sums()
         self.constants.enter(node, function)
-        pairs = zip(function.inputs, node.inputs, strict=False)
-        stored = {taken for taken, given in pairs if given is not None and self._is_stored(given)}
-        yield from self._graph(Scope(place, function.opset_imports, function), times, live, inner, stored)
+        yield from self._graph(
+            Scope(place, function.opset_imports, function), times, around if is_known(around) else base, inner,
+            owned if is_known(around) else (),
+        )  # fmt: skip
+        self.constants.leave(node, function)
         for name, amount in inner.totals().items():
             sums.add(name, amount)
 

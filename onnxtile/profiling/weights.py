@@ -7,8 +7,9 @@ that uses the result is fed by what is stored. Only shapes and types are read, n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
+from typing import Literal, TypeAlias
 
 import onnx_ir as ir
 
@@ -56,8 +57,15 @@ _PACKED: Mapping[str, tuple[set[int], str, int]] = {
 """Inputs that hold several numbers in a byte, the attribute that says how many bits each has, and its default."""
 
 
+_SIZES = ("Shape", "Size", "SequenceLength")
+"""Operators whose result doesn't hold the numbers of what they're given."""
+MOST = 1024
+"""Stored constants that are followed through what is computed from them together."""
+
 NONE = Weights()
 NOTHING: tuple[Weights, tuple[str, ...]] = (NONE, ())
+_MANY = Unknown(f"it's fed by more than {MOST:,} constants, through others")
+Sources: TypeAlias = tuple[ir.Value, ...]
 
 
 class Constants:
@@ -65,63 +73,111 @@ class Constants:
 
     def __init__(self, statistics: bool = True) -> None:
         """`statistics`: whether those count as weights."""
-        self._behind: dict[ir.Value, frozenset[ir.Value]] = {}
+        self._behind: dict[ir.Value, Sources | None] = {}
+        self._held: dict[int, ir.Value] = {}
         self._names: dict[ir.Value, str] = {}
+        self._whole: dict[tuple[ir.Value, Role], Weights] = {}
         self._statistics = statistics
         self.used: dict[str, Weights] = {}
         """The stored constants that feed some node, each counted whole, by name."""
 
-    def behind(self, value: ir.Value) -> frozenset[ir.Value] | None:
-        """The stored constants that a value is computed from, if from nothing else."""
-        if value.is_initializer() or SPARSE_META in value.meta:
-            return frozenset((value,))
-        return self._behind.get(value)
+    def is_constant(self, value: ir.Value) -> bool:
+        """Whether a value is stored, or computed from stored constants and nothing else."""
+        return value.is_initializer() or SPARSE_META in value.meta or value in self._behind
+
+    def _sources(self, value: ir.Value) -> Sources | None:
+        """The stored constants that a constant value is computed from; None: too many to follow."""
+        return self._behind.get(value, (value,))
 
     def stores(self, node: ir.Node) -> bool:
         """Whether the node only holds a constant."""
         if node.domain or node.op_type not in STORES:
             return False
-        return all(value is not None and self.behind(value) is not None for value in node.inputs)
+        return all(value is not None and self.is_constant(value) for value in node.inputs)
 
     def enter(self, node: ir.Node, graph: ir.Graph | ir.Function) -> None:
         """Go into a graph that the node runs: what a Scan goes over, or a function is called with, may be constant."""
-        inputs = list(node.inputs)
-        if node.op_type == "Scan" and node.domain == "":
+        if isinstance(graph, ir.Function):
+            self._pass(zip_longest(node.inputs[: len(graph.inputs)], graph.inputs))
+        elif node.op_type == "Scan" and node.domain == "":
             count = attribute_int(node, "num_scan_inputs", 0)
-            pairs = list(zip(inputs[-count:], graph.inputs[-count:], strict=False)) if count > 0 else []
-        else:
-            pairs = list(zip(inputs, graph.inputs, strict=False)) if isinstance(graph, ir.Function) else []
+            self._pass(zip(node.inputs[-count:], graph.inputs[-count:], strict=False) if count > 0 else ())
+
+    def leave(self, node: ir.Node, function: ir.Function) -> None:
+        """Return from a function: what it computed from constants alone is constant outside, too."""
+        self._pass(zip(function.outputs, node.outputs, strict=False))
+
+    def _pass(self, pairs: Iterable[tuple[ir.Value | None, ir.Value | None]]) -> None:
         for given, taken in pairs:
-            behind = None if given is None else self.behind(given)
-            if behind is not None:
-                self._behind[taken] = behind
+            if taken is None:
+                continue
+            if given is not None and self.is_constant(given):
+                self._behind[taken] = self._sources(given)
             else:
                 self._behind.pop(taken, None)
 
-    def meet(self, node: ir.Node) -> tuple[Weights, tuple[str, ...]]:
-        """The next node: remembers what it makes of constants, and tells which feed it, and their names."""
-        found = [(index, value, self.behind(value)) for index, value in enumerate(node.inputs) if value is not None]
+    def meet(self, node: ir.Node, called: bool = False) -> tuple[Weights, tuple[str, ...]]:
+        """The next node: remembers what it makes of constants, and tells which feed it, and their names.
+
+        `called`: it calls a local function, whose nodes are fed in its place.
+        """
         if self.stores(node):
-            self._behind[node.outputs[0]] = frozenset(node.outputs)
+            self._behind[node.outputs[0]] = (self._holder(node),)
             return NOTHING
-        fed = [
-            (role_of(node, index, value), index, value, behind) for index, value, behind in found if behind is not None
-        ]
-        if found and len(fed) == len(found) and _is_computed(node):
-            of_data = [behind for role, _, _, behind in fed if role in ("data", "statistics")]
-            sources: frozenset[ir.Value] = frozenset().union(*of_data)
-            self._behind.update((value, sources) for value in node.outputs)
+        given = [(index, value) for index, value in enumerate(node.inputs) if value is not None]
+        fed = [(role_of(node, index), index, value) for index, value in given if self.is_constant(value)]
+        computed = bool(given) and len(fed) == len(given) and not called and _is_computed(node)
+        sources = self._computed(node, fed) if computed else None
+        for value in node.outputs:  # a function's are there from its last call
+            if computed:
+                self._behind[value] = sources
+            else:
+                self._behind.pop(value, None)
+        return NOTHING if called or not fed or node.op_type in _SIZES else self._feeding(node, fed)
+
+    def _computed(self, node: ir.Node, fed: Sequence[tuple[Role, int, ir.Value]]) -> Sources | None:
+        """What a result holds numbers of: the data, and a coefficient only if there's nothing else."""
+        data = [value for role, _, value in fed if role in ("data", "statistics")] if node.op_type not in _SIZES else []
+        data = [value for value in data if not _is_coefficient(value)] or data
+        found: dict[ir.Value, None] = {}
+        for value in data:
+            sources = self._sources(value)
+            if sources is None or len(found) + len(sources) > MOST:
+                return None
+            found.update(dict.fromkeys(sources))
+        return tuple(found)
+
+    def _feeding(self, node: ir.Node, fed: Sequence[tuple[Role, int, ir.Value]]) -> tuple[Weights, tuple[str, ...]]:
         weights, names = [], []
-        for role, index, value, behind in fed:
-            if not behind or not self._counts(node, role, value):
+        for role, index, value in fed:
+            sources = self._sources(value)
+            if sources == () or not self._counts(node, role, value):
                 continue
-            weights.append(_fed(node, index, value, behind, role))
-            for source in behind:
-                whole, name = _whole(node, index, source, role), self._name(source)
+            if sources is None:
+                weights.append(Weights(_MANY, _MANY, _MANY))
+                continue
+            wholes = []
+            for source in sources:
+                whole, name = self._stored_whole(node, index, source, role), self._name(source)
+                wholes.append(whole)
                 names.append(name)
-                if _number(whole.params) >= _number(self.used.get(name, NONE).params):
+                if name not in self.used or _number(whole.params) > _number(self.used[name].params):
                     self.used[name] = whole
-        return (sum_weights(weights), tuple(dict.fromkeys(names))) if weights else NOTHING
+            weights.append(_part(sum_weights(wholes), value, sources))
+        return (_together(weights), tuple(dict.fromkeys(names))) if weights else NOTHING
+
+    def _stored_whole(self, node: ir.Node, index: int, source: ir.Value, role: Role) -> Weights:
+        if node.op_type in _PACKED:  # by what the node says of it
+            return _whole(node, index, source, role)
+        found = self._whole.get((source, role))
+        if found is None:
+            found = self._whole[source, role] = _whole(node, index, source, role)
+        return found
+
+    def _holder(self, node: ir.Node) -> ir.Value:
+        """The value that stands for a stored constant: copies of a function's Constant hold one and the same."""
+        held = node.attributes.get("value") if node.op_type == "Constant" else None
+        return node.outputs[0] if held is None else self._held.setdefault(id(held), node.outputs[0])
 
     def _name(self, source: ir.Value) -> str:
         """The constant's name; graphs apart may use one for several constants, which are numbered then."""
@@ -138,7 +194,7 @@ class Constants:
             return False
         if role == "quantization":
             return True
-        if value.shape is not None and len(value.shape) == 0 and node.op_type != "PRelu":
+        if _is_coefficient(value) and node.op_type != "PRelu":
             return False
         if node.op_type in ("Loop", "Scan") and elements(value) == 1:
             return False  # a zero to begin a sum with
@@ -149,7 +205,11 @@ class Constants:
         return entry_of(node) is not None and value.dtype.is_integer() and value.dtype.bitwidth <= _NARROW
 
 
-def role_of(node: ir.Node, index: int, value: ir.Value) -> Role:
+def _is_coefficient(value: ir.Value) -> bool:
+    return value.shape is not None and len(value.shape) == 0
+
+
+def role_of(node: ir.Node, index: int) -> Role:
     """What an input of the node is to it."""
     op = node.op_type
     if index in _QUANTIZATION.get(op, ()) or (op == "QLinearConcat" and (index < 2 or index % 3 != 2)):
@@ -166,17 +226,25 @@ def _is_computed(node: ir.Node) -> bool:
     return not any(subgraphs(attribute) for attribute in node.attributes.values())
 
 
-def _fed(node: ir.Node, index: int, value: ir.Value, behind: frozenset[ir.Value], role: Role) -> Weights:
+def _part(whole: Weights, value: ir.Value, sources: Sources) -> Weights:
     """What of the stored constants reaches the node: a part of them, where they were split."""
-    whole = sum_weights([_whole(node, index, source, role) for source in behind])
-    part = elements(value)
-    if behind == {value} or not isinstance(part, int) or not isinstance(whole.params, int):
+    part, stored = elements(value), total(elements(source) for source in sources)
+    numbers = (part, stored, whole.params, whole.buffers, whole.bytes)
+    if sources == (value,) or not all(isinstance(each, int) for each in numbers) or part >= stored:  # type: ignore[operator]
         return whole
-    stored = whole.params if role != "quantization" else sum(_number(elements(source)) for source in behind)
-    if part >= stored or not isinstance(whole.bytes, int):
-        return whole
-    share = -(-whole.bytes * part // stored)
-    return Weights(part if whole.params else 0, part if whole.buffers else 0, share)
+    return Weights(*(-(-each * part // stored) for each in (whole.params, whole.buffers, whole.bytes)))  # type: ignore[operator]
+
+
+def _together(weights: Sequence[Weights]) -> Weights:
+    """The sum, unknown where one of them is."""
+    found = sum_weights(weights)
+    unknown = [
+        next((amount for each in weights if isinstance(amount := getattr(each, name), Unknown)), None)
+        for name in ("params", "buffers", "bytes")
+    ]
+    return Weights(
+        *(why or amount for why, amount in zip(unknown, (found.params, found.buffers, found.bytes), strict=True))
+    )
 
 
 def _whole(node: ir.Node, index: int, source: ir.Value, role: Role) -> Weights:
