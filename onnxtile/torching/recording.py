@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from onnxtile.errors import UsageError
-from onnxtile.torching.calls import Call, Constant, ModuleCall, ModuleFacts, Operator, Recording, Storage, Value
+from onnxtile.torching.calls import Call, Constant, ModuleFacts, Operator, Recording, Storage, Value
+from onnxtile.torching.exported import modules_of_exported, run_exported
+from onnxtile.torching.stack import ModuleStack as ModuleStack
+from onnxtile.torching.surroundings import inference, placed
 
 Network: TypeAlias = "torch.nn.Module | torch.jit.ScriptModule | torch.export.ExportedProgram"
-_ATOMIC = ("MultiheadAttention",)
-"""Modules that have others in them, but compute everything on their own."""
 _VIEWS = ("_unsafe_view", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "lift", "lift_fresh")
 """Operators that return views although their schemas don't say so."""
 _RESHAPING = ("squeeze_", "unsqueeze_", "transpose_", "t_", "as_strided_", "detach_", "resize_", "swapaxes_", "set_")
 """Operators whose schemas say that they change a tensor, and which change only how it's looked at."""
-
-
-class ModuleStack:
-    """Which modules are running, the innermost last, and all calls of modules so far."""
-
-    def __init__(self, recorder: Recorder, modules: Mapping[str, ModuleFacts]) -> None:
-        self._recorder = recorder
-        self._modules = modules
-        self.calls: list[ModuleCall] = []
-        self.now: ModuleCall | None = None
-
-    def enter(self, path: str, kind: str) -> None:
-        """A module begins to run."""
-        known = self._modules.get(path)
-        leaf = known is None or not known.children or kind in _ATOMIC
-        self.now = ModuleCall(path, kind, self.now, leaf, leaf and hasattr(torch.nn, kind), len(self.calls))
-        self.calls.append(self.now)
-
-    def leave(self, outputs: object) -> None:
-        """The innermost module has returned `outputs`: tensors, or lists, tuples and dicts with tensors in them."""
-        assert self.now is not None
-        self.now.outputs = tuple(self._recorder.value(tensor) for tensor in tensors_in(outputs))
-        self.now = self.now.parent
 
 
 class Recorder(TorchDispatchMode):
@@ -50,7 +26,7 @@ class Recorder(TorchDispatchMode):
 
     def __init__(self, modules: Mapping[str, ModuleFacts]) -> None:
         super().__init__()
-        self.stack = ModuleStack(self, modules)
+        self.stack = ModuleStack(modules, self.values)
         self.calls: list[Call] = []
         self.storages: list[Storage] = []
         self.constants: dict[str, Constant] = {}
@@ -92,6 +68,10 @@ class Recorder(TorchDispatchMode):
         if number in self._shared:
             sources = self._within(number, tensor)
         return Value(tensor.shape, tensor.dtype, number, sources)
+
+    def values(self, found: object) -> tuple[Value, ...]:
+        """The same of all tensors in lists, tuples and dicts."""
+        return tuple([self.value(tensor) for tensor in tensors_in(found)])
 
     def hold_constants(self, module: torch.nn.Module) -> None:
         """Parameters and buffers, each once, by the names that the module has for them."""
@@ -167,30 +147,35 @@ def record(
     """Run the model once, as for inference, and tell which operators it called.
 
     It runs in eval mode, without gradients, with the fast path of attention off, which would hide what it computes; all
-    of that, the random state and the modules' hooks are afterwards as they were. `device`: move it there for the run.
+    of that, the random state and the modules' hooks are afterwards as they were. `device`: run it there.
 
     Raises UsageError where the device isn't there or a parameter has no shape yet; and what the model itself raises.
     """
     if isinstance(model, torch.export.ExportedProgram):
-        return _record(model.module(), args, kwargs, device, _run_exported)
-    return _record(model, args, kwargs, device, _run_script if _is_script(model) else _run_module)
-
-
-Run: TypeAlias = "Callable[[Any, tuple[Any, ...], Mapping[str, Any], ModuleStack], Any]"
+        graph = model.module()
+        assert isinstance(graph, torch.fx.GraphModule)
+        return _record(graph, modules_of_exported(graph), run_exported, args, kwargs, device)
+    if not isinstance(model, torch.nn.Module):
+        raise UsageError(f"can't run a {type(model).__name__}: give a module of torch or an exported program")
+    run = _run_script if isinstance(model, torch.jit.ScriptModule) else _run_module
+    return _record(model, _modules(model), run, args, kwargs, device)
 
 
 def _record(
-    module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], device: str | None, run: Run
+    module: torch.nn.Module,
+    modules: dict[str, ModuleFacts],
+    run: Callable[[Any, tuple[Any, ...], Mapping[str, Any], ModuleStack], Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    device: str | None,
 ) -> Recording:
-    modules = _modules(module)
-    with _inference(module), _placed(module, device), torch.no_grad():
-        args, kwargs = (args, kwargs) if device is None else _moved((args, dict(kwargs)), device)
+    with inference(module), placed(module, (args, kwargs), device) as (args, kwargs):
         recorder = Recorder(modules)
         recorder.hold_constants(module)
         inputs = recorder.hold_inputs((args, kwargs))
         with recorder:
             results = run(module, args, kwargs, recorder.stack)
-        outputs = tuple(recorder.value(tensor) for tensor in tensors_in(results))
+        outputs = recorder.values(results)
     for value in outputs:
         recorder.storages[value.storage].read = len(recorder.calls)
     return Recording(
@@ -222,30 +207,14 @@ def _run_module(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], s
 
 
 def _run_script(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack) -> Any:
-    if find_spec("onnxtile.torching.script") is not None:
-        from onnxtile.torching.script import run_script
+    from onnxtile.torching.script import run_script
 
-        return run_script(module, args, dict(kwargs), stack)
-    stack.enter("", kind_of(module))
-    results = module(*args, **kwargs)
-    stack.leave(results)
-    return results
-
-
-def _run_exported(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack) -> Any:
-    stack.enter("", kind_of(module))
-    results = module(*args, **kwargs)
-    stack.leave(results)
-    return results
+    return run_script(module, args, dict(kwargs), stack)
 
 
 def kind_of(module: torch.nn.Module) -> str:
     """The name of a module's class; TorchScript modules remember that of the class that they come from."""
-    return str(module.original_name) if _is_script(module) else type(module).__name__
-
-
-def _is_script(module: object) -> bool:
-    return isinstance(module, torch.jit.ScriptModule)
+    return str(module.original_name) if isinstance(module, torch.jit.ScriptModule) else type(module).__name__
 
 
 def tensors_in(found: object) -> Iterator[torch.Tensor]:
@@ -286,32 +255,3 @@ def _key(tensor: torch.Tensor) -> int:
 
 def _bytes(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0
-
-
-@contextlib.contextmanager
-def _inference(module: torch.nn.Module) -> Iterator[None]:
-    """Eval mode, and random numbers and attention's fast path as they were afterwards."""
-    training = [each for each in module.modules() if each.training]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.backends.mha.set_fastpath_enabled(False)
-        for each in training:
-            each.training = False
-        try:
-            yield
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fast)
-            for each in training:
-                each.training = True
-
-
-@contextlib.contextmanager
-def _placed(module: torch.nn.Module, device: str | None) -> Iterator[None]:
-    yield
-
-
-def _moved(given: Any, device: str) -> Any:
-    return given
-
-
-__all__: Iterable[str] = ("ModuleStack", "Network", "Recorder", "kind_of", "record", "tensors_in")
