@@ -1,0 +1,1 @@
+"""Models of torch: what their files are, what they compute, and what modules inside them give. Imports torch."""
