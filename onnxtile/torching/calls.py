@@ -145,5 +145,7 @@ class Recording:
     """In the order in which they began."""
     storages: list[Storage]
     constants: dict[str, Constant]
+    names: dict[str, str]
+    """The name in `constants` of each parameter, by its own: several may be one."""
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]

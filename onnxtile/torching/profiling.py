@@ -13,6 +13,7 @@ from onnxtile.profiling.operators.work import Operations
 from onnxtile.profiling.record import SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 from onnxtile.torching.aten import computes, macs_of, operations_of
 from onnxtile.torching.calls import Call, ModuleCall, Recording, Value
+from onnxtile.torching.conventions import ptflops_macs
 from onnxtile.torching.recording import Network, record
 
 DOMAIN = "torch"
@@ -70,8 +71,6 @@ class _Profiling:
         if self._convention == "macs":
             macs, done = macs_of(call), operations_of(call)
         else:
-            from onnxtile.torching.conventions import ptflops_macs
-
             macs, done = ptflops_macs(call), _NONE
         return NodeProfile(
             name=self._name(call), op=op_of(call), domain=DOMAIN, module=call.module.path, macs=macs,

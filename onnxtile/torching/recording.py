@@ -30,6 +30,7 @@ class Recorder(TorchDispatchMode):
         self.calls: list[Call] = []
         self.storages: list[Storage] = []
         self.constants: dict[str, Constant] = {}
+        self.names: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
         self._sources: dict[int, tuple[str, ...]] = {}
         self._shared: dict[int, list[tuple[int, int, str]]] = {}
@@ -75,7 +76,7 @@ class Recorder(TorchDispatchMode):
 
     def hold_constants(self, module: torch.nn.Module) -> None:
         """Parameters and buffers, each once, by the names that the module has for them."""
-        for name, parameter in module.named_parameters():
+        for name, parameter in module.named_parameters(remove_duplicate=False):
             if torch.nn.parameter.is_lazy(parameter):
                 raise UsageError(f"parameter {name!r} has no shape yet; call the model once before")
             self._hold(name, parameter, "trainable" if parameter.requires_grad else "frozen")
@@ -98,8 +99,11 @@ class Recorder(TorchDispatchMode):
             number = self._new(key, _bytes(tensor), 0, constant=True)
         start = tensor.storage_offset() if tensor.layout is torch.strided else 0
         parts = self._shared.get(number, [])
-        if any((start, start + elements) == (first, last) for first, last, _ in parts):
-            return number  # the same numbers under another name
+        for first, last, known in parts:
+            if (first, last) == (start, start + elements):  # the same numbers under another name
+                self.names[name] = known
+                return number
+        self.names[name] = name
         parts.append((start, start + elements, name))
         self._shared[number] = parts
         counts = kind != "buffer" or (tensor.is_floating_point() and tensor.dim() > 0)
@@ -179,8 +183,9 @@ def _record(
     for value in outputs:
         recorder.storages[value.storage].read = len(recorder.calls)
     return Recording(
-        recorder.calls, modules, recorder.stack.calls, recorder.storages, recorder.constants, inputs, outputs
-    )
+        recorder.calls, modules, recorder.stack.calls, recorder.storages, recorder.constants, recorder.names, inputs,
+        outputs,
+    )  # fmt: skip
 
 
 def _run_module(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack) -> Any:
