@@ -133,13 +133,27 @@ class Act(nn.Module):
         pass
 
 
+class Gate(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.layer(x))
+
+
+class Cap(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(-0.5, 0.5)
+
+
 class Interfaced(nn.Module):
     act: Act
 
     def __init__(self) -> None:
         super().__init__()
-        self.act = nn.Sigmoid()
-        self.layers = nn.ModuleList([nn.Linear(4, 4), nn.ReLU()])
+        self.act = Gate()
+        self.layers = nn.ModuleList([Gate(), Cap()])
 
     def forward(self, x: Tensor, which: int = 1) -> Tensor:
         chosen: Act = self.layers[which]

@@ -317,7 +317,7 @@ def alone(node: Any) -> Any:
             places[-1].setType(value.type())
     order = iter(places)
     copy = graph.insertNode(graph.createClone(node, lambda each: next(order)))
-    for value in copy.outputs():
+    for value in list(copy.outputs()) or [graph.insertConstant(None)]:
         graph.registerOutput(value)
     return graph
 
