@@ -72,13 +72,6 @@ class Concat(nn.Module):
         return torch.cat(parts, 1)
 
 
-class PaddedPool(nn.Module):
-    """MaxPool of 3 by 2 that pads two on the right and below, as googlenet-12.onnx spells Caffe's rounding up."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.max_pool2d(functional.pad(x, (0, 2, 0, 2), value=float("-inf")), 3, 2)
-
-
 class CaffeInception(nn.Module):
     """Caffe's: a kernel of 5 in the third branch, biases, no norms."""
 
@@ -98,17 +91,22 @@ def _biased(cin: int, cout: int, kernel: int, stride: int = 1, padding: int = 0)
     return nn.Conv2d(cin, cout, kernel, stride, padding), nn.ReLU()
 
 
+def _pool() -> nn.Module:
+    """Caffe rounds sizes up; googlenet-12.onnx spells that as padding by two on the right and below."""
+    return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+
 def bvlc_googlenet() -> nn.Sequential:
     """Caffe's GoogLeNet as in googlenet-12.onnx: 143 layers, 27,994,208 bytes of weights. Takes [N, 3, 224, 224]."""
     torch.manual_seed(0)
     layers = [
-        *_biased(3, 64, 7, 2, 3), PaddedPool(), nn.LocalResponseNorm(5),
-        *_biased(64, 64, 1), *_biased(64, 192, 3, padding=1), nn.LocalResponseNorm(5), PaddedPool(),
+        *_biased(3, 64, 7, 2, 3), _pool(), nn.LocalResponseNorm(5),
+        *_biased(64, 64, 1), *_biased(64, 192, 3, padding=1), nn.LocalResponseNorm(5), _pool(),
     ]  # fmt: skip
     for stage, cin, one, before_3, three, before_5, five, pool in INCEPTIONS:
         layers.append(CaffeInception(cin, one, before_3, three, before_5, five, pool))
         if stage in POOL_BEHIND:
-            layers.append(PaddedPool())
+            layers.append(_pool())
     layers += [nn.AvgPool2d(7, 1), nn.Dropout(0.4), nn.Flatten(), nn.Linear(1024, 1000), nn.Softmax(1)]
     return nn.Sequential(*layers).eval()
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from importlib.util import find_spec
 from pathlib import Path
-
-from onnxtile.errors import UsageError
 
 TORCH_FILES = (".pt", ".pth", ".pt2", ".torchscript")
 """Endings of files that torch writes."""
@@ -27,10 +24,3 @@ def is_torch(model: object) -> bool:
             text.endswith(TORCH_FILES) or (_CALLABLE.fullmatch(text) is not None and not Path(text).exists())
         )
     return any((cls.__module__, cls.__name__) in _CLASSES for cls in type(model).__mro__)
-
-
-def need_torch(model: object) -> None:
-    """UsageError where torch isn't installed."""
-    if find_spec("torch") is None:
-        what = os.fspath(model) if isinstance(model, (str, os.PathLike)) else type(model).__name__
-        raise UsageError(f"{what!s} is a model of torch, which isn't installed: pip install 'onnxtile[torch]'")
