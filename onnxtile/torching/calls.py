@@ -43,9 +43,8 @@ class Storage:
         return self.read > self.made
 
 
-@dataclass(frozen=True)
-class Constant:
-    """A parameter, a buffer, or another tensor that was there before the run; `feeds`: whether some call reads it."""
+class Constant(NamedTuple):
+    """A parameter, a buffer, or another tensor that was there before the run."""
 
     elements: int
     bytes: int

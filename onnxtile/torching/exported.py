@@ -47,7 +47,8 @@ def run_exported(
     stack.enter("", next((kind for node in graph.graph.nodes for path, kind in _modules_around(node) if not path), ""))
     results = runner.run(*given, enable_io_processing=False)
     runner.leave_all()
-    results = tree_unflatten(list(results), graph._out_spec)
+    out: Any = graph._out_spec
+    results = tree_unflatten(list(results), out)
     stack.leave(results)
     return results
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -12,6 +13,8 @@ from onnxtile.errors import UsageError
 from onnxtile.torching.calls import Call, Constant, ModuleFacts, Operator, Recording, Storage, Value
 from onnxtile.torching.exported import modules_of_exported, run_exported
 from onnxtile.torching.stack import ModuleStack as ModuleStack
+from onnxtile.torching.structure import Structure, kind_of, structure_of
+from onnxtile.torching.structure import tensors_in as tensors_in
 from onnxtile.torching.surroundings import inference, placed
 
 Network: TypeAlias = "torch.nn.Module | torch.jit.ScriptModule | torch.export.ExportedProgram"
@@ -19,13 +22,20 @@ _VIEWS = ("_unsafe_view", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chu
 """Operators that return views although their schemas don't say so."""
 _RESHAPING = ("squeeze_", "unsqueeze_", "transpose_", "t_", "as_strided_", "detach_", "resize_", "swapaxes_", "set_")
 """Operators whose schemas say that they change a tensor, and which change only how it's looked at."""
+_PLAIN = (int, float, bool, str, type(None))
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's has no types
     """Sees every operator that reaches a backend, and keeps what it was called with: no tensor, only shapes."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return (
+            False  # else torch wraps each call below, which takes longer than all else here, and imports its compiler
+        )
+
     def __init__(self, modules: Mapping[str, ModuleFacts]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # the same
         self.stack = ModuleStack(modules, self.values)
         self.calls: list[Call] = []
         self.storages: list[Storage] = []
@@ -33,6 +43,7 @@ class Recorder(TorchDispatchMode):
         self.names: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
         self._sources: dict[int, tuple[str, ...]] = {}
+        self._parts: dict[int, list[tuple[int, int, str]]] = {}
         self._shared: dict[int, list[tuple[int, int, str]]] = {}
         self._operators: dict[Any, Operator | None] = {}
 
@@ -43,26 +54,29 @@ class Recorder(TorchDispatchMode):
         try:
             operator = self._operators[func]
         except KeyError:
-            operator = self._operators[func] = None if _only_looks(func) else Operator(func)
+            operator = self._operators[func] = None if only_looks(func) else Operator(func)
         if operator is None:
             return func(*args, **kwargs)
         inputs: list[Value] = []
-        arguments = [self._seen(each, inputs) for each in args]  # before the call, which may change them
+        # before the call, which may change them
+        arguments = [each if type(each) in _PLAIN else self._seen(each, inputs) for each in args]
         keywords = {name: self._seen(each, inputs) for name, each in kwargs.items()} if kwargs else kwargs
         results = func(*args, **kwargs)
-        given = {value.storage for value in inputs}
-        now = len(self.calls)
+        now, storages = len(self.calls), self.storages
+        given = [value.storage for value in inputs]
         for number in given:
-            self.storages[number].read = now
-        outputs = tuple([self._made(each, given, inputs, now) for each in tensors_in(results)])
+            storages[number].read = now
+        if isinstance(results, torch.Tensor):
+            outputs: tuple[Value, ...] = (self._made(results, given, inputs, now),)
+        else:
+            outputs = tuple([self._made(each, given, inputs, now) for each in tensors_in(results)])
         assert self.stack.now is not None
         self.calls.append(Call(operator, arguments, keywords, tuple(inputs), outputs, self.stack.now))
         return results
 
     def value(self, tensor: torch.Tensor) -> Value:
         """What is kept of a tensor."""
-        key = _key(tensor)
-        number = self._numbers.get(key)
+        number = self._numbers.get(_key(tensor))
         if number is None:  # a tensor that is neither a parameter, nor a buffer, nor made by an operator
             number = self._hold(f"constant {len(self.constants)}", tensor, "buffer")
         sources = self._sources.get(number, ())
@@ -72,52 +86,53 @@ class Recorder(TorchDispatchMode):
 
     def values(self, found: object) -> tuple[Value, ...]:
         """The same of all tensors in lists, tuples and dicts."""
+        if isinstance(found, torch.Tensor):
+            return (self.value(found),)
         return tuple([self.value(tensor) for tensor in tensors_in(found)])
 
-    def hold_constants(self, module: torch.nn.Module) -> None:
-        """Parameters and buffers, each once, by the names that the module has for them."""
-        for name, parameter in module.named_parameters(remove_duplicate=False):
-            if torch.nn.parameter.is_lazy(parameter):
+    def hold_constants(self, structure: Structure) -> None:
+        """Parameters and buffers, each once, by the first of their names."""
+        for name, tensor in structure.parameters:
+            if torch.nn.parameter.is_lazy(tensor):
                 raise UsageError(f"parameter {name!r} has no shape yet; call the model once before")
-            self._hold(name, parameter, "trainable" if parameter.requires_grad else "frozen")
-        for name, buffer in module.named_buffers():
-            self._hold(name, buffer, "buffer")
+            self._hold(name, tensor, "trainable" if tensor.requires_grad else "frozen")
+        for name, tensor in structure.buffers:
+            self._hold(name, tensor, "buffer")
 
     def hold_inputs(self, inputs: object) -> tuple[Value, ...]:
-        values = []
+        """What the network is called with, which is alive from the start."""
         for tensor in tensors_in(inputs):
-            key = _key(tensor)
-            if key not in self._numbers:
-                self._new(key, _bytes(tensor), 0)
-            values.append(self.value(tensor))
-        return tuple(values)
+            if _key(tensor) not in self._numbers:
+                self._new(_key(tensor), _bytes(tensor), 0)
+        return self.values(inputs)
 
-    def _hold(self, name: str, tensor: torch.Tensor, kind: Any) -> int:
+    def _hold(self, name: str, tensor: torch.Tensor, kind: Literal["trainable", "frozen", "buffer"]) -> int:
+        """A constant; several may be parts of one memory, or the same part under two names."""
         key, elements = _key(tensor), tensor.numel()
         number = self._numbers.get(key)
         if number is None:
             number = self._new(key, _bytes(tensor), 0, constant=True)
-        start = tensor.storage_offset() if tensor.layout is torch.strided else 0
-        parts = self._shared.get(number, [])
+        start = int(tensor.storage_offset()) if tensor.layout is torch.strided else 0
+        parts = self._parts.setdefault(number, [])
         for first, last, known in parts:
-            if (first, last) == (start, start + elements):  # the same numbers under another name
+            if (first, last) == (start, start + elements):
                 self.names[name] = known
                 return number
-        self.names[name] = name
         parts.append((start, start + elements, name))
-        self._shared[number] = parts
+        if len(parts) == 1:
+            self._sources[number] = (name,)
+        else:
+            self._shared[number] = parts
+        self.names[name] = name
         counts = kind != "buffer" or (tensor.is_floating_point() and tensor.dim() > 0)
         self.constants[name] = Constant(elements, elements * tensor.element_size(), kind, counts)
         return number
 
     def _within(self, number: int, tensor: torch.Tensor) -> tuple[str, ...]:
         """Of the constants in one memory those that the tensor is a view of."""
-        parts = self._shared[number]
-        if len(parts) == 1:
-            return (parts[0][2],)
-        start = tensor.storage_offset()
+        start = int(tensor.storage_offset())
         end = start + 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
-        return tuple(name for first, last, name in parts if first < end and start < last)
+        return tuple(name for first, last, name in self._shared[number] if first < end and start < last)
 
     def _seen(self, given: Any, inputs: list[Value]) -> Any:
         """The argument with Values in place of tensors, which are added to `inputs`."""
@@ -125,18 +140,21 @@ class Recorder(TorchDispatchMode):
             value = self.value(given)
             inputs.append(value)
             return value
-        if isinstance(given, (list, tuple)):
+        if isinstance(given, (list, tuple)) and given and type(given[0]) is not int:
             return [self._seen(each, inputs) for each in given]
         return given
 
-    def _made(self, tensor: torch.Tensor, given: set[int], inputs: Sequence[Value], now: int) -> Value:
+    def _made(self, tensor: torch.Tensor, given: Sequence[int], inputs: Sequence[Value], now: int) -> Value:
         key = _key(tensor)
         number = self._numbers.get(key)
-        if number is None or number not in given:
-            number = self._new(key, _bytes(tensor), now)
-            if inputs and all(value.sources for value in inputs):
-                self._sources[number] = tuple(dict.fromkeys(name for value in inputs for name in value.sources))
-        return self.value(tensor)
+        if number is not None and number in given:
+            return self.value(tensor)
+        number = self._new(key, _bytes(tensor), now)
+        if not inputs or not all([value.sources for value in inputs]):
+            return Value(tensor.shape, tensor.dtype, number)
+        sources = tuple(dict.fromkeys(name for value in inputs for name in value.sources))
+        self._sources[number] = sources
+        return Value(tensor.shape, tensor.dtype, number, sources)
 
     def _new(self, key: int, size: int, now: int, constant: bool = False) -> int:
         """The memory at `key` is new, whatever was there before."""
@@ -158,24 +176,28 @@ def record(
     if isinstance(model, torch.export.ExportedProgram):
         graph = model.module()
         assert isinstance(graph, torch.fx.GraphModule)
-        return _record(graph, modules_of_exported(graph), run_exported, args, kwargs, device)
+        structure = structure_of(graph)
+        structure.modules = modules_of_exported(graph)
+        return _record(graph, structure, run_exported, args, kwargs, device)
     if not isinstance(model, torch.nn.Module):
         raise UsageError(f"can't run a {type(model).__name__}: give a module of torch or an exported program")
-    run = _run_script if isinstance(model, torch.jit.ScriptModule) else _run_module
-    return _record(model, _modules(model), run, args, kwargs, device)
+    structure = structure_of(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        return _record(model, structure, _run_script, args, kwargs, device)
+    return _record(model, structure, partial(_run_module, structure.paths), args, kwargs, device)
 
 
 def _record(
     module: torch.nn.Module,
-    modules: dict[str, ModuleFacts],
+    structure: Structure,
     run: Callable[[Any, tuple[Any, ...], Mapping[str, Any], ModuleStack], Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     device: str | None,
 ) -> Recording:
     with inference(module), placed(module, (args, kwargs), device) as (args, kwargs):
-        recorder = Recorder(modules)
-        recorder.hold_constants(module)
+        recorder = Recorder(structure.modules)
+        recorder.hold_constants(structure)
         inputs = recorder.hold_inputs((args, kwargs))
         with recorder:
             results = run(module, args, kwargs, recorder.stack)
@@ -183,14 +205,15 @@ def _record(
     for value in outputs:
         recorder.storages[value.storage].read = len(recorder.calls)
     return Recording(
-        recorder.calls, modules, recorder.stack.calls, recorder.storages, recorder.constants, recorder.names, inputs,
+        recorder.calls, structure.modules, recorder.stack.calls, recorder.storages, recorder.constants, recorder.names, inputs,
         outputs,
     )  # fmt: skip
 
 
-def _run_module(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack) -> Any:
+def _run_module(
+    paths: Mapping[int, str], module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack
+) -> Any:
     """Hooks for all modules say which is running; they are removed when it's done."""
-    paths = {id(each): path for path, each in module.named_modules()}
 
     def enter(each: torch.nn.Module, _: object) -> None:
         path = paths.get(id(each))
@@ -217,33 +240,7 @@ def _run_script(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], s
     return run_script(module, args, dict(kwargs), stack)
 
 
-def kind_of(module: torch.nn.Module) -> str:
-    """The name of a module's class; TorchScript modules remember that of the class that they come from."""
-    return str(module.original_name) if isinstance(module, torch.jit.ScriptModule) else type(module).__name__
-
-
-def tensors_in(found: object) -> Iterator[torch.Tensor]:
-    """The tensors in lists, tuples, dicts and data classes, in order."""
-    if isinstance(found, torch.Tensor):
-        yield found
-    elif isinstance(found, (list, tuple)):
-        for each in found:
-            yield from tensors_in(each)
-    elif isinstance(found, Mapping):
-        for each in found.values():
-            yield from tensors_in(each)
-
-
-def _modules(module: torch.nn.Module) -> dict[str, ModuleFacts]:
-    found: dict[str, ModuleFacts] = {}
-    for path, each in module.named_modules():
-        own = [f"{path}.{name}" if path else name for name, _ in each.named_parameters(recurse=False)]
-        children = [f"{path}.{name}" if path else name for name, _ in each.named_children()]
-        found[path] = ModuleFacts(path, kind_of(each), own, children)
-    return found
-
-
-def _only_looks(func: Any) -> bool:
+def only_looks(func: Any) -> bool:
     """Whether an operator only returns a view."""
     schema = func._schema
     name = schema.name.partition("::")[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,8 @@ def inference(module: torch.nn.Module) -> Iterator[None]:
     """
     training = [each for each in module.modules() if each.training]
     fast = torch.backends.mha.get_fastpath_enabled()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), torch.no_grad():
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices), torch.no_grad(), _uncompiled():
         torch.backends.mha.set_fastpath_enabled(False)
         try:
             for each in training:
@@ -29,6 +31,13 @@ def inference(module: torch.nn.Module) -> Iterator[None]:
             torch.backends.mha.set_fastpath_enabled(fast)
             for each in training:
                 each.training = True
+
+
+def _uncompiled() -> contextlib.AbstractContextManager[Any]:
+    """What torch.compile made of modules is run as it's written, so that every operator is seen."""
+    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
+        return contextlib.nullcontext()
+    return torch.compiler.set_stance("force_eager")  # type: ignore[no-untyped-call]  # torch's has no types
 
 
 @contextlib.contextmanager
