@@ -30,6 +30,7 @@ LAYERS = [
     {"lowering"},
     {"verification"},
     {"capturing"},
+    {"torching"},
     {"instruments"},
     {"reduction"},
     {"cli"},
@@ -38,7 +39,7 @@ SIDEWAYS = {  # within one layer: who may import whom
     ("dimensions", "constants"),  ("passes", "passes"),  ("rewriting", "rewriting"), ("forms", "forms"), ("cli", "cli"),
     ("verification", "verification"),  ("contraction", "contraction"),
     ("capturing", "capturing"),  ("instruments", "instruments"),
-    ("profiling", "profiling"),  ("reduction", "reduction"),
+    ("profiling", "profiling"),  ("reduction", "reduction"),  ("torching", "torching"),
 }  # fmt: skip
 
 

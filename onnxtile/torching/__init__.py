@@ -1,1 +1,1 @@
-"""Models of torch: what their files are, what they compute, and what modules inside them give. Imports torch."""
+"""Networks of torch: modules, TorchScript files and exported programs. Imported only where one is given."""

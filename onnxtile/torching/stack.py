@@ -1,0 +1,36 @@
+"""Which modules are running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from onnxtile.torching.calls import ModuleCall, ModuleFacts, Value
+
+_ATOMIC = ("MultiheadAttention",)
+"""Modules that have others in them, but compute everything on their own."""
+
+
+class ModuleStack:
+    """Which modules are running, the innermost last, and all calls of modules so far."""
+
+    def __init__(self, modules: Mapping[str, ModuleFacts], values: Callable[[object], tuple[Value, ...]]) -> None:
+        """`values`: what is kept of the tensors in what a module returns."""
+        self._values = values
+        self._modules = modules
+        self.calls: list[ModuleCall] = []
+        self.now: ModuleCall | None = None
+
+    def enter(self, path: str, kind: str) -> None:
+        """A module begins to run."""
+        known = self._modules.get(path)
+        leaf = known is None or not known.children or kind in _ATOMIC
+        self.now = ModuleCall(path, kind, self.now, leaf, leaf and hasattr(torch.nn, kind), len(self.calls))
+        self.calls.append(self.now)
+
+    def leave(self, outputs: object) -> None:
+        """The innermost module has returned `outputs`: tensors, or lists, tuples and dicts with tensors in them."""
+        assert self.now is not None
+        self.now.outputs = self._values(outputs)
+        self.now = self.now.parent
