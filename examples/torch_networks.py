@@ -38,7 +38,7 @@ class Inception(nn.Module):
 
 
 class GoogLeNet(nn.Module):
-    """torchvision's with `aux_logits=False` and `transform_input=False`: 6,624,904 parameters. Takes [N, 3, 224, 224]."""
+    """torchvision's, `aux_logits=False`, `transform_input=False`: 6,624,904 parameters. Takes [N, 3, 224, 224]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,7 +192,7 @@ class Block(nn.Module):
 
 
 class Experts(nn.Module):
-    """A mixture of experts: each token takes the two that its gate likes best. All are computed, as batched products."""
+    """A mixture of experts: each token takes the two that its gate likes best, of all, which are computed."""
 
     def __init__(self, width: int, experts: int) -> None:
         super().__init__()

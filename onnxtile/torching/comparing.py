@@ -1,4 +1,4 @@
-"""An ONNX model held against the torch model that it was made from: both run, and may differ by what rounding explains."""
+"""A model of ONNX held against the one of torch that it was made from: they may differ by what rounding explains."""
 
 from __future__ import annotations
 
@@ -147,4 +147,5 @@ def array_of(tensor: Any) -> np.ndarray:
     tensor = tensor.detach().cpu()
     if tensor.dtype is torch.bfloat16:
         return np.asarray(tensor.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
-    return np.asarray(tensor.numpy()).copy()
+    array: np.ndarray = tensor.numpy()
+    return array.copy()

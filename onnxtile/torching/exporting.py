@@ -30,7 +30,7 @@ _LOUD = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export", "torch.fx")
 
 
 def export(model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], path: Path) -> None:
-    """Write `model`, as it runs with these inputs, to `path`, in opset 18 or older; sizes of axes are those of the inputs.
+    """Write `model`, as it runs with these inputs, to `path`, in opset 18 or 17; its sizes are those of the inputs.
 
     Modules and exported programs go by torch's exporter on `torch.export`; TorchScript, which that one doesn't take, by
     the older one. Raises UnsupportedError for what the exporter can't do, with its reason.
@@ -63,7 +63,7 @@ def export(model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], pat
 def in_order(
     model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The inputs in the order of forward's parameters, by place as far as that goes: so do exported models have them."""
+    """The inputs in the order of forward's parameters, by place as far as that goes: exported models have that order."""
     if not kwargs or not isinstance(model, torch.nn.Module) or isinstance(model, torch.jit.ScriptModule):
         return args, dict(kwargs)
     try:

@@ -78,10 +78,10 @@ def _tensor(spec: InputSpec, generator: torch.Generator) -> torch.Tensor:
     return torch.randint(low, high + 1, spec.shape, generator=generator).to(dtype)
 
 
-def as_inputs(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def as_inputs(inputs: object, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What a caller gives as `inputs`: tensors by place (a tuple or list, or one alone), or by name (a dict).
 
-    Texts, one or several, are read as `--input` is. UsageError for anything else.
+    Texts, one or several, are read as `--input` is, and stand for values from `seed`. UsageError for anything else.
     """
     if isinstance(inputs, dict):
         if not all(isinstance(name, str) for name in inputs):
@@ -90,7 +90,7 @@ def as_inputs(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
     values = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     texts = [value for value in values if isinstance(value, str)]
     if texts and len(texts) == len(values):
-        return example_inputs(parse_inputs(texts))
+        return example_inputs(parse_inputs(texts), seed)
     if texts or any(value is None for value in values):
         raise UsageError("inputs: give tensors, or texts such as '1x3x224x224', by place, or tensors by name in a dict")
     return values, {}

@@ -83,5 +83,6 @@ def verdicts(
 
 def why(verdict: Verdict) -> str:
     """The reason, or the first that is wrong."""
-    wrong = [each for each in (*verdict.regions, *verdict.outputs) if not each.equivalent]
-    return verdict.reason or f"{wrong[0].name!r} is {wrong[0].reason}"
+    values = [(each.name, each.reason) for each in verdict.regions if not each.equivalent]
+    values += [(each.name, each.reason) for each in verdict.outputs if not each.equivalent]
+    return verdict.reason or "{!r} is {}".format(*values[0])

@@ -22,23 +22,33 @@ ULPS = 8
 Bound = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
 """Of a function, its arguments and what it gave: by how much two engines may differ there."""
 
-EXACT = set(
-    "relu relu6 hardtanh clamp clamp_min clamp_max neg abs maximum minimum where masked_fill floor ceil round trunc "
-    "sign _to_copy to copy clone contiguous cat stack constant_pad_nd reflection_pad2d replication_pad2d embedding gather "
-    "index index_select index_put scatter max_pool2d_with_indices max_pool3d_with_indices max_pool2d max_pool1d "
-    "adaptive_max_pool2d max min amax amin topk sort repeat flip roll tril triu fill zero zeros ones full empty arange "
-    "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty scalar_tensor lift_fresh_copy "
-    "leaky_relu threshold upsample_nearest2d _unsafe_view native_dropout dropout masked_scatter one_hot "
-    "slice_scatter select_scatter unsafe_split unsafe_split_with_sizes unsafe_chunk "
-    "transpose t squeeze unsqueeze swapaxes as_strided argmax argmin nonzero bitwise_and".split()
+EXACT = frozenset(
+    word
+    for words in (
+        "relu relu6 hardtanh clamp clamp_min clamp_max neg abs maximum minimum where masked_fill floor ceil round",
+        "trunc sign leaky_relu threshold dropout native_dropout",
+        "_to_copy to copy clone contiguous cat stack embedding gather index index_select index_put scatter",
+        "masked_scatter slice_scatter select_scatter repeat flip roll tril triu one_hot",
+        "constant_pad_nd reflection_pad2d replication_pad2d upsample_nearest2d",
+        "max_pool1d max_pool2d max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d",
+        "max min amax amin argmax argmin topk sort nonzero",
+        "fill zero zeros ones full empty arange scalar_tensor lift_fresh_copy",
+        "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty",
+        "_unsafe_view unsafe_split unsafe_split_with_sizes unsafe_chunk transpose t squeeze unsqueeze swapaxes as_strided",
+    )
+    for word in words.split(" ")
 )
 """Operators that choose among their inputs, or round in the one way that IEEE 754 allows."""
-SATURATING = {"sigmoid", "tanh", "erf", "erfc", "hardsigmoid", "elu", "selu", "softplus", "expm1", "log1p", "sin", "cos"}
+SATURATING = frozenset(
+    ["sigmoid", "tanh", "erf", "erfc", "hardsigmoid", "elu", "selu", "softplus", "expm1", "log1p", "sin", "cos"]
+)
 """Functions that are near 0 by the difference of numbers near 1: right to so many roundings of 1."""
 GATED = {"gelu", "silu", "mish", "hardswish", "log_sigmoid_forward"}
 """Inputs times such functions."""
-SUMS = {"sum", "mean", "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "cumsum"}
-PRODUCTS = {"mm", "addmm", "bmm", "baddbmm", "mv", "dot", "convolution", "_convolution", "addmv", "linear"}
+SUMS = frozenset(
+    ["sum", "mean", "cumsum", "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"]
+)
+PRODUCTS = frozenset(["mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "dot", "linear", "convolution", "_convolution"])
 
 
 class Shaken(TorchDispatchMode):
@@ -130,7 +140,7 @@ def _batch_norm(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], resul
 
 def _norm(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> Any:
     """Layer and group norm. A variance that is had as E[x^2] - E[x]^2 loses (mean / deviation)^2 of its digits."""
-    x, (y, mean, scale) = args[0], results
+    x, mean, scale = args[0], results[1], results[2]
     if func.overloadpacket.__name__ == "native_layer_norm":
         weight, bias, count = args[2], args[3], math.prod(args[1])
         rows = x.reshape(-1, count)
