@@ -63,7 +63,7 @@ def export(model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], pat
 def in_order(
     model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The inputs in the order of forward's parameters, by place as far as that goes: exported models have that order."""
+    """The inputs in the order of forward's parameters, by place where they can be: exported models have that order."""
     if not kwargs or not isinstance(model, torch.nn.Module) or isinstance(model, torch.jit.ScriptModule):
         return args, dict(kwargs)
     try:

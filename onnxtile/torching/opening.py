@@ -25,6 +25,11 @@ class Opened:
     kwargs: Mapping[str, Any]
     seed: int | None = None
 
+    @property
+    def run(self) -> tuple[Any, tuple[Any, ...], Mapping[str, Any]]:
+        """The network and its inputs, as most functions take them."""
+        return self.model, self.args, self.kwargs
+
 
 def open_torch(model: object, inputs: object = None, seed: int = 0) -> Opened:
     """The network that `model` is or names, and its inputs: tensors, or texts as `--input` has them, then from a seed.
