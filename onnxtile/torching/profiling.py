@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from onnxtile.errors import UsageError
-from onnxtile.profiling.amounts import largest, total
+from onnxtile.profiling.amounts import total
 from onnxtile.profiling.operators.work import Operations
 from onnxtile.profiling.record import SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 from onnxtile.torching.aten import computes, macs_of, operations_of
@@ -85,12 +85,14 @@ class _Profiling:
         names = [name for value in call.inputs for name in value.sources if name in self._weights]
         return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
 
-    def _bytes(self, values: Iterable[Value]) -> int:
+    def _bytes(self, values: Sequence[Value]) -> int:
         """Bytes of values, each once; of one that is spread over more elements than there are, those that there are."""
         storages, found = self._recording.storages, 0
-        for value in dict.fromkeys(values):
+        for at, value in enumerate(values):
+            if at and value in values[:at]:
+                continue
             size, there = value.bytes, storages[value.storage].bytes
-            found += min(size, there) if there else size
+            found += size if size < there or not there else there
         return found
 
     def _name(self, call: Call) -> str:
@@ -110,16 +112,20 @@ class _Profiling:
 
     def _totals(self, rows: Sequence[NodeProfile]) -> Totals:
         weights = sum_weights(list(self._used(rows).values()))
-        live = largest(row.live_bytes for row in rows)
         kinds = {"trainable": 0, "frozen": 0, "buffer": 0}
         for constant in self._recording.constants.values():
             kinds[constant.kind] += constant.elements
+        moved, live, streamed = ({0} for _ in range(3))
+        for row in rows:
+            moved.add(row.input_bytes + row.output_bytes)  # type: ignore[operator]  # here all of them are numbers
+            live.add(row.live_bytes)  # type: ignore[arg-type]  # the same
+            streamed.add(row.live_bytes + row.weight_bytes)  # type: ignore[operator]  # the same
         return Totals(
-            **{field: total(getattr(row, field) for row in rows) for field in SUMMED},
+            **{field: total([getattr(row, field) for row in rows]) for field in SUMMED},
             params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, nodes=len(rows),
             trainable=kinds["trainable"], frozen=kinds["frozen"], activation_bytes=self._activations(),
-            peak_bandwidth=largest(row.bandwidth for row in rows), peak_live_bytes=total([live, weights.bytes]),
-            peak_live_bytes_streamed=largest(total([row.live_bytes, row.weight_bytes]) for row in rows),
+            peak_bandwidth=max(moved), peak_live_bytes=total([max(live), weights.bytes]),
+            peak_live_bytes_streamed=max(streamed),
         )  # fmt: skip
 
     def _activations(self) -> int:

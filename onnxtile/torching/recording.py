@@ -150,7 +150,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         if number is not None and number in given:
             return self.value(tensor)
         number = self._new(key, _bytes(tensor), now)
-        if not inputs or not all([value.sources for value in inputs]):
+        if not inputs or not all(value.sources for value in inputs):
             return Value(tensor.shape, tensor.dtype, number)
         sources = tuple(dict.fromkeys(name for value in inputs for name in value.sources))
         self._sources[number] = sources
@@ -184,7 +184,7 @@ def record(
     structure = structure_of(model)
     if isinstance(model, torch.jit.ScriptModule):
         return _record(model, structure, _run_script, args, kwargs, device)
-    return _record(model, structure, partial(_run_module, structure.paths), args, kwargs, device)
+    return _record(model, structure, partial(_run_module, structure.known), args, kwargs, device)
 
 
 def _record(
@@ -205,21 +205,34 @@ def _record(
     for value in outputs:
         recorder.storages[value.storage].read = len(recorder.calls)
     return Recording(
-        recorder.calls, structure.modules, recorder.stack.calls, recorder.storages, recorder.constants, recorder.names, inputs,
+        recorder.calls,
+        structure.modules,
+        recorder.stack.calls,
+        recorder.storages,
+        recorder.constants,
+        recorder.names,
+        inputs,
         outputs,
-    )  # fmt: skip
+    )
 
 
 def _run_module(
-    paths: Mapping[int, str], module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack
+    known: Mapping[int, tuple[str, str]],
+    module: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    stack: ModuleStack,
 ) -> Any:
-    """Hooks for all modules say which is running; they are removed when it's done."""
+    """Hooks for all modules say which is running; they are removed when it's done.
+
+    `known`: path and kind of modules by their identity.
+    """
 
     def enter(each: torch.nn.Module, _: object) -> None:
-        path = paths.get(id(each))
-        if path is None:  # it isn't part of the network
-            path = stack.now.path if stack.now else ""
-        stack.enter(path, kind_of(each))
+        found = known.get(id(each))
+        if found is None:  # it isn't part of the network
+            found = stack.now.path if stack.now else "", kind_of(each)
+        stack.enter(*found)
 
     def leave(each: torch.nn.Module, _: object, outputs: object) -> None:
         stack.leave(outputs)

@@ -19,14 +19,18 @@ class ModuleStack:
         """`values`: what is kept of the tensors in what a module returns."""
         self._values = values
         self._modules = modules
+        self._known: dict[tuple[str, str], tuple[bool, bool]] = {}
         self.calls: list[ModuleCall] = []
         self.now: ModuleCall | None = None
 
     def enter(self, path: str, kind: str) -> None:
         """A module begins to run."""
-        known = self._modules.get(path)
-        leaf = known is None or not known.children or kind in _ATOMIC
-        self.now = ModuleCall(path, kind, self.now, leaf, leaf and hasattr(torch.nn, kind), len(self.calls))
+        known = self._known.get((path, kind))
+        if known is None:
+            facts = self._modules.get(path)
+            leaf = facts is None or not facts.children or kind in _ATOMIC
+            known = self._known[path, kind] = leaf, leaf and hasattr(torch.nn, kind)
+        self.now = ModuleCall(path, kind, self.now, *known, len(self.calls))
         self.calls.append(self.now)
 
     def leave(self, outputs: object) -> None:

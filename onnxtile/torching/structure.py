@@ -12,10 +12,12 @@ from onnxtile.torching.calls import ModuleFacts
 
 @dataclass
 class Structure:
-    """Modules by path, each once; `paths` by their identity; parameters and buffers by all names that they have."""
+    """Modules by path, each once; `known`: path and kind of each by its identity; parameters and buffers by all names
+    that they have.
+    """
 
     modules: dict[str, ModuleFacts] = field(default_factory=dict)
-    paths: dict[int, str] = field(default_factory=dict)
+    known: dict[int, tuple[str, str]] = field(default_factory=dict)
     parameters: list[tuple[str, torch.Tensor]] = field(default_factory=list)
     buffers: list[tuple[str, torch.Tensor]] = field(default_factory=list)
 
@@ -29,15 +31,16 @@ def structure_of(module: torch.nn.Module) -> Structure:
 
 def _walk(module: torch.nn.Module, path: str, prefix: str, found: Structure) -> None:
     # the dictionaries themselves: the methods that go through them take much longer
-    found.paths[id(module)] = path
+    kind = kind_of(module)
+    found.known[id(module)] = path, kind
     own = [(prefix + name, tensor) for name, tensor in module._parameters.items() if tensor is not None]
     inner = [(prefix + name, each) for name, each in module._modules.items() if each is not None]
     children = [name for name, _ in inner]
-    found.modules[path] = ModuleFacts(path, kind_of(module), [name for name, _ in own], children)
+    found.modules[path] = ModuleFacts(path, kind, [name for name, _ in own], children)
     found.parameters += own
     found.buffers += [(prefix + name, tensor) for name, tensor in module._buffers.items() if tensor is not None]
     for name, each in inner:
-        if id(each) not in found.paths:
+        if id(each) not in found.known:
             _walk(each, name, f"{name}.", found)
 
 

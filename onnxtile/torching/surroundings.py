@@ -20,7 +20,7 @@ def inference(module: torch.nn.Module) -> Iterator[None]:
     """
     training = [each for each in module.modules() if each.training]
     fast = torch.backends.mha.get_fastpath_enabled()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    devices = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices=devices), torch.no_grad(), _uncompiled():
         torch.backends.mha.set_fastpath_enabled(False)
         try:
@@ -37,7 +37,8 @@ def _uncompiled() -> contextlib.AbstractContextManager[Any]:
     """What torch.compile made of modules is run as it's written, so that every operator is seen."""
     if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
         return contextlib.nullcontext()
-    return torch.compiler.set_stance("force_eager")  # type: ignore[no-untyped-call]  # torch's has no types
+    eager: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return eager
 
 
 @contextlib.contextmanager
