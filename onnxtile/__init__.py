@@ -13,7 +13,7 @@ _HOMES = {
     "estimate": "lowering",
     "verify": "verification",
     "profile": "profiler",
-    "capture": "capturing",
+    "capture": "activations",
     "Captured": "capturing",
     "CaptureReport": "capturing",
     "reduce": "reduction",
@@ -31,9 +31,9 @@ __all__ = [*_HOMES, "passes", "__version__"]
 
 if TYPE_CHECKING:
     from onnxtile import passes as passes
+    from onnxtile.activations import capture as capture
     from onnxtile.capturing import Captured as Captured
     from onnxtile.capturing import CaptureReport as CaptureReport
-    from onnxtile.capturing import capture as capture
     from onnxtile.checking import check as check
     from onnxtile.errors import LimitsError as LimitsError
     from onnxtile.errors import ModelError as ModelError

@@ -31,6 +31,7 @@ LAYERS = [
     {"verification"},
     {"capturing"},
     {"torching"},
+    {"activations"},
     {"instruments"},
     {"reduction"},
     {"cli"},
