@@ -11,7 +11,7 @@ import onnxtile
 
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
-    {"errors"},
+    {"errors", "kinds"},
     {"limits", "tiling", "progress", "provenance", "wire", "arrays"},
     {"folding", "blockwise"},
     {"contraction"},
@@ -31,6 +31,7 @@ LAYERS = [
     {"verification"},
     {"capturing"},
     {"torching"},
+    {"frontends"},
     {"instruments"},
     {"reduction"},
     {"cli"},

@@ -163,7 +163,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     refused(tmp_path / "nonesuch.pt", "no such file or directory; give the path of a .pt or .pt2 file")
     refused(tmp_path, "is a directory")
     refused(archive(tmp_path / "other.zip", {"a/b": b"1"}), "a zip archive that is neither TorchScript nor a .pt2")
-    model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["": 17]> g (float[1] x) => (float[1] y) {y = Abs(x)}')
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[1] x) => (float[1] y) {y = Abs(x)}'
+    )
     onnx.save(model, tmp_path / "net.onnx")
     refused(tmp_path / "net.onnx", "seems to be an ONNX model")
 
@@ -243,8 +245,12 @@ def test_a_pickle_in_an_exported_program_is_refused(exported: Path, tmp_path: Pa
     path, trap, buffer = tmp_path / "net.pt2", tmp_path / "trap", io.BytesIO()
     torch.save(((Evil(trap),), {}), buffer)
     bad = buffer.getvalue()
-    refused(changed(exported, path, "sample_inputs/model.pt", lambda _: bad), r"model.pt: refused: .* '\w+\.open'", trap)
-    refused(changed(exported, path, "sample_inputs/model.pt", lambda _: pickle.dumps(Evil(trap))), "outside of an", trap)
+    refused(
+        changed(exported, path, "sample_inputs/model.pt", lambda _: bad), r"model.pt: refused: .* '\w+\.open'", trap
+    )
+    refused(
+        changed(exported, path, "sample_inputs/model.pt", lambda _: pickle.dumps(Evil(trap))), "outside of an", trap
+    )
     content = members(exported)
     refused(archive(path, {**content, "net/data/weights/model.pt": bad}), r"would call '\w+\.open'", trap)
     config = "net/data/weights/model_weights_config.json"
@@ -291,7 +297,7 @@ FACTORY = '{"default_factory_module": "trapped", "default_factory_name": "x", "d
         ("parameter_name", "layer.weight\"); open('TRAP', 'w') #"),
         ("in_spec", TREE % ("collections.defaultdict", FACTORY)),
         ("in_spec", TREE % ("builtins.dict", json.dumps('[{"__enum__": 1, "fqn": "trapped:X", "name": "y"}]'))),
-        ("out_spec", TREE % ("builtins.dict", json.dumps("[\"x'\"]"))),
+        ("out_spec", TREE % ("builtins.dict", json.dumps('["x\'"]'))),
     ],
 )
 def test_code_in_an_exported_graph_is_refused(exported: Path, tmp_path: Path, key: str, to: Any) -> None:

@@ -73,7 +73,7 @@ class Choice(nn.Module):
             y = self.no(x)
         found = {"y": y, "x": x}
         found["sum"] = y.sum()
-        for name in found.keys():
+        for name in found:
             found[name] = found[name] + 1
         return found
 

@@ -92,7 +92,15 @@ def command(
             report = run(model, Request(wish, arrays, seed, sizes, memory), _shown_only, say=say)
         else:
             report = capture(
-                model, op=op, name=name, inputs=arrays, seed=seed, bind=sizes, output=output, memory=memory, progress=say
+                model,
+                op=op,
+                name=name,
+                inputs=arrays,
+                seed=seed,
+                bind=sizes,
+                output=output,
+                memory=memory,
+                progress=say,
             )
     if json:
         print_json(report.to_json())

@@ -134,9 +134,7 @@ def _of_torch(model: Path, inputs: list[str] | None, device: str | None, convent
     from onnxtile.torching.profiling import profile_torch
 
     with running():
-        return profile_torch(
-            call.model, call.args, call.kwargs, convention=convention, details=details, device=device
-        )
+        return profile_torch(call.model, call.args, call.kwargs, convention=convention, details=details, device=device)
 
 
 def _tree(model: Path, inputs: list[str] | None, device: str | None, depth: int | None) -> Shown:

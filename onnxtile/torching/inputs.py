@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from onnxtile.errors import UsageError
@@ -94,3 +95,14 @@ def as_inputs(inputs: object, seed: int = 0) -> tuple[tuple[Any, ...], dict[str,
     if texts or any(value is None for value in values):
         raise UsageError("inputs: give tensors, or texts such as '1x3x224x224', by place, or tensors by name in a dict")
     return values, {}
+
+
+def tensors(given: Any) -> Any:
+    """The same with tensors in place of arrays, inside lists, tuples and dicts too."""
+    if isinstance(given, np.ndarray):
+        return torch.from_numpy(given.copy())
+    if isinstance(given, tuple) and not hasattr(given, "_fields"):
+        return tuple(map(tensors, given))
+    if isinstance(given, list):
+        return list(map(tensors, given))
+    return {name: tensors(each) for name, each in given.items()} if isinstance(given, dict) else given

@@ -25,9 +25,13 @@ SPEC = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
 """`module:callable`."""
 NO_TORCH = "torch isn't installed: pip install 'onnxtile[torch]'"
 _PICKLE = "a pickle of Python objects, which would run code when read"
-_SCRIPTS = frozenset("aten prim prims quantized _quantized torchvision torchaudio sparse mkldnn onednn".split())
+_SCRIPTS = frozenset(
+    ["aten", "prim", "prims", "quantized", "_quantized", "torchvision", "torchaudio", "sparse", "mkldnn", "onednn"]
+)
 """Where operators of TorchScript code may come from."""
-_REACHES_OUT = re.compile(r"save|load|from_file|read_file|write_file|decode_\w*file|\w*rpc\w*|\w*python\w*", re.IGNORECASE)
+_REACHES_OUT = re.compile(
+    r"save|load|from_file|read_file|write_file|decode_\w*file|\w*rpc\w*|\w*python\w*", re.IGNORECASE
+)
 """Operators that read or write files, or call other processes or Python."""
 
 
@@ -155,7 +159,9 @@ def _check_code(data: bytes, place: str) -> None:
             raise ModelError(f"{place}: refused: {word.string!r} is used in a way that TorchScript doesn't write")
         chain = [texts[at + 2]] if word.string == "torch" else [texts[at + 2], texts[at + 4]]
         if _REACHES_OUT.fullmatch(chain[-1]) or (word.string == "ops" and chain[0] not in _SCRIPTS):
-            raise ModelError(f"{place}: refused: calls {'.'.join([word.string, *chain])}, which may reach out of the model")
+            raise ModelError(
+                f"{place}: refused: calls {'.'.join([word.string, *chain])}, which may reach out of the model"
+            )
 
 
 def _called(spec: str, module: str, name: str) -> Any:

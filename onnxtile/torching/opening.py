@@ -32,20 +32,20 @@ class Opened:
 
 
 def open_torch(model: object, inputs: object = None, seed: int = 0) -> Opened:
-    """The network that `model` is or names, and its inputs: tensors, or texts as `--input` has them, then from a seed.
+    """The network that `model` is or names, and its inputs: tensors or arrays, or texts as `--input` has them, then from a seed.
 
     Without `inputs` an exported program has its own. Raises ModelError and UsageError as `loading.load` does, and
     UsageError where there are no inputs.
     """
     network = load(os.fspath(model)).model if isinstance(model, (str, os.PathLike)) else model
-    from onnxtile.torching.inputs import as_inputs  # torch is there by now, or load has said so
+    from onnxtile.torching.inputs import as_inputs, tensors  # torch is there by now, or load has said so
 
     if inputs is None or (isinstance(inputs, (list, tuple)) and not inputs):
         own = getattr(network, "example_inputs", None)
         if not own:
             raise UsageError("a model of torch doesn't say what it takes: give inputs (--input 1x3x224x224)")
         return Opened(network, tuple(own[0]), dict(own[1]))
-    args, kwargs = as_inputs(inputs, seed)
+    args, kwargs = as_inputs(tensors(inputs), seed)
     texts = isinstance(inputs, str) or (isinstance(inputs, (list, tuple)) and isinstance(inputs[0], str))
     return Opened(network, args, kwargs, seed if texts else None)
 
