@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, Model, parse_bind
-from onnxtile.cli.torch_models import Device, opened, refuse
+from onnxtile.cli.options import Bind, Json, parse_bind
+from onnxtile.cli.torch_models import Device, Model, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
 
@@ -92,16 +92,9 @@ def command(
             report = run(model, Request(wish, arrays, seed, sizes, memory), _shown_only, say=say)
         else:
             report = capture(
-                model,
-                op=op,
-                name=name,
-                inputs=arrays,
-                seed=seed,
-                bind=sizes,
-                output=output,
-                memory=memory,
+                model, op=op, name=name, inputs=arrays, seed=seed, bind=sizes, output=output, memory=memory,
                 progress=say,
-            )
+            )  # fmt: skip
     if json:
         print_json(report.to_json())
     else:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from onnxtile.cli.options import Bind, DumpAfter, Json, Max, Model, Ops, TimePasses, parse_bind
-from onnxtile.cli.torch_models import Input, opened, outcome, refuse
+from onnxtile.cli.options import Bind, DumpAfter, Json, Max, Ops, TimePasses, parse_bind
+from onnxtile.cli.torch_models import Input, Model, opened, outcome, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
 

@@ -10,9 +10,7 @@ import typer
 
 from onnxtile.errors import UsageError
 
-Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="The model: a file of ONNX, or .pt, .pt2 or module:callable of torch.")
-]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX model file.")]
 Max = Annotated[
     str, typer.Option("--max", metavar="M,K,N", help="The engine's largest product; * where it has no limit.")
 ]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, Model, parse_bind
-from onnxtile.cli.torch_models import Device, Input, opened, refuse
+from onnxtile.cli.options import Bind, Json, parse_bind
+from onnxtile.cli.torch_models import Device, Input, Model, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from onnxtile.torching.opening import Opened
 
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A model of ONNX; or of torch: FILE.pt, FILE.pt2 or module:callable.")
+]
 Input = Annotated[
     list[str] | None,
     typer.Option(

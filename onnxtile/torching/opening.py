@@ -32,7 +32,7 @@ class Opened:
 
 
 def open_torch(model: object, inputs: object = None, seed: int = 0) -> Opened:
-    """The network that `model` is or names, and its inputs: tensors or arrays, or texts as `--input` has them, then from a seed.
+    """The network that `model` is or names, and its inputs: tensors, arrays, or texts as `--input` has them.
 
     Without `inputs` an exported program has its own. Raises ModelError and UsageError as `loading.load` does, and
     UsageError where there are no inputs.
