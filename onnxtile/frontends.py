@@ -85,7 +85,7 @@ def profile(model: Any, **options: Any) -> Profile:
     opened = open_torch(model, options.pop("inputs", None))
     from onnxtile.torching.profiling import profile_torch
 
-    _for_onnx_only(options, "bind")
+    _refuse_bind(options.pop("bind", None))
     with running():
         return profile_torch(opened.model, opened.args, opened.kwargs, **options)
 
@@ -131,7 +131,7 @@ def capture(model: Any, **options: Any) -> Captured | CaptureReport:
     opened = open_torch(model, options.pop("inputs", None), options.pop("seed", 0))
     from onnxtile.torching.capturing import capture_torch
 
-    _for_onnx_only(options, "bind", "memory")
+    _refuse_bind(options.pop("bind", None))
     source = model if isinstance(model, (str, os.PathLike)) and os.path.exists(model) else None  # noqa: PTH110  # either
     return capture_torch(opened.model, opened.args, opened.kwargs, seed=opened.seed, source=source, **options)
 
@@ -177,7 +177,7 @@ def _lower_torch(
     from onnxtile.saving import DataFile
     from onnxtile.torching.opening import open_torch
 
-    _for_onnx_only({"bind": bind}, "bind")
+    _refuse_bind(bind)
     running = {name: options.pop(name) for name in ("verify", "output", "keep_exported", "progress") if name in options}
     data = DataFile(external_data, align_data)
     wish = Wish(Limits.of(max), families(ops), form, weights, accumulate, data=data, **options)
@@ -187,8 +187,6 @@ def _lower_torch(
     return lower_torch(opened.model, opened.args, opened.kwargs, wish, **running)
 
 
-def _for_onnx_only(options: dict[str, Any], *names: str) -> None:
-    """Refuse what a model of torch has no use for; what is as by default isn't said of."""
-    for name in names:
-        if options.pop(name, None):
-            raise UsageError(f"{name} is for models of ONNX; a model of torch has the sizes of its inputs")
+def _refuse_bind(bind: object) -> None:
+    if bind:
+        raise UsageError("a torch model has no free dimensions to bind: its inputs have the sizes")

@@ -113,7 +113,7 @@ class Constants:
             self._behind.update((value, sources) for value in node.outputs)
         weights, names = [], []
         for role, index, value, behind in fed:
-            if not behind or not self._counts(node, role, value):
+            if not behind or not self._counts(node, role, value, behind):
                 continue
             weights.append(_fed(node, index, value, behind, role))
             for source in behind:
@@ -132,14 +132,14 @@ class Constants:
             self._names[source] = name
         return self._names[source]
 
-    def _counts(self, node: ir.Node, role: Role, value: ir.Value) -> bool:
+    def _counts(self, node: ir.Node, role: Role, value: ir.Value, behind: frozenset[ir.Value]) -> bool:
         """Whether a constant input is a weight: floating-point or quantized numbers; no coefficient, shape, index."""
         if role == "setting" or (role == "statistics" and not self._statistics):
             return False
         if role == "quantization":
             return True
-        if value.shape is not None and len(value.shape) == 0 and node.op_type != "PRelu":
-            return False
+        if node.op_type != "PRelu" and (_is_coefficient(value) or all(map(_is_coefficient, behind))):
+            return False  # a coefficient stays one when it's spread over a shape
         if node.op_type in ("Loop", "Scan") and elements(value) == 1:
             return False  # a zero to begin a sum with
         if value.dtype is None or value.dtype.is_floating_point():
@@ -147,6 +147,10 @@ class Constants:
         if node.op_type in _QUANTIZATION or node.op_type in _PACKED:
             return True
         return entry_of(node) is not None and value.dtype.is_integer() and value.dtype.bitwidth <= _NARROW
+
+
+def _is_coefficient(value: ir.Value) -> bool:
+    return value.shape is not None and len(value.shape) == 0
 
 
 def role_of(node: ir.Node, index: int, value: ir.Value) -> Role:
