@@ -5,7 +5,8 @@ from __future__ import annotations
 from onnxtile.profiling.amounts import Amount, Unknown
 from onnxtile.profiling.operators.work import KINDS, Operations
 from onnxtile.torching.calls import Call
-from onnxtile.torching.operations import NOTHING, OPERATIONS, SILENT
+from onnxtile.torching.counting import NOTHING
+from onnxtile.torching.operations import OPERATIONS, SILENT
 from onnxtile.torching.products import PRODUCTS
 
 

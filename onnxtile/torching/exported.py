@@ -46,7 +46,6 @@ def run_exported(
     runner = _Runner(graph, stack)
     stack.enter("", next((kind for node in graph.graph.nodes for path, kind in _modules_around(node) if not path), ""))
     results = runner.run(*given, enable_io_processing=False)
-    runner.leave_all()
     out: Any = graph._out_spec
     results = tree_unflatten(list(results), out)
     stack.leave(results)
@@ -58,21 +57,20 @@ class _Runner(torch.fx.Interpreter):
         super().__init__(graph)
         self._stack = stack
         self._inside: list[str] = []
-        self._last: Any = None
+        self._returned = _returned(graph)
 
     def run_node(self, node: torch.fx.Node) -> Any:
         if node.op == "call_function":
             self._go(node)
-        result = super().run_node(node)
-        if node.op == "call_function":
-            self._last = result
-        return result
+        elif node.op == "output":
+            self._leave()
+        return super().run_node(node)
 
-    def leave_all(self, down_to: int = 0) -> None:
-        """Modules return what their last operator made."""
+    def _leave(self, down_to: int = 0) -> None:
+        """Modules return what is made in them and read outside."""
         while len(self._inside) > down_to:
-            self._inside.pop()
-            self._stack.leave(self._last)
+            nodes = self._returned.get(self._inside.pop(), [])
+            self._stack.leave([self.env[node] for node in nodes if node in self.env])
 
     def _go(self, node: torch.fx.Node) -> None:
         """Leave the modules that the node isn't in, and enter those that it is in."""
@@ -81,11 +79,21 @@ class _Runner(torch.fx.Interpreter):
         common = 0
         while common < min(len(keys), len(self._inside)) and keys[common] == self._inside[common]:
             common += 1
-        self.leave_all(common)
+        self._leave(common)
         for key in keys[common:]:
             path, kind = wanted[key]
             self._stack.enter(path, _class_name(kind))
             self._inside.append(key)
+
+
+def _returned(graph: torch.fx.GraphModule) -> dict[str, list[torch.fx.Node]]:
+    """For each call of a module the nodes in it whose results are read outside."""
+    found: dict[str, list[torch.fx.Node]] = {}
+    for node in graph.graph.nodes:
+        for key in node.meta.get(_STACK) or {}:
+            if any(user.op == "output" or key not in (user.meta.get(_STACK) or {}) for user in node.users):
+                found.setdefault(key, []).append(node)
+    return found
 
 
 def _modules_around(node: torch.fx.Node) -> Iterator[tuple[str, str]]:

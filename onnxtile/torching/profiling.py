@@ -130,18 +130,20 @@ class _Profiling:
 
     def _activations(self) -> int:
         """What layers return, and outside of them what operators make: the first result, and others that are read."""
-        storages = self._recording.storages
-        layers = sum(
-            self._bytes(call.outputs)
+        layers = [
+            call.outputs
             for call in self._recording.module_calls
             if call.layer and not (call.parent and in_layer(call.parent))
-        )
-        others = 0
-        for call in self._recording.calls:
-            if computes(call) and not in_layer(call.module):
-                kept = [v for at, v in enumerate(call.outputs) if at == 0 or storages[v.storage].was_read]
-                others += self._bytes(kept)
-        return layers + others
+        ]
+        others = [call.outputs for call in self._recording.calls if computes(call) and not in_layer(call.module)]
+        return sum(self._bytes(self._kept(outputs)) for outputs in (*layers, *others))
+
+    def _kept(self, outputs: tuple[Value, ...]) -> Sequence[Value]:
+        """The first, and those others that are read or returned."""
+        if len(outputs) < 2:
+            return outputs
+        storages = self._recording.storages
+        return [value for at, value in enumerate(outputs) if at == 0 or storages[value.storage].was_read]
 
 
 def op_of(call: Call) -> str:
