@@ -50,10 +50,12 @@ def capture(
     Raises UsageError, ModelError, UnsupportedError, having written nothing.
     """
     if not is_torch(model):
-        return capture_onnx(
+        run: Any = capture_onnx  # it has overloads for what it's given here either way
+        found: Captured | CaptureReport = run(
             model, op=op, name=name, inputs=inputs, seed=seed, bind=bind, output=output, memory=memory,
             progress=progress,
-        )  # type: ignore[call-overload,no-any-return]  # mypy doesn't pass a union on to overloads  # fmt: skip
+        )  # fmt: skip
+        return found
     if bind:
         raise UsageError("a torch model has no free dimensions to bind: its inputs have the sizes")
     if inputs is None:

@@ -12,7 +12,7 @@ import onnxtile
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
     {"errors"},
-    {"limits", "tiling", "progress", "provenance", "wire", "arrays"},
+    {"limits", "tiling", "progress", "provenance", "wire", "arrays", "kinds"},
     {"folding", "blockwise"},
     {"contraction"},
     {"audit", "constants", "structure", "dimensions", "doubt", "names"},

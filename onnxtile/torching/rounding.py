@@ -23,126 +23,21 @@ Bound = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
 """Of a function, its arguments and what it gave: by how much two engines may differ there."""
 
 EXACT = set(
-    [
-        "relu",
-        "relu6",
-        "hardtanh",
-        "clamp",
-        "clamp_min",
-        "clamp_max",
-        "neg",
-        "abs",
-        "maximum",
-        "minimum",
-        "where",
-        "masked_fill",
-        "floor",
-        "ceil",
-        "round",
-        "trunc",
-        "sign",
-        "_to_copy",
-        "to",
-        "copy",
-        "clone",
-        "contiguous",
-        "cat",
-        "stack",
-        "constant_pad_nd",
-        "reflection_pad2d",
-        "replication_pad2d",
-        "embedding",
-        "gather",
-        "index",
-        "index_select",
-        "index_put",
-        "scatter",
-        "max_pool2d_with_indices",
-        "max_pool3d_with_indices",
-        "max_pool2d",
-        "max_pool1d",
-        "adaptive_max_pool2d",
-        "max",
-        "min",
-        "amax",
-        "amin",
-        "topk",
-        "sort",
-        "repeat",
-        "flip",
-        "roll",
-        "tril",
-        "triu",
-        "fill",
-        "zero",
-        "zeros",
-        "ones",
-        "full",
-        "empty",
-        "arange",
-        "zeros_like",
-        "ones_like",
-        "full_like",
-        "empty_like",
-        "new_zeros",
-        "new_ones",
-        "new_full",
-        "new_empty",
-        "scalar_tensor",
-        "lift_fresh_copy",
-        "leaky_relu",
-        "threshold",
-        "upsample_nearest2d",
-        "_unsafe_view",
-        "native_dropout",
-        "dropout",
-        "masked_scatter",
-        "one_hot",
-        "slice_scatter",
-        "select_scatter",
-        "unsafe_split",
-        "unsafe_split_with_sizes",
-        "unsafe_chunk",
-        "transpose",
-        "t",
-        "squeeze",
-        "unsqueeze",
-        "swapaxes",
-        "as_strided",
-        "argmax",
-        "argmin",
-        "nonzero",
-        "bitwise_and",
-    ]
+    "relu relu6 hardtanh clamp clamp_min clamp_max neg abs maximum minimum where masked_fill floor ceil round trunc "
+    "sign _to_copy to copy clone contiguous cat stack constant_pad_nd reflection_pad2d replication_pad2d embedding gather "
+    "index index_select index_put scatter max_pool2d_with_indices max_pool3d_with_indices max_pool2d max_pool1d "
+    "adaptive_max_pool2d max min amax amin topk sort repeat flip roll tril triu fill zero zeros ones full empty arange "
+    "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty scalar_tensor lift_fresh_copy "
+    "leaky_relu threshold upsample_nearest2d _unsafe_view native_dropout dropout masked_scatter one_hot "
+    "slice_scatter select_scatter unsafe_split unsafe_split_with_sizes unsafe_chunk "
+    "transpose t squeeze unsqueeze swapaxes as_strided argmax argmin nonzero bitwise_and".split()
 )
 """Operators that choose among their inputs, or round in the one way that IEEE 754 allows."""
-SATURATING = {
-    "sigmoid",
-    "tanh",
-    "erf",
-    "erfc",
-    "hardsigmoid",
-    "elu",
-    "selu",
-    "softplus",
-    "expm1",
-    "log1p",
-    "sin",
-    "cos",
-}
+SATURATING = {"sigmoid", "tanh", "erf", "erfc", "hardsigmoid", "elu", "selu", "softplus", "expm1", "log1p", "sin", "cos"}
 """Functions that are near 0 by the difference of numbers near 1: right to so many roundings of 1."""
 GATED = {"gelu", "silu", "mish", "hardswish", "log_sigmoid_forward"}
 """Inputs times such functions."""
-SUMS = {
-    "sum",
-    "mean",
-    "avg_pool1d",
-    "avg_pool2d",
-    "avg_pool3d",
-    "_adaptive_avg_pool2d",
-    "_adaptive_avg_pool3d",
-    "cumsum",
-}
+SUMS = {"sum", "mean", "avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "cumsum"}
 PRODUCTS = {"mm", "addmm", "bmm", "baddbmm", "mv", "dot", "convolution", "_convolution", "addmv", "linear"}
 
 
