@@ -1,4 +1,4 @@
-"""A ScriptModule that is followed gives what it gives when torch runs it, and each of its modules is told once a call."""
+"""A ScriptModule that is followed gives what it gives when torch runs it, and each call of a module is told once."""
 
 from __future__ import annotations
 

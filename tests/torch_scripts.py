@@ -3,7 +3,7 @@
 from typing import Dict, List, NamedTuple, Optional, Tuple  # noqa: UP035  # TorchScript reads these
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812  # as everyone calls it
 from torch import Tensor, nn
 
 
@@ -67,7 +67,7 @@ class Choice(nn.Module):
     def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Dict[str, Tensor]:  # noqa: UP006, UP045
         if mask is not None:
             x = x * mask
-        if bool(x.mean() > 0):
+        if bool(x.mean() > 0):  # noqa: SIM108  # two branches to follow
             y = self.yes(x)
         else:
             y = self.no(x)

@@ -58,10 +58,10 @@ def capture_torch(
     """What chosen modules of a model give in one run in eval mode, without gradients.
 
     `op`: names of modules' classes, such as `Conv2d`; `name`: patterns of modules' paths, such as `layer1.*`; a module
-    has to fit one of each that are given. The model itself is chosen by its class, or by `*`, and named after its class. A value is named after its module: `conv1`; or
-    `lstm/0`, `lstm/1.0` for a module that gives several, by place or key; the second call's is `conv1#1`. It's a
-    copy, taken when the module returns, so that later changes in place aren't in it. Modules of a program from
-    torch.export are told by the graph: what they give to others is captured.
+    has to fit one of each that are given. The model itself is chosen by its class, or by `*`, and goes by its class.
+    A value is named after its module: `conv1`; or `lstm/0`, `lstm/1.0` for a module that gives several, by place or
+    key; what the second call gives is `conv1#1`. It's a copy, taken when the module returns, so that later changes in
+    place aren't in it. Modules of a program from torch.export are told by its graph: captured is what others read.
 
     Without `output` the values come back, or with `keep=False` the report alone; with it, they are written there as
     `onnxtile.capture` writes them. All are held in memory until the run has ended. `seed`: what random inputs were made

@@ -31,69 +31,21 @@ _OPERATOR = re.compile(
 _REACHES_OUT = re.compile(r"from_file|save|load|read_file|write_file|decode_\w*file")
 _FREE = ("metadata", "stack_trace", "torch_version", "custom")
 """Texts that are kept and shown only."""
-_FUNCTIONS = frozenset(
-    [
-        "Symbol",
-        "Integer",
-        "Float",
-        "Rational",
-        "Add",
-        "Mul",
-        "Pow",
-        "Max",
-        "Min",
-        "Abs",
-        "floor",
-        "ceiling",
-        "Eq",
-        "Ne",
-        "Lt",
-        "Le",
-        "Gt",
-        "Ge",
-        "And",
-        "Or",
-        "Not",
-        "Equality",
-        "Unequality",
-        "StrictLessThan",
-        "StrictGreaterThan",
-        "LessThan",
-        "GreaterThan",
-        "FloorDiv",
-        "ModularIndexing",
-        "Where",
-        "PythonMod",
-        "Mod",
-        "CleanDiv",
-        "CeilToInt",
-        "FloorToInt",
-        "CeilDiv",
-        "LShift",
-        "RShift",
-        "PowByNatural",
-        "FloatPow",
-        "FloatTrueDiv",
-        "IntTrueDiv",
-        "TruncToFloat",
-        "TruncToInt",
-        "RoundToInt",
-        "RoundDecimal",
-        "ToFloat",
-        "Identity",
-        "IsNonOverlappingAndDenseIndicator",
-        "Half",
-        "One",
-        "Zero",
-        "NegativeOne",
-        "Infinity",
-        "NegativeInfinity",
-        "BooleanTrue",
-        "BooleanFalse",
-    ]
-)
-_WORDS = frozenset(["L", "math", "inf", "oo", "int_oo", "zoo", "nan", "true", "false"])
-_METHODS = frozenset(["size", "shape", "stride", "storage_offset", "item", "isnan", "inf", "ndim", "dtype"])
+_FUNCTIONS = {
+    "Symbol", "Integer", "Float", "Rational", "Add", "Mul", "Pow", "Max", "Min", "Abs", "floor", "ceiling",
+    "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "Equality", "Unequality", "StrictLessThan",
+    "StrictGreaterThan", "LessThan", "GreaterThan", "FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod",
+    "CleanDiv", "CeilToInt", "FloorToInt", "CeilDiv", "LShift", "RShift", "PowByNatural", "FloatPow",
+    "FloatTrueDiv", "IntTrueDiv", "TruncToFloat", "TruncToInt", "RoundToInt", "RoundDecimal", "ToFloat",
+    "Identity", "IsNonOverlappingAndDenseIndicator", "Half", "One", "Zero", "NegativeOne", "Infinity",
+    "NegativeInfinity", "BooleanTrue", "BooleanFalse",
+}  # fmt: skip
+_WORDS = {
+    "L", "math", "inf", "oo", "int_oo", "zoo", "nan", "true", "false",
+}  # fmt: skip
+_METHODS = {
+    "size", "shape", "stride", "storage_offset", "item", "isnan", "inf", "ndim", "dtype",
+}  # fmt: skip
 _SYNTAX = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod,
     ast.Pow, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd, ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE,

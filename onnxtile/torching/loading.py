@@ -25,9 +25,10 @@ SPEC = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
 """`module:callable`."""
 NO_TORCH = "torch isn't installed: pip install 'onnxtile[torch]'"
 _PICKLE = "a pickle of Python objects, which would run code when read"
-_SCRIPTS = frozenset(
-    ["aten", "prim", "prims", "quantized", "_quantized", "torchvision", "torchaudio", "sparse", "mkldnn", "onednn"]
-)
+_SCRIPTS = {
+    "aten", "prim", "prims", "quantized", "_quantized", "torchvision", "torchaudio", "sparse", "mkldnn",
+    "onednn",
+}  # fmt: skip
 """Where operators of TorchScript code may come from."""
 _REACHES_OUT = re.compile(
     r"save|load|from_file|read_file|write_file|decode_\w*file|\w*rpc\w*|\w*python\w*", re.IGNORECASE

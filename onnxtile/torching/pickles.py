@@ -30,56 +30,14 @@ SCRIPT = re.compile(
     "|".join([*_TENSORS, r"torch\.jit\._pickle (build_\w+|restore_type_tag)", r"__torch__(\.\w+)* \w+"])
 )
 """The same for a TorchScript archive, whose own classes hold no Python."""
-_OPCODES = frozenset(
-    [
-        "PROTO",
-        "FRAME",
-        "STOP",
-        "MARK",
-        "POP",
-        "POP_MARK",
-        "NONE",
-        "NEWTRUE",
-        "NEWFALSE",
-        "BININT",
-        "BININT1",
-        "BININT2",
-        "LONG1",
-        "LONG4",
-        "BINFLOAT",
-        "BINUNICODE",
-        "SHORT_BINUNICODE",
-        "BINUNICODE8",
-        "SHORT_BINSTRING",
-        "BINSTRING",
-        "SHORT_BINBYTES",
-        "BINBYTES",
-        "BINBYTES8",
-        "EMPTY_TUPLE",
-        "TUPLE",
-        "TUPLE1",
-        "TUPLE2",
-        "TUPLE3",
-        "EMPTY_LIST",
-        "APPEND",
-        "APPENDS",
-        "EMPTY_DICT",
-        "SETITEM",
-        "SETITEMS",
-        "EMPTY_SET",
-        "ADDITEMS",
-        "BINPUT",
-        "LONG_BINPUT",
-        "MEMOIZE",
-        "BINGET",
-        "LONG_BINGET",
-        "BINPERSID",
-        "GLOBAL",
-        "REDUCE",
-        "NEWOBJ",
-        "BUILD",
-    ]
-)
+_OPCODES = {
+    "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1",
+    "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "SHORT_BINSTRING",
+    "BINSTRING", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2",
+    "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_SET", "ADDITEMS",
+    "BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET", "BINPERSID", "GLOBAL", "REDUCE", "NEWOBJ",
+    "BUILD",
+}  # fmt: skip
 """Opcodes that torch writes, and others that make plain values. What's called comes from GLOBAL alone."""
 
 

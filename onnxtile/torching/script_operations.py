@@ -1,4 +1,4 @@
-"""What runs one node of a TorchScript graph: torch's own operator; Python for lists and dicts, which torch would copy."""
+"""What runs one node of a TorchScript graph: an operator of torch, or Python for lists and dicts, which torch copies."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ ALONE = {
 
 def operation(node: Any) -> Operation | str:
     """What computes a node, or why it isn't known."""
-    from onnxtile.torching.script_plans import alone, is_container
-
     kind = node.kind()
     if kind in ALONE:
-        return torch._C._create_function_from_graph("one", alone(node))
+        return _alone(node)
     schema = _schema(node)
     if schema is None:
         return f"{kind} isn't known"
@@ -31,7 +29,7 @@ def operation(node: Any) -> Operation | str:
     if any("VarType" in _kinds(argument.type) for argument in (*schema.arguments, *schema.returns)):
         if any(is_container(value.type()) for value in node.outputs()):
             return f"{kind} gives what a list or dict holds"
-        return torch._C._create_function_from_graph("one", alone(node))
+        return _alone(node)
     found = torch._C._get_operation_overload(schema.name, schema.overload_name)
     if found is None:
         return f"{kind} isn't known"
@@ -41,6 +39,35 @@ def operation(node: Any) -> Operation | str:
         return call
     count = len(schema.arguments) - len(named)
     return lambda *given: call(*given[:count], **dict(zip(named, given[count:], strict=True)))
+
+
+def is_container(kind: Any) -> bool:
+    """Whether values of a type are lists or dicts, or may hold them: those that torch and Python pass as copies."""
+    return kind.kind() in ("ListType", "DictType", "AnyType") or (
+        kind.kind() != "ClassType" and any(map(is_container, kind.containedTypes()))
+    )
+
+
+def alone(node: Any) -> Any:
+    """A graph of this node alone, what it takes being the graph's inputs, but for a function that it calls."""
+    graph = torch._C.Graph()
+    places = []
+    for value in node.inputs():
+        if value.type().kind() == "FunctionType":
+            places.append(graph.insertNode(graph.createClone(value.node(), lambda each: each)).output())
+        else:
+            places.append(graph.addInput())
+            places[-1].setType(value.type())
+    order = iter(places)
+    copy = graph.insertNode(graph.createClone(node, lambda each: next(order)))
+    for value in list(copy.outputs()) or [graph.insertConstant(None)]:
+        graph.registerOutput(value)
+    return graph
+
+
+def _alone(node: Any) -> Operation:
+    made: Operation = torch._C._create_function_from_graph("one", alone(node))
+    return made
 
 
 def _schema(node: Any) -> Any:

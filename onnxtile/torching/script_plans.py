@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import torch
 
-from onnxtile.torching.script_operations import CONTAINERS, IN_PLACE_OF_TORCH, operation
+from onnxtile.torching.script_operations import CONTAINERS, IN_PLACE_OF_TORCH, alone, is_container, operation
 
 Values: TypeAlias = dict[str, Any]
 """A graph's values by their names, which are no one else's in it."""
@@ -85,13 +85,6 @@ class Planner:
             except UnknownError as error:
                 self.known[key] = error
         return self.known[key]
-
-
-def is_container(kind: Any) -> bool:
-    """Whether values of a type are lists or dicts, or may hold them: those that torch and Python pass as copies."""
-    return kind.kind() in ("ListType", "DictType", "AnyType") or (
-        kind.kind() != "ClassType" and any(map(is_container, kind.containedTypes()))
-    )
 
 
 def shares_containers(graph: Any) -> bool:
@@ -208,9 +201,9 @@ class _Planning:
             return lambda values, runner: values.__setitem__(
                 output, runner.call(call, [values[name] for name in names])
             )
-        if call.has_containers and isinstance(self.planner.plan(module, method), UnknownError):
-            if shares_containers(module.module._get_method(method).inlined_graph):
-                raise UnknownError(f"{module.path} changes a list or dict that it's given, and runs whole")
+        whole = call.has_containers and isinstance(self.planner.plan(module, method), UnknownError)
+        if whole and shares_containers(module.module._get_method(method).inlined_graph):
+            raise UnknownError(f"{module.path} changes a list or dict that it's given, and runs whole")
         known = module
 
         def step(values: Values, runner: Runner) -> None:
@@ -301,27 +294,6 @@ _STEPS: dict[str, Callable[[_Planning, Any], Step | None]] = {
 }
 
 
-def alone(node: Any) -> Any:
-    """A graph of this node alone, what it takes being the graph's inputs, but for a function that it calls."""
-    graph = torch._C.Graph()
-    inside: dict[str, Any] = {}
-    for value in node.inputs():
-        if value.type().kind() == "FunctionType":
-            inside[value.debugName()] = graph.insertNode(graph.createClone(value.node(), lambda each: each)).output()
-    places = []
-    for value in node.inputs():
-        if value.type().kind() == "FunctionType":
-            places.append(inside[value.debugName()])
-        else:
-            places.append(graph.addInput())
-            places[-1].setType(value.type())
-    order = iter(places)
-    copy = graph.insertNode(graph.createClone(node, lambda each: next(order)))
-    for value in list(copy.outputs()) or [graph.insertConstant(None)]:
-        graph.registerOutput(value)
-    return graph
-
-
 def _assigned(function: Callable[..., Any], names: Sequence[str], outputs: Sequence[str]) -> Step:
     if len(outputs) == 1:
         (output,) = outputs
@@ -339,7 +311,7 @@ def _assigned(function: Callable[..., Any], names: Sequence[str], outputs: Seque
     return several
 
 
-def _names(values: Iterator[Any]) -> list[str]:
+def _names(values: Iterable[Any]) -> list[str]:
     return [value.debugName() for value in values]
 
 
