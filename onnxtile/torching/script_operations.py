@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """What nodes of a TorchScript graph do: constants, containers, and operators found by their schemas."""
+=======
+"""What runs one node of a TorchScript graph: an operator of torch, or Python for lists and dicts, which it copies."""
+>>>>>>> t2
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import torch
 Operation = Callable[..., Any]
 ALONE = {
     "prim::Print", "aten::format", "aten::percentFormat", "prim::isinstance", "prim::tolist", "prim::RaiseException",
+    "aten::warn",
 }  # fmt: skip
 """Operators that torch's interpreter alone runs right: of any number or kind of inputs, of which they change none."""
 
