@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from onnxtile.errors import UsageError
 from onnxtile.torching.calls import Call, Constant, ModuleFacts, Operator, Recording, Storage, Value
 from onnxtile.torching.exported import modules_of_exported, run_exported
+from onnxtile.torching.skipping import STAND_INS, NeedsNumbers, is_read, watched
 from onnxtile.torching.stack import ModuleStack as ModuleStack
 from onnxtile.torching.structure import Structure, kind_of, structure_of
 from onnxtile.torching.structure import tensors_in as tensors_in
@@ -34,7 +35,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
             False  # else torch wraps each call below, which takes longer than all else here, and imports its compiler
         )
 
-    def __init__(self, modules: Mapping[str, ModuleFacts]) -> None:
+    def __init__(self, modules: Mapping[str, ModuleFacts], skips: bool = False) -> None:
+        """`skips`: leave out the arithmetic of products, as `skipping` says."""
+        self._skips = skips
         super().__init__()  # type: ignore[no-untyped-call]  # the same
         self.stack = ModuleStack(modules, self.values)
         self.calls: list[Call] = []
@@ -61,7 +64,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         # before the call, which may change them
         arguments = [each if type(each) in _PLAIN else self._seen(each, inputs) for each in args]
         keywords = {name: self._seen(each, inputs) for name, each in kwargs.items()} if kwargs else kwargs
-        results = func(*args, **kwargs)
+        results = self._stand_in(func, operator, args, kwargs, inputs) if self._skips else func(*args, **kwargs)
         now, storages = len(self.calls), self.storages
         given = [value.storage for value in inputs]
         for number in given:
@@ -73,6 +76,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         assert self.stack.now is not None
         self.calls.append(Call(operator, arguments, keywords, tuple(inputs), outputs, self.stack.now))
         return results
+
+    def _stand_in(
+        self, func: Any, operator: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Value]
+    ) -> Any:
+        """What the operator returns, or zeros in its place where it's a product with a parameter."""
+        if operator.reads and is_read(func, args):
+            raise NeedsNumbers
+        if operator.changes and inputs and self.storages[inputs[0].storage].constant:
+            raise NeedsNumbers
+        if operator.name in STAND_INS and not kwargs:
+            left, right, make = STAND_INS[operator.name]
+            if self.value(args[right]).sources and not self.value(args[left]).sources:
+                result = make(*args)
+                if result is not None:
+                    return result
+        return func(*args, **kwargs)
 
     def value(self, tensor: torch.Tensor) -> Value:
         """What is kept of a tensor."""
@@ -166,9 +185,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
 def record(
     model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any] = {}, device: str | None = None
 ) -> Recording:
-    """Run the model once, as for inference, and tell which operators it called.
+    """Run the model as for inference, and tell which operators it called.
 
-    It runs in eval mode, without gradients, with the fast path of attention off, which would hide what it computes; all
+    Products with parameters aren't computed, as only shapes matter, unless what the model does depends on numbers: then
+    it runs a second time, with all computed. It runs in eval mode, without gradients, with the fast path of attention off, which would hide what it computes; all
     of that, the random state and the modules' hooks are afterwards as they were. `device`: run it there.
 
     Raises UsageError where the device isn't there or a parameter has no shape yet; and what the model itself raises.
@@ -178,25 +198,48 @@ def record(
         assert isinstance(graph, torch.fx.GraphModule)
         structure = structure_of(graph)
         structure.modules = modules_of_exported(graph)
-        return _record(graph, structure, run_exported, args, kwargs, device)
+        return _quickly(graph, structure, run_exported, args, kwargs, device)
     if not isinstance(model, torch.nn.Module):
         raise UsageError(f"can't run a {type(model).__name__}: give a module of torch or an exported program")
     structure = structure_of(model)
     if isinstance(model, torch.jit.ScriptModule):
         return _record(model, structure, _run_script, args, kwargs, device)
-    return _record(model, structure, partial(_run_module, structure.known), args, kwargs, device)
+    return _quickly(model, structure, partial(_run_module, structure.known), args, kwargs, device)
+
+
+Run: TypeAlias = "Callable[[Any, tuple[Any, ...], Mapping[str, Any], ModuleStack], Any]"
+
+
+def _quickly(
+    module: torch.nn.Module,
+    structure: Structure,
+    run: Run,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    device: str | None,
+) -> Recording:
+    """Products aren't computed, unless it turns out that what the network does depends on their numbers."""
+    with watched() as numbers_were_read:
+        try:
+            found = _record(module, structure, run, args, kwargs, device, skips=True)
+        except NeedsNumbers:
+            found = None
+        if found is not None and not numbers_were_read():
+            return found
+    return _record(module, structure, run, args, kwargs, device)
 
 
 def _record(
     module: torch.nn.Module,
     structure: Structure,
-    run: Callable[[Any, tuple[Any, ...], Mapping[str, Any], ModuleStack], Any],
+    run: Run,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     device: str | None,
+    skips: bool = False,
 ) -> Recording:
     with inference(module), placed(module, (args, kwargs), device) as (args, kwargs):
-        recorder = Recorder(structure.modules)
+        recorder = Recorder(structure.modules, skips)
         recorder.hold_constants(structure)
         inputs = recorder.hold_inputs((args, kwargs))
         with recorder:
