@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """What nodes of a TorchScript graph do: constants, containers, and operators found by their schemas."""
-=======
-"""What runs one node of a TorchScript graph: an operator of torch, or Python for lists and dicts, which it copies."""
->>>>>>> t2
 
 from __future__ import annotations
 
