@@ -188,8 +188,9 @@ def record(
     """Run the model as for inference, and tell which operators it called.
 
     Products with parameters aren't computed, as only shapes matter, unless what the model does depends on numbers: then
-    it runs a second time, with all computed. It runs in eval mode, without gradients, with the fast path of attention off, which would hide what it computes; all
-    of that, the random state and the modules' hooks are afterwards as they were. `device`: run it there.
+    it runs a second time, with all computed. It runs in eval mode, without gradients, with the fast path of attention
+    off, which would hide what it computes; all of that, the random state and the modules' hooks are afterwards as they
+    were. `device`: run it there.
 
     Raises UsageError where the device isn't there or a parameter has no shape yet; and what the model itself raises.
     """
