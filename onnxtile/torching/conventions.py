@@ -118,4 +118,4 @@ _COUNTS: Mapping[str, Callable[[Call], int]] = {
         ("mul add", _elementwise), ("mkldnn_rnn_layer", _rnn_layer),
     )
     for name in names.split()
-} | {name: _attention for name in PRODUCTS if "attention" in name}  # fmt: skip
+} | {name: _attention for name in PRODUCTS if "scaled_dot_product" in name}  # fmt: skip
