@@ -89,11 +89,14 @@ def test_counts_by_hand(name: str) -> None:
     assert (totals.macs, totals.params, totals.trainable, totals.frozen) == (macs, params, params, 0)
 
 
-@pytest.mark.parametrize(
-    "layer", [nn.MultiheadAttention(8, 2, batch_first=True), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)]
-)
+ATTENTION = nn.MultiheadAttention(8, 2, batch_first=True)
+ENCODER = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+
+@pytest.mark.parametrize("layer", [ATTENTION, ENCODER], ids=lambda layer: type(layer).__name__)
 def test_fused_attention_counts_what_its_parts_count(layer: Any) -> None:
     from onnxtile.torching.aten import macs_of, operations_of
+    from onnxtile.torching.conventions import ptflops_macs
     from onnxtile.torching.recorder import Recorder
 
     inputs = (some(2, 3, 8),) * (3 if isinstance(layer, nn.MultiheadAttention) else 1)
@@ -105,6 +108,7 @@ def test_fused_attention_counts_what_its_parts_count(layer: Any) -> None:
     (fused,) = [call for call in recorder.calls if "aten._" in call.operator.name]
     assert macs_of(fused) == parts.macs
     assert operations_of(fused).transcendental == parts.transcendental
+    assert ptflops_macs(fused) == profile_torch(layer, inputs, convention="ptflops").totals.macs
 
 
 def test_parameters_buffers_and_frozen_ones_are_told_apart() -> None:

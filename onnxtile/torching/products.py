@@ -84,7 +84,7 @@ def _attention(call: Call) -> Products:
 
 
 def self_attention(call: Call) -> Products:
-    """A fused MultiheadAttention, or the layer of an encoder with one: projections of query [batch, T, E], key and value,
+    """A fused MultiheadAttention, or an encoder's layer with one: projections of query [batch, T, E], key and value,
     the two products of attention, and the projection of what comes.
     """
     layer = call.operator.has("src")
