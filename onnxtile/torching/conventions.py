@@ -103,17 +103,6 @@ def _fused_attention(call: Call) -> int:
     return count + 3 * size + 2 * inner
 
 
-def _fused_attention(call: Call) -> int:
-    """The same of a fused MultiheadAttention; of an encoder's layer also its norms, linear layers and activation."""
-    queries, keys, values, out, scores, _ = self_attention(call)
-    biases = sum(each.m * each.n for each in (queries, keys, values, out))
-    count = _product(call) + biases + queries.m * queries.n + scores.m * scores.n * scores.batch
-    if not call.operator.has("src"):
-        return count
-    size, inner = math.prod(call.shape("src")), queries.m * call.shape("ffn_weight_1")[0]
-    return count + 3 * size + 2 * inner
-
-
 def _rnn_layer(call: Call) -> int:
     """rnn_flops: both weights, both biases and 10 a number of the state (LSTM), in every step of every sequence."""
     x, hidden = call.inputs[0].shape, int(call.argument("hidden_size"))
