@@ -66,7 +66,7 @@ class Operator:
         self.name = f"{namespace}.{name.rstrip('_') if plain else name}"
         """Without the mark of operators that write their result in place."""
         self.overload = func._overloadname
-        self.changes = bool(func._schema.is_mutable)
+        self.changes = bool(func._schema.is_mutable) or name == "native_batch_norm"
         self.reads = reads_numbers(func)
         self._names = {argument.name: place for place, argument in enumerate(func._schema.arguments)}
         self._defaults = {

@@ -1,16 +1,16 @@
 """Leaves out the arithmetic of big products while a run is recorded: only the shapes of their results matter.
 
 A convolution or a matrix product of what comes of the inputs and a parameter isn't computed: zeros of its shape stand
-for the result. Where the network asks for numbers, to choose what it does next (an element, the places that aren't 0, a
-mask, a list), or writes to a parameter or a buffer, that isn't right any more: NeedsNumbers is raised before anything
-is read or written, and the network is to be run again with everything computed.
+for the result. Where the network asks for a number that comes of them, to choose what it does next (an element, the
+places that aren't 0, a mask, a list), or writes such numbers to a parameter or a buffer, that isn't right any more:
+NeedsNumbers is raised before they're read or written, and the network is to be run again with everything computed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -39,27 +39,37 @@ def is_read(func: torch._ops.OpOverload, args: Sequence[Any]) -> bool:
     return any(isinstance(each, torch.Tensor) and each.dtype in (torch.bool, torch.uint8) for each in indices)
 
 
+def written(func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The tensors that an operator changes; batch norms in training mode change their statistics, unsaid."""
+    if func._schema.name == "aten::native_batch_norm":
+        found = [*args[3:5]] if args[5] else []
+    else:
+        marks = {each.name for each in func._schema.arguments if each.alias_info and each.alias_info.is_write}
+        named = zip([each.name for each in func._schema.arguments], args, strict=False)
+        found = [given for name, given in (*named, *kwargs.items()) if name in marks]
+    return [each for each in found if isinstance(each, torch.Tensor)]
+
+
 @contextlib.contextmanager
-def watched() -> Iterator[Callable[[], bool]]:
-    """Reading numbers of a tensor in this thread raises NeedsNumbers; tells whether that happened."""
-    thread, happened = threading.get_ident(), []
+def watched(refuse: Callable[[torch.Tensor], None]) -> Iterator[None]:
+    """Methods by which Python reads numbers in this thread ask first; `refuse` raises NeedsNumbers where it must."""
+    thread = threading.get_ident()
 
     def watching(method: Callable[..., Any]) -> Callable[..., Any]:
-        def raises(*args: Any, **kwargs: Any) -> Any:
-            if threading.get_ident() != thread:
-                return method(*args, **kwargs)
-            happened.append(True)
-            raise NeedsNumbers
+        def ask(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() == thread:
+                refuse(tensor)
+            return method(tensor, *args, **kwargs)
 
-        return raises
+        return ask
 
-    before = {name: torch.Tensor.__dict__.get(name) for name in _READS}
+    own = {name: torch.Tensor.__dict__.get(name) for name in _READS}
     for name in _READS:
         setattr(torch.Tensor, name, watching(getattr(torch.Tensor, name)))
     try:
-        yield lambda: bool(happened)
+        yield
     finally:
-        for name, method in before.items():
+        for name, method in own.items():
             if method is None:
                 delattr(torch.Tensor, name)
             else:
