@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from onnxtile.torching.skipping import reads_numbers
+
 
 class Value(NamedTuple):
     """A tensor that was read or made. `storage`: the number of the memory that it's in, which its views share.
@@ -56,7 +58,7 @@ class Constant(NamedTuple):
 class Operator:
     """An operator of torch, such as aten.addmm.default."""
 
-    __slots__ = ("_defaults", "_names", "changes", "name", "overload")
+    __slots__ = ("_defaults", "_names", "changes", "name", "overload", "reads")
 
     def __init__(self, func: torch._ops.OpOverload) -> None:
         namespace, _, name = func._schema.name.partition("::")
@@ -64,7 +66,8 @@ class Operator:
         self.name = f"{namespace}.{name.rstrip('_') if plain else name}"
         """Without the mark of operators that write their result in place."""
         self.overload = func._overloadname
-        self.changes = bool(func._schema.is_mutable)
+        self.changes = bool(func._schema.is_mutable) or name == "native_batch_norm"
+        self.reads = reads_numbers(func)
         self._names = {argument.name: place for place, argument in enumerate(func._schema.arguments)}
         self._defaults = {
             argument.name: argument.default_value for argument in func._schema.arguments if argument.has_default_value()
