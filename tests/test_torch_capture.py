@@ -140,7 +140,7 @@ def test_files_are_written_as_for_onnx(nested: tuple[Any, tuple[Any, ...]], tmp_
         assert list(file) == ["head"]
         np.testing.assert_array_equal(file["head"], held["head"])
     row = report.to_json()["values"][0]
-    assert (row["value"], row["node"], row["op"], row["shape"], row["place"]) == (
+    assert (row["value"], row["node"], row["op"], tuple(row["shape"]), row["place"]) == (
         "head",
         "head",
         "Linear",

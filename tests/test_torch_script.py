@@ -145,6 +145,18 @@ def test_an_exception_of_the_model() -> None:
     assert same(run_script(module, (-torch.ones(2),), {}, Stack()), -torch.ones(2))
 
 
+def test_a_warning_of_the_model() -> None:
+    class Warns(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            warnings.warn("careful", stacklevel=2)
+            return x * 2
+
+    stack = Stack()
+    with pytest.warns(UserWarning, match="careful"):
+        assert same(run_script(torch.jit.script(Warns()), (torch.ones(2),), {}, stack), torch.ones(2) * 2)
+    assert stack.calls == [("", "Warns")]
+
+
 def test_dropout_draws_the_same_numbers() -> None:
     module = torch.jit.script(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5)))
     x = torch.ones(8, 4)

@@ -1,4 +1,4 @@
-"""What runs one node of a TorchScript graph: an operator of torch, or Python for lists and dicts, which torch copies."""
+"""What runs one node of a TorchScript graph: an operator of torch, or Python for lists and dicts, which it copies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 Operation = Callable[..., Any]
 ALONE = {
     "prim::Print", "aten::format", "aten::percentFormat", "prim::isinstance", "prim::tolist", "prim::RaiseException",
+    "aten::warn",
 }  # fmt: skip
 """Operators that torch's interpreter alone runs right: of any number or kind of inputs, of which they change none."""
 
