@@ -36,7 +36,7 @@ def export(model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], pat
     the older one. Raises UnsupportedError for what the exporter can't do, with its reason.
     """
     args, kwargs = in_order(model, args, kwargs)
-    with _quiet(), contextlib.ExitStack() as stack:
+    with quiet(), contextlib.ExitStack() as stack:
         try:
             if isinstance(model, torch.nn.Module):
                 stack.enter_context(inference(model))
@@ -83,7 +83,7 @@ def _names(model: torch.jit.ScriptModule, places: int, kwargs: Mapping[str, Any]
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The exporters print, log and warn of their own affairs; what matters is raised."""
     loggers = [logging.getLogger(name) for name in _LOUD]
     levels = [logger.level for logger in loggers]

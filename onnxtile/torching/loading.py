@@ -110,7 +110,8 @@ def _judged(file: BinaryIO, place: str) -> Literal["script", "exported"]:
         check_old_exported(archive, place)
         return "exported"
     code = [name for name in archive.names if name.startswith("code/")]
-    if all(name in archive for name in ("data.pkl", "constants.pkl", "version")) and code and archive.root:
+    versioned = "version" in archive or ".data/version" in archive  # the latter with operators of 2021 and newer
+    if versioned and "data.pkl" in archive and "constants.pkl" in archive and code and archive.root:
         _check_script(archive, place)
         return "script"
     if "data.pkl" in archive:

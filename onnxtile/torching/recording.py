@@ -134,7 +134,14 @@ def _run_module(
         after.remove()
 
 
+_WITH_FAST_PATH = ("MultiheadAttention", "TransformerEncoderLayer")
+"""Modules that torch has one operator for, which computes all of them."""
+
+
 def _run_script(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack) -> Any:
     from onnxtile.torching.script import run_script
 
-    return run_script(module, args, dict(kwargs), stack)
+    # scripted attention takes its fast path, whatever torch's switch says, unless a gradient is to be had
+    slow = any(kind_of(each) in _WITH_FAST_PATH for each in module.modules())
+    with torch.set_grad_enabled(slow):
+        return run_script(module, args, dict(kwargs), stack)
