@@ -89,6 +89,28 @@ def test_counts_by_hand(name: str) -> None:
     assert (totals.macs, totals.params, totals.trainable, totals.frozen) == (macs, params, params, 0)
 
 
+ATTENTION = nn.MultiheadAttention(8, 2, batch_first=True)
+ENCODER = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+
+@pytest.mark.parametrize("layer", [ATTENTION, ENCODER], ids=lambda layer: type(layer).__name__)
+def test_fused_attention_counts_what_its_parts_count(layer: Any) -> None:
+    from onnxtile.torching.aten import macs_of, operations_of
+    from onnxtile.torching.conventions import ptflops_macs
+    from onnxtile.torching.recorder import Recorder
+
+    inputs = (some(2, 3, 8),) * (3 if isinstance(layer, nn.MultiheadAttention) else 1)
+    parts = profile_torch(layer, inputs).totals
+    recorder = Recorder({})
+    recorder.stack.enter("", "")
+    with torch.no_grad(), recorder:
+        layer.eval()(*inputs)  # the fast path, as TorchScript takes it
+    (fused,) = [call for call in recorder.calls if "aten._" in call.operator.name]
+    assert macs_of(fused) == parts.macs
+    assert operations_of(fused).transcendental == parts.transcendental
+    assert ptflops_macs(fused) == profile_torch(layer, inputs, convention="ptflops").totals.macs
+
+
 def test_parameters_buffers_and_frozen_ones_are_told_apart() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
     network[0].weight.requires_grad = False
@@ -119,7 +141,7 @@ class Tied(nn.Module):
         self.head.weight = self.embedding.weight
         self.unused = nn.Linear(2, 2)
 
-    def forward(self, ids: Any) -> Any:
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
         found = self.embedding(ids)
         return self.head(self.block(self.block(found)))
 
@@ -363,7 +385,7 @@ class Small(nn.Module):
         self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
         self.head = nn.Linear(8, 3)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         found = self.up(self.stem(x)).flatten(2).transpose(1, 2)
         return self.head(self.attention(found, found, found, need_weights=False)[0].mean(1))
 
@@ -376,7 +398,7 @@ class Sequence(nn.Module):
         self.lstm = nn.LSTM(5, 4, batch_first=True, bidirectional=True)
         self.norm = nn.LayerNorm(8)
 
-    def forward(self, ids: Any) -> Any:
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
         return self.norm(self.lstm(self.gru(self.embedding(ids))[0])[0])
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from onnxtile.profiling.amounts import Amount, Unknown
 from onnxtile.torching.calls import Call, Value
 from onnxtile.torching.operations import OPERATIONS
-from onnxtile.torching.products import PRODUCTS
+from onnxtile.torching.products import PRODUCTS, self_attention
 
 _OF_STATE = {"RNN": 1, "RNNCell": 1, "GRU": 7, "GRUCell": 7, "LSTM": 5, "LSTMCell": 5}
 """Operations that rnn_flops counts for a number of the state, by the calls of tanh for it: two in an LSTM, else one."""
@@ -92,6 +92,17 @@ def _attention(call: Call) -> int:
     return query.elements + _product(call) + math.prod(query.shape[:-1]) * call.shape("key")[-2]
 
 
+def _fused_attention(call: Call) -> int:
+    """The same of a fused MultiheadAttention; of an encoder's layer also its norms, linear layers and activation."""
+    queries, keys, values, out, scores, _ = self_attention(call)
+    biases = sum(each.m * each.n for each in (queries, keys, values, out))
+    count = _product(call) + biases + queries.m * queries.n + scores.m * scores.n * scores.batch
+    if not call.operator.has("src"):
+        return count
+    size, inner = math.prod(call.shape("src")), queries.m * call.shape("ffn_weight_1")[0]
+    return count + 3 * size + 2 * inner
+
+
 def _rnn_layer(call: Call) -> int:
     """rnn_flops: both weights, both biases and 10 a number of the state (LSTM), in every step of every sequence."""
     x, hidden = call.inputs[0].shape, int(call.argument("hidden_size"))
@@ -116,6 +127,8 @@ _COUNTS: Mapping[str, Callable[[Call], int]] = {
         ("upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d", _made),
         ("relu", _relu), ("tanh", _tanh), ("hardtanh", _relu6), ("mean", _mean),
         ("mul add", _elementwise), ("mkldnn_rnn_layer", _rnn_layer),
+        ("_native_multi_head_attention _transformer_encoder_layer_fwd", _fused_attention),
+        ("_native_multi_head_attention _transformer_encoder_layer_fwd", _fused_attention),
     )
     for name in names.split()
-} | {name: _attention for name in PRODUCTS if "attention" in name}  # fmt: skip
+} | {name: _attention for name in PRODUCTS if "scaled_dot_product" in name}  # fmt: skip

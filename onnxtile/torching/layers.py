@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from onnxtile.profiling.operators.elementwise import PER_ELEMENT, TANH_GELU
+from onnxtile.profiling.operators.elementwise import GELU, PER_ELEMENT, TANH_GELU
 from onnxtile.profiling.operators.work import COMPARISON, Operations
 from onnxtile.torching.calls import Call, Value
 from onnxtile.torching.counting import additions, of_one, times, together
 from onnxtile.torching.elementwise import softmax
-from onnxtile.torching.products import PRODUCTS
+from onnxtile.torching.products import PRODUCTS, self_attention
 
 
 def by_variance(size: int, rows: int, scaled: int) -> Operations:
@@ -69,6 +69,24 @@ def attention(call: Call) -> Operations:
     masked = any(isinstance(call.argument(name), Value) for name in masks) or bool(call.argument("is_causal"))
     scaled = query.elements + key.elements + (scores if masked else 0)
     return together(additions(scaled), softmax(scores, math.prod(query.shape[:-1])))
+
+
+def self_attention_of(call: Call) -> Operations:
+    """Biases of the projections, scaled queries, masked scores, softmax."""
+    queries, keys, values, out, scores, _ = self_attention(call)
+    size = scores.m * scores.n * scores.batch
+    masked = size if isinstance(call.argument("mask"), Value) else 0
+    biases = sum(each.m * each.n for each in (queries, keys, values, out))
+    return together(additions(biases + queries.m * queries.n + masked), softmax(size, scores.m * scores.batch))
+
+
+def encoder_layer(call: Call) -> Operations:
+    """Attention, two norms, two sums with what came before, and two linear layers with an activation between."""
+    src, inner = call.shape("src"), call.shape("ffn_weight_1")[0]
+    rows, size = math.prod(src[:-1]), math.prod(src)
+    act = of_one(GELU if call.argument("use_gelu") else COMPARISON)
+    norms = by_variance(2 * size, 2 * rows, 4 * size)
+    return together(self_attention_of(call), norms, times(rows * inner, act), additions(rows * inner + 3 * size))
 
 
 _GATES = {2: ("lstm", 4), 3: ("gru", 3), 0: ("relu", 1), 1: ("tanh", 1)}

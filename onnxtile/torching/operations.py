@@ -22,7 +22,18 @@ from onnxtile.torching.elementwise import (
     variance,
     weighted,
 )
-from onnxtile.torching.layers import affine, attention, batch_norm, bias, cudnn_rnn, norm, rms_norm, rnn_layer
+from onnxtile.torching.layers import (
+    affine,
+    attention,
+    batch_norm,
+    bias,
+    cudnn_rnn,
+    encoder_layer,
+    norm,
+    rms_norm,
+    rnn_layer,
+    self_attention_of,
+)
 from onnxtile.torching.products import PRODUCTS
 from onnxtile.torching.windows import adaptive, bags, cdist, pool, put, resampled, scattered
 
@@ -74,7 +85,9 @@ OPERATIONS: Mapping[str, Count] = {
     **names("linear mkldnn_linear", bias),
     **names("mm bmm mv dot vdot _int_mm _trilinear cudnn_convolution miopen_convolution _scaled_mm _grouped_mm "
              "_scaled_grouped_mm", lambda call: NOTHING),
-    **{name: attention for name in PRODUCTS if "attention" in name},
+    **{name: attention for name in PRODUCTS if "scaled_dot_product" in name},
+    "aten._native_multi_head_attention": self_attention_of,
+    "aten._transformer_encoder_layer_fwd": encoder_layer,
     "aten.mkldnn_rnn_layer": rnn_layer,
     **names("_cudnn_rnn miopen_rnn", cudnn_rnn),
     "aten._cdist_forward": cdist,

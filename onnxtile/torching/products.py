@@ -83,6 +83,31 @@ def _attention(call: Call) -> Products:
     return [Product(query[-2], query[-1], key[-2], batch), Product(query[-2], key[-2], value[-1], batch)]
 
 
+def self_attention(call: Call) -> Products:
+    """A fused MultiheadAttention, or an encoder's layer with one: projections of query [batch, T, E], key and value,
+    the two products of attention, and the projection of what comes.
+    """
+    layer = call.operator.has("src")
+    query, key, value = [call.shape(name) for name in (("src",) * 3 if layer else ("query", "key", "value"))]
+    batch, width, heads = (
+        query[0],
+        int(call.argument("embed_dim")),
+        int(call.argument("num_heads" if layer else "num_head")),
+    )
+    head = width // heads
+    return [
+        *(Product(batch * each[1], width, width, 1) for each in (query, key, value, query)),
+        Product(query[1], head, key[1], batch * heads),
+        Product(query[1], key[1], head, batch * heads),
+    ]
+
+
+def _encoder_layer(call: Call) -> Products:
+    """Attention, and two linear layers behind it."""
+    rows, (inner, width) = math.prod(call.shape("src")[:-1]), call.shape("ffn_weight_1")
+    return [*self_attention(call), Product(rows, width, inner, 1), Product(rows, inner, width, 1)]
+
+
 def _bilinear(call: Call) -> Products:
     """Bilinear, x1 [batch, I] and x2 [batch, J] by weight [N, I, J]: the first by the weight, what comes by the second.
 
@@ -153,6 +178,8 @@ PRODUCTS: dict[str, Callable[[Call], Products]] = {
     **dict.fromkeys(("aten.mkldnn_convolution", "aten.cudnn_convolution", "aten.miopen_convolution"), _conv_of_groups),
     "torchvision.deform_conv2d": _deform_conv,
     **{f"aten.{name}": _attention for name in _ATTENTIONS},
+    "aten._native_multi_head_attention": self_attention,
+    "aten._transformer_encoder_layer_fwd": _encoder_layer,
     "aten._trilinear": _bilinear,
     "aten.mkldnn_rnn_layer": _rnn_layer,
     **dict.fromkeys(("aten._cudnn_rnn", "aten.miopen_rnn"), _cudnn_rnn),
