@@ -42,7 +42,11 @@ def test_torch_stays_out_of_what_is_onnx(code: str, tmp_path: Path) -> None:
 def test_without_torch_one_line_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def build(): ...\n")
     without = "import sys; sys.modules['torch'] = None; from onnxtile.cli.app import main; main()"
-    for options in (["profile", "mine:build"], ["lower", "mine:build", "--max", "1,1,1"], ["capture", "mine:build", "--op", "x"]):
+    for options in (
+        ["profile", "mine:build"],
+        ["lower", "mine:build", "--max", "1,1,1"],
+        ["capture", "mine:build", "--op", "x"],
+    ):
         done = subprocess.run(
             [sys.executable, "-c", without, *options, "--input", "1x2"], check=False, capture_output=True, text=True,
             cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(onnxtile.__file__).parents[1])},
@@ -84,7 +88,10 @@ def test_a_file_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.Monke
         (["profile", "MODEL", "--tree"], "--tree is for models of torch"),
         (["profile", "MODEL", "--device", "cuda"], "--device is for models of torch"),
         (["capture", "MODEL", "--op", "MatMul", "--device", "cuda"], "--device is for models of torch"),
-        (["capture", "MODEL", "--op", "MatMul", "--input", "a.npz", "--input", "b.npz"], "give one file that has all inputs"),
+        (
+            ["capture", "MODEL", "--op", "MatMul", "--input", "a.npz", "--input", "b.npz"],
+            "give one file that has all inputs",
+        ),
         (["lower", "MODEL", "--max", "4,4,4", "--input", "1x2"], "--input is for models of torch"),
         (["lower", "MODEL", "--max", "4,4,4", "--keep-exported", "x"], "--keep-exported is for models of torch"),
         (["profile", "net.pt", "--bind", "n=1"], "--bind is for models of ONNX, and net.pt is one of torch"),
@@ -94,11 +101,18 @@ def test_a_file_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.Monke
         (["capture", "net.pt", "--op", "x", "--bind", "n=1"], "--bind is for models of ONNX"),
         (["capture", "net.pt", "--op", "x", "--memory", "9"], "--memory is for models of ONNX"),
         (["lower", "net.pt", "--max", "4,4,4", "--bind", "n=1"], "--bind is for models of ONNX"),
-        (["profile", "net.pt", "--input", "1x2"], "net.pt: no such file or directory; give the path of a .pt or .pt2 file"),
+        (
+            ["profile", "net.pt", "--input", "1x2"],
+            "net.pt: no such file or directory; give the path of a .pt or .pt2 file",
+        ),
     ],
 )
 def test_options_of_the_other_kind_are_refused(
-    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     onnx.save(matmul([8, 8], [8, 8], [8, 8]), "MODEL")

@@ -43,7 +43,19 @@ def test_files_on_the_command_line(
     path, kept = saved("attention", kind, tmp_path), tmp_path / "exported.onnx"
     options = () if kind == "exported" else ("--input", *inputs_of("attention"))  # an exported program has its own
     found = document(
-        run(monkeypatch, capsys, "lower", path, *options, "--max", "16,16,16", "--verify", "--keep-exported", kept, "--json")
+        run(
+            monkeypatch,
+            capsys,
+            "lower",
+            path,
+            *options,
+            "--max",
+            "16,16,16",
+            "--verify",
+            "--keep-exported",
+            kept,
+            "--json",
+        )
     )
     assert found["output"] == str(tmp_path / "attention.tiled.onnx")
     assert found["verify"]["equivalent"] and found["verify_torch"]["equivalent"]
@@ -76,7 +88,9 @@ def test_dropout_and_training_mode_are_left_alone() -> None:
 
 
 def test_a_report_comes_back_with_an_output(tmp_path: Path) -> None:
-    report = onnxtile.lower(nn.Linear(8, 8), torch.ones(2, 8), max=(4, 4, 4), output=tmp_path / "out.onnx", form="batched")
+    report = onnxtile.lower(
+        nn.Linear(8, 8), torch.ones(2, 8), max=(4, 4, 4), output=tmp_path / "out.onnx", form="batched"
+    )
     assert report.ok and len(onnx.load(tmp_path / "out.onnx").graph.node) < 20
 
 

@@ -47,7 +47,7 @@ def tensors_of(name: str) -> tuple[Any, ...]:
 def saved(name: str, kind: str, folder: Path) -> Path:
     """The network as a file: traced or scripted (.pt), exported (.pt2), or in ONNX as torch has it, nothing folded."""
     made, args = network(name), tensors_of(name)
-    path = folder / f"{name}{ {'exported': '.pt2', 'onnx': '.onnx'}.get(kind, '.pt')}"
+    path = folder / f"{name}{ {'exported': '.pt2', 'onnx': '.onnx'}.get(kind, '.pt') }"
     with inference(made), quiet():
         if kind == "traced":
             torch.jit.save(torch.jit.trace(made, args, check_trace=False), path)
@@ -60,7 +60,9 @@ def saved(name: str, kind: str, folder: Path) -> Path:
     return path
 
 
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
+) -> tuple[int, str, str]:
     """The program in this process: exit status, standard output, standard error."""
     monkeypatch.setattr(sys, "argv", ["onnxtile", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
