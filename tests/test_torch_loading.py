@@ -221,6 +221,11 @@ def test_a_pickle_in_torchscript_that_calls_python_is_refused(script: Path, tmp_
         ("y = torch.from_file('there', False, 2)", "refused: calls torch.from_file"),
         ("y = ops.image.read_file('there')", "refused: calls ops.image.read_file"),
         ("t = torch; t.save(x, 'there')", "'torch' is used in a way that TorchScript doesn't write"),
+        ("torch.autograd.save(x, 'there')", "'torch' is used in a way that TorchScript doesn't write"),
+        ("t = torch.autograd; t.save(x, 'there')", "'torch' is used in a way that TorchScript doesn't write"),
+        ("t = ops.aten\n    t.save(x, 'there')", "'ops' is used in a way that TorchScript doesn't write"),
+        ("(ops.aten).save(x, 'there')", "'ops' is used in a way that TorchScript doesn't write"),
+        ("getattr(ops.aten, 'save')(x, 'there')", "'ops' is used in a way that TorchScript doesn't write"),
         ("y = 'unfinished", "isn't code|torch .* can't load it"),
     ],
 )

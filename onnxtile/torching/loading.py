@@ -151,15 +151,18 @@ def _check_code(data: bytes, place: str) -> None:
         words = [each for each in tokenize.tokenize(io.BytesIO(data).readline) if each.type not in skipped]
     except (tokenize.TokenError, SyntaxError, UnicodeDecodeError) as error:
         raise ModelError(f"{place}: isn't code that TorchScript writes") from error
-    texts = [word.string for word in words] + [""] * 5
+    texts = [word.string for word in words] + [""] * 6
     for at, word in enumerate(words):
         if word.type == tokenize.STRING and word.string[0] not in "\"'":
             raise ModelError(f"{place}: refused: a string of a kind that TorchScript doesn't write")
         if word.string not in ("torch", "ops") or (at and texts[at - 1] == "."):
             continue
-        if texts[at + 1] != ".":
+        # torch.NAME( or ops.WHERE.NAME( and nothing else: what stands for a whole family of operators could be put
+        # into a variable, or hold others (torch.autograd.save is torch.save)
+        count = 1 if word.string == "torch" else 2
+        chain = texts[at + 2 : at + 2 + 2 * count : 2]
+        if texts[at + 1 : at + 1 + 2 * count : 2] != ["."] * count or texts[at + 1 + 2 * count] != "(":
             raise ModelError(f"{place}: refused: {word.string!r} is used in a way that TorchScript doesn't write")
-        chain = [texts[at + 2]] if word.string == "torch" else [texts[at + 2], texts[at + 4]]
         if _REACHES_OUT.fullmatch(chain[-1]) or (word.string == "ops" and chain[0] not in _SCRIPTS):
             raise ModelError(
                 f"{place}: refused: calls {'.'.join([word.string, *chain])}, which may reach out of the model"
