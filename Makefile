@@ -2,7 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/installed
+# Torch's tests need it and nothing else does. Builds for the CPU are preferred, a tenth of the size of others: they lie
+# here, and pip does without the place where it can't be reached.
+TORCH := $(VENV)/installed-torch
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .PHONY: help demo test test-long lint bench clean
 
@@ -11,8 +16,14 @@ help:  ## say what there is
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(PIP) -e '.[test]'
 	touch $@
+
+# torch first and alone, so that nothing else is looked for in that place
+$(TORCH): $(INSTALLED)
+	@if $(PIP) --no-deps --retries 1 --extra-index-url '$(TORCH_INDEX)' 'torch>=2.5,<2.14' && $(PIP) -e '.[test,torch]'; \
+	then touch $@; \
+	else $(RUN) -m pip uninstall --quiet --yes torch; echo "torch isn't to be had here; its tests are skipped"; fi
 
 demo: $(INSTALLED)  ## lower AlexNet to a 64 x 64 x 64 engine and look at the result
 	$(RUN) examples/demo.py
@@ -22,10 +33,10 @@ lint: $(INSTALLED)  ## style and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-test: lint  ## lint, types and all tests
+test: lint $(TORCH)  ## lint, types and all tests
 	$(RUN) -m pytest
 
-test-long: lint  ## the same with many more random cases
+test-long: lint $(TORCH)  ## the same with many more random cases
 	HYPOTHESIS_PROFILE=long $(RUN) -m pytest
 
 bench: $(INSTALLED)  ## all benchmarks; the results go to benchmarks/results.md

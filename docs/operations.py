@@ -26,9 +26,12 @@ An operator of several steps is counted by its definition in the specification o
 body computes, where it has one.
 
 - A sum of n elements is n - 1 additions, their maximum n - 1 comparisons, their mean n - 1 additions and a division.
+- Numbers are counted whatever they are: a bias of zeros is added, a zero point of 0 subtracted, packed weights are
+  unpacked in every run.
 - What's done once for a whole tensor (a scale worked out of attributes) isn't counted, nor the arithmetic of shapes,
   indices and masks, nor copies and choices between two results inside an operator that computes something.
-- Windows of pools and convolutions count whole at borders too, and sequences that differ in length as the longest.
+- Windows of pools and convolutions count whole at borders too, as XLA counts them, and sequences that differ in length
+  as the longest.
 - What depends on data is unknown, for the reason that stands here; it's never 0.
 
 """

@@ -1,4 +1,4 @@
-"""Fit ONNX models to a matrix engine of bounded size, prove it, and tell what every layer costs."""
+"""Fit models of ONNX and torch to a matrix engine of bounded size, prove it, and tell what every layer costs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "lower": "lowering",
+    "lower": "frontends",
     "check": "checking",
     "estimate": "lowering",
     "verify": "verification",
-    "profile": "profiler",
-    "capture": "capturing",
+    "profile": "frontends",
+    "capture": "frontends",
     "Captured": "capturing",
     "CaptureReport": "capturing",
     "reduce": "reduction",
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from onnxtile import passes as passes
     from onnxtile.capturing import Captured as Captured
     from onnxtile.capturing import CaptureReport as CaptureReport
-    from onnxtile.capturing import capture as capture
     from onnxtile.checking import check as check
     from onnxtile.errors import LimitsError as LimitsError
     from onnxtile.errors import ModelError as ModelError
@@ -42,11 +41,12 @@ if TYPE_CHECKING:
     from onnxtile.errors import PassError as PassError
     from onnxtile.errors import UnsupportedError as UnsupportedError
     from onnxtile.errors import UsageError as UsageError
+    from onnxtile.frontends import capture as capture
+    from onnxtile.frontends import lower as lower
+    from onnxtile.frontends import profile as profile
     from onnxtile.limits import Limits as Limits
     from onnxtile.lowering import estimate as estimate
-    from onnxtile.lowering import lower as lower
     from onnxtile.pipeline import PassManager as PassManager
-    from onnxtile.profiler import profile as profile
     from onnxtile.profiling.record import Profile as Profile
     from onnxtile.reduction import reduce as reduce
     from onnxtile.report import Report as Report

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 
 import google.protobuf.message
@@ -16,6 +17,8 @@ from onnxtile.wire import head, inside, message, number_of, runs
 
 LARGE = 1024
 """Bytes from which on a tensor's numbers are left in the file: what shapes are computed from is smaller."""
+WINDOW = 512
+"""Bytes that are read at once where a field begins: names, shapes and lengths, mostly."""
 _GRAPH = number_of(onnx.ModelProto, "graph")
 _INITIALIZER = number_of(onnx.GraphProto, "initializer")
 _RAW_DATA = number_of(onnx.TensorProto, "raw_data")
@@ -36,37 +39,54 @@ def skim(path: Path) -> ir.Model:
 
 def _skimmed(path: Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        data = memoryview(mapped)
-        try:
-            model.ParseFromString(b"".join(_model(data, path.name)))
-        finally:
-            data.release()
+    with path.open("rb", buffering=0) as file:
+        model.ParseFromString(b"".join(_model(_File(file), path.name)))
     return model
 
 
-def _model(data: memoryview, name: str) -> Iterator[bytes | memoryview]:
+class _File:
+    """A file's bytes, read where they're asked for. A mapped file's would count as memory, page by page."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self.size = file.seek(0, os.SEEK_END)
+        self._start, self._window = 0, b""
+
+    def __getitem__(self, at: int) -> int:
+        if not self._start <= at < self._start + len(self._window):
+            self._start, self._window = at, self.read(at, at + WINDOW)
+        return self._window[at - self._start]
+
+    def read(self, start: int, stop: int) -> bytes:
+        self._file.seek(start)
+        found = self._file.read(stop - start)
+        while len(found) < min(stop, self.size) - start:
+            found += self._file.read(min(stop, self.size) - start - len(found))
+        return found
+
+
+def _model(data: _File, name: str) -> Iterator[bytes]:
     """The fields of the model; its graph's anew. Several graphs are one, as protobuf has it."""
-    for number, start, stop in runs(data, 0, len(data), 0):
+    for number, start, stop in runs(data, 0, data.size, 0):
         if number == _GRAPH:
             yield message(_GRAPH, b"".join(_graph(data, inside(data, start), stop, name)))
         else:
-            yield data[start:stop]
+            yield data.read(start, stop)
 
 
-def _graph(data: memoryview, start: int, stop: int, name: str) -> Iterator[bytes | memoryview]:
+def _graph(data: _File, start: int, stop: int, name: str) -> Iterator[bytes]:
     for number, begin, end in runs(data, start, stop, 0):
         if number == _INITIALIZER and end - begin > LARGE:
             yield message(_INITIALIZER, b"".join(_tensor(data, inside(data, begin), end, name)))
         else:
-            yield data[begin:end]
+            yield data.read(begin, end)
 
 
-def _tensor(data: memoryview, start: int, stop: int, name: str) -> Iterator[bytes | memoryview]:
+def _tensor(data: _File, start: int, stop: int, name: str) -> Iterator[bytes]:
     for number, begin, end in runs(data, start, stop, 0):
         content = inside(data, begin)
         if number != _RAW_DATA or end - content <= LARGE:
-            yield data[begin:end]
+            yield data.read(begin, end)
             continue
         where = {"location": name, "offset": str(content), "length": str(end - content)}
         for key, value in where.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -78,7 +78,13 @@ def message(field: int, content: bytes) -> bytes:
     return head(field, len(content)) + content
 
 
-def runs(data: memoryview, start: int, stop: int, most: int) -> Iterator[tuple[int, int, int]]:
+class Bytes(Protocol):
+    """What fields are read from: bytes in memory, or a file's."""
+
+    def __getitem__(self, at: int, /) -> int: ...
+
+
+def runs(data: Bytes, start: int, stop: int, most: int) -> Iterator[tuple[int, int, int]]:
     """The fields of a message from `start` to `stop`, in runs of one number, `most` bytes each: number, start, stop.
 
 
@@ -101,12 +107,12 @@ def runs(data: memoryview, start: int, stop: int, most: int) -> Iterator[tuple[i
         yield running, begin, at
 
 
-def inside(data: memoryview, start: int) -> int:
+def inside(data: Bytes, start: int) -> int:
     """Where the content of the field that begins at `start` begins."""
     return _varint_at(data, _varint_at(data, start)[1])[1]
 
 
-def _varint_at(data: memoryview, at: int) -> tuple[int, int]:
+def _varint_at(data: Bytes, at: int) -> tuple[int, int]:
     """The number that begins at a byte, and the byte behind it."""
     number = data[at]
     if number < 0x80:

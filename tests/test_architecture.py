@@ -11,7 +11,7 @@ import onnxtile
 
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
-    {"errors"},
+    {"errors", "kinds"},
     {"limits", "tiling", "progress", "provenance", "wire", "arrays"},
     {"folding", "blockwise"},
     {"contraction"},
@@ -30,6 +30,8 @@ LAYERS = [
     {"lowering"},
     {"verification"},
     {"capturing"},
+    {"torching"},
+    {"frontends"},
     {"instruments"},
     {"reduction"},
     {"cli"},
@@ -38,7 +40,7 @@ SIDEWAYS = {  # within one layer: who may import whom
     ("dimensions", "constants"),  ("passes", "passes"),  ("rewriting", "rewriting"), ("forms", "forms"), ("cli", "cli"),
     ("verification", "verification"),  ("contraction", "contraction"),
     ("capturing", "capturing"),  ("instruments", "instruments"),
-    ("profiling", "profiling"),  ("reduction", "reduction"),
+    ("profiling", "profiling"),  ("reduction", "reduction"),  ("torching", "torching"),
 }  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def capture(
     all calls; what's in the body of an If, Loop or Scan can't be captured, and is listed.
 
     In a lowered model a pattern that fits the name of an original node stands for the value that this gave, put
-    together from its tiles and under the same name, in every form; tiles go by their own names (`fc1/m0_n0_k3`).
+    together from its tiles and under the same name, in every form; tiles go by their own names (`fc1/m0_n0_k3`). A
+    product that was lowered together with the QuantizeLinear behind it gives what that gave.
 
     `inputs`: arrays by name for all of the model's inputs; without, they are random, normal, from `seed`, as those of
     `verify`. `bind`: sizes of free dimensions; others are as `inputs` have them, or 2. Operators of random numbers

@@ -50,7 +50,7 @@ class Named:
 
     def is_any(self, ops: Collection[str]) -> bool:
         """Whether it's one of these operators: `Conv`, or `com.microsoft::FusedConv` to tell domains apart."""
-        return self.op in ops or f"{self.domain}::{self.op}" in ops
+        return self.op in ops or f"{self.domain or 'ai.onnx'}::{self.op}" in ops
 
 
 def named_nodes(model: ir.Model) -> Iterator[Named]:

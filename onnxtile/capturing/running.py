@@ -44,7 +44,8 @@ class Inside:
         self._folder = folder
         (folder / EMPTY).touch()
         self._weights = _take_weights(model.graph)
-        narrow = {v.name for node in model.graph for v in node.outputs if v.dtype == ir.DataType.FLOAT16}
+        made = (value for node in model.graph for value in node.outputs if isinstance(value.type, ir.TensorType))
+        narrow = {value.name for value in made if value.dtype == ir.DataType.FLOAT16}
         self._proto = ir.to_proto(model)
         carry_over(model, self._proto)
         graph = self._proto.graph

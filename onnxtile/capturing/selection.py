@@ -137,13 +137,13 @@ def _fits(pattern: str, names: Iterable[str]) -> bool:
 def _unmatched(wish: Wish, nodes: Sequence[Named]) -> Iterator[str]:
     for op in wish.ops:
         if not any(node.is_any((op,)) for node in nodes):
-            yield f"no node is a {op!r}{_near(op, (node.op for node in nodes), 'the model has')}"
+            yield f"no node is a {op!r}{near(op, (node.op for node in nodes), 'the model has')}"
     for name in wish.names:
         if not any(_fits(name, (*node.names, *node.origins)) for node in nodes):
-            yield f"no node is called {name!r}{_near(name, (node.origin or node.name for node in nodes), 'it has')}"
+            yield f"no node is called {name!r}{near(name, (node.origin or node.name for node in nodes), 'it has')}"
 
 
-def _near(wanted: str, known: Iterable[str], words: str) -> str:
+def near(wanted: str, known: Iterable[str], words: str) -> str:
     """Up to three names that come near; where none does, three of any."""
     names = list(islice(dict.fromkeys(filter(None, known)), MOST_COMPARED))
     plain = {name.lower(): name for name in reversed(names)}

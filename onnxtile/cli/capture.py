@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, Model, parse_bind
+from onnxtile.cli.options import Bind, Json, parse_bind
+from onnxtile.cli.torch_models import Device, Model, opened, refuse
+from onnxtile.errors import UsageError
+from onnxtile.kinds import is_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from onnxtile.capturing import CaptureReport
     from onnxtile.capturing.record import Value
     from onnxtile.capturing.writing import Keep
+    from onnxtile.progress import Progress
 
 EXAMPLES = """Examples:
 
@@ -24,7 +28,10 @@ onnxtile capture model.onnx --op Conv --op Gemm
 
 onnxtile capture model.onnx --name 'features.*' --input real.npz -o values.npz
 
+onnxtile capture model.pt --input 1x3x224x224 --op Conv2d --name 'inception4*' -o values.npz
+
 onnxtile capture model.tiled.onnx --name fc1 --name 'fc1/m0_n0_k*' -o values/"""
+MEMORY = 256
 MOST_ROWS = 40
 """Values that are shown; --json has all."""
 MOST_LETTERS = 300
@@ -45,16 +52,22 @@ def command(
         typer.Option("-o", "--output", metavar="FILE.npz|FOLDER/", help="Where to; without, values are only shown."),
     ] = None,
     input: Annotated[
-        Path | None, typer.Option("--input", metavar="FILE.npz", help="Values of all inputs; random ones otherwise.")
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="FILE.npz|[NAME=]SHAPE[:TYPE]",
+            help="Values of all inputs, or for a torch model their shapes; random ones otherwise.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Where random inputs start.")] = 0,
     bind: Bind = None,
     memory: Annotated[
         int, typer.Option(min=1, metavar="MB", help="Values are computed in runs of so many megabytes.")
-    ] = 256,
+    ] = MEMORY,
+    device: Device = None,
     json: Json = False,
 ) -> None:
-    """Run MODEL in onnxruntime and keep what nodes inside it give.
+    """Run MODEL in onnxruntime and keep what nodes inside it give; or in torch, and what modules give.
 
     Nodes have to fit --op and --name, where both are given. In a lowered model the name of an original node stands for
     its value, put together from its tiles; a tile goes by its own name.
@@ -65,24 +78,58 @@ def command(
     from onnxtile.capturing.capturer import Request, run
     from onnxtile.capturing.selection import Wish
     from onnxtile.cli.output import print_json, progress
-    from onnxtile.files import check_output
-    from onnxtile.verification.inputs import read_inputs
 
     wish = Wish.of(op, name)
-    if input is not None and output is not None and Path(output).is_file():
-        check_output(Path(output), input)
-    given, sizes = None if input is None else read_inputs(input), parse_bind(bind)
+    if is_torch(model):
+        refuse(model, bind=bind, memory=memory != MEMORY)
+    else:
+        refuse(model, device=device)
+    arrays, sizes = _arrays(model, input, output), parse_bind(bind)
     with progress(f"capture {model.name}") as say:
-        if output is None:
-            report = run(model, Request(wish, given, seed, sizes, memory), _shown_only, say=say)
+        if is_torch(model):
+            report = _of_torch(model, input, arrays, seed, device, op, name, output, say)
+        elif output is None:
+            report = run(model, Request(wish, arrays, seed, sizes, memory), _shown_only, say=say)
         else:
             report = capture(
-                model, op=op, name=name, inputs=given, seed=seed, bind=sizes, output=output, memory=memory, progress=say
-            )
+                model, op=op, name=name, inputs=arrays, seed=seed, bind=sizes, output=output, memory=memory,
+                progress=say,
+            )  # fmt: skip
     if json:
         print_json(report.to_json())
     else:
         print_captured(report)
+
+
+def _arrays(model: Path, inputs: list[str] | None, output: str | None) -> dict[str, np.ndarray] | None:
+    """The arrays of --input FILE.npz; None where shapes are given, or nothing."""
+    from onnxtile.files import check_output
+    from onnxtile.verification.inputs import read_inputs
+
+    files = [Path(each) for each in inputs or () if each.endswith(".npz") or not is_torch(model)]
+    if not files:
+        return None
+    if len(files) < len(inputs or ()) or len(files) > 1:
+        raise UsageError(f"--input {files[0]}: give one file that has all inputs")
+    if output is not None and Path(output).is_file():
+        check_output(Path(output), files[0])
+    return read_inputs(files[0])
+
+
+def _of_torch(
+    model: Path, inputs: list[str] | None, arrays: dict[str, np.ndarray] | None, seed: int, device: str | None,
+    op: list[str] | None, name: list[str] | None, output: str | None, say: Progress,
+) -> CaptureReport:  # fmt: skip
+    call = opened(model, arrays or inputs, seed)
+    from onnxtile.capturing import Captured
+    from onnxtile.torching.capturing import capture_torch
+
+    found = capture_torch(
+        *call.run, op=op, name=name, output=output, keep=False, seed=call.seed, device=device,
+        source=model if model.exists() else None, progress=say,
+    )  # fmt: skip
+    assert not isinstance(found, Captured)
+    return found
 
 
 @contextmanager

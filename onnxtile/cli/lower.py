@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from onnxtile.cli.options import Bind, DumpAfter, Json, Max, Model, Ops, TimePasses, parse_bind
+from onnxtile.cli.options import Bind, DumpAfter, Json, Max, Ops, TimePasses, parse_bind
+from onnxtile.cli.torch_models import Input, Model, opened, outcome, refuse
 from onnxtile.errors import UsageError
+from onnxtile.kinds import is_torch
 
 if TYPE_CHECKING:
+    from onnxtile.costs import Cost
     from onnxtile.instrument import Instrument, Step
     from onnxtile.lowering import Wish
+    from onnxtile.progress import Progress
     from onnxtile.report import Report
     from onnxtile.verification import Verdict
 
@@ -22,7 +28,9 @@ EXAMPLES = """Examples:
 
 onnxtile lower model.onnx --max 64,64,64
 
-onnxtile lower model.onnx --max '*,128,128' --bind batch=1 -o small.onnx --verify"""
+onnxtile lower model.onnx --max '*,128,128' --bind batch=1 -o small.onnx --verify
+
+onnxtile lower model.pt --input 1x3x224x224 --max 64,64,64 --verify"""
 
 
 def command(
@@ -58,6 +66,10 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what each form would cost, and write nothing.")
     ] = False,
+    input: Input = None,
+    keep_exported: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep what a torch model is exported to, before it's lowered.")
+    ] = None,
     dump_after: DumpAfter = None,
     time_passes: TimePasses = False,
     json: Json = False,
@@ -65,7 +77,8 @@ def command(
 ) -> None:
     """Rewrite MODEL so that every matrix product fits the engine.
 
-    The result is an equivalent, plain ONNX model; what can't be cut stays and is listed with the reason.
+    The result is an equivalent, plain ONNX model; what can't be cut stays and is listed with the reason. A model of
+    torch is exported first, as it runs with --input; --verify holds the result against torch, too.
 
     Exit status: 0 all products asked for fit, 1 some don't or it isn't equivalent, 2 the call or a file is bad.
     """
@@ -83,11 +96,17 @@ def command(
     wish = Wish(
         Limits.parse(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out, data, pad_tiles
     )
+    if is_torch(model):
+        refuse(model, bind=bind)
+    else:
+        refuse(model, input=input, keep_exported=keep_exported)
     sizes = parse_bind(bind)
     if dry_run:
-        _estimate(model, wish, sizes, json)
+        with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:
+            found = _estimate(source.path, wish, sizes)
+        _tell_estimate(*found, json)
         return
-    target, also = output or _beside(model), [] if report is None else [report]
+    target, also = output or _beside(model), [each for each in (report, keep_exported) if each is not None]
     for path in also:
         check_output(path, model, target)
     timing = Timing()
@@ -95,20 +114,23 @@ def command(
     if dump_after is not None:
         watch.append(DumpAfterPass(*dump_after, keep=[model, target, *also], elsewhere=wish.pass_names()))
     steps = timing.steps if time_passes else None
-    verdict = None
+    verdicts: dict[str, Verdict] = {}
     try:
         with (
             progress(f"lower {model.name}") as say,
-            lowering_to(model, target, wish, sizes, say, also, watch) as (temporary, result),
+            _source(model, input, keep_exported, say) as source,
+            lowering_to(source.path, target, wish, sizes, say, also, watch) as (temporary, result),
         ):
             if verify:
-                verdict = compare(model, temporary, bind=sizes, progress=say)
-                if not verdict.equivalent:
+                verdicts["verify"] = compare(source.path, temporary, bind=sizes, progress=say)
+                if verdicts["verify"].equivalent and source.against_torch is not None:
+                    verdicts["verify_torch"] = source.against_torch(temporary)
+                if not all(verdict.equivalent for verdict in verdicts.values()):
                     raise _AbandonedError
     except _AbandonedError:
-        _tell(result, verdict, None, json, report, steps)
+        _tell(result, verdicts, None, json, report, steps)
         raise typer.Exit(1) from None
-    _tell(result, verdict, target, json, report, steps)
+    _tell(result, verdicts, target, json, report, steps)
     if not result.ok:
         raise typer.Exit(1)
 
@@ -117,16 +139,41 @@ class _AbandonedError(Exception):
     """The result isn't to be kept."""
 
 
+@dataclass(frozen=True)
+class _Source:
+    """The ONNX model to be lowered; what holds a lowered one against the torch model that it comes from."""
+
+    path: Path
+    against_torch: Callable[[Path], Verdict] | None = None
+
+
+@contextmanager
+def _source(model: Path, inputs: list[str] | None, keep: Path | None, say: Progress) -> Iterator[_Source]:
+    """MODEL itself, or what a torch model is exported to."""
+    if not is_torch(model):
+        yield _Source(model)
+        return
+    say("load the model")
+    call = opened(model, inputs)
+    from onnxtile.torching.comparing import compare_with_torch
+    from onnxtile.torching.lowering import exported
+
+    with exported(call.model, call.args, call.kwargs, keep, say) as path:
+        yield _Source(path, lambda lowered: compare_with_torch(*call.run, lowered, progress=say))
+
+
 def _beside(model: Path) -> Path:
     """`net.tiled.onnx` for `net.onnx`, `net-1.5.tiled.onnx` for `net-1.5`."""
     if model.exists() and not (model.is_file() or model.is_dir()):
         raise UsageError(f"{model} isn't a regular file; say with -o where the result goes")
+    if is_torch(model):
+        return outcome(model, "tiled.onnx")
     return model.parent / f"{model.name.removesuffix('.onnx')}.tiled.onnx"
 
 
 def _tell(
     result: Report,
-    verdict: Verdict | None,
+    verdicts: Mapping[str, Verdict],
     target: Path | None,
     json: bool,
     report: Path | None,
@@ -138,8 +185,7 @@ def _tell(
     from onnxtile.files import replacing
 
     document = result.to_json() | {"output": None if target is None else str(target)}
-    if verdict is not None:
-        document["verify"] = verdict.to_json()
+    document |= {name: verdict.to_json() for name, verdict in verdicts.items()}
     if steps is not None:
         document["passes"] = steps_to_json(steps)
     if report is not None:
@@ -157,22 +203,25 @@ def _tell(
     if result.having("tiled"):
         words = f"tiled: {amount_text(result.macs)} MACs, {amount_text(result.padded_macs)} with the padding of tiles"
         console().print(words, markup=False)
-    if verdict is not None:
+    for verdict in verdicts.values():
         print_verdict(verdict)
     if steps is not None:
         print_steps(steps)
 
 
-def _estimate(model: Path, wish: Wish, sizes: dict[str, int], json: bool) -> None:
-    """Print what each form would cost."""
-    from onnxtile.cli.output import print_costs, print_json, print_report, progress, summary
+def _estimate(source: Path, wish: Wish, sizes: dict[str, int]) -> tuple[Report, list[Cost]]:
     from onnxtile.lowering import estimate
 
-    with progress(f"estimate {model.name}"):
-        result, found = estimate(
-            model, wish.limits, ops=wish.families, weights=wish.weights, accumulate=wish.accumulate,
-            max_fan_in=wish.max_fan_in, max_fan_out=wish.max_fan_out, pad_tiles=wish.pad_tiles, bind=sizes,
-        )  # fmt: skip
+    return estimate(
+        source, wish.limits, ops=wish.families, weights=wish.weights, accumulate=wish.accumulate,
+        max_fan_in=wish.max_fan_in, max_fan_out=wish.max_fan_out, pad_tiles=wish.pad_tiles, bind=sizes,
+    )  # fmt: skip
+
+
+def _tell_estimate(result: Report, found: list[Cost], json: bool) -> None:
+    """Print what each form would cost."""
+    from onnxtile.cli.output import print_costs, print_json, print_report, summary
+
     if json:
         forms = [cost.to_json() for cost in found]
         print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": forms})

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, Model, parse_bind
+from onnxtile.cli.options import Bind, Json, parse_bind
+from onnxtile.cli.torch_models import Device, Input, Model, opened, refuse
 from onnxtile.errors import UsageError
+from onnxtile.kinds import is_torch
+
+if TYPE_CHECKING:
+    from onnxtile.cli.profile_view import Shown
+    from onnxtile.profiling.record import Profile
 
 EXAMPLES = """Examples:
 
@@ -19,7 +25,11 @@ onnxtile profile model.onnx --by op --csv costs.csv
 
 onnxtile profile model.onnx --against model.tiled.onnx
 
-onnxtile profile model.onnx --bind batch=1 --view memory --sort live_bytes"""
+onnxtile profile model.onnx --bind batch=1 --view memory --sort live_bytes
+
+onnxtile profile model.pt --input 1x3x224x224 --tree
+
+onnxtile profile my.networks:build --input ids=1x128:int64 --by module"""
 FIRST_IO = "first-io"
 
 
@@ -39,7 +49,14 @@ def command(
         str, typer.Option(help="What counts: macs, or ptflops for what that tool prints in their place.")
     ] = "macs",
     by: Annotated[str | None, typer.Option(help="Add up the nodes by op, module, origin or scope.")] = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="With --by module: so many parts of its path.")] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="With --by module or --tree: so many parts of its path.")
+    ] = None,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="The modules of a torch model instead, and its estimated sizes.")
+    ] = False,
+    input: Input = None,
+    device: Device = None,
     op: Annotated[
         list[str] | None, typer.Option(help="Only nodes of this operator; may be given several times.")
     ] = None,
@@ -65,7 +82,8 @@ def command(
     from onnxtile.cli.output import print_json, progress
     from onnxtile.cli.sheets import write_sheet
     from onnxtile.files import check_output
-    from onnxtile.profiler import facts, first_io, profile
+    from onnxtile.profiler import facts, first_io
+    from onnxtile.profiler import profile as profile_onnx
     from onnxtile.profiling.comparison import compare
     from onnxtile.profiling.selection import GROUPS, matching, ordered
 
@@ -77,13 +95,15 @@ def command(
         "--against": against, "--view": view not in ("costs", FIRST_IO), "--convention": convention != "macs",
         "--by": by, "--depth": depth, "--op": op, "--name": name, "--sort": sort, "--top": top, "--details": details,
     }  # fmt: skip
-    if summary or view == FIRST_IO:
+    if tree:
+        _refuse("--tree", shaping | {"--summary": summary, f"--view {FIRST_IO}": view == FIRST_IO}, taken=("--depth",))
+    elif summary or view == FIRST_IO:
         both = summary and view == FIRST_IO
         _refuse("--summary" if summary else f"--view {FIRST_IO}", shaping | {f"--view {FIRST_IO}": both})
     elif against is not None:
         _refuse("--against", shaping, taken=("--against", "--convention"))
-    if depth is not None and by != "module":
-        raise UsageError("--depth counts parts of modules' paths; give --by module with it")
+    if depth is not None and by != "module" and not tree:
+        raise UsageError("--depth counts parts of modules' paths; give --by module or --tree with it")
     if by is not None and sort == "live_bytes":
         raise UsageError("can't sort groups by live_bytes: what is alive is told of nodes; leave --by out")
     sheets = {path: kind for path, kind in ((csv, "csv"), (markdown, "markdown")) if path is not None}
@@ -92,17 +112,30 @@ def command(
     for path in sheets:
         if str(path) != "-":
             check_output(path, model, *(other for other in (against, *sheets) if other is not None and other != path))
+    torch = is_torch(model)
+    if torch:
+        refuse(model, bind=bind, against=against, summary=summary, view=FIRST_IO * (view == FIRST_IO))
+    else:
+        refuse(model, input=input, device=device, tree=tree)
     sizes = parse_bind(bind)
-    shown: profile_view.Shown
+
+    def profile(which: Path) -> Profile:
+        if not torch:
+            return profile_onnx(which, bind=sizes, convention=convention, details=details)
+        return _of_torch(which, input, device, convention, details)
+
+    shown: Shown
     with progress(f"profile {model.name}"):
-        if summary:
+        if tree:
+            shown = _tree(model, input, device, depth)
+        elif summary:
             shown = profile_view.FactsView(facts(model, bind=sizes))
         elif view == FIRST_IO:
             shown = profile_view.FirstIoView(first_io(model, bind=sizes))
         else:
-            found = profile(model, bind=sizes, convention=convention, details=details)
+            found = profile(model)
             if against is not None:
-                other = profile(against, bind=sizes, convention=convention)
+                other = profile(against)
                 shown = profile_view.AgainstView(compare(found, other), model.name, against.name)
             else:
                 nodes = matching(found, op or (), name or ())
@@ -121,3 +154,22 @@ def _refuse(table: str, options: Mapping[str, object], taken: Sequence[str] = ()
     given = [option for option, value in options.items() if value and option not in taken]
     if given:
         raise UsageError(f"{table} is a table of its own and takes no {', '.join(given)}; leave that out")
+
+
+def _of_torch(model: Path, inputs: list[str] | None, device: str | None, convention: str, details: bool) -> Profile:
+    call = opened(model, inputs)
+    from onnxtile.torching.opening import running
+    from onnxtile.torching.profiling import profile_torch
+
+    with running():
+        return profile_torch(call.model, call.args, call.kwargs, convention=convention, details=details, device=device)
+
+
+def _tree(model: Path, inputs: list[str] | None, device: str | None, depth: int | None) -> Shown:
+    call = opened(model, inputs)
+    from onnxtile.cli.tree_view import TreeView
+    from onnxtile.torching.opening import running
+    from onnxtile.torching.tree import tree_torch
+
+    with running():
+        return TreeView(tree_torch(call.model, call.args, call.kwargs, depth=depth, device=device))

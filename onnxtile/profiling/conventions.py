@@ -26,13 +26,19 @@ from onnxtile.contraction import attribute_float, attribute_int, entry_of
 from onnxtile.contraction.product_free import PRODUCT_FREE
 from onnxtile.contraction.sizes import UnsizedError, attribute_ints, attribute_string, given
 from onnxtile.profiling.amounts import Amount, Number, Unknown, product, total
-from onnxtile.profiling.record import Profile
+from onnxtile.profiling.record import NodeProfile, Profile
 from onnxtile.profiling.values import dimensions
 
 _ONNX = ("", "ai.onnx")
 _SOFTMAX_OF_ONE_AXIS = 13
 """From this opset on, Softmax is along one axis, as torch's is."""
 _POOLS = ("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool")
+_TORCH = "torch"
+_TORCH_POOLS = {f"{kind}Pool{axes}d" for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg") for axes in (1, 2, 3)}
+_TORCH_MODULES = {*_TORCH_POOLS, "ReLU", "PReLU", "ELU", "GELU", "Upsample"}
+"""Modules of torch that ptflops hooks as well as the functions that they call."""
+_IN_ATTENTION = {"bmm", "baddbmm", "_softmax"}
+"""The same of what MultiheadAttention calls."""
 _MODULES_OR_FUNCTIONS = ("Relu", "Elu", "PRelu", "Gelu", "Resize", "Upsample")
 
 
@@ -60,10 +66,18 @@ def ptflops_total(profile: Profile, activation_modules: bool = False) -> Amount:
     hooks as well. Pools are such modules.
 
     `activation_modules`: ReLU, ELU, PReLU, GELU and resizing are modules too, as onnx2torch makes them; else they are
-    functions, as in torchvision's GoogLeNet. The file doesn't tell. `profile`: one in the convention `ptflops`.
+    functions, as in torchvision's GoogLeNet. A file of ONNX doesn't tell; a network of torch does. `profile`: one in
+    the convention `ptflops`.
     """
     twice = (*_POOLS, *_MODULES_OR_FUNCTIONS) if activation_modules else _POOLS
-    return total([profile.totals.macs, *(row.macs for row in profile.nodes if row.op in twice and row.domain in _ONNX)])
+    rows = [row for row in profile.nodes if (row.domain in _ONNX and row.op in twice) or _is_twice_in_torch(row)]
+    return total([profile.totals.macs, *(row.macs for row in rows)])
+
+
+def _is_twice_in_torch(row: NodeProfile) -> bool:
+    called = row.name.rpartition("/")[2].partition(".")[0]
+    inside = row.op == "MultiheadAttention" and called in _IN_ATTENTION
+    return row.domain == _TORCH and (row.op in _TORCH_MODULES or inside)
 
 
 def _conv(node: ir.Node) -> Amount:

@@ -102,6 +102,9 @@ class NodeProfile(Costs):
         return {name: amount.reason for name, amount in found if isinstance(amount, Unknown)}
 
 
+_UNTOLD = Unknown("an ONNX model doesn't say which parameters are trained")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Totals(Costs):
     """All nodes together; a constant that several nodes share is counted once, an If as its least and most.
@@ -109,17 +112,27 @@ class Totals(Costs):
     An amount that is unknown for some node is a range without an upper end: a lower bound. `activation_bytes`: outputs
     of all nodes but those that only hold constants; of a node's further outputs those that something reads.
     `peak_bandwidth`: the most that one run of a node moves. `peak_live_bytes`: the most memory at any time, all weights
-    resident; `peak_live_bytes_streamed`: with the weights of the running node only. `nodes` counts rows.
+    resident; `peak_live_bytes_streamed`: with the weights of the running node only. `nodes` counts rows. `trainable`,
+    `frozen`: parameters that are trained, and that aren't.
     """
 
     nodes: int = 0
+    trainable: Amount = _UNTOLD
+    frozen: Amount = _UNTOLD
     activation_bytes: Amount = 0
     peak_bandwidth: Amount = 0
     peak_live_bytes: Amount = 0
     peak_live_bytes_streamed: Amount = 0
 
     def to_json(self) -> dict[str, Any]:
-        own = ("activation_bytes", "peak_bandwidth", "peak_live_bytes", "peak_live_bytes_streamed")
+        own = (
+            "trainable",
+            "frozen",
+            "activation_bytes",
+            "peak_bandwidth",
+            "peak_live_bytes",
+            "peak_live_bytes_streamed",
+        )
         return {"nodes": self.nodes, **self.costs_json(), **{name: to_json(getattr(self, name)) for name in own}}
 
 
@@ -163,7 +176,8 @@ class Profile:
         for node in self.nodes if nodes is None else nodes:
             name = getattr(node, what) or ""
             if what == "module" and depth is not None:
-                name = "/".join(name.split("/")[:depth])
+                mark = "/" if "/" in name else "."  # as exporters, or torch itself, write paths
+                name = mark.join(name.split(mark)[:depth])
             groups.setdefault(name, []).append(node)
         return tuple(self._group(name, nodes) for name, nodes in groups.items())
 

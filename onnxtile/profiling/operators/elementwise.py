@@ -25,7 +25,7 @@ from onnxtile.profiling.operators.measures import (
     of_input,
     says,
     version,
-)
+)  # fmt: skip
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, TRANSCENDENTAL, Work, each
 
 SIGMOID = 3 * ELEMENTWISE + TRANSCENDENTAL

@@ -15,12 +15,7 @@ from onnxtile.contraction.sizes import UnsizedError, attribute_int
 from onnxtile.profiling.amounts import Amount, Unknown, product, total
 from onnxtile.profiling.operators.elementwise import activation_of
 from onnxtile.profiling.operators.formula import Formula, condition, measure
-from onnxtile.profiling.operators.measures import (
-    X,
-    input_sizes,
-    is_given,
-    of_input,
-)
+from onnxtile.profiling.operators.measures import X, input_sizes, is_given, of_input
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, Work
 
 

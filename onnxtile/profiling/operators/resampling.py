@@ -16,14 +16,7 @@ import onnx_ir as ir
 from onnxtile.contraction.sizes import UnsizedError, attribute_int, attribute_ints, attribute_string
 from onnxtile.profiling.amounts import Amount, product
 from onnxtile.profiling.operators.formula import Formula, measure
-from onnxtile.profiling.operators.measures import (
-    Y,
-    checked_axis,
-    input_sizes,
-    of_input,
-    output_sizes,
-    says,
-)
+from onnxtile.profiling.operators.measures import Y, checked_axis, input_sizes, of_input, output_sizes, says
 from onnxtile.profiling.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, Work
 
 _TAPS = {"linear": 2, "bilinear": 2, "cubic": 4, "bicubic": 4}

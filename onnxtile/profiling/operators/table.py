@@ -22,7 +22,7 @@ from onnxtile.profiling.operators import (
     recurrent,
     reductions,
     resampling,
-)
+)  # fmt: skip
 from onnxtile.profiling.operators.work import Work, all_unknown
 
 _FILES: tuple[ModuleType, ...] = (

@@ -1,0 +1,53 @@
+"""What commands share for models of torch: their options, and what they are called with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onnxtile.errors import UsageError
+from onnxtile.kinds import is_torch
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from onnxtile.torching.opening import Opened
+
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A model of ONNX; or of torch: FILE.pt, FILE.pt2 or module:callable.")
+]
+Input = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="[NAME=]SHAPE[:TYPE]",
+        help="What a torch model is called with: 1x3x224x224, ids=1x128:int64; once for each input.",
+    ),
+]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="DEVICE", help="Where a torch model runs: cuda, cuda:1; cpu if not.")
+]
+
+
+def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Opened:
+    """The torch model that MODEL names, and its inputs."""
+    from onnxtile.torching.opening import open_torch
+
+    return open_torch(model, inputs or None, seed)
+
+
+def refuse(model: Path, **given: object) -> None:
+    """UsageError for options that only models of the other kind have a use for; those that aren't given are falsy."""
+    option = next((name for name, value in given.items() if value), None)
+    if option is not None:
+        words = option.replace("_", "-")
+        kinds = ("ONNX", "torch") if is_torch(model) else ("torch", "ONNX")
+        raise UsageError(f"--{words} is for models of {kinds[0]}, and {model} is one of {kinds[1]}")
+
+
+def outcome(model: Path, name: str) -> Path:
+    """Where a result goes by default: `net.tiled.onnx` beside `net.pt`, and in the current folder for `net:build`."""
+    return model.with_name(f"{model.name.rpartition(':')[0] or model.stem}.{name}")

@@ -1,0 +1,79 @@
+"""What tests of torch share: the networks of the examples, saved as files and lying in a folder as code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from onnxtile.cli.app import main
+from onnxtile.torching.exporting import quiet
+from onnxtile.torching.inputs import as_inputs
+from onnxtile.torching.surroundings import inference
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+import torch_networks
+
+Cli = Callable[..., tuple[int, str, str]]
+SMALL = torch_networks.SMALL
+SCRIPTED = "scripted"
+SIZE = "1x3x224x224"
+
+
+@cache
+def network(name: str) -> Any:
+    """A network of the examples; its weights are all different, so that no exporter makes one of two."""
+    made = torch_networks.small(name) if name in SMALL else getattr(torch_networks, name)()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return made
+
+
+def inputs_of(name: str) -> tuple[str, ...]:
+    return SMALL[name][1] if name in SMALL else (SIZE,)
+
+
+def tensors_of(name: str) -> tuple[Any, ...]:
+    return as_inputs(list(inputs_of(name)))[0]
+
+
+def saved(name: str, kind: str, folder: Path) -> Path:
+    """The network as a file: traced or scripted (.pt), exported (.pt2), or in ONNX as torch has it, nothing folded."""
+    made, args = network(name), tensors_of(name)
+    path = folder / f"{name}{ {'exported': '.pt2', 'onnx': '.onnx'}.get(kind, '.pt') }"
+    with inference(made), quiet():
+        if kind == "traced":
+            torch.jit.save(torch.jit.trace(made, args, check_trace=False), path)
+        elif kind == SCRIPTED:
+            torch.jit.save(torch.jit.script(made), path)
+        elif kind == "exported":
+            torch.export.save(torch.export.export(made, args), path)
+        else:
+            torch.onnx.export(made, args, dynamo=True, optimize=False, verbose=False, opset_version=18).save(path)
+    return path
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
+) -> tuple[int, str, str]:
+    """The program in this process: exit status, standard output, standard error."""
+    monkeypatch.setattr(sys, "argv", ["onnxtile", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+def document(found: tuple[int, str, str]) -> dict[str, Any]:
+    """What the program printed as JSON."""
+    status, out, err = found
+    assert status == 0, err
+    read: dict[str, Any] = json.loads(out)
+    return read
