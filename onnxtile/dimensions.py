@@ -47,7 +47,7 @@ def name_free_dimensions(model: ir.Model) -> bool:
         dims = list(value.shape or ())
         for axis, dim in enumerate(dims):
             if isinstance(dim, ir.SymbolicDim) and dim.value is None:
-                name = re.sub(r"^(?=\d)", "_", _spelled(f"{value.name}_{axis}"))
+                name = _spelled(f"{value.name}_{axis}")
                 while name in taken:
                     name += "_"
                 taken.add(name)
@@ -134,4 +134,7 @@ def _readable(dim: ir.SymbolicDim) -> ir.SymbolicDim:
 
 def _spelled(name: str) -> str:
     """The name with everything but letters, digits, dots and underscores replaced; empty where nothing is left."""
-    return re.sub(r"[^\w.]", "_", name) if re.search(r"\w", name) else ""
+    if not re.search(r"\w", name):
+        return ""
+    spelled = "".join(each if each.isalpha() or each in "_.0123456789" else "_" for each in name)
+    return spelled if spelled[0].isalpha() or spelled[0] == "_" else f"_{spelled}"

@@ -21,6 +21,6 @@ def tile_lengths(tile: str) -> tuple[int | None, ...]:
 
 def _length(text: str) -> int | None:
     start, colon, stop = text.rpartition(":")
-    if not stop.isdigit() or (colon and not start.isdigit()) or len(text) > 40:
+    if not stop.isdecimal() or (colon and not start.isdecimal()) or len(text) > 40:
         return None
     return int(stop) - int(start or 0)

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from onnxtile.contraction import Contraction, Dim, all_graphs
 from onnxtile.limits import Limits
-from onnxtile.profiling.amounts import Amount, Unknown, fill, product, size_of, to_json, total
+from onnxtile.profiling.amounts import Amount, Range, Unknown, amount_of, fill, product, to_json, total
 
 Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
 
@@ -54,11 +54,14 @@ class Row:
 
     def macs(self, padded: bool = False) -> Amount:
         """Multiply-accumulates: M * K * N * batch; `padded`: with each axis filled up to whole tiles."""
-        sizes = [size_of(size) for size in (self.m, self.k, self.n, self.batch)]
-        if None in sizes:
-            return Unknown(self.reason or "a size isn't known before run time")
         tiles = (*self.tiles, None) if padded and self.tiles is not None else (None,) * 4
-        return product(fill(size, tile) for size, tile in zip(sizes, tiles, strict=True) if size is not None)
+        sizes: list[Amount] = []
+        for dim, tile in zip((self.m, self.k, self.n, self.batch), tiles, strict=True):
+            size = amount_of("a size", dim)
+            if isinstance(size, (Unknown, Range)):
+                return Unknown(self.reason) if self.reason else size
+            sizes.append(fill(size, tile))
+        return product(sizes)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {

@@ -134,7 +134,7 @@ class CostsView:
         if whole:
             table.add_column("%", justify="right")
         for row in self.shown[:MOST_ROWS]:
-            cells = [cell(row) for _, cell in columns]
+            cells = [escape(cell(row)) for _, cell in columns]
             if whole:
                 cells.append(f"{100 * row.macs / whole:.1f}" if isinstance(row.macs, int) else "?")
             table.add_row(title(row), *cells)
@@ -155,7 +155,7 @@ def title(row: NodeProfile | Group) -> str:
         return f"{escape(printable(row.name) or '(none)')} [dim]{row.nodes:,}[/]"
     place = f"{row.scope}: {row.name}" if row.scope else row.name
     times = "" if isinstance(row.times, int) and row.times == 1 else f" x {count_text(row.times)}"
-    return f"{escape(printable(place))} [dim]{escape(row.op)}{times}[/]"
+    return f"{escape(printable(place))} [dim]{escape(printable(row.op))}{times}[/]"
 
 
 def _print_totals(profile: Profile) -> None:
@@ -238,7 +238,7 @@ class AgainstView:
         changes = self.comparison.changes
         for change in changes[:MOST_ROWS]:
             table.add_row(
-                f"{escape(printable(change.name))} [dim]{escape(change.op)}[/]", count_text(change.macs[1]),
+                f"{escape(printable(change.name))} [dim]{escape(printable(change.op))}[/]", count_text(change.macs[1]),
                 count_text(change.padding), count_text(change.tiles), count_text(change.partial_sums),
                 bytes_text(change.bandwidth[1]), bytes_text(change.moved), f"{change.nodes:,}",
             )  # fmt: skip
@@ -248,7 +248,7 @@ class AgainstView:
         if len(changes) > MOST_ROWS:
             screen.print(f"... and {len(changes) - MOST_ROWS:,} more; --json or --csv", style="dim")
         screen.print()
-        totals = _table("", [printable(self.before), printable(self.after)])
+        totals = _table("", [escape(printable(self.before)), escape(printable(self.after))])
         document = self.comparison.to_json()["totals"]
         for name, (before, after) in document.items():
             totals.add_row(name.replace("_", " "), _exact(before), _exact(after))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from onnxtile.files import replacing
 
 Cells = Mapping[str, Any]
+_MARKS = re.compile(r"[\\|`*<\[\]]")
+"""What Markdown takes for more than itself: a formula has asterisks."""
 
 
 def write_sheet(path: Path, kind: str, rows: Sequence[Cells]) -> None:
@@ -40,7 +43,7 @@ def _markdown(headings: list[str], rows: list[list[str]]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").split())
+    return " ".join(_MARKS.sub(r"\\\g<0>", cell).split())
 
 
 def _text(cell: Any) -> str:

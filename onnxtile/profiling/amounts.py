@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -53,6 +53,15 @@ def size_of(dim: int | str | ir.SymbolicDim | None) -> Number | None:
     return None if text is None else _formula(text)
 
 
+def amount_of(what: str, dim: int | str | ir.SymbolicDim | None) -> Amount:
+    """The same; Unknown, with `what` it is a size of, where it's neither number nor formula."""
+    try:
+        size = size_of(dim)
+    except ValueError:
+        return Unknown(f"{what} is {str(dim)!r}, which is no formula")
+    return Unknown(f"{what} isn't known before run time") if size is None else size
+
+
 @lru_cache(maxsize=4096)
 def _formula(text: str) -> Number:
     # onnx_ir reads formulas with a grammar of its own; sympy's own reader would run them as code
@@ -87,11 +96,17 @@ def product(amounts: Iterable[Amount]) -> Amount:
     if unknown is not None:
         return unknown
     if not any(isinstance(each, Range) for each in found):
-        return math.prod(found)  # type: ignore[arg-type]  # numbers and formulas multiply
-    low: Number = math.prod(_low(each) for each in found)
+        return multiplied(found)
     highs = [_high(each) for each in found]
-    high = None if None in highs else math.prod(highs)  # type: ignore[arg-type]  # as above
-    return _range(low, high)
+    high = None if None in highs else multiplied(highs)
+    return _range(multiplied([_low(each) for each in found]), high)
+
+
+def multiplied(numbers: Sequence[Number]) -> Number:
+    """The product; formulas at once, as one by one they take time by their square."""
+    whole = math.prod(each for each in numbers if isinstance(each, int))
+    formulas = [each for each in numbers if not isinstance(each, int)]
+    return _plain(sympy.Mul(whole, *formulas)) if formulas else whole
 
 
 def total(amounts: Iterable[Amount]) -> Amount:

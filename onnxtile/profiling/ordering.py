@@ -21,6 +21,7 @@ _SIZES: tuple[Callable[[str], int], ...] = (
 )
 """Sizes by name, for which most formulas that aren't greater show it."""
 _MOST_POWERS = 64
+_LARGEST = 1e300
 
 
 def extreme(numbers: Sequence[Any], greatest: bool) -> Any:
@@ -55,10 +56,8 @@ class _Formula:
         self.expanded = expanded
         self.terms: Terms = dict(expanded.as_coefficients_dict())
         self._key = frozenset(self.terms.items())
-        samples = zip(
-            *([float(count) * each for each in _samples(key)] for key, count in self.terms.items()), strict=True
-        )
-        self.samples = tuple(math.fsum(each) for each in samples) or (0.0,) * len(_SIZES)
+        samples = [[float(count) * each for each in _samples(key)] for key, count in self.terms.items()]
+        self.samples = tuple(_sum(each) for each in zip(*samples, strict=True)) or (0.0,) * len(_SIZES)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Formula) and self._key == other._key
@@ -74,7 +73,33 @@ def _formula(number: Any) -> _Formula:
 
 @lru_cache(maxsize=4096)
 def _samples(monomial: Any) -> tuple[float, ...]:
-    return tuple(float(monomial.subs({each: size(each.name) for each in monomial.free_symbols})) for size in _SIZES)
+    factors = [[_power(value, float(exponent)) for value in _values(base)] for base, exponent in _powers(monomial)]
+    return tuple(math.prod(values) for values in zip(*factors, strict=True)) or (1.0,) * len(_SIZES)
+
+
+def _powers(monomial: Any) -> list[tuple[Any, Any]]:
+    """x**2*y is x with 2, y with 1."""
+    return [(base, exponent) for base, exponent in monomial.as_powers_dict().items() if base != 1]
+
+
+@lru_cache(maxsize=4096)
+def _values(factor: Any) -> tuple[float, ...]:
+    found = (factor.subs({each: size(each.name) for each in factor.free_symbols}) for size in _SIZES)
+    return tuple(float(each) if each.is_real else math.inf for each in found)
+
+
+def _power(value: float, exponent: float) -> float:
+    """Infinity for what isn't a real number of moderate size."""
+    try:
+        found = value**exponent
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+    return found if isinstance(found, float) else math.inf
+
+
+def _sum(values: Sequence[float]) -> float:
+    """0 where there's no sum: such samples tell nothing."""
+    return math.fsum(values) if all(abs(each) < _LARGEST for each in values) else 0.0
 
 
 def _covers(left: _Formula, right: _Formula) -> bool:
@@ -116,10 +141,10 @@ def _divides(small: Any, large: Any) -> bool:
 def _factors(monomial: Any) -> tuple[Any, ...]:
     """x**2*y is x, x, y."""
     found: list[Any] = []
-    for base, exponent in monomial.as_powers_dict().items():
+    for base, exponent in _powers(monomial):
         whole = exponent.is_Integer and 0 < exponent < _MOST_POWERS
         found += [base] * int(exponent) if whole else [base**exponent]
-    return tuple(each for each in found if each != 1)
+    return tuple(found)
 
 
 @lru_cache(maxsize=65536)

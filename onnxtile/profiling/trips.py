@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 
 import onnx_ir as ir
@@ -17,6 +18,9 @@ _MOST_LINKS = 64
 _ENDLESS = 2**63 - 1
 """The trip count of loops that only their condition ends: exporters write the largest number."""
 _SCAN_OPSET = 9
+_NO_NAME = re.compile(r"^(?=\d)|[^\w.]")
+_LONGEST = 64
+"""Characters of a symbol's name."""
 
 
 class Trips:
@@ -81,7 +85,7 @@ class Trips:
 
     def _name(self, source: ir.Value) -> str:
         if source not in self._named:
-            name = str(source.name)
+            name = _NO_NAME.sub("_", str(source.name))[:_LONGEST]
             while name in self._taken or name in self.symbols:
                 name += "_"
             self._named[source] = name

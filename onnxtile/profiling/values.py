@@ -7,7 +7,7 @@ import math
 import onnx_ir as ir
 
 from onnxtile.limits import LARGEST
-from onnxtile.profiling.amounts import Amount, Number, Unknown, bytes_of, size_of
+from onnxtile.profiling.amounts import Amount, Number, Unknown, bytes_of, multiplied, size_of
 
 
 def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
@@ -41,7 +41,7 @@ def elements(value: ir.Value | None) -> Amount:
         return sizes
     if math.prod(size for size in sizes if isinstance(size, int)) > LARGEST:
         return Unknown(f"{'' if value is None else value.name!r} has more elements than any memory holds")
-    return math.prod(sizes)
+    return multiplied(sizes)
 
 
 def value_bytes(value: ir.Value) -> Amount:

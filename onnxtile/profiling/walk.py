@@ -16,13 +16,13 @@ from onnxtile.profiling.amounts import (
     Amount,
     Range,
     Unknown,
+    amount_of,
     difference,
     either,
     is_known,
     largest,
     names_in,
     product,
-    size_of,
     total,
 )
 from onnxtile.profiling.comparison import adds_partial_products
@@ -160,13 +160,9 @@ class Walk:
         for found in contractions_of(node, scope, self._model.functions):
             if found.reason is not None:
                 return Unknown(found.reason)
-            sizes = [size_of(size) for size in (found.size.m, found.size.k, found.size.n, found.size.batch)]
-            if None in sizes:
-                return Unknown(
-                    f"{'MKN'[sizes.index(None)] if None in sizes[:3] else 'the batch'} isn't known before run time"
-                )
-            amounts.append(product([size for size in sizes if size is not None]))
-        return total(amounts) if amounts else 0
+            axes = {"M": found.size.m, "K": found.size.k, "N": found.size.n, "the batch": found.size.batch}
+            amounts.append(product(amount_of(axis, size) for axis, size in axes.items()))
+        return next((each for each in amounts if isinstance(each, Unknown)), None) or total(amounts)
 
     def _bodies(self, node: ir.Node, scope: Scope, times: Amount, live: Amount, sums: _Sums) -> Rows:
         """The graphs within a node: one branch of an If, any other body once a trip."""
@@ -259,7 +255,7 @@ def module_of(node: ir.Node) -> str:
     if scopes is not None:
         try:
             names = json.loads(scopes.replace("'", '"'))
-        except ValueError:
+        except (ValueError, RecursionError):
             names = None
         if isinstance(names, list) and all(isinstance(name, str) for name in names):
             return next((name for name in reversed(names[:-1]) if name), "")

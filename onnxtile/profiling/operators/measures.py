@@ -10,6 +10,8 @@ import onnx_ir as ir
 
 from onnxtile.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.contraction.sizes import (
+    Dim,
+    Size,
     UnsizedError,
     attribute_float,
     attribute_int,
@@ -20,7 +22,7 @@ from onnxtile.contraction.sizes import (
 )  # fmt: skip
 from onnxtile.contraction.table import entry_of
 from onnxtile.errors import ModelError
-from onnxtile.profiling.amounts import Amount, Number, Unknown, product, size_of, total
+from onnxtile.profiling.amounts import Amount, Number, Unknown, amount_of, product, total
 from onnxtile.profiling.operators.formula import Formula, condition, measure
 from onnxtile.profiling.values import dimensions, elements
 
@@ -209,7 +211,7 @@ def axes_of(node: ir.Node, index: int, default: Sequence[int]) -> Sequence[int]:
 # Sizes of an operator's products
 
 
-def of_products(words: str, meaning: str, count: Callable[..., Sequence[object]], part: str | None = None) -> Formula:
+def of_products(words: str, meaning: str, count: Callable[[Size], Sequence[Dim]], part: str | None = None) -> Formula:
     """A measure of the node's products, as the table of contractions sizes them; of one `part`, or summed over all.
 
     `count` picks the axes of a Size whose product is counted.
@@ -223,14 +225,8 @@ def of_products(words: str, meaning: str, count: Callable[..., Sequence[object]]
         if part is not None and part not in found:
             return 0
         chosen = found.values() if part is None else [found[part]]
-        return known_total([product([_number(dim) for dim in count(size)]) for size in chosen])
+        return known_total(
+            [product([amount_of("a size of its product", dim) for dim in count(size)]) for size in chosen]
+        )
 
     return measure(words, meaning)(read)
-
-
-def _number(dim: object) -> Amount:
-    try:
-        size = size_of(dim)  # type: ignore[arg-type]  # a Dim: a number, a formula or None
-    except ValueError:
-        return Unknown(f"{dim!r} is no formula")
-    return Unknown("a size of its product isn't known before run time") if size is None else size
