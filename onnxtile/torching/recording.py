@@ -16,7 +16,7 @@ from onnxtile.torching.skipping import STAND_INS, NeedsNumbers, is_read, watched
 from onnxtile.torching.stack import ModuleStack as ModuleStack
 from onnxtile.torching.structure import Structure, kind_of, structure_of
 from onnxtile.torching.structure import tensors_in as tensors_in
-from onnxtile.torching.surroundings import inference, placed
+from onnxtile.torching.surroundings import attributes_kept, inference, placed
 
 Network: TypeAlias = "torch.nn.Module | torch.jit.ScriptModule | torch.export.ExportedProgram"
 _VIEWS = ("_unsafe_view", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "lift", "lift_fresh")
@@ -188,8 +188,9 @@ def record(
     """Run the model as for inference, and tell which operators it called.
 
     Products with parameters aren't computed, as only shapes matter, unless what the model does depends on numbers: then
-    it runs a second time, with all computed. It runs in eval mode, without gradients, with the fast path of attention off, which would hide what it computes; all
-    of that, the random state and the modules' hooks are afterwards as they were. `device`: run it there.
+    it runs a second time, with all computed, and what modules held before the first. It runs in eval mode, without
+    gradients, with the fast path of attention off, which would hide what it computes; all of that, the random state and
+    the modules' hooks are afterwards as they were. `device`: run it there.
 
     Raises UsageError where the device isn't there or a parameter has no shape yet; and what the model itself raises.
     """
@@ -221,7 +222,8 @@ def _quickly(
     """Products aren't computed, unless it turns out that what the network does depends on their numbers."""
     with watched() as numbers_were_read:
         try:
-            found = _record(module, structure, run, args, kwargs, device, skips=True)
+            with attributes_kept(module):  # else the second run would begin with what the first one left
+                found = _record(module, structure, run, args, kwargs, device, skips=True)
         except NeedsNumbers:
             found = None
         if found is not None and not numbers_were_read():
@@ -308,7 +310,12 @@ def only_looks(func: Any) -> bool:
 
 def _key(tensor: torch.Tensor) -> int:
     """Tells the memory that a tensor is in from that of other tensors that are alive."""
-    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
+    if tensor.layout is not torch.strided:
+        return id(tensor)
+    try:
+        return tensor.untyped_storage()._cdata
+    except NotImplementedError:  # one of a batch, inside vmap
+        return _key(torch._C._functorch.get_unwrapped(tensor))
 
 
 def _bytes(tensor: torch.Tensor) -> int:
