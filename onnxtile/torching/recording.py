@@ -59,16 +59,17 @@ def _quickly(
     kwargs: Mapping[str, Any],
     device: str | None,
 ) -> Recording:
-    """Products aren't computed, unless it turns out that what the network does depends on their numbers."""
-    with watched() as numbers_were_read:
-        try:
-            with attributes_kept(module):  # else the second run would begin with what the first one left
-                found = _record(module, structure, run, args, kwargs, device, skips=True)
-        except NeedsNumbers:
-            found = None
-        if found is not None and not numbers_were_read():
-            return found
-    return _record(module, structure, run, args, kwargs, device)
+    """Products aren't computed, unless it turns out that what the network does depends on their numbers.
+
+    What else goes wrong may be due to numbers, too (a matrix that can't be inverted), and does again if it isn't.
+    """
+    try:
+        with attributes_kept(module):  # else a second run would begin with what the first one left
+            return _record(module, structure, run, args, kwargs, device, skips=True)
+    except UsageError:
+        raise
+    except (NeedsNumbers, Exception):
+        return _record(module, structure, run, args, kwargs, device)
 
 
 def _record(
@@ -142,27 +143,3 @@ def _run_script(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], s
     from onnxtile.torching.script import run_script
 
     return run_script(module, args, dict(kwargs), stack)
-
-
-def only_looks(func: Any) -> bool:
-    """Whether an operator only returns a view."""
-    schema = func._schema
-    name = schema.name.partition("::")[2]
-    if name in _VIEWS or name in _RESHAPING:
-        return True
-    aliases = [each.alias_info for each in schema.returns]
-    return bool(aliases) and not schema.is_mutable and all(each is not None for each in aliases)
-
-
-def _key(tensor: torch.Tensor) -> int:
-    """Tells the memory that a tensor is in from that of other tensors that are alive."""
-    if tensor.layout is not torch.strided:
-        return id(tensor)
-    try:
-        return tensor.untyped_storage()._cdata
-    except NotImplementedError:  # one of a batch, inside vmap
-        return _key(torch._C._functorch.get_unwrapped(tensor))
-
-
-def _bytes(tensor: torch.Tensor) -> int:
-    return tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0
