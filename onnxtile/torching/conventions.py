@@ -128,7 +128,6 @@ _COUNTS: Mapping[str, Callable[[Call], int]] = {
         ("relu", _relu), ("tanh", _tanh), ("hardtanh", _relu6), ("mean", _mean),
         ("mul add", _elementwise), ("mkldnn_rnn_layer", _rnn_layer),
         ("_native_multi_head_attention _transformer_encoder_layer_fwd", _fused_attention),
-        ("_native_multi_head_attention _transformer_encoder_layer_fwd", _fused_attention),
     )
     for name in names.split()
 } | {name: _attention for name in PRODUCTS if "scaled_dot_product" in name}  # fmt: skip

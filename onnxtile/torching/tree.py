@@ -51,8 +51,8 @@ class TreeTotals:
 
     `input_bytes`: what it was called with. `forward_backward_bytes`: twice, for the gradients, what every call of a
     module returned that has parameters and no modules in it (of several tensors the first). `params_bytes`: all
-    parameters, no buffers. `total_bytes`: the three together. `layers`: calls of torch's own modules without modules
-    in them; `activation_bytes`: what those returned, and what was computed outside of them.
+    parameters, no buffers. `total_bytes`: the three together. `layers`: calls of modules without modules
+    in them; `activation_bytes`: what those of torch's own returned, and what was computed outside of them.
     """
 
     params: int
@@ -179,7 +179,7 @@ def _totals(recording: Recording, profile: Profile) -> TreeTotals:
     return TreeTotals(
         params=trained + frozen, trainable=trained, frozen=frozen,
         buffers=sum(each.elements for each in constants if each.kind == "buffer"), macs=profile.totals.macs,
-        layers=sum(call.layer for call in recording.module_calls),
+        layers=sum(call.leaf for call in recording.module_calls),
         activation_bytes=profile.totals.activation_bytes,
         input_bytes=sum(value.bytes for value in recording.inputs), forward_backward_bytes=2 * sum(returned),
         params_bytes=sum(each.bytes for each in constants if each.kind != "buffer"),
