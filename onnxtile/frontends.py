@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 from onnxtile.errors import UsageError
@@ -172,6 +173,7 @@ def _lower_torch(
     bind: object = None, **options: Any,
 ) -> Any:  # fmt: skip
     from onnxtile.checking import families
+    from onnxtile.files import check_output
     from onnxtile.limits import Limits
     from onnxtile.lowering import Wish
     from onnxtile.saving import DataFile
@@ -181,6 +183,9 @@ def _lower_torch(
     running = {name: options.pop(name) for name in ("verify", "output", "keep_exported", "progress") if name in options}
     data = DataFile(external_data, align_data)
     wish = Wish(Limits.of(max), families(ops), form, weights, accumulate, data=data, **options)
+    targets = [Path(running[name]) for name in ("output", "keep_exported") if running.get(name) is not None]
+    for at, target in enumerate(targets):
+        check_output(target, *([Path(model)] if isinstance(model, (str, os.PathLike)) else []), *targets[:at])
     opened = open_torch(model, inputs)
     from onnxtile.torching.lowering import lower_torch
 

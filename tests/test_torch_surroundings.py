@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `torch` isn't installed")
 
 import onnxtile  # noqa: E402  # torch may be missing
+from onnxtile.cli.app import app  # noqa: E402
 from onnxtile.errors import UsageError  # noqa: E402
 from onnxtile.torching.loading import load  # noqa: E402
 
@@ -117,6 +118,19 @@ def test_device_meta_is_refused_before_weights_are_lost() -> None:
     with pytest.raises(UsageError, match="can't run on device 'meta': what moves there loses its numbers"):
         onnxtile.profile(net, inputs=torch.randn(1, 2), device="meta")
     assert net.weight.device.type == "cpu"
+
+
+def test_the_model_is_never_written_over(tmp_path: Any) -> None:
+    path = tmp_path / "net.pt"
+    torch.jit.save(torch.jit.script(nn.Linear(2, 2).eval()), str(path))
+    before = path.read_bytes()
+    command = ["lower", str(path), "--input", "1x2", "--max", "2,2,2", "-o", str(path)]
+    with pytest.raises(UsageError, match="which is needed; give another path"):
+        app(command, standalone_mode=False)
+    for options in ({"output": path}, {"keep_exported": path}):
+        with pytest.raises(UsageError, match="which is needed; give another path"):
+            onnxtile.lower(path, ["1x2"], max=(2, 2, 2), **options)
+    assert path.read_bytes() == before
 
 
 def test_a_model_that_exits_fails(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

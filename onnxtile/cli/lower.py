@@ -107,6 +107,8 @@ def command(
         _tell_estimate(*found, json)
         return
     target, also = output or _beside(model), [each for each in (report, keep_exported) if each is not None]
+    if is_torch(model):  # what lowers checks it for files of ONNX, which it reads itself
+        check_output(target, model)
     for path in also:
         check_output(path, model, target)
     timing = Timing()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
@@ -42,13 +41,19 @@ def attributes_kept(module: torch.nn.Module) -> Iterator[None]:
     kept = []
     for each in module.modules():
         own = each.__dict__
-        kept.append((own, dict(own), [(held, copy.copy(held)) for held in own.values() if type(held) in _CONTAINERS]))
+        kept.append(
+            (
+                own,
+                dict(own),
+                [(held, type(held)(held) if held else ()) for held in own.values() if type(held) in _CONTAINERS],
+            )
+        )
     try:
         yield
     finally:
         for own, before, containers in kept:
             for held, content in containers:
-                if not _same(held, content):
+                if (held or content) and not _same(held, content):
                     held.clear()
                     (held.extend if isinstance(held, (list, deque)) else held.update)(content)
             if not _same(own, before):
@@ -61,9 +66,11 @@ _CONTAINERS = (list, dict, set, deque, OrderedDict)
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two containers hold the same objects; tensors can't be compared."""
+    if len(one) != len(other):
+        return False
     if isinstance(one, Mapping):
         return _same(list(one), list(other)) and _same(list(one.values()), list(other.values()))
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+    return all(a is b for a, b in zip(one, other, strict=True))
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:
