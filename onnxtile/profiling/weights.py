@@ -153,6 +153,8 @@ class Constants:
             sources = self._sources(value)
             if sources == () or not self._counts(node, role, value):
                 continue
+            if sources and role == "data" and node.op_type != "PRelu" and all(map(_is_coefficient, sources)):
+                continue  # it stays a coefficient when it's spread over a shape
             if sources is None:
                 weights.append(Weights(_MANY, _MANY, _MANY))
                 continue

@@ -180,13 +180,13 @@ def _called(spec: str, module: str, name: str) -> Any:
             found = getattr(found, part)
         if not isinstance(found, torch.nn.Module):
             found = found()
-    except Exception as error:  # it runs the user's code, which may raise anything
+    except (Exception, SystemExit) as error:  # it runs the user's code, which may raise anything
         raise UsageError(f"{spec} fails: {type(error).__name__}: {_shortened(error)}") from error
     if not isinstance(found, torch.nn.Module):
         raise UsageError(f"{spec} gives a {type(found).__name__}; it should give a torch.nn.Module")
     return found
 
 
-def _shortened(error: Exception) -> str:
+def _shortened(error: BaseException) -> str:
     words = one_line(error)
     return words if len(words) <= 300 else f"{words[:300]}..."

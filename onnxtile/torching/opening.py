@@ -38,6 +38,8 @@ def open_torch(model: object, inputs: object = None, seed: int = 0) -> Opened:
     UsageError where there are no inputs.
     """
     network = load(os.fspath(model)).model if isinstance(model, (str, os.PathLike)) else model
+    if type(network).__name__ == "OptimizedModule":  # of torch.compile; what it was made of is what is told
+        network = getattr(network, "_orig_mod", network)
     from onnxtile.torching.inputs import as_inputs, tensors  # torch is there by now, or load has said so
 
     if inputs is None or (isinstance(inputs, (list, tuple)) and not inputs):
@@ -57,7 +59,7 @@ def running() -> Iterator[None]:
         yield
     except OnnxtileError:
         raise
-    except Exception as error:  # the model's own code runs, which may raise anything
+    except (Exception, SystemExit) as error:  # the model's own code runs, which may raise anything
         words = one_line(error)
         words = words if len(words) <= LONGEST else f"{words[:LONGEST]}..."
         raise UsageError(f"the model fails on these inputs: {type(error).__name__}: {words}") from error

@@ -72,6 +72,10 @@ OPERATIONS: Mapping[str, Count] = {
         call.inputs[0].elements - call.outputs[0].elements, 0,
     ),
     **names("cumsum cumprod", of_result(_E)),
+    "aten._weight_norm_interface": lambda call: Operations(
+        elementwise=3 * call.inputs[0].elements, transcendental=call.inputs[1].elements
+    ),  # v * (g / |v|)
+    "aten._pack_padded_sequence": lambda call: Operations(movement=call.outputs[0].elements),
     **names("_softmax _log_softmax _safe_softmax", softmax_of),
     **names("native_layer_norm native_group_norm", norm),
     **names("_fused_rms_norm rms_norm", rms_norm),
@@ -150,5 +154,5 @@ SILENT = frozenset(
         "is_nonzero",
         "item",
     ]
-)
+) | {"profiler._record_function_enter", "profiler._record_function_enter_new", "profiler._record_function_exit"}
 """Operators that compute and move nothing."""

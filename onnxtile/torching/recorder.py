@@ -203,7 +203,12 @@ def only_looks(func: Any) -> bool:
 
 def _key(tensor: torch.Tensor) -> int:
     """Tells the memory that a tensor is in from that of other tensors that are alive."""
-    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else id(tensor)
+    if tensor.layout is not torch.strided:
+        return id(tensor)
+    try:
+        return tensor.untyped_storage()._cdata
+    except NotImplementedError:  # one of a batch, inside vmap
+        return _key(torch._C._functorch.get_unwrapped(tensor))
 
 
 def _bytes(tensor: torch.Tensor) -> int:

@@ -17,7 +17,7 @@ from onnxtile.torching.skipping import NeedsNumbers, watched
 from onnxtile.torching.stack import ModuleStack as ModuleStack
 from onnxtile.torching.structure import Structure, kind_of, structure_of
 from onnxtile.torching.structure import tensors_in as tensors_in
-from onnxtile.torching.surroundings import inference, placed
+from onnxtile.torching.surroundings import attributes_kept, inference, placed
 
 Network: TypeAlias = "torch.nn.Module | torch.jit.ScriptModule | torch.export.ExportedProgram"
 
@@ -28,9 +28,9 @@ def record(
     """Run the model as for inference, and tell which operators it called.
 
     Products with parameters aren't computed, as only shapes matter, unless what the model does depends on numbers: then
-    it runs a second time, with all computed. It runs in eval mode, without gradients, with the fast path of attention
-    off, which would hide what it computes; all of that, the random state and the modules' hooks are afterwards as they
-    were. `device`: run it there.
+    it runs a second time, with all computed, and what modules held before the first. It runs in eval mode, without
+    gradients, with the fast path of attention off, which would hide what it computes; all of that, the random state and
+    the modules' hooks are afterwards as they were. `device`: run it there.
 
     Raises UsageError where the device isn't there or a parameter has no shape yet; and what the model itself raises.
     """
@@ -64,7 +64,8 @@ def _quickly(
     What else goes wrong may be due to numbers, too (a matrix that can't be inverted), and does again if it isn't.
     """
     try:
-        return _record(module, structure, run, args, kwargs, device, skips=True)
+        with attributes_kept(module):  # else a second run would begin with what the first one left
+            return _record(module, structure, run, args, kwargs, device, skips=True)
     except UsageError:
         raise
     except (NeedsNumbers, Exception):
@@ -141,7 +142,4 @@ _WITH_FAST_PATH = ("MultiheadAttention", "TransformerEncoderLayer")
 def _run_script(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack) -> Any:
     from onnxtile.torching.script import run_script
 
-    # scripted attention takes its fast path, whatever torch's switch says, unless a gradient is to be had
-    slow = any(kind_of(each) in _WITH_FAST_PATH for each in module.modules())
-    with torch.set_grad_enabled(slow):
-        return run_script(module, args, dict(kwargs), stack)
+    return run_script(module, args, dict(kwargs), stack)

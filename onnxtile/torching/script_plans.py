@@ -215,6 +215,8 @@ class _Planning:
         """A function is taken in, and followed where all of it is known; run whole where not."""
         inputs, output = list(node.inputs()), node.output().debugName()
         names = _names(inputs[1:])
+        if inputs[0].node().s("name") == "get_fastpath_enabled":  # scripted it's always yes; here it's as it was set
+            return _assigned(torch.backends.mha.get_fastpath_enabled, [], [output])
         graph = alone(node)
         inlined = graph.copy()
         torch._C._jit_pass_inline(inlined)

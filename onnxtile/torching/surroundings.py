@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import sys
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,7 +23,8 @@ def inference(module: torch.nn.Module) -> Iterator[None]:
     training = [each for each in module.modules() if each.training]
     fast = torch.backends.mha.get_fastpath_enabled()
     devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices=devices), torch.no_grad(), _uncompiled():
+    # inference mode keeps operators whole, which are seen in parts otherwise
+    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.no_grad(), _uncompiled():
         torch.backends.mha.set_fastpath_enabled(False)
         try:
             for each in training:
@@ -31,6 +34,36 @@ def inference(module: torch.nn.Module) -> Iterator[None]:
             torch.backends.mha.set_fastpath_enabled(fast)
             for each in training:
                 each.training = True
+
+
+@contextlib.contextmanager
+def attributes_kept(module: torch.nn.Module) -> Iterator[None]:
+    """What modules hold is what they held before: attributes, and what is in lists, sets and dicts among them."""
+    kept = []
+    for each in module.modules():
+        own = each.__dict__
+        kept.append((own, dict(own), [(held, copy.copy(held)) for held in own.values() if type(held) in _CONTAINERS]))
+    try:
+        yield
+    finally:
+        for own, before, containers in kept:
+            for held, content in containers:
+                if not _same(held, content):
+                    held.clear()
+                    (held.extend if isinstance(held, (list, deque)) else held.update)(content)
+            if not _same(own, before):
+                own.clear()
+                own.update(before)
+
+
+_CONTAINERS = (list, dict, set, deque, OrderedDict)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two containers hold the same objects; tensors can't be compared."""
+    if isinstance(one, Mapping):
+        return _same(list(one), list(other)) and _same(list(one.values()), list(other.values()))
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:
@@ -57,6 +90,8 @@ def placed(
         torch.empty(0, device=target)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"can't run on device {device!r}: {str(error).splitlines()[0]}") from error
+    if target.type == "meta":
+        raise UsageError("can't run on device 'meta': what moves there loses its numbers")
     before = {tensor.device for tensor in (*module.parameters(), *module.buffers())}
     if len(before) > 1:
         raise UsageError(f"the model is spread over {', '.join(sorted(map(str, before)))}; don't ask for one device")
