@@ -56,6 +56,13 @@ def name_free_dimensions(model: ir.Model) -> bool:
     return changed
 
 
+def still_free(model: ir.Model, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Those of the sizes whose names are among the model's free dimensions."""
+    name_free_dimensions(model)
+    known = free_dimensions(model)
+    return {name: size for name, size in sizes.items() if _spelled(name) in known}
+
+
 def bind_dimensions(model: ir.Model, sizes: Mapping[str, int]) -> bool:
     """Give free dimensions their sizes, in every value that mentions them; returns whether anything changed.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from onnxtile.checking import inline
+from onnxtile.dimensions import still_free
 from onnxtile.errors import UsageError
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.passes.bind_dims import BindDims
@@ -44,6 +45,12 @@ def profile(
     loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
     inline(_bound(loaded, bind))
     return profile_of(loaded, convention, macs_of, details)
+
+
+def profile_lowered(model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs") -> Profile:
+    """The same for what `lower` made of a model: of `bind` it takes the dimensions that are still free there."""
+    loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
+    return profile(loaded, bind=still_free(loaded, bind or {}), convention=convention)
 
 
 def facts(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> ModelFacts:

@@ -82,8 +82,7 @@ def command(
     from onnxtile.cli.output import print_json, progress
     from onnxtile.cli.sheets import write_sheet
     from onnxtile.files import check_output
-    from onnxtile.profiler import facts, first_io
-    from onnxtile.profiler import profile as profile_onnx
+    from onnxtile.profiler import facts, first_io, profile, profile_lowered
     from onnxtile.profiling.comparison import compare
     from onnxtile.profiling.selection import GROUPS, matching, ordered
 
@@ -119,11 +118,6 @@ def command(
         refuse(model, input=input, device=device, tree=tree)
     sizes = parse_bind(bind)
 
-    def profile(which: Path) -> Profile:
-        if not torch:
-            return profile_onnx(which, bind=sizes, convention=convention, details=details)
-        return _of_torch(which, input, device, convention, details)
-
     shown: Shown
     with progress(f"profile {model.name}"):
         if tree:
@@ -133,9 +127,13 @@ def command(
         elif view == FIRST_IO:
             shown = profile_view.FirstIoView(first_io(model, bind=sizes))
         else:
-            found = profile(model)
+            found = (
+                _of_torch(model, input, device, convention, details)
+                if torch
+                else profile(model, bind=sizes, convention=convention, details=details)
+            )
             if against is not None:
-                other = profile(against)
+                other = profile_lowered(against, bind=sizes, convention=convention)
                 shown = profile_view.AgainstView(compare(found, other), model.name, against.name)
             else:
                 nodes = matching(found, op or (), name or ())

@@ -268,7 +268,7 @@ class AgainstView:
 def _exact(amount: Any) -> str:
     if isinstance(amount, dict):
         return str(Range(amount["min"], amount["max"]))
-    return f"{amount:,}" if isinstance(amount, int) else "?" if amount is None else str(amount)
+    return f"{amount:,}" if isinstance(amount, int) else "?" if amount is None else short(str(amount), LONGEST_LINE)
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

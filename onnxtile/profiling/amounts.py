@@ -207,7 +207,7 @@ def fill(size: Number, whole: int | None) -> Number:
         return size
     if isinstance(size, int):
         return -(-size // whole) * whole
-    return sympy.ceiling(size / whole) * whole
+    return _plain(whole * shortened(sympy.ceiling(size / whole)))
 
 
 def bytes_of(elements: Amount, bits: int) -> Amount:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import onnx_ir as ir
 
 from onnxtile.profiling.amounts import Amount, difference, to_json, total
 from onnxtile.profiling.record import NodeProfile, Profile, Totals
-from onnxtile.provenance import ORIGIN, tile_lengths
+from onnxtile.provenance import ORIGIN
 
 _ADDING = ("Add", "Sum", "ReduceSum")
 _TOTALS = (
@@ -117,19 +116,8 @@ def _grouped(rows: Iterable[tuple[str, NodeProfile]]) -> dict[str, list[NodeProf
 def _change(name: str, before: Sequence[NodeProfile], after: Sequence[NodeProfile]) -> Change:
     running = [row for row in after if not row.stored]
     return Change(
-        name, before[0].op, len(running), total(_tiles(row) for row in running),
+        name, before[0].op, len(running), total(row.tiles for row in running),
         (total(row.macs for row in before), total(row.macs for row in running)),
         (total(row.bandwidth for row in before), total(row.bandwidth for row in running)),
         total(row.partial_sums for row in running),
     )  # fmt: skip
-
-
-def _tiles(row: NodeProfile) -> Amount:
-    """How many products of tiles a row computes: one each time it runs, or as many as its tile's size says."""
-    if row.tile is None:
-        return 0
-    lengths = tile_lengths(row.tile)
-    if ":" in row.tile or None in lengths or not isinstance(row.macs, int):
-        return row.times
-    one = math.prod(length for length in lengths if length is not None)
-    return row.macs // one if one > 0 and row.macs % one == 0 else row.times

@@ -57,9 +57,10 @@ class NodeProfile(Costs):
 
     `scope`: '' in the main graph, else where its graph is. `module`: the part of the network it belongs to, by its
     exporter's metadata or its name. `origin`, `tile`: what a lowered model says of itself. `stored`: the node only
-    holds a constant. `live_bytes`: values alive while it runs, without stored constants. `partial_sums`: those of its
-    additions that add up products of tiles. `constants`: names of the stored constants that feed it. With details,
-    `inputs` and `outputs`: name, type and shape of each value, as text; `attributes` by name, as text.
+    holds a constant. `live_bytes`: values alive while it runs, without stored constants. `tiles`: products of tiles
+    that it computes; `partial_sums`: those of its additions that add them up. `constants`: names of the stored
+    constants that feed it. With details, `inputs` and `outputs`: name, type and shape of each value, as text;
+    `attributes` by name, as text.
     """
 
     name: str
@@ -72,6 +73,7 @@ class NodeProfile(Costs):
     stored: bool = False
     times: Amount = 1
     live_bytes: Amount = 0
+    tiles: Amount = 0
     partial_sums: Amount = 0
     constants: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -90,7 +92,7 @@ class NodeProfile(Costs):
         return {
             "name": self.name, "op": self.op, "domain": self.domain, "scope": self.scope, "module": self.module,
             "origin": self.origin, "tile": self.tile, "stored": self.stored, "times": to_json(self.times),
-            **self.costs_json(), "live_bytes": to_json(self.live_bytes),
+            **self.costs_json(), "live_bytes": to_json(self.live_bytes), "tiles": to_json(self.tiles),
             "partial_sums": to_json(self.partial_sums), "intensity": self.intensity,
             "constants": self.constants, "unknown": self.unknown, **(details if self.inputs or self.outputs else {}),
         }  # fmt: skip

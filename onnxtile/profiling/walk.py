@@ -113,6 +113,7 @@ class Walk:
         one: dict[str, Any] = {
             "macs": macs, "elementwise": done.elementwise, "transcendental": done.transcendental,
             "comparison": done.comparison, "movement": done.movement,
+            "tiles": self._tiles(node, scope),
             "partial_sums": done.elementwise if adds_partial_products(node, bool(scope.name)) else 0,
             "input_bytes": 0 if function is not None else self._bytes(node.inputs),
             "output_bytes": 0 if function is not None else self._bytes(node.outputs),
@@ -163,6 +164,14 @@ class Walk:
             axes = {"M": found.size.m, "K": found.size.k, "N": found.size.n, "the batch": found.size.batch}
             amounts.append(product(amount_of(axis, size) for axis, size in axes.items()))
         return next((each for each in amounts if isinstance(each, Unknown)), None) or total(amounts)
+
+    def _tiles(self, node: ir.Node, scope: Scope) -> Amount:
+        """Products of tiles that a node of a lowered model computes: one, or each of its batch, by what it says."""
+        tile = node.metadata_props.get(TILE)
+        if tile is None or ":" in tile:
+            return int(tile is not None)
+        found = contractions_of(node, scope, self._model.functions)
+        return total(amount_of("the batch", each.size.batch) for each in found)
 
     def _bodies(self, node: ir.Node, scope: Scope, times: Amount, live: Amount, sums: _Sums) -> Rows:
         """The graphs within a node: one branch of an If, any other body once a trip."""
