@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="the extra `torch` isn't installed")
 import onnxtile  # noqa: E402  # torch may be missing
 from onnxtile.cli.app import app  # noqa: E402
 from onnxtile.errors import UsageError  # noqa: E402
+from onnxtile.profiling.amounts import Range  # noqa: E402
 from onnxtile.torching.loading import load  # noqa: E402
 
 nn = torch.nn
@@ -144,3 +145,31 @@ def test_a_model_that_exits_fails(tmp_path: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UsageError, match="exits_when_imported:net fails: SystemExit: 0"):
         load("exits_when_imported:net")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # torch's, of quantization itself
+def test_weights_packed_by_torch_are_unknown() -> None:
+    network = torch.ao.nn.quantized.dynamic.Linear(8, 4)
+    totals = onnxtile.profile(torch.nn.Sequential(network), inputs=torch.ones(2, 8)).totals
+    assert isinstance(totals.params, Range)
+    assert totals.params.max is None
+    assert isinstance(totals.weight_bytes, Range)
+
+
+def test_what_a_network_prints_is_no_output(capsys: pytest.CaptureFixture[str]) -> None:
+    class Prints(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            print("hello")  # noqa: T201  # that's the point
+            return x * 2
+
+    onnxtile.profile(Prints(), inputs=torch.ones(2))
+    printed = capsys.readouterr()
+    assert (printed.out, set(printed.err.split())) == ("", {"hello"})
+
+
+def test_hooks_of_the_user_see_true_numbers_once() -> None:
+    network, seen = torch.nn.Linear(2, 2), []
+    network.register_forward_hook(lambda module, args, output: seen.append(output))
+    onnxtile.profile(network, inputs=torch.ones(1, 2))
+    assert len(seen) == 1
+    torch.testing.assert_close(seen[0], network(torch.ones(1, 2)).detach())

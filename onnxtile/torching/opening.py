@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,8 @@ def open_torch(model: object, inputs: object = None, seed: int = 0) -> Opened:
     Without `inputs` an exported program has its own. Raises ModelError and UsageError as `loading.load` does, and
     UsageError where there are no inputs.
     """
-    network = load(os.fspath(model)).model if isinstance(model, (str, os.PathLike)) else model
+    with redirect_stdout(sys.stderr):  # code of the user's, which may print
+        network = load(os.fspath(model)).model if isinstance(model, (str, os.PathLike)) else model
     if type(network).__name__ == "OptimizedModule":  # of torch.compile; what it was made of is what is told
         network = getattr(network, "_orig_mod", network)
     from onnxtile.torching.inputs import as_inputs, tensors  # torch is there by now, or load has said so
@@ -54,9 +56,10 @@ def open_torch(model: object, inputs: object = None, seed: int = 0) -> Opened:
 
 @contextmanager
 def running() -> Iterator[None]:
-    """Whatever the model's own code raises meanwhile becomes a UsageError in one line."""
+    """Whatever the model's own code raises meanwhile becomes a UsageError in one line; what it prints isn't output."""
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except OnnxtileError:
         raise
     except (Exception, SystemExit) as error:  # the model's own code runs, which may raise anything

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from onnxtile.errors import UsageError
-from onnxtile.profiling.amounts import total
+from onnxtile.profiling.amounts import Amount, Unknown, largest, total
 from onnxtile.profiling.operators.work import Operations
 from onnxtile.profiling.record import SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 from onnxtile.torching.aten import computes, macs_of, operations_of
@@ -19,6 +19,7 @@ from onnxtile.torching.recording import Network, record
 DOMAIN = "torch"
 """The domain of rows of a torch network."""
 _NONE = Operations()
+_PACKED = Unknown("its weights are packed in an object of torch's own, which doesn't tell their sizes")
 
 
 def profile_torch(
@@ -68,6 +69,8 @@ class _Profiling:
     def _row(self, call: Call, live: int) -> NodeProfile:
         constants = self._feeding(call)
         weights = sum_weights([self._weights[name] for name in constants]) if constants else Weights()
+        if _has_packed(call):
+            weights = Weights(_PACKED, 0, _PACKED)
         if self._convention == "macs":
             macs, done = macs_of(call), operations_of(call)
         else:
@@ -111,21 +114,22 @@ class _Profiling:
         }
 
     def _totals(self, rows: Sequence[NodeProfile]) -> Totals:
-        weights = sum_weights(list(self._used(rows).values()))
+        packed = [Weights(_PACKED, 0, _PACKED)] if any(isinstance(row.params, Unknown) for row in rows) else []
+        weights = sum_weights([*self._used(rows).values(), *packed, Weights()])
         kinds = {"trainable": 0, "frozen": 0, "buffer": 0}
         for constant in self._recording.constants.values():
             kinds[constant.kind] += constant.elements
-        moved, live, streamed = ({0} for _ in range(3))
+        moved, live, streamed = {0}, {0}, list[Amount]([0])
         for row in rows:
             moved.add(row.input_bytes + row.output_bytes)  # type: ignore[operator]  # here all of them are numbers
             live.add(row.live_bytes)  # type: ignore[arg-type]  # the same
-            streamed.add(row.live_bytes + row.weight_bytes)  # type: ignore[operator]  # the same
+            streamed.append(total([row.live_bytes, row.weight_bytes]))
         return Totals(
             **{field: total([getattr(row, field) for row in rows]) for field in SUMMED},
             params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, nodes=len(rows),
             trainable=kinds["trainable"], frozen=kinds["frozen"], activation_bytes=self._activations(),
             peak_bandwidth=max(moved), peak_live_bytes=total([max(live), weights.bytes]),
-            peak_live_bytes_streamed=max(streamed),
+            peak_live_bytes_streamed=largest(streamed),
         )  # fmt: skip
 
     def _activations(self) -> int:
@@ -144,6 +148,11 @@ class _Profiling:
             return outputs
         storages = self._recording.storages
         return [value for at, value in enumerate(outputs) if at == 0 or storages[value.storage].was_read]
+
+
+def _has_packed(call: Call) -> bool:
+    """Whether it's given weights that torch keeps in objects of its own, as quantized modules do."""
+    return any(isinstance(each, torch.ScriptObject) for each in (*call.arguments, *call.keywords.values()))
 
 
 def op_of(call: Call) -> str:

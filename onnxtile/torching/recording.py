@@ -63,6 +63,10 @@ def _quickly(
 
     What else goes wrong may be due to numbers, too (a matrix that can't be inverted), and does again if it isn't.
     """
+    if any(each._forward_hooks or each._forward_pre_hooks for each in module.modules()):
+        return _record(
+            module, structure, run, args, kwargs, device
+        )  # hooks of the user's are to see true numbers, once
     try:
         with attributes_kept(module):  # else a second run would begin with what the first one left
             return _record(module, structure, run, args, kwargs, device, skips=True)
