@@ -220,15 +220,18 @@ def test_values_whose_shapes_only_a_run_tells_are_measured() -> None:
 
 
 SCRIPT = """
-import resource, sys
+import sys
 import onnxtile
+def peak():  # getrusage's figure is the parent's where that was larger
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 for memory in (16, 2000):
     report = onnxtile.capture(sys.argv[1], name="*", output=f"{sys.argv[2]}/{memory}", memory=memory)
     assert sum(value.bytes for value in report.values) > 150e6
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
+    print(peak() // 1000)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from Linux's /proc")
 def test_memory_stays_within_what_is_asked_for(tmp_path: Path) -> None:
     onnx.save(chain([f"v{index}" for index in range(20)], length=2_000_000), tmp_path / "m.onnx")
     command = [sys.executable, "-c", SCRIPT, tmp_path / "m.onnx", tmp_path]
