@@ -67,11 +67,13 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
         ir.external_data.set_base_dir(model.graph, folder)
     for sparse in proto.graph.sparse_initializer:
         next(value for value in model.graph.inputs if value.name == sparse.values.name).meta[SPARSE_META] = sparse
-    _mark_value_info(model.graph, proto.graph)
     try:
+        _mark_value_info(model.graph, proto.graph)
         check_structure(model, skeleton_of_proto(proto))
     except ModelError as error:
         raise ModelError(f"{place}: {error}") from error
+    except ValueError as error:  # text that isn't UTF-8, an attribute without the graph that its type says
+        raise ModelError(f"{place}: not an ONNX model, or damaged: {one_line(error)}") from error
     return model
 
 

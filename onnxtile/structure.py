@@ -75,6 +75,8 @@ def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> No
         onnx.checker.check_model(light or skeleton(model))
     except onnx.checker.ValidationError as error:
         raise ModelError(f"onnx's checker says: {one_line(error)}") from error
+    except ir.serde.SerdeError as error:
+        raise ModelError(f"the model can't be written as protobuf: {one_line(error.__cause__ or error)}") from error
 
 
 def check_proto(model: onnx.ModelProto) -> None:
