@@ -75,6 +75,10 @@ def _check_part(part: Message, where: str, main: onnx.GraphProto) -> None:
         raise UnsupportedError(f"{where} holds sparse initializers, which are carried in the main graph only")
     if isinstance(part, onnx.NodeProto) and len({each.name for each in part.attribute}) < len(part.attribute):
         raise ModelError(f"{where} has two attributes of one name; remove one")
+    if isinstance(part, onnx.NodeProto) and part.op_type == "Split":
+        said = next((each.i for each in part.attribute if each.name == "num_outputs" and each.HasField("i")), None)
+        if said is not None and said < len(part.output):  # onnx's shape inference would end the process
+            raise ModelError(f"{where} has {len(part.output)} outputs and says that they are {said}")
     if isinstance(part, onnx.GraphProto) and part is main:
         for value in (*part.input, *part.output):
             if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):

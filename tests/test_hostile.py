@@ -344,3 +344,11 @@ def test_the_ir_way_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     lowered = onnxtile.lower(ir.from_proto(matmul([8, 8], [8, 8], [8, 8])), LIMITS, weights="split")
     ir.to_proto(lowered)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_split_that_contradicts_itself_is_refused() -> None:
+    """onnx's shape inference would end the process."""
+    graph = onnx.parser.parse_graph("g (float[4] x) => (float[2] a) { a, b, c = Split <num_outputs = 1> (x) }")
+    split = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    with pytest.raises(ModelError, match="has 3 outputs and says that they are 1"):
+        onnxtile.profile(split)
