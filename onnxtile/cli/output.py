@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,8 +29,13 @@ MOST_ROWS = 60
 """Rows of a table on the screen; --json and --report have all."""
 
 
+_UNBOUNDED = 1_000_000
+
+
 def console() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=False)
+    """Where tables and lines go: as wide as the terminal, and without a terminal as wide as what is printed."""
+    fits = sys.stderr.isatty() or "COLUMNS" in os.environ
+    return Console(stderr=True, highlight=False, width=None if fits else _UNBOUNDED)
 
 
 def print_json(document: dict[str, Any]) -> None:
