@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import onnx
 import onnx_ir as ir
 
-from onnxtile.contraction import node_name, subgraphs
+from onnxtile.contraction import graphs_with_initializers, node_name, subgraphs
 from onnxtile.errors import ModelError
 
 if TYPE_CHECKING:
@@ -17,40 +17,81 @@ if TYPE_CHECKING:
 
 _PLAIN = ("MatMul", "Add", "Split", "Concat", "Sum", "Cast")
 """Operators that come in great numbers and hold no graphs."""
-KEPT_BYTES = 1024
-"""Initializers up to this size stay: shapes and axes are among them."""
+KEPT_ELEMENTS = 128
+"""Initializers of up to so many elements stay in a skeleton: shapes and axes are among them."""
+_STAND_IN = "onnxtile.skeleton"
+"""Domain of the nodes that stand for large initializers of bodies; nothing is known of its operators."""
 
 
 def skeleton(model: ir.Model) -> onnx.ModelProto:
-    """The model as protobuf, its large initializers turned into inputs; small ones are read into it."""
+    """Return the model as protobuf without its large initializers, as `skeleton_of_proto` does; small ones are read."""
     copy = model.clone()
-    for graph in copy.graphs():
-        for name, value in list(graph.initializers.items()):
+    for graph in graphs_with_initializers(copy):
+        for name, value in graph.initializers.items():
             tensor = value.const_value
-            if tensor is None or tensor.nbytes <= KEPT_BYTES:
-                if isinstance(tensor, ir.ExternalTensor):
-                    value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
+            if tensor is None:
                 continue
-            value.const_value = None
-            graph.initializers.pop(name)
-            if graph is copy.graph and not value.is_graph_input():
-                graph.inputs.append(value)
-    return ir.to_proto(copy)
+            if tensor.size > KEPT_ELEMENTS:
+                shape = ir.Shape(tensor.shape.numpy())
+                value.const_value = ir.ExternalTensor("-", None, None, tensor.dtype, shape=shape, name=name)
+            elif isinstance(tensor, ir.ExternalTensor):
+                value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
+    return skeleton_of_proto(ir.to_proto(copy))
 
 
 def skeleton_of_proto(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same from protobuf, without a detour: initializers of the main graph that are large or elsewhere go."""
+    """Return the model without initializers that are large or in external data.
+
+    Those of the main graph become inputs; those of bodies, which can't have more inputs, outputs of stand-in nodes.
+    """
     light = onnx.ModelProto()
     _copy_fields(model, light, except_for="graph")
     _copy_fields(model.graph, light.graph, except_for="initializer")
+    light.graph.initializer.extend(tensor for tensor in model.graph.initializer if _is_small(tensor))
     inputs = {value.name for value in model.graph.input}
-    for tensor in model.graph.initializer:
-        if tensor.data_location != onnx.TensorProto.EXTERNAL and math.prod(tensor.dims) <= KEPT_BYTES // 8:
-            light.graph.initializer.append(tensor)
-        elif tensor.name not in inputs:
-            info = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
-            light.graph.input.append(info)
+    light.graph.input.extend(
+        _description(tensor)
+        for tensor in model.graph.initializer
+        if not _is_small(tensor) and tensor.name not in inputs
+    )
+    for holder in (light, *light.functions):
+        nodes = holder.graph.node if isinstance(holder, onnx.ModelProto) else holder.node
+        if sum(_stand_ins(body) for body in _bodies(nodes)):
+            holder.opset_import.add(domain=_STAND_IN, version=1)
     return light
+
+
+def _stand_ins(body: onnx.GraphProto) -> int:
+    """Put a node in the place of each initializer that isn't small, in bodies inside too; returns how many."""
+    count = sum(_stand_ins(inner) for inner in _bodies(body.node))
+    large = [tensor for tensor in body.initializer if not _is_small(tensor)]
+    if not large:
+        return count
+    small = [tensor for tensor in body.initializer if _is_small(tensor)]
+    inputs = {value.name for value in body.input}
+    large = [tensor for tensor in large if tensor.name not in inputs]
+    nodes = [onnx.helper.make_node("Weight", [], [tensor.name], domain=_STAND_IN) for tensor in large]
+    nodes += body.node
+    body.value_info.extend(_description(tensor) for tensor in large)
+    for field, values in (("initializer", small), ("node", nodes)):
+        body.ClearField(field)
+        getattr(body, field).extend(values)
+    return count + len(large)
+
+
+def _bodies(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
+    """Return the graphs that nodes hold, not those inside them."""
+    for node in nodes:
+        for attribute in node.attribute if node.domain or node.op_type not in _PLAIN else ():
+            yield from [attribute.g] if attribute.HasField("g") else attribute.graphs
+
+
+def _is_small(tensor: onnx.TensorProto) -> bool:
+    return tensor.data_location != onnx.TensorProto.EXTERNAL and math.prod(tensor.dims) <= KEPT_ELEMENTS
+
+
+def _description(tensor: onnx.TensorProto) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
 
 
 def _copy_fields(source: Message, target: Message, except_for: str) -> None:
@@ -116,9 +157,8 @@ def check_names(graph: onnx.GraphProto, outer: Iterable[str]) -> None:
         if not known.issuperset(node.input):
             missing = next(name for name in node.input if name not in known)
             raise ModelError(f"{node.op_type} {node.name!r} reads {missing!r}, which nothing before it computes")
-        for attribute in node.attribute if node.op_type not in _PLAIN else ():
-            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                check_names(inner, known)
+        for inner in _bodies([node]):
+            check_names(inner, known)
         for name in node.output:
             if name in known and name:
                 raise ModelError(f"{node.op_type} {node.name!r} computes {name!r}, which is there already")

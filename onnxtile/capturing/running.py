@@ -17,7 +17,6 @@ from onnxtile.arrays import read_array
 from onnxtile.capturing.elements import element_type, to_engine
 from onnxtile.contraction import default_opset
 from onnxtile.source import carry_over
-from onnxtile.structure import KEPT_BYTES
 from onnxtile.verification.engines import guarded, onnxruntime_options, onnxruntime_session
 from onnxtile.verification.graphs import nodes_inside, reads
 
@@ -25,6 +24,8 @@ FOLDER = "session.model_external_initializers_file_folder_path"
 """onnxruntime's key for where external data lies of a model that it gets in memory."""
 EMPTY = "weights"
 """The file, without a byte, that weights are said to be in: onnxruntime wants one to be there."""
+HANDED_BYTES = 1024
+"""Weights of more bytes are handed to a session where they are; smaller ones are in the model it gets."""
 RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 """Operators that give other numbers in each run, if they have no seed; so does Dropout in training."""
 SHAPES = "onnxtile.shape/"
@@ -142,7 +143,7 @@ def _take_weights(graph: ir.Graph) -> dict[str, ir.TensorProtocol]:
         if tensor is None:
             continue
         lengths = tensor.dtype in (ir.DataType.INT32, ir.DataType.INT64) and len(tensor.shape) < 2
-        if tensor.nbytes > KEPT_BYTES and element_type(tensor.dtype) is not None and not lengths:
+        if tensor.nbytes > HANDED_BYTES and element_type(tensor.dtype) is not None and not lengths:
             weights[name] = tensor
             value.const_value = None
             graph.initializers.pop(name)

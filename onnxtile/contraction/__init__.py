@@ -14,6 +14,7 @@ from onnxtile.contraction.scopes import (
     called_functions,
     callees_first,
     default_opset,
+    graphs_with_initializers,
     is_tiled_product,
     opset_of,
     scopes,
@@ -25,6 +26,6 @@ from onnxtile.contraction.table import FAMILIES, TABLE, Contraction, Operator, c
 __all__ = [
     "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "SHAPED_META", "TABLE", "Contraction", "Dim", "Entry", "Operator",
     "Scope", "Size", "all_graphs", "attribute_float", "attribute_int", "called_functions", "callees_first",
-    "contractions",
-    "contractions_of", "default_opset", "entry_of", "is_tiled_product", "node_name", "opset_of", "scopes", "subgraphs",
+    "contractions", "contractions_of", "default_opset", "entry_of", "graphs_with_initializers", "is_tiled_product",
+    "node_name", "opset_of", "scopes", "subgraphs",
 ]  # fmt: skip

@@ -45,6 +45,13 @@ def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
     return (scope.graph for scope in scopes(model))
 
 
+def graphs_with_initializers(model: ir.Model) -> Iterator[ir.Graph]:
+    """Yield every graph that may hold initializers: the main one and all bodies, those inside local functions too."""
+    yield from model.graphs()
+    for function in model.functions.values():
+        yield from function.subgraphs()
+
+
 def _nested(scope: Scope) -> Iterator[Scope]:
     yield scope
     for node in scope.graph:
