@@ -79,11 +79,6 @@ def _check_part(part: Message, where: str, main: onnx.GraphProto) -> None:
         said = next((each.i for each in part.attribute if each.name == "num_outputs" and each.HasField("i")), None)
         if said is not None and said < len(part.output):  # onnx's shape inference would end the process
             raise ModelError(f"{where} has {len(part.output)} outputs and says that they are {said}")
-    if isinstance(part, onnx.GraphProto) and part is main:
-        for value in (*part.input, *part.output):
-            if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
-                words = "declares no shape, which ONNX wants of inputs and outputs; an unknown size may be a name"
-                raise ModelError(f"{value.name!r} {words}")
     if isinstance(part, onnx.AttributeProto) and (part.HasField("sparse_tensor") or part.sparse_tensors):
         raise UnsupportedError(f"{where} is a sparse tensor, which isn't supported; make it dense")
 

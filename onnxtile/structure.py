@@ -113,20 +113,29 @@ def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> No
     for function in model.functions.values():
         _check_order(function, set())
     try:
-        onnx.checker.check_model(light or skeleton(model))
-    except onnx.checker.ValidationError as error:
-        raise ModelError(f"onnx's checker says: {one_line(error)}") from error
+        _check(light or skeleton(model))
     except ir.serde.SerdeError as error:
         raise ModelError(f"the model can't be written as protobuf: {one_line(error.__cause__ or error)}") from error
 
 
 def check_proto(model: onnx.ModelProto) -> None:
     """The same of protobuf, without a detour. Raises ModelError."""
+    _check(skeleton_of_proto(model))
+    check_names(model.graph, ())
+
+
+def _check(light: onnx.ModelProto) -> None:
+    """Ask onnx's checker, which wants shapes of inputs and outputs, and types of these; engines don't: it gets some."""
+    for value in light.graph.output:
+        if value.type.WhichOneof("value") is None:
+            value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    for value in (*light.graph.input, *light.graph.output):
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()  # an empty one where there's none
     try:
-        onnx.checker.check_model(skeleton_of_proto(model))
+        onnx.checker.check_model(light)
     except onnx.checker.ValidationError as error:
         raise ModelError(f"onnx's checker says: {one_line(error)}") from error
-    check_names(model.graph, ())
 
 
 def _check_order(graph: ir.Graph | ir.Function, outer: set[ir.Value]) -> None:

@@ -224,8 +224,6 @@ def broken_weight(change: str) -> onnx.ModelProto:
         node.op_type, node.name = "Gemm", "fc"
         for _ in range(2):
             node.attribute.add(name="alpha", f=1.0, type=onnx.AttributeProto.FLOAT)
-    elif change == "no shape":
-        model.graph.output[0].type.tensor_type.ClearField("shape")
     elif change == "attribute":
         constant = model.graph.node.add(op_type="Constant", output=["c"])
         value = constant.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t
@@ -246,7 +244,6 @@ def broken_weight(change: str) -> onnx.ModelProto:
         ("few floats", "initializer 'W': its float_data has 2 numbers, its shape .* needs 64"),
         ("no data", "initializer 'W': its float_data has 0 numbers"),
         ("duplicate", "Gemm 'fc' of the main graph has two attributes of one name"),
-        ("no shape", "'Y' declares no shape"),
         ("attribute", "attribute 'value' of Constant 'c' .* is in external data, which only the main graph's weights"),
     ],
 )

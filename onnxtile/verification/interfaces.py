@@ -11,13 +11,15 @@ Said = tuple[str, "int | bytes", "list[int | None] | None"]
 
 
 def mismatch(first: onnx.GraphProto, second: onnx.GraphProto, bind: Mapping[str, int]) -> str | None:
-    """What of the inputs and outputs differs, or None; sizes count where both models have them.
+    """What of the inputs and outputs differs, or None; types and sizes count where both models have them.
 
     An input that the second model takes in one size only has that size in the first, or by `bind`.
     """
     pairs = (("inputs", _fed(first), _fed(second)), ("outputs", list(first.output), list(second.output)))
     for what, ours, theirs in pairs:
         left, right = ([(name, kind) for name, kind, _ in _said(values)] for values in (ours, theirs))
+        untyped = {name for name, kind in (*left, *right) if not kind}
+        left, right = ([(name, b"" if name in untyped else kind) for name, kind in each] for each in (left, right))
         if left != right:
             return f"the {what} differ: {', '.join(sorted({name for name, _ in set(left) ^ set(right)})) or 'in order'}"
         for (name, _, one), (_, _, other) in zip(_said(ours), _said(theirs), strict=True):
@@ -44,7 +46,8 @@ def _said(values: list[onnx.ValueInfoProto]) -> Iterator[Said]:
         sizes = [
             dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None for dim in tensor.shape.dim
         ]
-        kind = tensor.elem_type or value.type.SerializeToString(deterministic=True)
+        bare = value.type.WhichOneof("value") is None
+        kind = b"" if bare else tensor.elem_type or value.type.SerializeToString(deterministic=True)
         yield value.name, kind, sizes if tensor.HasField("shape") else None
 
 
