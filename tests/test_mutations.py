@@ -15,7 +15,7 @@ from tests.faults.written import Written
 
 ENGINE_ERRORS = (
     onnx.checker.ValidationError, onnxruntime_errors.Fail, onnxruntime_errors.InvalidArgument,
-    onnxruntime_errors.InvalidGraph, onnxruntime_errors.RuntimeException, TypeError, ValueError,
+    onnxruntime_errors.InvalidGraph, onnxruntime_errors.RuntimeException, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 import onnxtile
+from onnxtile.verification.saturation import saturates
 from tests.support import parse, run_onnxruntime
 
 
@@ -191,7 +192,8 @@ def model_of(products: list[Product]) -> tuple[onnx.ModelProto, dict[str, np.nda
 @given(products=st.tuples(*KINDS))
 def test_macs_are_the_sum_of_the_results_of_ones(products: tuple[Product, ...]) -> None:
     profile = onnxtile.profile(model_of(list(products))[0])
-    results = run_onnxruntime(*model_of([each.run_as() for each in products]))
+    parts = [[each] for each in products] if saturates() else [list(products)]  # 8-bit ones apart, in another engine
+    results = [result for each in parts for result in run_onnxruntime(*model_of([one.run_as() for one in each]))]
     counted = [(row.op, row.macs * each.times) for row, each in zip(profile.nodes, products, strict=True)]
     assert counted == [
         (row.op, int(result.sum(dtype=np.float64))) for row, result in zip(profile.nodes, results, strict=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 
 from onnxtile.capturing.running import Inside
-from onnxtile.verification.engines import EngineError
+from onnxtile.verification.sessions import EngineError
 
 
 def batches(inside: Inside, values: Sequence[ir.Value], most: int) -> list[list[str]]:

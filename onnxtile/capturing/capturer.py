@@ -27,8 +27,8 @@ from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
 from onnxtile.progress import Progress, silent
 from onnxtile.source import external_files
-from onnxtile.verification.engines import EngineError
 from onnxtile.verification.inputs import UNBOUND, feeds
+from onnxtile.verification.sessions import EngineError
 
 MEMORY = 256
 """Megabytes of captured values that are held at a time."""
@@ -153,7 +153,7 @@ def run(
                 values.append(keep(_row(chosen[name], array, dtype), array))
         if not values:
             raise UsageError(f"nothing can be captured: {skipped[-1].op} {skipped[-1].node!r}: {skipped[-1].reason}")
-    return CaptureReport(tuple(values), tuple(skipped), tuple(choice.unmatched), fed)
+    return CaptureReport(tuple(values), tuple(skipped), tuple(choice.unmatched), fed, warnings=tuple(inside.warnings))
 
 
 def _infer(model: ir.Model, fed: Fed) -> None:

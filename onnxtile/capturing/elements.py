@@ -42,11 +42,13 @@ def to_engine(array: np.ndarray) -> Any:
 
 
 def from_engine(value: Any) -> tuple[np.ndarray, ir.DataType]:
-    """A value of onnxruntime's as an array, and its type; NotATensorError for what is none.
+    """A value of an engine's as an array, and its type; NotATensorError for what is none.
 
     onnxruntime gives no array of most types that numpy lacks, and one of plain bytes for float8e4m3fn; so those are
     taken from memory as they are.
     """
+    if value is None or isinstance(value, (list, np.ndarray)):
+        return _from_reference(value)
     if not value.has_value():
         raise NotATensorError("is an optional without a value")
     if not value.is_tensor():
@@ -63,6 +65,17 @@ def from_engine(value: Any) -> tuple[np.ndarray, ir.DataType]:
         tensor = onnx.TensorProto(data_type=dtype.value, dims=shape, raw_data=raw)
         return onnx.numpy_helper.to_array(tensor), dtype
     return np.frombuffer(raw, dtype.numpy()).reshape(shape), dtype
+
+
+def _from_reference(value: Any) -> tuple[np.ndarray, ir.DataType]:
+    """What onnx.reference gives: arrays, or lists of them for sequences."""
+    if value is None:
+        raise NotATensorError("is an optional without a value")
+    if isinstance(value, list):
+        raise NotATensorError("is a sequence, which no array is")
+    if value.dtype.kind in "OSU":
+        return value.astype(np.str_), ir.DataType.STRING
+    return value, ir.DataType.from_numpy(value.dtype)
 
 
 def _text(value: Any) -> np.ndarray:

@@ -74,7 +74,7 @@ class Fed:
 class CaptureReport:
     """What was captured of which nodes, and what wasn't; `output`: where it was written.
 
-    `unmatched`: what was asked for that nothing in the model fits, in words.
+    `unmatched`: what was asked for that nothing in the model fits, in words. `warnings`: what to know of the engine.
     """
 
     values: tuple[Value, ...]
@@ -82,6 +82,7 @@ class CaptureReport:
     unmatched: tuple[str, ...]
     inputs: Fed
     output: Path | None = None
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -91,6 +92,7 @@ class CaptureReport:
             "values": [value.to_json() for value in self.values],
             "skipped": [dataclasses.asdict(each) for each in self.skipped],
             "unmatched": list(self.unmatched),
+            "warnings": list(self.warnings),
         }
 
 

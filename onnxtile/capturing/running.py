@@ -13,12 +13,14 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.arrays import read_array
-from onnxtile.capturing.elements import element_type, to_engine
+from onnxtile.arrays import read_array, tensor_proto
+from onnxtile.capturing.elements import element_type, from_engine, to_engine
 from onnxtile.contraction import default_opset
 from onnxtile.source import carry_over
-from onnxtile.verification.engines import guarded, onnxruntime_options, onnxruntime_session
+from onnxtile.verification.engines import REFERENCE, reference_runner
 from onnxtile.verification.graphs import nodes_inside, reads
+from onnxtile.verification.saturation import SATURATES, judged_elsewhere
+from onnxtile.verification.sessions import EngineError, guarded, onnxruntime_options, onnxruntime_session
 
 FOLDER = "session.model_external_initializers_file_folder_path"
 """onnxruntime's key for where external data lies of a model that it gets in memory."""
@@ -56,7 +58,9 @@ class Inside:
         del graph.node[:]
         graph.node.extend(nodes)
         graph.initializer.append(onnx.helper.make_tensor(TRUE, onnx.TensorProto.BOOL, [], [True]))
+        self.warnings: dict[str, None] = {}
         self._feeds: dict[str, Any] = {}
+        self._arrays = dict(feeds)
         self._fixed: set[str] = set()
         for name, array in feeds.items():
             value = to_engine(array)
@@ -77,10 +81,12 @@ class Inside:
         """Shapes of values, from a run that keeps none of them. Raises EngineError."""
         nodes = [onnx.helper.make_node("Shape", [name], [f"{SHAPES}{index}"]) for index, name in enumerate(names)]
         found = self._run([node.output[0] for node in nodes], nodes)
-        return {name: tuple(value.numpy().tolist()) for name, value in zip(names, found, strict=True)}
+        return {name: tuple(from_engine(value)[0].tolist()) for name, value in zip(names, found, strict=True)}
 
     def _run(self, outputs: Sequence[str], more: Sequence[onnx.NodeProto]) -> list[Any]:
         model, read = self._part(outputs, more)
+        if judged_elsewhere(model):
+            return self._run_in_reference(model)
         options = onnxruntime_options()
         options.enable_cpu_mem_arena = False  # it would keep what's given back
         options.add_session_config_entry(FOLDER, str(self._folder))
@@ -89,6 +95,18 @@ class Inside:
             options.add_initializer(name, weight)
         session = onnxruntime_session(model, options)
         return guarded("onnxruntime", lambda: list(session.run_with_ort_values(list(outputs), self._feeds)))
+
+    def _run_in_reference(self, model: onnx.ModelProto) -> list[Any]:
+        """What onnx.reference gives, its weights inside the model: onnxruntime would get 8-bit products wrong."""
+        self.warnings[f"{SATURATES}; computed by {REFERENCE}"] = None
+        for tensor in model.graph.initializer:
+            if tensor.name in self._weights:
+                weight = self._weights[tensor.name]
+                tensor.CopyFrom(tensor_proto(tensor.name, weight.dtype, read_array(weight)))
+        try:
+            return reference_runner(model)({each.name: self._arrays[each.name] for each in _fed(model.graph)})
+        except EngineError as error:
+            raise EngineError(f"{error}; {SATURATES}") from error
 
     def _part(self, outputs: Sequence[str], more: Sequence[onnx.NodeProto]) -> tuple[onnx.ModelProto, list[str]]:
         """A model of the nodes that `outputs` follow from, and of `more`; and the names of all that these read."""
@@ -130,6 +148,12 @@ def ready(model: ir.Model, feeds: Mapping[str, np.ndarray], seed: int) -> Iterat
     """The model, fed, to be run for values inside it; see `Inside`."""
     with tempfile.TemporaryDirectory(prefix="onnxtile-") as folder:
         yield Inside(model, feeds, seed, Path(folder))
+
+
+def _fed(graph: onnx.GraphProto) -> Iterator[onnx.ValueInfoProto]:
+    """The graph's inputs that no initializer is a default of."""
+    defaults = {each.name for each in graph.initializer}
+    return (each for each in graph.input if each.name not in defaults)
 
 
 def _take_weights(graph: ir.Graph) -> dict[str, ir.TensorProtocol]:

@@ -177,6 +177,8 @@ def print_captured(report: CaptureReport) -> None:
         screen.print(f"... and {len(report.skipped) - MOST_ROWS:,} more are skipped", style="dim")
     for words in report.unmatched:
         screen.print(printable(words), style="yellow", markup=False)
+    for words in report.warnings:
+        screen.print(words, style="yellow", markup=False)
     screen.print(_summary(report), style="green", markup=False)
 
 

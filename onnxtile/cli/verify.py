@@ -128,6 +128,8 @@ def print_verdict(verdict: Verdict) -> None:
         _print_regions(verdict)
     elif verdict.outputs and verdict.method == "bound":
         _print_values(verdict)
+    for words in verdict.warnings:
+        screen.print(words, style="yellow", markup=False)
     said, style = ("equivalent", "green") if verdict.equivalent else ("NOT equivalent", "red")
     screen.print(f"{said}: {verdict.reason or _summary(verdict)}", style=style, markup=False)
 

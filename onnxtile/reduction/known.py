@@ -16,8 +16,9 @@ from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
 from onnxtile.report import count_nodes
 from onnxtile.source import copy_of
-from onnxtile.verification.engines import ENGINES, EngineError, preferred
+from onnxtile.verification.engines import ENGINES, preferred
 from onnxtile.verification.inputs import UNBOUND, feeds
+from onnxtile.verification.sessions import EngineError
 from onnxtile.writer import UNROLLED, to_proto
 
 FROZEN = (ir.DataType.INT64, ir.DataType.INT32, ir.DataType.BOOL)
@@ -87,7 +88,7 @@ def _run(model: ir.Model, seed: int) -> dict[str, np.ndarray]:
         proto = to_proto(model, UNROLLED, "split", keep_external=False)
     except OnnxtileError:
         return {}
-    for engine in preferred(count_nodes(model)):
+    for engine in preferred(count_nodes(model), proto):
         try:
             results: list[Any] = ENGINES[engine](proto)(fed)
         except EngineError:

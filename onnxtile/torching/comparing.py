@@ -24,7 +24,8 @@ from onnxtile.torching.recording import Network, tensors_in
 from onnxtile.torching.rounding import Shaken
 from onnxtile.torching.surroundings import inference
 from onnxtile.verification.bound import PHASES
-from onnxtile.verification.engines import ENGINES, EngineError, Runner, preferred
+from onnxtile.verification.engines import ENGINES, Runner, preferred
+from onnxtile.verification.sessions import EngineError
 from onnxtile.verification.values import judge, worse
 from onnxtile.verification.verdict import ValueVerdict, Verdict
 
@@ -79,7 +80,7 @@ def _runner(model: ir.Model, feeds: Mapping[str, np.ndarray], say: Progress) -> 
     proto: onnx.ModelProto = ir.to_proto(model)
     carry_over(model, proto)
     problems = []
-    for engine in preferred(count_nodes(model)):
+    for engine in preferred(count_nodes(model), proto):
         say(f"load the model in {engine}")
         try:
             runner = ENGINES[engine](proto)

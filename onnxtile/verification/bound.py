@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
@@ -19,10 +19,11 @@ from onnxtile.pipeline import PassManager
 from onnxtile.progress import Progress, silent
 from onnxtile.report import count_nodes
 from onnxtile.source import carry_over, read_external_data
-from onnxtile.verification.engines import ENGINES, EngineError, Runner, preferred
+from onnxtile.verification.engines import ENGINES, Runner, preferred, warning
 from onnxtile.verification.expansion import write_out
 from onnxtile.verification.inputs import Kind, feeds
 from onnxtile.verification.roundoff import PHASE, shaken
+from onnxtile.verification.sessions import EngineError
 from onnxtile.verification.values import judge, worse
 from onnxtile.verification.verdict import ValueVerdict
 
@@ -48,6 +49,7 @@ class Comparison:
     outputs: tuple[ValueVerdict, ...]
     layers: tuple[ValueVerdict, ...]
     reason: str | None = None
+    warning: str | None = None
 
     @property
     def equivalent(self) -> bool:
@@ -78,15 +80,16 @@ def compare(
     layers = _layers(typed, first, second)
     models = [_whole(model, layers) for model in (first, second, *([] if moved is None else [moved]))]
     problems = []
-    for engine in preferred(max(count_nodes(first), count_nodes(second))):
+    for engine in preferred(max(count_nodes(first), count_nodes(second)), *models):
         try:
             say(f"load the models in {engine}")
-            return _compare(
+            found = _compare(
                 _Work(plan, typed, layers, _proven(typed, changed), any(True for _ in contractions(typed))),
                 models,
                 engine,
                 say,
             )
+            return replace(found, warning=warning(*models))
         except EngineError as error:
             problems.append(str(error))
     cure = "give real inputs (--input FILE.npz) if made-up ones can't be right, or --bind other sizes"

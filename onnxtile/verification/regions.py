@@ -10,7 +10,6 @@ import onnx
 from onnxtile.errors import OnnxtileError
 from onnxtile.verification.bound import Plan, compare
 from onnxtile.verification.coverage import MOST_NAMED, Coverage, cover
-from onnxtile.verification.engines import EngineError
 from onnxtile.verification.explaining import Explained, Tile, tiles_of
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import name_of, names_inside
@@ -19,6 +18,7 @@ from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Difference, Region
 from onnxtile.verification.parts import parts_of
 from onnxtile.verification.proof import prove
+from onnxtile.verification.sessions import EngineError
 from onnxtile.verification.verdict import RegionVerdict
 
 
@@ -35,7 +35,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task. `method` is `exact` or `bound`; `unknown`: nothing could be run, and `reason` says why."""
+    """What came of a task. `method` is `exact` or `bound`; `unknown`: nothing could be run, and `reason` says why.
+
+    `warning`: what to know of the engine.
+    """
 
     method: str
     engine: str
@@ -44,6 +47,7 @@ class Outcome:
     allowed: float = 0.0
     reason: str | None = None
     note: str | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def run(task: Task, cases: int | None, seed: int) -> Outcome:
             proof = prove(task.proof, cases, seed)
         except EngineError as error:
             return Outcome("unknown", "none", 0, reason=f"no engine runs it alone: {error}")
-        return Outcome("exact", proof.engine, proof.cases, proof.error, 0.0, proof.reason)
+        return Outcome("exact", proof.engine, proof.cases, proof.error, 0.0, proof.reason, warning=proof.warning)
     if task.models is None:
         return Outcome("unknown", "none", 0, reason=task.note)
     models = [onnx.ModelProto.FromString(each) for each in task.models]
@@ -125,7 +129,7 @@ def run(task: Task, cases: int | None, seed: int) -> Outcome:
     if reason is None and worst is not None and not worst.equivalent:
         reason = f"{worst.name!r} is {worst.reason}"
     apart, allowed = (0.0, 0.0) if worst is None else (worst.max_abs_error, worst.allowed)
-    return Outcome("bound", found.engine, found.cases, apart, allowed, reason, task.note)
+    return Outcome("bound", found.engine, found.cases, apart, allowed, reason, task.note, found.warning)
 
 
 def concluded(examined: Examined, outcomes: Sequence[Outcome]) -> RegionVerdict:

@@ -55,7 +55,8 @@ class RegionVerdict:
 class Verdict:
     """Whether the models are equivalent; `reason` where they can't be compared at all.
 
-    `kept`: nodes that are as they were. `layers`: with method `bound`, values inside the models, in order.
+    `kept`: nodes that are as they were. `layers`: with method `bound`, values inside the models, in order. `warnings`:
+    what to know of the engines that judged.
     """
 
     equivalent: bool
@@ -68,6 +69,7 @@ class Verdict:
     regions: tuple[RegionVerdict, ...] = ()
     layers: tuple[ValueVerdict, ...] = ()
     kept: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def first_outside(self) -> str | None:

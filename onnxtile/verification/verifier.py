@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -84,8 +84,9 @@ def verify(
 
 def _bounded(found: Comparison, seed: int) -> Verdict:
     return Verdict(
-        found.equivalent, "bound", found.engine, found.cases, seed, found.outputs, found.reason, layers=found.layers
-    )
+        found.equivalent, "bound", found.engine, found.cases, seed, found.outputs, found.reason, layers=found.layers,
+        warnings=(found.warning,) if found.warning else (),
+    )  # fmt: skip
 
 
 class _Proof:
@@ -103,6 +104,7 @@ class _Proof:
     ) -> None:
         self._first, self._second, self._bind = first, second, bind
         self._cases, self._seed, self._workers, self._say = cases, seed, workers, say
+        self._warnings: dict[str, None] = {}
 
     def verdict(self, original: AnyModel, lowered: AnyModel) -> Verdict:
         with collector_paused():
@@ -127,6 +129,7 @@ class _Proof:
         verdicts = []
         for number, each in enumerate(examined):
             came = [next(found) for _ in each.steps]
+            self._warn(outcome.warning for outcome, _ in came)
             verdict = concluded(each, [outcome for outcome, _ in came])
             twins = {number if twin is None else steps[twin][1] for _, twin in came}
             if len(twins) == 1 and (twin := twins.pop()) != number:
@@ -145,6 +148,7 @@ class _Proof:
             return verdicts
         plan = Plan(CASES, self._seed)
         found = compare(original, lowered, plan, self._bind, self._say)
+        self._warn([found.warning])
         values = (*found.outputs, *found.layers)
         error, allowed = (
             max((getattr(each, of) for each in values), default=0.0) for of in ("max_abs_error", "allowed")
@@ -170,7 +174,11 @@ class _Proof:
             tuple(_outputs(self._first.proto.graph, pairing.regions, verdicts)),
             regions=tuple(verdicts),
             kept=pairing.kept,
+            warnings=tuple(self._warnings),
         )
+
+    def _warn(self, words: Iterable[str | None]) -> None:
+        self._warnings.update(dict.fromkeys(each for each in words if each))
 
 
 @contextmanager

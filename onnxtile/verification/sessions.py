@@ -1,0 +1,42 @@
+"""A model in onnxruntime on the CPU, without graph optimizations; and errors of engines in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import onnx
+
+Result = TypeVar("Result")
+
+
+class EngineError(Exception):
+    """An engine can't load or run a model; the message is the engine's."""
+
+
+def onnxruntime_options() -> Any:
+    """Options of an onnxruntime session: no graph optimizations, and nothing printed."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    return options
+
+
+def onnxruntime_session(model: onnx.ModelProto, options: Any) -> Any:
+    """The model in onnxruntime on the CPU; EngineError where it can't be loaded."""
+    import onnxruntime
+
+    return guarded(
+        "onnxruntime",
+        lambda: onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]),
+    )
+
+
+def guarded(engine: str, action: Callable[[], Result]) -> Result:
+    """What `action` gives; whatever an engine raises meanwhile becomes an EngineError in one line."""
+    try:
+        return action()
+    except Exception as error:  # engines raise types of their own, of many kinds; all mean the same here
+        raise EngineError(f"{engine}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
