@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError, PassError, UnsupportedError, UsageError
 from onnxtile.instrument import CheckStructure, Step, Timing, Turn, Watch
+from onnxtile.opset_imports import settle_ir
 from onnxtile.progress import Progress
 from onnxtile.registry import parse_pipeline
 from onnxtile.structure import check_structure, one_line
@@ -48,6 +49,7 @@ class PassManager:
             raise UsageError(
                 f"passes run on an onnx_ir.Model, not {type(model).__name__}; onnx_ir.from_proto makes one"
             )
+        settle_ir(model)
         timing = Timing()
         self.steps, modified = timing.steps, False
         watching = [*self.instruments, *([CheckStructure()] if self.check else []), timing]

@@ -15,6 +15,7 @@ from onnxtile.audit import audit
 from onnxtile.constants import SPARSE_META
 from onnxtile.contraction import subgraphs
 from onnxtile.errors import ModelError, OnnxtileError
+from onnxtile.opset_imports import settle_ir, settled
 from onnxtile.structure import check_structure, one_line, skeleton_of_proto
 
 _VALUE_INFO_META = "onnxtile.value_info"
@@ -47,6 +48,7 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output or proto.graph.input):
         raise ModelError(f"{place}: holds no graph; give a whole ONNX model")
     try:
+        proto = settled(proto)
         raw = audit(proto, folder)
     except OnnxtileError as error:
         raise type(error)(f"{place}: {error}") from error
@@ -92,6 +94,7 @@ def _take_bytes(graph: ir.Graph, raw: dict[str, bytes]) -> None:
 def from_ir(model: ir.Model) -> ir.Model:
     """A checked copy of an IR model; weights are shared, not copied."""
     copy = copy_of(model)
+    settle_ir(copy)
     check_structure(copy)
     return copy
 

@@ -15,7 +15,7 @@ LAYERS = [
     {"limits", "tiling", "progress", "provenance", "wire", "arrays"},
     {"folding", "blockwise"},
     {"contraction"},
-    {"audit", "constants", "structure", "dimensions", "doubt", "names"},
+    {"audit", "constants", "structure", "dimensions", "doubt", "names", "opset_imports"},
     {"legality"},
     {"profiling"},
     {"forms"},

@@ -73,8 +73,8 @@ def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
 
 
 def default_opset(opsets: Mapping[str, int]) -> int | None:
-    """The version of the default operator set, by either of its names; None: not imported."""
-    return opsets.get("", opsets.get("ai.onnx"))
+    """The version of the default operator set; None: not imported."""
+    return opsets.get("")
 
 
 def opset_of(node: ir.Node, model: ir.Model) -> int:

@@ -104,7 +104,7 @@ class Contraction:
 
 def entry_of(node: ir.Node) -> Entry | None:
     """The node's line of the table, or None for an operator without a product, or an unknown one."""
-    return _CALL if is_tiled_product(node) else TABLE.get((_domain(node), node.op_type))
+    return _CALL if is_tiled_product(node) else TABLE.get((node.domain, node.op_type))
 
 
 def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.OperatorIdentifier] = ()) -> list[Contraction]:
@@ -120,7 +120,7 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
     if called or not node.outputs:
         return []
     if entry is None:
-        reason = None if node.op_type in PRODUCT_FREE.get(_domain(node), ()) else _unknown(node)
+        reason = None if node.op_type in PRODUCT_FREE.get(node.domain, ()) else _unknown(node)
         place = (node, scope.name, scope.in_function, opset, "other")
         return [Contraction(*place, _UNSIZED, reason)] if reason else []
     place = (node, scope.name, scope.in_function, opset, entry.family)
@@ -137,13 +137,9 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
         return [Contraction(*place, _UNSIZED, str(error))]
 
 
-def _domain(node: ir.Node) -> str:
-    return "" if node.domain == "ai.onnx" else node.domain
-
-
 def _unknown(node: ir.Node) -> str:
     """Why it can't be told whether the node holds a product."""
-    domain = _domain(node)
+    domain = node.domain
     if domain in PRODUCT_FREE or any(domain == known for known, _ in TABLE):
         what = f"{node.op_type} isn't among the operators known of {domain or 'ai.onnx'}"
         return f"{what}: whether it holds a product can't be told"

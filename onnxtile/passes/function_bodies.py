@@ -22,7 +22,7 @@ class NoBodyError(Exception):
 
 def schema_of(node: ir.Node, opsets: Mapping[str, int]) -> onnx.defs.OpSchema:
     """The operator's definition in the model's opset; NoBodyError where onnx has none."""
-    version = opsets.get(node.domain) or (opsets.get("ai.onnx") if node.domain == "" else None)
+    version = opsets.get(node.domain)
     if version is None:
         raise NoBodyError(f"the model doesn't import the domain {node.domain!r}; import it")
     try:
@@ -65,7 +65,7 @@ def _expanded(serialized: bytes) -> ir.Model:
     model = onnx.ModelProto.FromString(serialized)
     graph, (node,) = model.graph, model.graph.node
     opsets = {entry.domain: entry.version for entry in model.opset_import}
-    version = opsets.get(node.domain, opsets.get("ai.onnx", 0))
+    version = opsets.get(node.domain, 0)
     schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)  # its stub lacks what follows
     types = {value.name: value.type.SerializeToString() for value in graph.input}
     versions = [each for each in schema.context_dependent_function_opset_versions if each <= version]

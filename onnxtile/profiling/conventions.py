@@ -29,7 +29,6 @@ from onnxtile.profiling.amounts import Amount, Number, Unknown, product, total
 from onnxtile.profiling.record import NodeProfile, Profile
 from onnxtile.profiling.values import dimensions
 
-_ONNX = ("", "ai.onnx")
 _SOFTMAX_OF_ONE_AXIS = 13
 """From this opset on, Softmax is along one axis, as torch's is."""
 _POOLS = ("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool")
@@ -48,7 +47,7 @@ def ptflops_macs(node: ir.Node, opset: int | None = None) -> Amount:
     `opset`: the version of the default operator set, the newest if left out. Unknown where a size isn't known, and for
     operators outside ai.onnx, which no module of torch's is exported as.
     """
-    if node.domain not in _ONNX:
+    if node.domain:
         return Unknown(f"ptflops counts modules of torch, and none is exported as {node.domain} {node.op_type}")
     if node.op_type not in PRODUCT_FREE[""] and entry_of(node) is None:
         return Unknown(f"{node.op_type} isn't among the operators known of ai.onnx")
@@ -70,7 +69,7 @@ def ptflops_total(profile: Profile, activation_modules: bool = False) -> Amount:
     the convention `ptflops`.
     """
     twice = (*_POOLS, *_MODULES_OR_FUNCTIONS) if activation_modules else _POOLS
-    rows = [row for row in profile.nodes if (row.domain in _ONNX and row.op in twice) or _is_twice_in_torch(row)]
+    rows = [row for row in profile.nodes if (not row.domain and row.op in twice) or _is_twice_in_torch(row)]
     return total([profile.totals.macs, *(row.macs for row in rows)])
 
 

@@ -18,8 +18,7 @@ def operations_of(node: ir.Node, opset: int | None) -> Operations:
     SequenceMap have none: the nodes of their bodies do. A call of a local function is for the caller to look into, here
     it's an operator that nobody knows. docs/operations.md has each formula in words.
     """
-    domain = node.domain
-    work = OPERATORS.get(("" if domain == "ai.onnx" else domain, node.op_type))
+    work = OPERATORS.get((node.domain, node.op_type))
     return _unknown(node) if work is None else work.at(node, opset)
 
 

@@ -249,4 +249,4 @@ def _set_factors(model: onnx.ModelProto, node: onnx.NodeProto, factors: Mapping[
 
 
 def _operator(node: onnx.NodeProto) -> tuple[str, str]:
-    return ("" if node.domain == "ai.onnx" else node.domain, node.op_type)
+    return node.domain, node.op_type

@@ -17,6 +17,7 @@ from onnxtile.constants import OVERRIDABLE_FROM
 from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.errors import ModelError, OnnxtileError
 from onnxtile.interop import AnyModel, to_ir
+from onnxtile.opset_imports import settle
 from onnxtile.source import carry_over, parse, read_external_data
 from onnxtile.structure import check_proto, one_line
 from onnxtile.verification.graphs import name_of, nodes_inside
@@ -117,6 +118,7 @@ def open_model(model: AnyModel) -> Opened:
         path = Path(model)
         proto, folder = parse(path), path.parent
         try:
+            settle(proto)
             audit(proto, folder)
             check_proto(proto)
         except OnnxtileError as error:

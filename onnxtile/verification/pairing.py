@@ -162,9 +162,8 @@ class _Work:
 
     def _same_meaning(self, node: onnx.NodeProto) -> bool:
         """Whether a node's operator is the same in both models: its version, or the body of a function of ours."""
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        if domain != CALL_DOMAIN:
-            return self._opsets[0].get(domain) == self._opsets[1].get(domain)
+        if node.domain != CALL_DOMAIN:
+            return self._opsets[0].get(node.domain) == self._opsets[1].get(node.domain)
         one, other = (functions.get(node.op_type) for functions in self._functions)
         if one is None or other is None:
             return one is other
@@ -261,8 +260,7 @@ def _same_inputs(scope: Scope, *cones: Cone) -> None:
 def _shell(node: onnx.NodeProto) -> tuple[object, ...]:
     """All that says what a node does, but for the graphs inside it."""
     attributes = {each.name: None if graphs_of(each) else _without_words(each) for each in node.attribute}
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    return domain, node.op_type, node.overload, list(node.input), list(node.output), attributes
+    return node.domain, node.op_type, node.overload, list(node.input), list(node.output), attributes
 
 
 def _without_words(attribute: onnx.AttributeProto) -> bytes:
@@ -284,5 +282,4 @@ def _interface(graph: onnx.GraphProto) -> tuple[list[str], list[str]]:
 
 def _opsets(model: onnx.ModelProto) -> dict[str, int]:
     """The versions of operator sets; that of our own functions doesn't count."""
-    versions = {("" if each.domain == "ai.onnx" else each.domain): each.version for each in model.opset_import}
-    return {domain: version for domain, version in versions.items() if domain != CALL_DOMAIN}
+    return {each.domain: each.version for each in model.opset_import if each.domain != CALL_DOMAIN}

@@ -85,7 +85,7 @@ class _Walk:
             return self.walk(function.node, {function.input[index] for index in touched})
         if domain == "com.microsoft" and op in MICROSOFT:
             return None
-        if domain in ("", "ai.onnx"):
+        if domain == "":
             others = {name for index, name in enumerate(node.input) if name and index not in touched}
             if op in MULTIPLYING or op == "Shape" or (op in MOVING and (op == "Concat" or touched == [0])):
                 return None
