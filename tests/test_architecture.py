@@ -11,7 +11,7 @@ import onnxtile
 
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
-    {"errors", "kinds"},
+    {"errors", "kinds", "printable"},
     {"limits", "tiling", "progress", "provenance", "wire", "arrays"},
     {"folding", "blockwise"},
     {"contraction"},

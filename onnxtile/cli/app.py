@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
 from onnxtile.cli import annotate, capture, check, lower, passes, profile, reduce, run, verify
-from onnxtile.errors import OnnxtileError
+from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
+
+_DEBUG = "--debug"
 
 app = typer.Typer(
     name="onnxtile",
@@ -25,6 +28,9 @@ for command in (lower, check, verify, profile, capture, annotate, run, reduce, p
 def _program(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    debug: bool = typer.Option(
+        False, _DEBUG, help="Show the traceback of what ends the program; may also stand behind the command."
+    ),
 ) -> None:
     if version:
         from onnxtile import __version__
@@ -35,20 +41,32 @@ def _program(
 
 
 def main() -> None:
-    """Run the program. Exit status: 0 it holds, 1 the answer is no, 2 the call or a file is bad.
+    """Run the program. Exit status: 0 it holds, 1 the answer is no, 2 the call or a file is bad, or the program is.
 
-    A bad call or file gets one line on standard error.
+    What ends it early gets one line on standard error, whatever it is; `--debug` shows its traceback, too.
     """
+    complete_streams()
+    arguments, behind = _split(sys.argv[1:])
+    debug = _DEBUG in arguments
+    arguments = [*(each for each in arguments if each != _DEBUG), *behind]
     try:
-        status = app(standalone_mode=False)
-    except OnnxtileError as error:
-        print(f"onnxtile: {error}", file=sys.stderr)
-        sys.exit(2)
-    except typer.TyperException as error:
-        words = " ".join(error.format_message().split()).rstrip(".")
-        print(f"onnxtile: {words}; see --help", file=sys.stderr)
-        sys.exit(2)
-    except (typer.Abort, KeyboardInterrupt):
-        print("onnxtile: stopped; nothing was written", file=sys.stderr)
-        sys.exit(130)
+        with warnings.catch_warnings():
+            if not (debug or sys.warnoptions):
+                warnings.simplefilter("ignore")
+            status = app(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit as ended:  # of libraries; they leave so where standard output was closed
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        sys.exit(OUTPUT_CLOSED.tell())
+    except (Exception, KeyboardInterrupt) as error:  # the last place where it can be told in one line
+        sys.exit(ending(error).tell(error if debug else None))
+    if status == STOPPED:  # typer has taken the interrupt
+        ending(KeyboardInterrupt()).tell()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments before `--`, and the others."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at:]

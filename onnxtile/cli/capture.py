@@ -13,6 +13,7 @@ from onnxtile.cli.options import Bind, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Model, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
+from onnxtile.printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,8 +35,6 @@ onnxtile capture model.tiled.onnx --name fc1 --name 'fc1/m0_n0_k*' -o values/"""
 MEMORY = 256
 MOST_ROWS = 40
 """Values that are shown; --json has all."""
-MOST_LETTERS = 300
-"""Characters of a name, or of a line, that are shown."""
 
 
 def command(
@@ -192,10 +191,3 @@ def _summary(report: CaptureReport) -> str:
     note = f"; {stored:,} stored as numpy can (--json says how)" if stored else ""
     much = f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
     return f"{count:,} value{'' if count == 1 else 's'} ({much}) {where}; {inputs}{note}"
-
-
-def printable(text: str) -> str:
-    """The text with what would steer a terminal spelled out, and not too long: names come from a file."""
-    if len(text) > MOST_LETTERS:
-        text = f"{text[: MOST_LETTERS // 2]}...{text[-MOST_LETTERS // 2 :]}"
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -7,8 +7,10 @@ from functools import lru_cache
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.printable import printable as anywhere
+
 LONGEST = 120
-"""Characters of a name or string that are shown; what is longer ends in its length."""
+"""Characters of a name or string that are shown; what is longer loses its middle."""
 MOST_ITEMS = 16
 """Numbers or strings of a list, or axes of a shape, that are shown; what is longer ends in the number of the others."""
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
@@ -16,15 +18,12 @@ _WRAPPERS: dict[type, str] = {ir.SequenceType: "sequence of ", ir.OptionalType: 
 
 
 def printable(text: str, longest: int = LONGEST) -> str:
-    r"""The text on one line, without control characters; longer text is cut and ends in its length.
+    r"""The text as it's shown, of so many characters at most; see `onnxtile.printable`.
 
     >>> print(printable("a\nb"), printable("x" * 1000, 3))
-    a\nb xxx... (1,000 characters)
+    a\nb xx...x (1,000 characters)
     """
-    shown = text if len(text) <= longest else text[:longest]
-    if not shown.isprintable():
-        shown = repr(shown)[1:-1]
-    return shown if len(text) <= longest else f"{shown}... ({len(text):,} characters)"
+    return anywhere(text, longest)
 
 
 def value_text(value: ir.Value) -> str:

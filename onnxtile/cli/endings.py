@@ -1,0 +1,84 @@
+"""How the program ends where something stops it: one line on standard error, and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from onnxtile.errors import OnnxtileError
+from onnxtile.printable import printable
+
+BAD, STOPPED = 2, 130
+"""Exit statuses: the call, a file or the program is bad; the user stopped it (128 and the signal's number)."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
+"""Errors of writing; those of files are told by `files.py`, with the file's name, and don't come here."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A line that says why, and the exit status."""
+
+    words: str
+    status: int = BAD
+
+    def tell(self, error: BaseException | None = None) -> int:
+        """Print the line, behind the traceback of `error` if that's given; return the exit status."""
+        _settle_output()
+        with contextlib.suppress(OSError, ValueError):  # standard error is closed or full: the status has to do
+            if error is not None:
+                traceback.print_exception(error)
+            print(f"onnxtile: {printable(self.words)}", file=sys.stderr, flush=True)
+        return self.status
+
+
+OUTPUT_CLOSED = Ending("standard output is closed; not all of the report was read")
+
+
+def ending(error: BaseException) -> Ending:
+    """Return how this error ends the program."""
+    if isinstance(error, OnnxtileError):
+        return Ending(str(error))
+    if isinstance(error, typer.TyperException):
+        return Ending(f"{' '.join(error.format_message().split()).rstrip('.')}; see --help")
+    if isinstance(error, (typer.Abort, KeyboardInterrupt)):
+        return Ending("stopped; nothing was written", STOPPED)
+    if isinstance(error, MemoryError):
+        return Ending("memory ran out; the model is too large for this machine or for the limit on the process")
+    if isinstance(error, RecursionError):
+        return Ending("the model is nested too deeply to be read: graphs, types or formulas within each other")
+    if isinstance(error, OSError) and isinstance(error.filename, (str, bytes)):
+        return Ending(f"{os.fsdecode(error.filename)}: {(error.strerror or str(error)).lower()}")
+    if isinstance(error, BrokenPipeError):
+        return OUTPUT_CLOSED
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return Ending(f"standard output can't be written: {(error.strerror or str(error)).lower()}")
+    words = f"internal error: {type(error).__name__}: {error}".rstrip(": ")
+    return Ending(f"{words}; run with --debug for the traceback, and report it")
+
+
+def complete_streams() -> None:
+    """Give the program standard streams where the caller closed them; what's written to them fails, or is lost."""
+    if sys.stdout is None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        sys.stdout = os.fdopen(writing, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open for as long as the program runs
+
+
+def _settle_output() -> None:
+    """Write what standard output still holds; where it can't be written, let that go, or Python would complain last."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
