@@ -11,12 +11,10 @@ from onnxtile.passes.decomposing import CONSTANTS_FROM
 from onnxtile.verification.engines import ENGINES
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import reads
+from onnxtile.verification.inputs import MOST_ELEMENTS
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Region
 from onnxtile.verification.sessions import EngineError
-
-MOST_ELEMENTS = 1 << 29
-"""What such nodes may make: a few bytes of a file can ask for any size."""
 
 
 def with_constants(region: Region, original: Opened, facts: Facts) -> Cone:

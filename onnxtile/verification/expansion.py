@@ -33,6 +33,7 @@ def write_out(model: ir.Model, changed: Values) -> Values:
             if decompose.concerns(found.node, model)
             and any((found.scope, str(value.name)) in changed for value in found.node.outputs)
             and not found.in_function
+            and found.reason is None
             and next(iter(decompose.refusals(found, model)), None) is None
         }
         for node in nodes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.contraction import attribute_int
 from onnxtile.dimensions import fed_inputs
 from onnxtile.errors import ModelError, UnsupportedError
 from onnxtile.structure import one_line
@@ -19,6 +21,10 @@ PASSING = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "
 """Operators whose output holds the elements of their first input."""
 MAGNITUDES = (-6, 6)
 """Powers of ten between which numbers of any magnitude are: functions saturate and vanish there."""
+MOST_ELEMENTS = 1 << 29
+"""Numbers that are made up for a model, or a proof: a few bytes of a file can ask for any size."""
+MOST_AXES = 64
+"""Of an array of numpy."""
 UNBOUND = 2
 """The size taken for a free dimension that isn't bound: one that would show a mix-up of axes."""
 
@@ -29,15 +35,23 @@ def feeds(model: ir.Model, kind: Kind, rng: np.random.Generator) -> dict[str, np
     Floats are normal, or whole numbers from -3 to 3, or of any magnitude, with halves among them; integers lie within
     the table that they index, where they index one, and are 0 or 1 otherwise (8-bit ones take their whole range).
     Shapes must be known but for free dimensions; the model's own should have been inferred. Raises UnsupportedError for
-    an input that isn't a tensor of numbers, or whose rank isn't known.
+    an input that isn't a tensor of numbers, or whose rank isn't known, and for more numbers than are made up.
     """
-    return {str(value.name): _feed(value, kind, rng) for value in fed_inputs(model)}
+    made: dict[str, np.ndarray] = {}
+    for value in fed_inputs(model):
+        made[str(value.name)] = _feed(value, kind, rng, MOST_ELEMENTS - sum(each.size for each in made.values()))
+    return made
 
 
-def _feed(value: ir.Value, kind: Kind, rng: np.random.Generator) -> np.ndarray:
+def _feed(value: ir.Value, kind: Kind, rng: np.random.Generator, most: int) -> np.ndarray:
     if value.shape is None or value.dtype is None or not isinstance(value.type, ir.TensorType):
         raise UnsupportedError(f"input {value.name!r} isn't a tensor of known rank: no value can be made up for it")
     shape = [size if isinstance(size, int) and size >= 0 else UNBOUND for size in value.shape]
+    if math.prod(shape) > most or len(shape) > MOST_AXES:
+        sizes = "x".join(map(str, shape[:MOST_AXES])) + ("" if len(shape) <= MOST_AXES else "x...")
+        bound = f"at most {MOST_ELEMENTS:,} numbers on {MOST_AXES} axes are made up for a model"
+        cure = "bind smaller sizes (--bind), or give inputs (--input FILE.npz)"
+        raise UnsupportedError(f"input {value.name!r} is {sizes}, and {bound}: {cure}")
     if value.dtype.is_floating_point():
         numbers = _floats(kind, shape, rng)
     elif value.dtype == ir.DataType.BOOL:
@@ -46,7 +60,8 @@ def _feed(value: ir.Value, kind: Kind, rng: np.random.Generator) -> np.ndarray:
         numbers = rng.integers(*_range(value), shape)
     else:
         raise UnsupportedError(f"input {value.name!r} holds {value.dtype.name}: no value can be made up for it")
-    return np.asarray(numbers).astype(value.dtype.numpy())
+    with np.errstate(over="ignore"):  # infinity is what a narrow type has for a large number
+        return np.asarray(numbers).astype(value.dtype.numpy())
 
 
 def _floats(kind: Kind, shape: list[int], rng: np.random.Generator) -> np.ndarray:
@@ -72,19 +87,22 @@ def _range(value: ir.Value) -> tuple[int, int]:
 
 def _indexers(value: ir.Value) -> Iterator[ir.Node]:
     """Gathers that take the value as indices, perhaps after it was cast or shaped anew."""
-    for use in value.uses():
-        if use.node.op_type == "Gather" and use.idx == 1:
-            yield use.node
-        elif use.node.op_type in PASSING and use.idx == 0:
-            for output in use.node.outputs:
-                yield from _indexers(output)
+    waiting = [value]
+    while waiting:  # without recursion: a file may hold any chain
+        for use in waiting.pop().uses():
+            if use.node.op_type == "Gather" and use.idx == 1:
+                yield use.node
+            elif use.node.op_type in PASSING and use.idx == 0:
+                waiting.extend(use.node.outputs)
 
 
 def _length(gather: ir.Node) -> int | None:
     table = gather.inputs[0]
     if table is None or table.shape is None:
         return None
-    axis = gather.attributes["axis"].as_int() if "axis" in gather.attributes else 0
+    axis = attribute_int(gather, "axis", 0)
+    if not -len(table.shape) <= axis < len(table.shape):
+        return None
     size = table.shape[axis]
     return size if isinstance(size, int) else None
 

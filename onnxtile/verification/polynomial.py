@@ -99,7 +99,10 @@ class _Walk:
         return _no_sum(node)
 
     def _cast(self, node: onnx.NodeProto) -> Other | None:
-        to = ir.DataType(next((each.i for each in node.attribute if each.name == "to"), 0))
+        number = next((each.i for each in node.attribute if each.name == "to"), 0)
+        if number not in set(ir.DataType):
+            return Other(f"{name_of(node)!r} casts to type {number}, which isn't one", name_of(node))
+        to = ir.DataType(number)
         if to == self._dtype or (to in RANK and RANK[to] > RANK.get(self._dtype, 9)):
             return None
         if to in INTEGERS and INTEGERS[to] >= INTEGERS.get(self._dtype, 9):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import onnx
 
 from onnxtile.verification.derivations import derive
 from onnxtile.verification.engines import ENGINES, REFERENCE, Runner, warning
+from onnxtile.verification.inputs import MOST_ELEMENTS
 from onnxtile.verification.obligation import Arithmetic, Obligation, Operand
 from onnxtile.verification.sessions import EngineError
 from onnxtile.verification.whole_numbers import capacity, magnitude, odd_numbers, share
@@ -97,6 +99,9 @@ def _engines(obligation: Obligation) -> list[tuple[str, str]]:
 
 def _compare(obligation: Obligation, way: int, cases: int, seed: int, pair: _Pair) -> Proof:
     arithmetic = obligation.arithmetic
+    elements = sum(math.prod(operand.shape) for operand in obligation.operands)
+    if elements > MOST_ELEMENTS:
+        raise EngineError(f"its operands have {elements:,} numbers, more than the {MOST_ELEMENTS:,} that are made up")
     room = capacity(arithmetic.dtype) / arithmetic.steps
     most = magnitude(int(room), max(arithmetic.terms, 1), arithmetic.operands)
     parts = max(1, -(-arithmetic.terms * most**arithmetic.operands // int(room))) if arithmetic.terms else 1
