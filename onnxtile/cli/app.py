@@ -9,6 +9,7 @@ import typer
 
 from onnxtile.cli import annotate, capture, check, lower, passes, profile, reduce, run, verify
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
+from onnxtile.cli.isolation import IsolationError, run_isolated
 
 _DEBUG = "--debug"
 
@@ -40,6 +41,15 @@ def _program(
         typer.echo(context.get_help())
 
 
+def _run(arguments: list[str]) -> object:
+    """Run the command, in a process of its own where it asks for that; return the exit status."""
+    try:
+        return app(args=arguments, standalone_mode=False)
+    except IsolationError as error:
+        wanted = error
+    return run_isolated(main, wanted)
+
+
 def main() -> None:
     """Run the program. Exit status: 0 it holds, 1 the answer is no, 2 the call or a file is bad, or the program is.
 
@@ -53,7 +63,7 @@ def main() -> None:
         with warnings.catch_warnings():
             if not (debug or sys.warnoptions):
                 warnings.simplefilter("ignore")
-            status = app(args=arguments, standalone_mode=False)
+            status = _run(arguments)
         sys.stdout.flush()
     except SystemExit as ended:  # of libraries; they leave so where standard output was closed
         if not isinstance(ended.__context__, BrokenPipeError):

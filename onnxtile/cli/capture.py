@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli.options import Bind, Json, parse_bind
-from onnxtile.cli.torch_models import Device, Model, opened, refuse
+from onnxtile.cli.torch_models import Device, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
 from onnxtile.printable import printable
@@ -64,6 +64,7 @@ def command(
         int, typer.Option(min=1, metavar="MB", help="Values are computed in runs of so many megabytes.")
     ] = MEMORY,
     device: Device = None,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Run MODEL in onnxruntime and keep what nodes inside it give; or in torch, and what modules give.
@@ -73,6 +74,7 @@ def command(
 
     Exit status: 0 captured, 2 the call or a file is bad, or nothing can be captured.
     """
+    isolate_file(model, timeout)
     from onnxtile.capturing import capture
     from onnxtile.capturing.capturer import Request, run
     from onnxtile.capturing.selection import Wish
@@ -82,7 +84,7 @@ def command(
     if is_torch(model):
         refuse(model, bind=bind, memory=memory != MEMORY)
     else:
-        refuse(model, device=device)
+        refuse(model, device=device, timeout=timeout)
     arrays, sizes = _arrays(model, input, output), parse_bind(bind)
     with progress(f"capture {model.name}") as say:
         if is_torch(model):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from onnxtile.cli.options import Bind, DumpAfter, Json, Max, Ops, TimePasses, parse_bind
-from onnxtile.cli.torch_models import Input, Model, opened, outcome, refuse
+from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
 
@@ -67,6 +67,7 @@ def command(
         bool, typer.Option("--dry-run", help="Say what each form would cost, and write nothing.")
     ] = False,
     input: Input = None,
+    timeout: Timeout = None,
     keep_exported: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep what a torch model is exported to, before it's lowered.")
     ] = None,
@@ -82,6 +83,7 @@ def command(
 
     Exit status: 0 all products asked for fit, 1 some don't or it isn't equivalent, 2 the call or a file is bad.
     """
+    isolate_file(model, timeout)
     from onnxtile.checking import families
     from onnxtile.cli.output import progress
     from onnxtile.files import check_output
@@ -99,7 +101,7 @@ def command(
     if is_torch(model):
         refuse(model, bind=bind)
     else:
-        refuse(model, input=input, keep_exported=keep_exported)
+        refuse(model, input=input, keep_exported=keep_exported, timeout=timeout)
     sizes = parse_bind(bind)
     if dry_run:
         with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli.options import Bind, Json, parse_bind
-from onnxtile.cli.torch_models import Device, Input, Model, opened, refuse
+from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
 
@@ -57,6 +57,7 @@ def command(
     ] = False,
     input: Input = None,
     device: Device = None,
+    timeout: Timeout = None,
     op: Annotated[
         list[str] | None, typer.Option(help="Only nodes of this operator; may be given several times.")
     ] = None,
@@ -77,6 +78,7 @@ def command(
 
     Exit status: 0 it's told, 2 the call or the file is bad.
     """
+    isolate_file(model, timeout)
     from onnxtile.cli import profile_view
     from onnxtile.cli.details_view import DetailsView
     from onnxtile.cli.output import print_json, progress
@@ -115,7 +117,7 @@ def command(
     if torch:
         refuse(model, bind=bind, against=against, summary=summary, view=FIRST_IO * (view == FIRST_IO))
     else:
-        refuse(model, input=input, device=device, tree=tree)
+        refuse(model, input=input, device=device, tree=tree, timeout=timeout)
     sizes = parse_bind(bind)
 
     shown: Shown

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxtile.cli.isolation import isolate
 from onnxtile.errors import UsageError
-from onnxtile.kinds import is_torch
+from onnxtile.kinds import TORCH_FILES, is_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,16 @@ Input = Annotated[
 Device = Annotated[
     str | None, typer.Option("--device", metavar="DEVICE", help="Where a torch model runs: cuda, cuda:1; cpu if not.")
 ]
+Timeout = Annotated[
+    float | None,
+    typer.Option(min=0, metavar="SECONDS", help="Longest that a torch file may take; 600 by default, 0 any time."),
+]
+
+
+def isolate_file(model: Path, timeout: float | None) -> None:
+    """Have a command go on in a process of its own where torch reads a file; one's own code runs as it is."""
+    if is_torch(model) and (timeout is not None or model.name.endswith(TORCH_FILES)):
+        isolate(f"{model}: torch", timeout)
 
 
 def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Opened:

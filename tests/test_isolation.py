@@ -1,0 +1,130 @@
+"""Commands in a process of their own: whatever becomes of that, the program ends in one line and exit status 2."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import onnxtile
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system starts no child as a copy of its parent")
+PROGRAM = """
+import os, signal, subprocess, sys, time
+from onnxtile.cli.isolation import IsolationError, isolate, run_isolated
+from onnxtile.cli import isolation
+from onnxtile.errors import ModelError
+
+isolation.GRACE = 0.5
+
+def program():
+    try:
+        isolate("net.pt: torch", {seconds})
+    except IsolationError as error:
+        wanted = error
+    else:
+        return command()
+    sys.exit(run_isolated(program, wanted))
+
+def command():
+    {body}
+
+try:
+    program()
+except ModelError as error:
+    sys.exit(f"onnxtile: {{error}}")
+"""
+
+
+def started(body: str, seconds: float = 30) -> subprocess.Popen[str]:
+    code = PROGRAM.format(body=body.replace("\n", "\n    "), seconds=seconds)
+    environment = {**os.environ, "PYTHONPATH": str(Path(onnxtile.__file__).parents[1])}
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def ended(body: str, seconds: float = 30) -> tuple[int, str, str]:
+    process = started(body, seconds)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_streams_and_exit_status_pass_through() -> None:
+    assert ended("print('out'); print('err', file=sys.stderr); sys.exit(3)") == (3, "out\n", "err\n")
+    assert ended("os.write(2, b'from C\\n')") == (0, "", "from C\n")
+    assert ended("sys.exit(os.getpid() == os.getpgrp())") == (1, "", "")
+
+
+def test_a_failure_is_told_once() -> None:
+    status, out, err = ended("raise ValueError('unforeseen')")
+    assert (status, out, err.count("Traceback"), err.splitlines()[-1]) == (1, "", 1, "ValueError: unforeseen")
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("import ctypes; ctypes.string_at(0)", "crashed (SIGSEGV); the file is damaged or hits a fault there"),
+        (
+            "os.write(2, b'terminate\\nwhat(): \\x1b[2J bad \\xff\\n\\n'); os.abort()",
+            "crashed (SIGABRT); the file is damaged or hits a fault there: what(): ?[2J bad \ufffd",
+        ),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "was killed from outside, as systems do where memory runs out"),
+    ],
+)
+def test_a_death_is_one_line(body: str, line: str) -> None:
+    assert ended(body) == (1, "", f"onnxtile: net.pt: torch {line}\n")
+
+
+@pytest.mark.parametrize("body", ["time.sleep(60)", "signal.signal(signal.SIGALRM, signal.SIG_IGN); time.sleep(60)"])
+def test_time_runs_out(body: str) -> None:
+    begun = time.monotonic()
+    status, out, err = ended(f"try:\n    {body}\nexcept Exception:\n    pass\nfinally:\n    print('cleaned up')", 0.5)
+    assert (status, err) == (1, "onnxtile: net.pt: torch takes longer than 0.5 seconds; "
+                                "--timeout SECONDS gives it more, 0 any time\n")  # fmt: skip
+    assert out == ("" if "SIG_IGN" in body else "cleaned up\n")
+    assert time.monotonic() - begun < 30
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended but wasn't waited for doesn't."""
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_child_ends_with_its_parent(number: int) -> None:
+    process = started(
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']) if {} else None\n"
+        "print(os.getpid(), child.pid if child else os.getpid(), flush=True)\ntime.sleep(60)".format(
+            number != signal.SIGKILL
+        )
+    )
+    assert process.stdout is not None
+    pids = [int(word) for word in process.stdout.readline().split()]
+    assert process.pid not in pids and all(map(alive, pids))
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    if number == signal.SIGINT:
+        assert "KeyboardInterrupt" in err  # the child's own answer, which `main` turns into a line
+    else:
+        assert (process.returncode, err) == (-number, "")
+    deadline = time.monotonic() + 20
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(map(alive, pids))
+
+
+def test_in_place_where_the_streams_are_anothers(capsys: pytest.CaptureFixture[str]) -> None:
+    from onnxtile.cli.isolation import isolate
+
+    isolate("torch")  # pytest has its own sys.stdout, which a child couldn't write to
