@@ -103,12 +103,9 @@ def alive(pid: int) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_child_ends_with_its_parent(number: int) -> None:
-    process = started(
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']) if {} else None\n"
-        "print(os.getpid(), child.pid if child else os.getpid(), flush=True)\ntime.sleep(60)".format(
-            number != signal.SIGKILL
-        )
-    )
+    grandchild = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid"
+    other = "os.getpid()" if number == signal.SIGKILL else grandchild
+    process = started(f"print(os.getpid(), {other}, flush=True)\ntime.sleep(60)")
     assert process.stdout is not None
     pids = [int(word) for word in process.stdout.readline().split()]
     assert process.pid not in pids and all(map(alive, pids))

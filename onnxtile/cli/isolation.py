@@ -46,8 +46,8 @@ class _TimeIsUpError(BaseException):
 def isolate(what: str, seconds: float | None = None) -> None:
     """Have the rest of this command run in a process of its own for at most so many seconds; 0: as long as it takes.
 
-    Call it before the command does anything: it runs again from its start. Nothing happens in that process itself, where
-    the system can't fork, and where somebody has put an object of Python in place of the standard streams (a test, a
+    Call it before the command does anything: it runs again from its start. Nothing happens in that process itself, nor
+    where the system can't fork or somebody has put an object of Python in place of the standard streams (a test, a
     program that calls `main`): a child can't write to that.
     """
     own = sys.stdout is sys.__stdout__ and sys.stderr is sys.__stderr__
