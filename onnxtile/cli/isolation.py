@@ -55,8 +55,8 @@ def isolate(what: str, seconds: float | None = None) -> None:
         raise IsolationError(what, TIMEOUT if seconds is None else seconds)
 
 
-def run_isolated(program: Callable[[], object], wanted: IsolationError) -> int:
-    """Return the exit status of `program`, run in a child; it ends by SystemExit, or returns.
+def run_isolated(program: Callable[[], object], wanted: IsolationError) -> NoReturn:
+    """Run `program` in a child and leave with its exit status, by SystemExit; it has said what there is to say.
 
     Raises ModelError where the child was killed, crashed, or took too long. A signal that stops this process stops the
     child first; Ctrl-C as well, which the child answers.
@@ -87,7 +87,7 @@ def run_isolated(program: Callable[[], object], wanted: IsolationError) -> int:
     if os.WIFSIGNALED(status):
         raise ModelError(_death(wanted.what, os.WTERMSIG(status), said))
     sys.stderr.write(said)
-    return os.WEXITSTATUS(status)
+    sys.exit(os.WEXITSTATUS(status))
 
 
 def _run(program: Callable[[], object], native: IO[bytes], parent: int) -> NoReturn:
@@ -178,5 +178,5 @@ def _death(what: str, number: int, said: str) -> str:
     if name == "SIGKILL":
         return f"{what} was killed from outside, as systems do where memory runs out"
     lines = [line for line in said.splitlines() if line.strip()]
-    last = "".join(letter if letter.isprintable() else "?" for letter in lines[-1])[:_MOST_LETTERS] if lines else ""
+    last = lines[-1][:_MOST_LETTERS] if lines else ""
     return f"{what} crashed ({name}); the file is damaged or hits a fault there{f': {last}' if last else ''}"
