@@ -17,6 +17,7 @@ _HOMES = {
     "Captured": "capturing",
     "CaptureReport": "capturing",
     "reduce": "reduction",
+    "following_links": "following",
     "Limits": "limits",
     "PassManager": "pipeline",
     "Profile": "profiling.record",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from onnxtile.errors import PassError as PassError
     from onnxtile.errors import UnsupportedError as UnsupportedError
     from onnxtile.errors import UsageError as UsageError
+    from onnxtile.following import following_links as following_links
     from onnxtile.frontends import capture as capture
     from onnxtile.frontends import lower as lower
     from onnxtile.frontends import profile as profile

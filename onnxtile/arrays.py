@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,8 +13,7 @@ def read_array(tensor: ir.TensorProtocol) -> np.ndarray:
     """A tensor's numbers. Those in external data are mapped anew each time: they go when the array does."""
     if not isinstance(tensor, ir.ExternalTensor) or tensor.dtype.bitwidth < 8 or not tensor.nbytes:
         return tensor.numpy()
-    path = Path(tensor.base_dir) / tensor.location
-    data = np.memmap(path, np.uint8, "r", tensor.offset or 0, tensor.nbytes)
+    data = np.memmap(tensor.path, np.uint8, "r", tensor.offset or 0, tensor.nbytes)
     array: np.ndarray = data.view(tensor.dtype.numpy().newbyteorder("<")).reshape(tensor.shape.numpy())
     return array
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,9 @@ import onnx
 import onnx_ir as ir
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from onnxtile.data_files import bytes_of, find
 from onnxtile.errors import ModelError, UnsupportedError
+from onnxtile.wire import LARGEST
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -26,7 +27,6 @@ def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
     `folder`: where external data lies; None: there may be none. Raises ModelError and UnsupportedError.
     """
     raw = {}
-    _place.cache_clear()  # files may have moved since
     for where, part in _parts(model):
         _check_part(part, where, model.graph)
         if isinstance(part, onnx.TensorProto):
@@ -34,6 +34,32 @@ def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
             if data is not None and where == f"initializer {part.name!r}":
                 raw[part.name] = data
     return raw
+
+
+def read_in(model: onnx.ModelProto, folder: Path) -> list[Path]:
+    """Read what an audited model keeps in external data, but for the main graph's weights, into it; returns the files.
+
+    Those are tensors in bodies, in attributes and in functions, which can't be handed on piece by piece. Raises
+    ModelError for a file that can't be read, and UnsupportedError where protobuf's 2 GB don't hold them all.
+    """
+    inner = [
+        part
+        for where, part in _parts(model)
+        if isinstance(part, onnx.TensorProto)
+        and part.data_location == onnx.TensorProto.EXTERNAL
+        and where != f"initializer {part.name!r}"
+    ]
+    sizes = [_bytes_needed(tensor) for tensor in inner]
+    if sum(sizes) > LARGEST:
+        words = "more than protobuf's 2 GB, which they have to be written to; make them initializers of the main graph"
+        raise UnsupportedError(f"tensors in bodies, attributes and functions come to {sum(sizes):,} bytes, {words}")
+    files = []
+    for tensor, size in zip(inner, sizes, strict=True):
+        tensor.raw_data, file = bytes_of(tensor, folder, size)
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+        files.append(file)
+    return list(dict.fromkeys(files))
 
 
 def _parts(proto: onnx.ModelProto) -> Iterator[tuple[str, Message]]:
@@ -93,11 +119,11 @@ def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> 
     if not known or any(size < 0 for size in tensor.dims):
         raise ModelError(f"{where}: data type {tensor.data_type} or shape {list(tensor.dims)} isn't valid")
     dtype = ir.DataType(tensor.data_type)
+    if dtype == ir.DataType.STRING and tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise ModelError(f"{where} is text in external data, which ONNX has no form for; write the model again")
     if dtype == ir.DataType.STRING:
         return None
-    expected = -(-math.prod(tensor.dims) * dtype.bitwidth // 8)
-    if tensor.data_location == onnx.TensorProto.EXTERNAL and where != f"initializer {tensor.name!r}":
-        raise UnsupportedError(f"{where} is in external data, which only the main graph's weights may be; load it")
+    expected = _bytes_needed(tensor)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         _check_external(tensor, where, expected, folder)
     elif tensor.HasField("raw_data"):
@@ -111,6 +137,10 @@ def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> 
     return None
 
 
+def _bytes_needed(tensor: onnx.TensorProto) -> int:
+    return -(-int(math.prod(tensor.dims)) * ir.DataType(tensor.data_type).bitwidth // 8)
+
+
 def _check_typed_field(tensor: onnx.TensorProto, where: str, dtype: ir.DataType) -> None:
     """Numbers in a field of their type must be as many as the shape says; those of 4 bits and fewer are packed."""
     field = onnx.helper.tensor_dtype_to_field(tensor.data_type)
@@ -122,24 +152,15 @@ def _check_typed_field(tensor: onnx.TensorProto, where: str, dtype: ir.DataType)
         raise ModelError(f"{where}: {words}; write the model again")
 
 
-@lru_cache(maxsize=64)
-def _place(folder: Path, location: str) -> Path | None:
-    """The data file; None where it's outside the folder. Thousands of weights lie in one file."""
-    file = (folder / location).resolve()
-    inside = location and not Path(location).is_absolute() and file.is_relative_to(folder.resolve())
-    return file if inside else None
-
-
 def _check_external(tensor: onnx.TensorProto, where: str, expected: int, folder: Path | None) -> None:
     facts = {entry.key: entry.value for entry in tensor.external_data}
     location = facts.get("location", "")
     if folder is None:
         raise ModelError(f"{where} is in external data {location!r}; pass the model's path, or load its data first")
-    file = _place(folder, location)
-    if file is None:
-        raise ModelError(f"{where}: its data is in {location!r}, outside the model's folder; move it there")
-    if not file.is_file():
-        raise ModelError(f"{where}: its data file {location!r} is missing; put it beside the model")
+    try:
+        file = find(folder, location)
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from error
     try:
         offset, length = int(facts.get("offset", 0)), int(facts.get("length", expected))
     except ValueError as error:

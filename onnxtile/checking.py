@@ -10,6 +10,7 @@ from onnx_ir.passes.common import InlinePass
 from onnxtile.contraction import FAMILIES, Contraction, contractions
 from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.following import following_links
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.legality import Refusal, doubt, legality
 from onnxtile.limits import Limits
@@ -28,14 +29,21 @@ AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
 
 
 def check(
-    model: AnyModel, max: AnyLimits, *, ops: str | Sequence[str] = "matmul", bind: Mapping[str, int] | None = None
+    model: AnyModel,
+    max: AnyLimits,
+    *,
+    ops: str | Sequence[str] = "matmul",
+    bind: Mapping[str, int] | None = None,
+    follow_links: bool = False,
 ) -> Report:
     """What every product of the model is against the limits; local functions are looked into, call by call.
 
-    Products of families outside `ops` are listed as `not-asked`. Raises UsageError, ModelError, UnsupportedError.
+    Products of families outside `ops` are listed as `not-asked`. `follow_links`: data files of the model may be links
+    that lead out of its folder. Raises UsageError, ModelError, UnsupportedError.
     """
     limits, asked = Limits.of(max), families(ops)
-    checked = to_ir(model)
+    with following_links(follow_links):
+        checked = to_ir(model)
     nodes = count_nodes(checked)
     PassManager([BindDims(bind)] if bind else [], check=False)(checked)
     checked = inlined(checked)

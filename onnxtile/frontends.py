@@ -44,6 +44,7 @@ class LowerOptions(TypedDict, total=False):
     align_data: int
     bind: Mapping[str, int] | None
     output: AnyPath | None
+    follow_links: bool
     progress: Progress | None
 
 
@@ -53,13 +54,15 @@ class CaptureOptions(TypedDict, total=False):
     op: Texts
     name: Texts
     seed: int
+    follow_links: bool
     progress: Progress | None
 
 
 @overload
 def profile(
-    model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs", details: bool = False
-) -> Profile: ...
+    model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs", details: bool = False,
+    follow_links: bool = False,
+) -> Profile: ...  # fmt: skip
 @overload
 def profile(
     model: TorchModel, *, inputs: Inputs | None = None, convention: str = "macs", details: bool = False,
@@ -73,14 +76,17 @@ def profile(model: Any, **options: Any) -> Profile:
     It runs once on `inputs`: tensors by place or by name, or texts such as '1x3x224x224:float32' for random ones; an
     exported program has its own. `device`: where it runs, such as `cuda`; the model goes back afterwards.
 
+    `follow_links`: data files of a model of ONNX may be links that lead out of its folder, as in a cache of models.
     `convention`: `macs`, or `ptflops` for what that tool counts in place of multiply-accumulates. `details`: the shapes
     and attributes of each node as text, too. Raises UsageError (among them: the model fails on these inputs),
     ModelError, UnsupportedError.
     """
     if not is_torch(model):
+        from onnxtile.following import following_links
         from onnxtile.profiler import profile as profile_onnx
 
-        return profile_onnx(model, **options)
+        with following_links(options.pop("follow_links", False)):
+            return profile_onnx(model, **options)
     from onnxtile.torching.opening import open_torch, running
 
     opened = open_torch(model, options.pop("inputs", None))
@@ -117,15 +123,17 @@ def capture(model: Any, **options: Any) -> Captured | CaptureReport:
     `op`: operators or modules' classes, such as `Conv` or `Conv2d`; `name`: patterns of nodes' names or modules' paths,
     such as `features.*`; one or several of each. `inputs`: see `profile` for torch; for ONNX arrays by name, or none
     for random ones, from `seed`. Without `output` the values come back by name, with a `report`; with it, `FILE.npz` or
-    a folder, they are written there and the report comes back. `capturing.capture` says more of ONNX, and
-    `torching.capturing.capture_torch` of torch, whose hooks are removed in any case.
+    a folder, they are written there and the report comes back. `follow_links`: see `profile`. `capturing.capture` says
+    more of ONNX, and `torching.capturing.capture_torch` of torch, whose hooks are removed in any case.
 
     Raises UsageError (among them: nothing can be captured), ModelError, UnsupportedError, having written nothing.
     """
     if not is_torch(model):
         from onnxtile.capturing import capture as capture_onnx
+        from onnxtile.following import following_links
 
-        found: Captured | CaptureReport = capture_onnx(model, **options)
+        with following_links(options.pop("follow_links", False)):
+            found: Captured | CaptureReport = capture_onnx(model, **options)
         return found
     from onnxtile.torching.opening import open_torch
 
@@ -149,7 +157,7 @@ def lower(model: Any, *args: Any, **options: Any) -> Any:
 
     `lower(model, max)` for models of ONNX: a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph. The same kind
     comes back, a ModelProto for a path; with `output=PATH` the file is written and the Report comes back.
-    `lowering.lower` says what all options mean.
+    `lowering.lower` says what all options mean; `follow_links`: see `profile`.
 
     `lower(model, inputs, max=...)` for those of torch, `model` and `inputs` as in `profile`: the model is exported as
     it runs with these inputs, and lowered; with `verify` (the default) the result is proven equivalent to what was
@@ -160,10 +168,12 @@ def lower(model: Any, *args: Any, **options: Any) -> Any:
     UsageError, ModelError, UnsupportedError (among them: torch can't export the model), PassError where the result
     isn't equivalent, having written nothing.
     """
+    from onnxtile.following import following_links
     from onnxtile.lowering import lower as lower_onnx
 
     if not is_torch(model):
-        return lower_onnx(model, *args, **options)
+        with following_links(options.pop("follow_links", False)):
+            return lower_onnx(model, *args, **options)
     return _lower_torch(model, *args, **options)
 
 

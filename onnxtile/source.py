@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.audit import audit
+from onnxtile.audit import audit, read_in
 from onnxtile.constants import SPARSE_META
-from onnxtile.contraction import subgraphs
+from onnxtile.contraction import all_graphs, subgraphs
+from onnxtile.data_files import DataTensor
 from onnxtile.errors import ModelError, OnnxtileError
 from onnxtile.opset_imports import settle_ir, settled
 from onnxtile.structure import check_structure, one_line, skeleton_of_proto
@@ -50,6 +51,8 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
     try:
         proto = settled(proto)
         raw = audit(proto, folder)
+        if folder is not None:
+            read_in(proto, folder)
     except OnnxtileError as error:
         raise type(error)(f"{place}: {error}") from error
     logger = logging.getLogger("onnx_ir")
@@ -66,7 +69,7 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
         logger.setLevel(level)
     _take_bytes(model.graph, raw)
     if folder is not None:
-        ir.external_data.set_base_dir(model.graph, folder)
+        _find_data(model, folder)
     for sparse in proto.graph.sparse_initializer:
         next(value for value in model.graph.inputs if value.name == sparse.values.name).meta[SPARSE_META] = sparse
     try:
@@ -91,10 +94,43 @@ def _take_bytes(graph: ir.Graph, raw: dict[str, bytes]) -> None:
         )
 
 
+def _find_data(model: ir.Model, folder: Path | None) -> None:
+    """Let tensors in external data be read from files that were found by our rules; None: each from its own folder."""
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            tensor = value.const_value
+            if isinstance(tensor, ir.ExternalTensor) and not isinstance(tensor, DataTensor):
+                base = folder or (Path(tensor.base_dir) if tensor.base_dir else None)
+                value.const_value = tensor if base is None else DataTensor(tensor, base)
+
+
+def _read_inner(model: ir.Model) -> None:
+    """Read what bodies, attributes and functions keep in external data into the model, as `audit.read_in` does."""
+    for graph in model.graphs():
+        for value in graph.initializers.values() if graph is not model.graph else ():
+            value.const_value = _inside(value.const_value)
+    for node in (node for graph in all_graphs(model) for node in graph):
+        for name, attribute in list(node.attributes.items()):
+            if attribute.type == ir.AttributeType.TENSOR and not attribute.is_ref():
+                tensor = _inside(attribute.as_tensor())
+                if tensor is not None and tensor is not attribute.value:
+                    node.attributes[name] = ir.AttrTensor(name, tensor)
+
+
+def _inside(tensor: ir.TensorProtocol | None) -> ir.TensorProtocol | None:
+    """The tensor, its numbers in memory if they were in external data."""
+    if not isinstance(tensor, ir.ExternalTensor):
+        return tensor
+    found = DataTensor(tensor, Path(tensor.base_dir)) if tensor.base_dir else tensor
+    return ir.Tensor(found.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
+
+
 def from_ir(model: ir.Model) -> ir.Model:
     """A checked copy of an IR model; weights are shared, not copied."""
     copy = copy_of(model)
     settle_ir(copy)
+    _find_data(copy, None)
+    _read_inner(copy)
     check_structure(copy)
     return copy
 
@@ -119,7 +155,7 @@ def carry_over(model: ir.Model, proto: onnx.ModelProto) -> None:
 def external_files(model: ir.Model) -> list[Path]:
     """The files that weights of the model lie in."""
     tensors = [value.const_value for graph in model.graphs() for value in graph.initializers.values()]
-    paths = {Path(t.base_dir) / t.location for t in tensors if isinstance(t, ir.ExternalTensor)}
+    paths = {Path(tensor.path) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
     return sorted(paths)
 
 

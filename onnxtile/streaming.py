@@ -13,6 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.arrays import raw_data, read_array
+from onnxtile.data_files import DataTensor
 from onnxtile.forms.spelling import Cut, Speller
 from onnxtile.progress import Meter, Progress, silent
 from onnxtile.wire import head, message, number_of, pair, varint
@@ -54,7 +55,7 @@ class Weights:
     @property
     def least_bytes(self) -> int:
         """Bytes that they take in a model's file at least."""
-        inside = [tensor for tensor in self.uncut if not _stays_elsewhere(tensor, self.keep_external)]
+        inside = [tensor for tensor in self.uncut if not stays_elsewhere(tensor, self.keep_external)]
         return sum(tensor.nbytes for tensor in (*inside, *(cut.tensor for cut in self.cuts)))
 
     def tiles(self, blank: bool = False) -> Iterator[tuple[str, ir.DataType, np.ndarray]]:
@@ -130,13 +131,15 @@ def fields(entries: list[Placed], location: str) -> Iterator[bytes]:
         yield message(_INITIALIZER, described)
 
 
-def _stays_elsewhere(tensor: ir.TensorProtocol, keep_external: bool) -> bool:
-    return keep_external and isinstance(tensor, ir.ExternalTensor)
+def stays_elsewhere(tensor: ir.TensorProtocol, keep_external: bool) -> bool:
+    """Whether a tensor may stay in its data file: `keep_external`, and the file is in the model's folder."""
+    outside = isinstance(tensor, DataTensor) and tensor.outside
+    return keep_external and isinstance(tensor, ir.ExternalTensor) and not outside
 
 
 def _entry(tensor: ir.TensorProtocol, keep_external: bool) -> Entry:
     plain = isinstance(tensor, (ir.Tensor, ir.ExternalTensor, ir.LazyTensor)) and tensor.dtype.bitwidth >= 8
-    if not plain or _stays_elsewhere(tensor, keep_external):
+    if not plain or stays_elsewhere(tensor, keep_external):
         return Entry(ir.serde.serialize_tensor(tensor).SerializeToString(), None, bytes)
     proto = onnx.TensorProto(name=tensor.name, data_type=tensor.dtype.value, dims=tensor.shape.numpy())
     if tensor.doc_string:

@@ -15,7 +15,7 @@ from onnxtile.forms.spelling import Speller
 from onnxtile.forms.wire_sink import WireSink
 from onnxtile.progress import Progress, silent
 from onnxtile.source import carry_over, copy_of, has_value_info
-from onnxtile.streaming import Weights
+from onnxtile.streaming import Weights, stays_elsewhere
 
 UNROLLED = FORMS["unrolled"]
 Holder = onnx.GraphProto | onnx.FunctionProto
@@ -47,7 +47,7 @@ def to_proto(
     proto, left = spelled.proto, spelled.weights
     proto.graph.MergeFromString(bytes(spelled.nodes))
     for tensor in left.uncut:
-        external = isinstance(tensor, ir.ExternalTensor) and not keep_external
+        external = isinstance(tensor, ir.ExternalTensor) and not stays_elsewhere(tensor, keep_external)
         inside = ir.Tensor(read_array(tensor), dtype=tensor.dtype, name=tensor.name) if external else tensor
         proto.graph.initializer.append(ir.serde.serialize_tensor(inside))
     proto.graph.initializer.extend(left.new)

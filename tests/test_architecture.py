@@ -12,7 +12,7 @@ import onnxtile
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
     {"errors", "kinds", "printable"},
-    {"limits", "tiling", "progress", "provenance", "wire", "arrays"},
+    {"limits", "tiling", "progress", "provenance", "wire", "arrays", "data_files", "following"},
     {"folding", "blockwise"},
     {"contraction"},
     {"audit", "constants", "structure", "dimensions", "doubt", "names", "opset_imports"},

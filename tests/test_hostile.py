@@ -244,7 +244,7 @@ def broken_weight(change: str) -> onnx.ModelProto:
         ("few floats", "initializer 'W': its float_data has 2 numbers, its shape .* needs 64"),
         ("no data", "initializer 'W': its float_data has 0 numbers"),
         ("duplicate", "Gemm 'fc' of the main graph has two attributes of one name"),
-        ("attribute", "attribute 'value' of Constant 'c' .* is in external data, which only the main graph's weights"),
+        ("attribute", "attribute 'value' of Constant 'c' .* is in external data 'w.bin'; pass the model's path"),
     ],
 )
 def test_broken_models_are_refused(change: str, words: str) -> None:

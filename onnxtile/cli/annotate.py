@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, Model, parse_bind
+from onnxtile.cli.options import Bind, FollowLinks, Json, Model, parse_bind
 
 EXAMPLES = """Examples:
 
@@ -24,6 +24,7 @@ def command(
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take out what an earlier call wrote.")] = False,
     bind: Bind = None,
+    follow_links: FollowLinks = False,
     json: Json = False,
 ) -> None:
     """Write what each node of MODEL costs into its metadata, where viewers such as Netron show it.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, parse_bind
+from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
@@ -65,6 +65,7 @@ def command(
     ] = MEMORY,
     device: Device = None,
     timeout: Timeout = None,
+    follow_links: FollowLinks = False,
     json: Json = False,
 ) -> None:
     """Run MODEL in onnxruntime and keep what nodes inside it give; or in torch, and what modules give.

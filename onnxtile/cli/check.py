@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, Max, Model, Ops, parse_bind
+from onnxtile.cli.options import Bind, FollowLinks, Json, Max, Model, Ops, parse_bind
 
 EXAMPLES = "Example:\n\nonnxtile check model.onnx --max 64,64,64 --bind batch=1"
 
 
-def command(model: Model, max: Max, ops: Ops = "matmul", bind: Bind = None, json: Json = False) -> None:
+def command(
+    model: Model,
+    max: Max,
+    ops: Ops = "matmul",
+    bind: Bind = None,
+    follow_links: FollowLinks = False,
+    json: Json = False,
+) -> None:
     """Tell which matrix products of MODEL exceed the engine.
 
     Exit status: 0 all products asked for fit, 1 some don't, or may not, 2 the call or the file is bad.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from onnxtile.cli.options import Bind, DumpAfter, Json, Max, Ops, TimePasses, parse_bind
+from onnxtile.cli.options import Bind, DumpAfter, FollowLinks, Json, Max, Ops, TimePasses, parse_bind
 from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
@@ -73,6 +73,7 @@ def command(
     ] = None,
     dump_after: DumpAfter = None,
     time_passes: TimePasses = False,
+    follow_links: FollowLinks = False,
     json: Json = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file too.")] = None,
 ) -> None:

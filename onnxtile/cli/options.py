@@ -24,6 +24,22 @@ Bind = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
 
+
+def _follow_links(follow: bool) -> bool:
+    from onnxtile.following import follow_links
+
+    follow_links(follow)
+    return follow
+
+
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links",
+        callback=_follow_links,
+        help="Read data files that are links out of a model's folder.",
+    ),
+]
 Passes = Annotated[
     str,
     typer.Option(

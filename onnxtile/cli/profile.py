@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, parse_bind
+from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
@@ -69,6 +69,7 @@ def command(
     details: Annotated[bool, typer.Option("--details", help="Each node's shapes and attributes too.")] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to FILE, - for the output.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as a Markdown table.")] = None,
+    follow_links: FollowLinks = False,
     json: Json = False,
 ) -> None:
     """Tell what every node of MODEL computes, stores and moves, and all of them together.

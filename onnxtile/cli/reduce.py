@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onnxtile.cli.options import Json, Model, Passes
+from onnxtile.cli.options import FollowLinks, Json, Model, Passes
 
 EXAMPLES = """Examples:
 
@@ -36,6 +36,7 @@ def command(
     ] = False,
     cases: Annotated[int, typer.Option(min=1, help="Random inputs to try, without a command.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Where the random inputs start.")] = 0,
+    follow_links: FollowLinks = False,
     json: Json = False,
 ) -> None:
     """Find the pass that breaks MODEL, and the few nodes that show it.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import DumpAfter, Json, Model, Passes, TimePasses
+from onnxtile.cli.options import DumpAfter, FollowLinks, Json, Model, Passes, TimePasses
 
 if TYPE_CHECKING:
     from onnxtile.instrument import Instrument
@@ -37,6 +37,7 @@ def command(
         Path | None,
         typer.Option(metavar="DIR", help="Where to write what repeats a failure; OUT.reproducer by default."),
     ] = None,
+    follow_links: FollowLinks = False,
     json: Json = False,
 ) -> None:
     """Run passes over MODEL and write the result; the model is checked between passes.

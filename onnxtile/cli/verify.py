@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Json, parse_bind
+from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def command(
     recheck: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Repeat a certificate instead of comparing two models.")
     ] = None,
+    follow_links: FollowLinks = False,
     json: Json = False,
 ) -> None:
     """Show that two models are equivalent, or where they aren't.

@@ -12,7 +12,7 @@ import onnx
 import onnx.inliner
 import onnx_ir as ir
 
-from onnxtile.audit import audit
+from onnxtile.audit import audit, read_in
 from onnxtile.constants import OVERRIDABLE_FROM
 from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.errors import ModelError, OnnxtileError
@@ -30,10 +30,14 @@ CHUNK = 1 << 24
 
 @dataclass(frozen=True)
 class Opened:
-    """A model as protobuf; `folder` is where its external data lies, if it may have any."""
+    """A model as protobuf; `folder` is where its external data lies, if it may have any.
+
+    `inner`: files that tensors in bodies, attributes and functions were read from.
+    """
 
     proto: onnx.ModelProto
     folder: Path | None
+    inner: tuple[Path, ...] = ()
 
     @property
     def overridable(self) -> bool:
@@ -56,7 +60,7 @@ class Opened:
             return onnx.numpy_helper.to_array(tensor)
         path, offset, length = self.place(tensor)
         if dtype.bitwidth < 8:
-            return onnx.numpy_helper.to_array(tensor, str(self.folder))
+            return onnx.numpy_helper.to_array(self.inside(tensor, tensor.name))
         data = np.memmap(path, np.uint8, "r", offset, length) if length else np.empty(0, np.uint8)
         array: np.ndarray = data.view(_stored(dtype)).reshape(tensor.dims)
         return array
@@ -73,7 +77,10 @@ class Opened:
         copy = onnx.TensorProto()
         copy.CopyFrom(tensor)
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            onnx.external_data_helper.load_external_data_for_tensor(copy, str(self.folder))
+            path, offset, length = self.place(tensor)
+            with path.open("rb") as data:
+                data.seek(offset)
+                copy.raw_data = data.read(length)
             copy.ClearField("external_data")
             copy.ClearField("data_location")
         copy.name = name
@@ -120,10 +127,11 @@ def open_model(model: AnyModel) -> Opened:
         try:
             settle(proto)
             audit(proto, folder)
+            inner = read_in(proto, folder)
             check_proto(proto)
         except OnnxtileError as error:
             raise type(error)(f"{path}: {error}") from error
-        return Opened(_inlined(proto, str(path)), folder)
+        return Opened(_inlined(proto, str(path)), folder, tuple(inner))
     loaded = to_ir(model)
     read_external_data(loaded)
     proto = ir.to_proto(loaded)

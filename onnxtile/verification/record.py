@@ -144,7 +144,7 @@ def _files(opened: Opened, model: Path) -> list[Path]:
     """A model's file and those of its external data."""
     external = onnx.TensorProto.EXTERNAL
     stored = [each for each in opened.proto.graph.initializer if each.data_location == external]
-    return [model, *sorted({opened.place(each)[0] for each in stored})]
+    return [model, *sorted({*opened.inner, *(opened.place(each)[0] for each in stored)})]
 
 
 def _files_of(opened: Opened, model: Path, certificate: Path) -> dict[str, Any]:

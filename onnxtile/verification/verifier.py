@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 
 from onnxtile.errors import UsageError
+from onnxtile.following import following_links
 from onnxtile.interop import AnyModel
 from onnxtile.progress import Progress, silent
 from onnxtile.provenance import TILE
@@ -43,6 +44,7 @@ def verify(
     bind: Mapping[str, int] | None = None,
     inputs: Mapping[str, np.ndarray] | None = None,
     workers: int | None = None,
+    follow_links: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Compare two models.
@@ -57,8 +59,9 @@ def verify(
 
     `cases`: sets of inputs from `seed`; by default 4 for whole models, 2 for a region, and 1 for one whose tiles are
     all shown to be in their places. Free dimensions that `bind` doesn't fix get sizes. `inputs`: values to take for
-    some inputs, or all. `workers`: processes that prove regions (as many as cores by default). Raises UsageError,
-    ModelError, UnsupportedError (among them: neither engine runs the original).
+    some inputs, or all. `workers`: processes that prove regions (as many as cores by default). `follow_links`: data
+    files of the models may be links that lead out of their folders. Raises UsageError, ModelError, UnsupportedError
+    (among them: neither engine runs the original).
     """
     method = method or ("bound" if inputs else "exact")
     if method not in METHODS:
@@ -72,14 +75,15 @@ def verify(
             raise UsageError(f"{name} is {number!r}: give a whole number, {least} or more")
     say = progress or silent
     say("read the models")
-    first, second = open_model(original), open_model(lowered)
-    different = mismatch(first.proto.graph, second.proto.graph, bind or {})
-    if different:
-        return Verdict(False, "interfaces", "none", 0, seed, (), different)
-    if method == "bound":
-        plan = Plan(cases or CASES, seed, dict(inputs or {}))
-        return _bounded(compare(original, lowered, plan, bind or {}, say), seed)
-    return _Proof(first, second, bind or {}, cases, seed, workers, say).verdict(original, lowered)
+    with following_links(follow_links):
+        first, second = open_model(original), open_model(lowered)
+        different = mismatch(first.proto.graph, second.proto.graph, bind or {})
+        if different:
+            return Verdict(False, "interfaces", "none", 0, seed, (), different)
+        if method == "bound":
+            plan = Plan(cases or CASES, seed, dict(inputs or {}))
+            return _bounded(compare(original, lowered, plan, bind or {}, say), seed)
+        return _Proof(first, second, bind or {}, cases, seed, workers, say).verdict(original, lowered)
 
 
 def _bounded(found: Comparison, seed: int) -> Verdict:
