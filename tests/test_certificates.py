@@ -228,7 +228,9 @@ def test_garbage_never_holds_nor_ends_in_a_traceback(whole_one: Path, data: st.D
         assert refused.startswith(str(path))
         assert "\n" not in refused
         return
-    same = changed == told or place in (("cases",), ("seed",), ("bind",))
+    same = (
+        changed == told or place in (("cases",), ("seed",)) or place[0] == "bind"
+    )  # sizes that were free may be others
     assert same or not found.holds or place[0] == "versions" or place[-1] in INFORMS
 
 

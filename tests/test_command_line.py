@@ -246,7 +246,7 @@ def test_a_bad_call_gets_one_line(cli: Cli, model: Path, arguments: list[str], w
         ("gone.data", "its data file 'gone.data' is missing"),
         ("../outside.data", "outside the model's folder"),
         ("/etc/passwd", "outside the model's folder"),
-        ("link.data", "outside the model's folder"),
+        ("link.data", "a link that leads out of the model's folder; --follow-links"),
         ("short.data", "its data is in bytes 0 to 256 of 'short.data', which has 100"),
     ],
 )
