@@ -11,8 +11,8 @@ import onnxtile
 
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
-    {"errors", "kinds", "printable"},
-    {"limits", "tiling", "progress", "provenance", "wire", "arrays", "data_files", "following"},
+    {"errors", "kinds", "printable", "following"},
+    {"limits", "tiling", "progress", "provenance", "wire", "arrays", "data_files"},
     {"folding", "blockwise"},
     {"contraction"},
     {"audit", "constants", "structure", "dimensions", "doubt", "names", "opset_imports"},
