@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,15 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+import onnxtile
 from onnxtile.verification.integers import OPERATORS
 from onnxtile.verification.saturation import judged_elsewhere, saturates
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Feeds = Mapping[str, np.ndarray]
+Run = Callable[[onnx.ModelProto, Feeds], list[np.ndarray]]
+Limits = tuple[int | None, int | None, int | None]
+FORMS = ("unrolled", "batched", "loop", "function")
 Shapes = Sequence[Sequence[int | str] | None]
 
 
@@ -118,6 +122,65 @@ def run_onnxruntime(model: onnx.ModelProto, feeds: Feeds, optimize: bool = True)
 
 def _between_quantized(model: onnx.ModelProto) -> bool:
     return any(node.op_type == "DequantizeLinear" for each in (model.graph, *model.functions) for node in each.node)
+
+
+ENGINES: tuple[Run, ...] = (run_reference, run_onnxruntime)
+
+
+def rightly_lowered(
+    model: onnx.ModelProto,
+    limits: Limits,
+    feeds: Feeds,
+    *,
+    engines: Sequence[Run] = ENGINES,
+    cannot: tuple[type[Exception], ...] = (),
+    ops: str = "matmul",
+    **how: Any,
+) -> onnx.ModelProto:
+    """The lowered model, after it has been seen to be legal, right in the engines, the same each time, and verified.
+
+    `cannot`: what onnxruntime raises where it lacks a kernel for the original, which isn't run there then.
+    """
+    before = model.SerializeToString()
+    lowered: onnx.ModelProto = onnxtile.lower(model, limits, ops=ops, **how)
+    assert model.SerializeToString() == before
+    assert onnxtile.lower(model, limits, ops=ops, **how).SerializeToString() == lowered.SerializeToString()
+    onnx.checker.check_model(lowered, full_check=not any(node.domain for node in lowered.graph.node))
+    report = onnxtile.check(lowered, limits, ops=ops)
+    assert report.ok, report.contractions
+    for sizes in sizes_of_products(lowered):
+        assert all(limit is None or size <= limit for size, limit in zip(sizes, limits, strict=True)), sizes
+    alike(model, lowered, feeds, engines, cannot)
+    assert_verified(model, lowered)
+    return lowered
+
+
+def alike(
+    model: onnx.ModelProto,
+    lowered: onnx.ModelProto,
+    feeds: Feeds,
+    engines: Sequence[Run] = ENGINES,
+    cannot: tuple[type[Exception], ...] = (),
+) -> None:
+    """Both models give the same bits in each engine."""
+    for run in engines:
+        try:
+            wanted = run(model, feeds)
+        except cannot:
+            assert run is not run_reference
+            continue
+        for want, got in zip(wanted, run(lowered, feeds), strict=True):
+            assert (got.dtype, got.shape) == (want.dtype, want.shape)
+            np.testing.assert_array_equal(got, want)
+
+
+def assert_verified(model: onnx.ModelProto, lowered: onnx.ModelProto) -> None:
+    """`verify` raises no alarm about a lowering that is right."""
+    verdict = onnxtile.verify(model, lowered)
+    wrong = [
+        f"{each.op} {each.name!r}, {each.method}: {each.reason}" for each in verdict.regions if not each.equivalent
+    ]
+    assert verdict.equivalent, wrong or verdict.reason
 
 
 def sizes_of_products(model: onnx.ModelProto) -> list[tuple[int, int, int]]:

@@ -29,7 +29,7 @@ def with_constants(region: Region, original: Opened, facts: Facts) -> Cone:
     fixed = []
     for node in cone.nodes:
         makes = [name for name in node.output if name]
-        shapes = [facts.values.get((region.scope, name)) for name in makes]
+        shapes = [facts.find(region.scope, name) for name in makes]
         small = all(fact is not None and math.prod(fact.shape) <= MOST_ELEMENTS for fact in shapes)
         if small and known.issuperset(reads(node)) and not set(makes) & set(region.outputs):
             fixed.append(node)

@@ -116,7 +116,7 @@ class _Walk:
             known = [parts[name] for name in inputs if name in parts]
             if known:
                 self._join(node, inputs, known)
-            elif node.op_type == "Split":
+            if node.op_type == "Split":  # perhaps of what another product gave
                 self._split(node)
         for name in outputs:
             if name in parts:

@@ -110,6 +110,8 @@ def cuts(
     """
     first = next(iter(boxes))
     axes = len(boxes[first])
+    if len(shapes[first]) < axes:
+        return
     sizes = shapes[first][-axes:]
     ends = tuple(max(box[axis][1] or sizes[axis] for box in boxes.values()) for axis in range(axes))
     found = []

@@ -41,6 +41,14 @@ class Facts:
     products: Mapping[Key, list[Contraction]]
     free: bool = False
 
+    def find(self, scope: str, name: str) -> Fact | None:
+        """Return what is known of the value that a graph sees by this name."""
+        while (scope, name) not in self.values:
+            if not scope:
+                return None
+            scope = scope.rpartition("/")[0]  # `node/attribute`, and a name may hold more of them
+        return self.values[scope, name]
+
 
 def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[[int], int]) -> Facts:
     """Infer shapes, with free dimensions as `bind` says; the rest are sized by their place among them."""

@@ -8,6 +8,11 @@ from typing import NamedTuple, cast
 
 import onnx
 
+RANDOM = frozenset(
+    ("Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
+)
+"""Operators whose results may be others in each run."""
+
 
 class Made(NamedTuple):
     """Who makes a value: a node, or a constant; neither: it's fed. `depth`: of the graph it belongs to, 0 the main one.
@@ -70,6 +75,32 @@ class Scope:
             scope = scope.outer
         return None
 
+    @cached_property
+    def computed(self) -> set[str]:
+        """Values that nodes of this graph compute from constants alone."""
+        found: set[str] = set()
+        for node in self.nodes:
+            if node.domain in ("", "ai.onnx") and node.op_type not in RANDOM and _has_no_graphs(node):
+                inputs = list(filter(None, node.input))
+                if inputs and all(name in found or self._is_constant_or_outer(name) for name in inputs):
+                    found.update(filter(None, node.output))
+        return found
+
+    def _is_constant_or_outer(self, name: str) -> bool:
+        if name in self.made:
+            return self.made[name].constant is not None
+        made = self.find(name)
+        return (
+            self.outer is not None and made is not None and (made.constant is not None or self.outer.is_computed(name))
+        )
+
+    def is_computed(self, name: str) -> bool:
+        """Return whether the value that the graph sees by this name is computed from constants alone."""
+        scope: Scope | None = self
+        while scope is not None and name not in scope.made:
+            scope = scope.outer
+        return scope is not None and name in scope.computed
+
     def inside(self, node: onnx.NodeProto, attribute: str, graph: onnx.GraphProto) -> Scope:
         """The scope of a graph that a node of this one holds."""
         place = f"{name_of(node)}/{attribute}"
@@ -106,6 +137,10 @@ def name_of(node: onnx.NodeProto) -> str:
 def graphs_of(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
     """The graphs that an attribute holds, mostly none."""
     return [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
+
+
+def _has_no_graphs(node: onnx.NodeProto) -> bool:
+    return not any(attribute.type in _HOLDS_GRAPHS for attribute in node.attribute)
 
 
 def reads(node: onnx.NodeProto) -> Iterator[str]:

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 import onnx
 import onnx_ir as ir
 
-from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.contraction import CALL_DOMAIN, Contraction
 from onnxtile.passes.decomposing import CONSTANTS_FROM
 from onnxtile.verification.constant_nodes import with_constants
-from onnxtile.verification.derivations import Cut, Derivation
-from onnxtile.verification.explaining import FLOATS, Explained, Tile, explain
+from onnxtile.verification.derivations import Cut, Derivation, Factor
+from onnxtile.verification.explaining import FLOATS, Expected, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Difference, Region
-from onnxtile.verification.polynomial import MOVING, what_else
+from onnxtile.verification.polynomial import INTEGERS, MOVING, what_else
 from onnxtile.verification.roundoff import UNIT
 
 PLAIN = frozenset(
@@ -27,6 +27,8 @@ PLAIN = frozenset(
 """Products of two operands as they are, perhaps times a factor, perhaps with a bias."""
 LINEAR = PLAIN | {("", "Einsum")}
 """Operators that are linear in each input, without negative coefficients: whole numbers make them exact."""
+TURNING = frozenset((("", "Einsum"), ("com.microsoft", "FusedMatMul")))
+"""Operators that may read an operand's axes in any order."""
 STAND_INS = {"alpha": 2.0, "beta": 3.0}
 """Factors that are taken for those of the model's that would have to be rounded."""
 FINEST = 16
@@ -91,8 +93,10 @@ def oblige(
     region = replace(region, original=with_constants(region, original, facts))
     operators = {_operator(node) for node in region.original.nodes} - MOVES
     factors = factors_of(region.node)
-    plain, any_order = len(operators) == 1 and operators <= PLAIN, operators == {("", "Einsum")}
-    explained = explain(region, original, lowered, factors, tiles, plain, any_order)
+    one = len(operators) == 1
+    integers = operators.isdisjoint(INTEGER) and any(each.dtype in INTEGERS for each in products_of(region, facts))
+    expected = Expected(one and operators <= PLAIN, operators <= TURNING, integers)
+    explained = explain(region, original, lowered, factors, tiles, expected)
     told = {each.factor for each in explained.derived[0].values() if not isinstance(each, Cut)}
     stand_ins = {name: STAND_INS[name] for name, value in factors.items() if name in told and not _fine(value)}
     try:
@@ -113,6 +117,12 @@ def oblige(
         words = f"how constant {explained.unexplained[0]!r} follows from the original's isn't known"
         return Inexact(words), explained
     derived = explained.derived if arithmetic.terms else [{}]
+    known = {operand.name for operand in operands}
+    for name, derivation in [each for way in derived for each in way.items()]:
+        if not isinstance(derivation, Factor) and derivation.source not in known:
+            return Inexact(
+                f"constant {name!r} follows from {derivation.source!r}, whose numbers aren't replaced"
+            ), explained
     fed = [[each for each in operands if each.name in _read(cone)] for cone in (region.original, region.lowered)]
     for name in derived[0]:
         tensor = region.lowered.constants[name]
@@ -160,8 +170,7 @@ def _arithmetic(
         return Arithmetic(ir.DataType.INT32, 0)
     if operator not in LINEAR:
         raise InexactError(f"{operator[1]} isn't exact on whole numbers")
-    made = [facts.products.get((region.scope, name), []) for node in region.original.nodes for name in node.output]
-    products = [found for each in made for found in each]
+    products = products_of(region, facts)
     nodes = {id(found.node) for found in products}
     lengths = [found.size.k for found in products]
     dtype = products[0].dtype if products else None
@@ -176,6 +185,12 @@ def _arithmetic(
     steps = max([1, *((FINEST if not value.is_integer() else 1) for value in factors.values())])
     operands = 2 if operator in PLAIN else max(2, len(products[0].node.inputs))
     return Arithmetic(dtype, terms, operands, steps)
+
+
+def products_of(region: Region, facts: Facts) -> list[Contraction]:
+    """Return the products of the region's original."""
+    made = [facts.products.get((region.scope, name), []) for node in region.original.nodes for name in node.output]
+    return [found for each in made for found in each]
 
 
 def _fine(factor: float) -> bool:
@@ -204,11 +219,10 @@ def _operands(region: Region, facts: Facts, arithmetic: Arithmetic) -> list[Oper
 
 
 def _fact(facts: Facts, scope: str, name: str) -> Fact:
-    while (scope, name) not in facts.values:
-        if not scope:
-            raise InexactError(f"the type or shape of {name!r} isn't known")
-        scope = scope.rpartition("/")[0]  # `node/attribute`, and a name may hold more of them
-    return facts.values[scope, name]
+    fact = facts.find(scope, name)
+    if fact is None:
+        raise InexactError(f"the type or shape of {name!r} isn't known")
+    return fact
 
 
 def _read(cone: Cone) -> set[str]:

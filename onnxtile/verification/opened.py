@@ -20,6 +20,7 @@ from onnxtile.interop import AnyModel, to_ir
 from onnxtile.opset_imports import settle
 from onnxtile.source import carry_over, parse, read_external_data
 from onnxtile.structure import check_proto, one_line
+from onnxtile.verification.arguments import with_arguments
 from onnxtile.verification.graphs import name_of, nodes_inside
 
 _NAME = "onnxtile.name"
@@ -140,9 +141,10 @@ def open_model(model: AnyModel) -> Opened:
 
 
 def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
-    others = [function for function in proto.functions if function.domain != CALL_DOMAIN]
-    if not others:
+    if all(function.domain == CALL_DOMAIN for function in proto.functions):
         return proto
+    proto = with_arguments(proto)
+    others = [function for function in proto.functions if function.domain != CALL_DOMAIN]
     nodes = [node for function in others for each in function.node for node in nodes_inside(each)]
     for node in nodes:  # nodes' names and values' share one space there: values would be renamed for nodes' sake
         node.metadata_props.add(key=_NAME, value=name_of(node))

@@ -232,29 +232,35 @@ def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
 def _same_inputs(scope: Scope, *cones: Cone) -> None:
     """Let a value that one side reads, and that follows from what the other reads, be made of that in the region.
 
-    Fed apart, the two wouldn't fit together: a number and what it was quantized to, say. Where the lowered side isn't
-    ours that goes for values that both read too: one of two equal nodes may be gone.
+    Fed apart, the two wouldn't fit together: a number and what it was quantized to, say. What follows from constants
+    alone is made of them. Where the lowered side isn't ours all that goes for values that both read too: one of two
+    equal nodes may be gone.
     """
     ours = any(pair.key == ORIGIN for node in cones[1].nodes for pair in node.metadata_props)
+    added: list[dict[tuple[int, int], onnx.NodeProto]] = [{} for _ in cones]
     changed = True
     while changed:
         changed = False
         inputs = {name for cone in cones for name in cone.inputs}
-        for cone in cones:
+        for cone, nodes in zip(cones, added, strict=True):
             for name in [name for name in cone.inputs if not ours or not all(name in each.inputs for each in cones)]:
                 made = scope.find(name)
-                if made is None or made.node is None:
+                if made is None or made.node is None or (made.depth, made.at) in nodes:
                     continue
                 read = {each: scope.find(each) for each in reads(made.node)}
                 constants = {
                     each: of.constant for each, of in read.items() if of is not None and of.constant is not None
                 }
-                if read.keys() <= (inputs - {name}) | constants.keys():
-                    cone.inputs[:] = dict.fromkeys(each for each in (*cone.inputs, *read) if each != name)
-                    cone.inputs[:] = [each for each in cone.inputs if each not in constants]
-                    cone.nodes.insert(0, made.node)
+                computed = {each for each in read if scope.is_computed(each)}
+                if read.keys() <= (inputs - {name}) | constants.keys() | computed:
+                    nodes[made.depth, made.at] = made.node
+                    makes = {output for node in nodes.values() for output in node.output}
+                    rest = [each for each in (*cone.inputs, *read) if each not in constants and each not in makes]
+                    cone.inputs[:] = dict.fromkeys(rest)
                     cone.constants.update(constants)
                     changed = True
+    for cone, nodes in zip(cones, added, strict=True):
+        cone.nodes[:0] = [node for _, node in sorted(nodes.items())]
 
 
 def _shell(node: onnx.NodeProto) -> tuple[object, ...]:

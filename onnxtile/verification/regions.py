@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import onnx
+import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError
 from onnxtile.verification.bound import Plan, compare
@@ -13,7 +14,7 @@ from onnxtile.verification.coverage import MOST_NAMED, Coverage, cover
 from onnxtile.verification.explaining import Explained, Tile, tiles_of
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import name_of, names_inside
-from onnxtile.verification.obligation import Inexact, InexactError, Obligation, alone, oblige
+from onnxtile.verification.obligation import Inexact, InexactError, Obligation, alone, oblige, products_of
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Difference, Region
 from onnxtile.verification.parts import parts_of
@@ -185,7 +186,8 @@ def _coverage(region: Region, lowered: Opened, tiles: Mapping[str, Tile], explai
 
     def lengths(name: str) -> list[int] | None:
         tensor = constants.get(name)
-        return None if tensor is None else [int(each) for each in lowered.array(tensor).reshape(-1)]
+        whole = tensor is not None and ir.DataType(tensor.data_type).is_integer()
+        return [int(each) for each in lowered.array(tensor).reshape(-1)] if whole and tensor is not None else None
 
     boxes = {
         name: tile.along(len(constants[name].dims)) for name, tile in tiles.items() if name not in explained.unexplained
@@ -195,21 +197,16 @@ def _coverage(region: Region, lowered: Opened, tiles: Mapping[str, Tile], explai
 
 def _extents(region: Region, coverage: Coverage, facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
     """Whether the tiles cover the original's product, where it's the only one."""
-    products = [
-        each
-        for node in region.original.nodes
-        for name in node.output
-        if name
-        for each in facts.products.get((region.scope, name), [])
-    ]
+    products = products_of(region, facts)
     if len(products) != 1 or len(coverage.extents) != 1:
         return []
     size = products[0].size
+    letters = "k" if products[0].node.op_type == "Einsum" else "mkn"  # of others, some may be left as batch axes
     (name, found), wanted = next(iter(coverage.extents.items())), [size.m, size.k, size.n]
     short = [
         f"{letter.upper()} up to {end} of {whole}"
         for letter, end, whole in zip("mkn", found, wanted, strict=True)
-        if end is not None and isinstance(whole, int) and end < whole
+        if letter in letters and end is not None and isinstance(whole, int) and end < whole
     ]
     makers = tuple(name_of(node) for node in region.lowered.nodes if name_of(node) not in coverage.shown)
     return [(f"the tiles of {name!r} cover {', '.join(short)}", makers)] if short else []
