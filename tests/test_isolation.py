@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import onnx
 import pytest
 
 import onnxtile
@@ -125,3 +126,34 @@ def test_in_place_where_the_streams_are_anothers(capsys: pytest.CaptureFixture[s
     from onnxtile.cli.isolation import isolate
 
     isolate("torch")  # pytest has its own sys.stdout, which a child couldn't write to
+
+
+LOOP = """<ir_version: 8, opset_import: ["" : 17]> g (float[2,2] x) => (float[2,2] y) {
+    n = Constant <value_int: int = 9223372036854775807> ()
+    t = Constant <value = bool {1}> ()
+    y = Loop (n, t, x) <body = b (int64 i, bool c, float[2,2] a) => (bool d, float[2,2] e) {
+        d = Identity (c) e = MatMul (a, a) }> }"""
+"""A model that no engine comes to an end with."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "capture MODEL --name * --timeout 2",
+        "verify MODEL MODEL --method bound --timeout 2",
+        "reduce MODEL --passes infer-shapes,annotate --total-timeout 2",
+    ],
+)
+def test_a_model_that_never_ends(arguments: str, tmp_path: Path) -> None:
+    model = tmp_path / "endless.onnx"
+    onnx.save(onnx.parser.parse_model(LOOP), model)
+    words = [str(model) if word == "MODEL" else word for word in arguments.split()]
+    done = program(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.stderr
+    assert "takes longer than 2 seconds; --t" in done.stderr and "SECONDS gives it more, 0 any time" in done.stderr
+
+
+def program(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(onnxtile.__file__).parents[1])}
+    command = [sys.executable, "-m", "onnxtile", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, timeout=60, env=environment)

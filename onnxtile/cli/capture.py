@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
-from onnxtile.cli.torch_models import Device, Model, Timeout, isolate_file, opened, refuse
+from onnxtile.cli.torch_models import Device, Model, Timeout, isolate_engine, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
 from onnxtile.printable import printable
@@ -76,6 +76,8 @@ def command(
     Exit status: 0 captured, 2 the call or a file is bad, or nothing can be captured.
     """
     isolate_file(model, timeout)
+    if not is_torch(model):
+        isolate_engine(model, timeout=timeout)
     from onnxtile.capturing import capture
     from onnxtile.capturing.capturer import Request, run
     from onnxtile.capturing.selection import Wish
@@ -85,7 +87,7 @@ def command(
     if is_torch(model):
         refuse(model, bind=bind, memory=memory != MEMORY)
     else:
-        refuse(model, device=device, timeout=timeout)
+        refuse(model, device=device)
     arrays, sizes = _arrays(model, input, output), parse_bind(bind)
     with progress(f"capture {model.name}") as say:
         if is_torch(model):

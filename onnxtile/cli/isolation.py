@@ -34,16 +34,16 @@ class IsolationError(Exception):
     Never shown: it's how a command is left before it has done anything.
     """
 
-    def __init__(self, what: str, seconds: float) -> None:
+    def __init__(self, what: str, seconds: float, option: str) -> None:
         super().__init__(what)
-        self.what, self.seconds = what, seconds
+        self.what, self.seconds, self.option = what, seconds, option
 
 
 class _TimeIsUpError(BaseException):
     """Raised in the child, so that it cleans up as it does for Ctrl-C; no handler of the model's errors stops it."""
 
 
-def isolate(what: str, seconds: float | None = None) -> None:
+def isolate(what: str, seconds: float | None = None, option: str = "--timeout") -> None:
     """Have the rest of this command run in a process of its own for at most so many seconds; 0: as long as it takes.
 
     Call it before the command does anything: it runs again from its start. Nothing happens in that process itself, nor
@@ -52,7 +52,7 @@ def isolate(what: str, seconds: float | None = None) -> None:
     """
     own = sys.stdout is sys.__stdout__ and sys.stderr is sys.__stderr__
     if not _child and own and hasattr(os, "fork"):
-        raise IsolationError(what, TIMEOUT if seconds is None else seconds)
+        raise IsolationError(what, TIMEOUT if seconds is None else seconds, option)
 
 
 def run_isolated(program: Callable[[], object], wanted: IsolationError) -> NoReturn:
@@ -81,9 +81,8 @@ def run_isolated(program: Callable[[], object], wanted: IsolationError) -> NoRet
         native.seek(0)
         said = native.read().decode(errors="replace")
     if late:
-        raise ModelError(
-            f"{wanted.what} takes longer than {wanted.seconds:g} seconds; --timeout SECONDS gives it more, 0 any time"
-        )
+        cure = f"{wanted.option} SECONDS gives it more, 0 any time"
+        raise ModelError(f"{wanted.what} takes longer than {wanted.seconds:g} seconds; {cure}")
     if os.WIFSIGNALED(status):
         raise ModelError(_death(wanted.what, os.WTERMSIG(status), said))
     sys.stderr.write(said)

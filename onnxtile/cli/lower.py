@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from onnxtile.cli.options import Bind, DumpAfter, FollowLinks, Json, Max, Ops, TimePasses, parse_bind
-from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_file, opened, outcome, refuse
+from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_engine, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
 
@@ -85,6 +85,9 @@ def command(
     Exit status: 0 all products asked for fit, 1 some don't or it isn't equivalent, 2 the call or a file is bad.
     """
     isolate_file(model, timeout)
+    engine = verify and not is_torch(model)
+    if engine:
+        isolate_engine(model, timeout=timeout)
     from onnxtile.checking import families
     from onnxtile.cli.output import progress
     from onnxtile.files import check_output
@@ -102,7 +105,7 @@ def command(
     if is_torch(model):
         refuse(model, bind=bind)
     else:
-        refuse(model, input=input, keep_exported=keep_exported, timeout=timeout)
+        refuse(model, input=input, keep_exported=keep_exported, timeout=None if engine else timeout)
     sizes = parse_bind(bind)
     if dry_run:
         with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from onnxtile.cli.isolation import isolate
 from onnxtile.cli.options import FollowLinks, Json, Model, Passes
 
 EXAMPLES = """Examples:
@@ -37,6 +38,10 @@ def command(
     cases: Annotated[int, typer.Option(min=1, help="Random inputs to try, without a command.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Where the random inputs start.")] = 0,
     follow_links: FollowLinks = False,
+    total_timeout: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="How long all of it may take; 600 by default, 0 any time."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Find the pass that breaks MODEL, and the few nodes that show it.
@@ -45,6 +50,7 @@ def command(
 
     Exit status: 0 found and written, 1 nothing fails, 2 the call or the file is bad.
     """
+    isolate(f"{model}: reduce", total_timeout, "--total-timeout")
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.reduction import reduce
 

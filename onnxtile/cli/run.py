@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli.options import DumpAfter, FollowLinks, Json, Model, Passes, TimePasses
+from onnxtile.cli.torch_models import Timeout, isolate_engine
+from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
     from onnxtile.instrument import Instrument
@@ -38,6 +40,7 @@ def command(
         typer.Option(metavar="DIR", help="Where to write what repeats a failure; OUT.reproducer by default."),
     ] = None,
     follow_links: FollowLinks = False,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Run passes over MODEL and write the result; the model is checked between passes.
@@ -46,6 +49,10 @@ def command(
 
     Exit status: 0 all passes ran, 2 the call or the file is bad, or a pass failed.
     """
+    if verify_each:
+        isolate_engine(model, timeout=timeout)
+    elif timeout is not None:
+        raise UsageError("--timeout is for --verify-each, which runs the model")
     from onnxtile.cli.output import console, print_json, print_steps, progress, steps_to_json
     from onnxtile.files import check_output
     from onnxtile.forms import form_of

@@ -33,7 +33,11 @@ Device = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0, metavar="SECONDS", help="Longest that a torch file may take; 600 by default, 0 any time."),
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Longest that torch or onnxruntime may take with a file; 600 by default, 0 any time.",
+    ),
 ]
 
 
@@ -41,6 +45,11 @@ def isolate_file(model: Path, timeout: float | None) -> None:
     """Have a command go on in a process of its own where torch reads a file; one's own code runs as it is."""
     if is_torch(model) and (timeout is not None or model.name.endswith(TORCH_FILES)):
         isolate(f"{model}: torch", timeout)
+
+
+def isolate_engine(*files: Path, timeout: float | None) -> None:
+    """Have a command go on in a process of its own where onnxruntime runs these models."""
+    isolate(f"{', '.join(map(str, files))}: onnxruntime", timeout)
 
 
 def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Opened:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
+from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def command(
         Path | None, typer.Option(metavar="FILE", help="Repeat a certificate instead of comparing two models.")
     ] = None,
     follow_links: FollowLinks = False,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Show that two models are equivalent, or where they aren't.
@@ -58,6 +60,7 @@ def command(
 
     Exit status: 0 equivalent, 1 not equivalent, 2 the call or a file is bad.
     """
+    isolate_engine(*(each for each in (original, lowered, recheck) if each is not None), timeout=timeout)
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.files import check_output
     from onnxtile.verification import verify
