@@ -13,12 +13,11 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from onnxtile.data_files import bytes_of, find
 from onnxtile.errors import ModelError, UnsupportedError
+from onnxtile.shadowing import MAIN, check_shadowing
 from onnxtile.wire import LARGEST
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-
-MAIN = "the main graph"
 
 
 def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
@@ -33,6 +32,7 @@ def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
             data = _check_tensor(part, where, folder)
             if data is not None and where == f"initializer {part.name!r}":
                 raw[part.name] = data
+    check_shadowing(model)
     return raw
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import onnx
@@ -11,12 +11,11 @@ import onnx_ir as ir
 
 from onnxtile.contraction import graphs_with_initializers, node_name, subgraphs
 from onnxtile.errors import ModelError
+from onnxtile.shadowing import bodies_of, check_shadowing
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-_PLAIN = ("MatMul", "Add", "Split", "Concat", "Sum", "Cast")
-"""Operators that come in great numbers and hold no graphs."""
 KEPT_ELEMENTS = 128
 """Initializers of up to so many elements stay in a skeleton: shapes and axes are among them."""
 _STAND_IN = "onnxtile.skeleton"
@@ -56,14 +55,14 @@ def skeleton_of_proto(model: onnx.ModelProto) -> onnx.ModelProto:
     )
     for holder in (light, *light.functions):
         nodes = holder.graph.node if isinstance(holder, onnx.ModelProto) else holder.node
-        if sum(_stand_ins(body) for body in _bodies(nodes)):
+        if sum(_stand_ins(body) for _, body in bodies_of(nodes)):
             holder.opset_import.add(domain=_STAND_IN, version=1)
     return light
 
 
 def _stand_ins(body: onnx.GraphProto) -> int:
     """Put a node in the place of each initializer that isn't small, in bodies inside too; returns how many."""
-    count = sum(_stand_ins(inner) for inner in _bodies(body.node))
+    count = sum(_stand_ins(inner) for _, inner in bodies_of(body.node))
     large = [tensor for tensor in body.initializer if not _is_small(tensor)]
     if not large:
         return count
@@ -77,13 +76,6 @@ def _stand_ins(body: onnx.GraphProto) -> int:
         body.ClearField(field)
         getattr(body, field).extend(values)
     return count + len(large)
-
-
-def _bodies(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
-    """Return the graphs that nodes hold, not those inside them."""
-    for node in nodes:
-        for attribute in node.attribute if node.domain or node.op_type not in _PLAIN else ():
-            yield from [attribute.g] if attribute.HasField("g") else attribute.graphs
 
 
 def _is_small(tensor: onnx.TensorProto) -> bool:
@@ -113,7 +105,10 @@ def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> No
     for function in model.functions.values():
         _check_order(function, set())
     try:
-        _check(light or skeleton(model))
+        if light is None:  # a model that was in a file was checked for names before
+            light = skeleton(model)
+            check_shadowing(light)
+        _check(light)
     except ir.serde.SerdeError as error:
         raise ModelError(f"the model can't be written as protobuf: {one_line(error.__cause__ or error)}") from error
 
@@ -166,7 +161,7 @@ def check_names(graph: onnx.GraphProto, outer: Iterable[str]) -> None:
         if not known.issuperset(node.input):
             missing = next(name for name in node.input if name not in known)
             raise ModelError(f"{node.op_type} {node.name!r} reads {missing!r}, which nothing before it computes")
-        for inner in _bodies([node]):
+        for _, inner in bodies_of([node]):
             check_names(inner, known)
         for name in node.output:
             if name in known and name:

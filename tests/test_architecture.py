@@ -12,7 +12,7 @@ import onnxtile
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
     {"errors", "kinds", "printable", "following"},
-    {"limits", "tiling", "progress", "provenance", "wire", "arrays", "data_files"},
+    {"limits", "tiling", "progress", "provenance", "wire", "arrays", "data_files", "shadowing"},
     {"folding", "blockwise"},
     {"contraction"},
     {"audit", "constants", "structure", "dimensions", "doubt", "names", "opset_imports"},

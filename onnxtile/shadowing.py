@@ -1,0 +1,78 @@
+"""Names that stand for two values where both can be read: ONNX forbids them, and engines take one or the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import onnx
+
+from onnxtile.errors import ModelError
+
+MAIN = "the main graph"
+_PLAIN = frozenset(("MatMul", "Add", "Split", "Concat", "Sum", "Cast"))
+"""Operators that come in great numbers and hold no graphs."""
+Bearer = tuple[str | onnx.NodeProto, str]
+"""What a name stands for, an input, an initializer or a node's output, and the graph that it's in."""
+
+
+def check_shadowing(model: onnx.ModelProto) -> None:
+    """Refuse a body whose input, initializer or value bears a name that can be read there from outside; ModelError.
+
+    The main graph and each function are scopes of their own; bodies beside each other may use the same names, and a
+    body those of values that the graph around it computes later.
+    """
+    graph = model.graph
+    if next(bodies_of(graph.node), None):
+        _check(_interface(graph), graph.node, MAIN, {})
+    for function in model.functions:
+        if next(bodies_of(function.node), None):
+            inputs = (("input", name) for name in function.input)
+            _check(inputs, function.node, f"function {function.name!r}", {})
+
+
+def bodies_of(nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[str, onnx.GraphProto]]:
+    """Yield the graphs that nodes hold in their attributes, with words for where they are."""
+    for node in nodes:
+        for attribute in node.attribute if node.op_type not in _PLAIN or node.domain else ():
+            for body in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                yield f"{attribute.name} of {_words(node)}", body
+
+
+def _check(
+    interface: Iterable[tuple[str, str]], nodes: Iterable[onnx.NodeProto], place: str, visible: dict[str, Bearer]
+) -> None:
+    """Check one graph and the bodies in it. `visible`: names that can be read from outside; it's left as it was."""
+    own: set[str] = set()
+
+    def bear(name: str, what: str | onnx.NodeProto) -> None:
+        if name in visible and name not in own:
+            here, there = _described(name, (what, place)), _described(name, visible[name])
+            raise ModelError(f"{here} bears the name of {there}; engines take one for the other: rename one")
+        if name:
+            own.add(name)
+            visible[name] = (what, place)
+
+    for what, name in interface:
+        bear(name, what)
+    for node in nodes:
+        for where, body in bodies_of([node]):
+            _check(_interface(body), body.node, f"{where} of {place}", visible)
+        for name in node.output:
+            bear(name, node)
+    for name in own:
+        del visible[name]
+
+
+def _interface(graph: onnx.GraphProto) -> Iterator[tuple[str, str]]:
+    yield from (("input", value.name) for value in graph.input)
+    yield from (("initializer", tensor.name) for tensor in graph.initializer)
+    yield from (("initializer", tensor.values.name) for tensor in graph.sparse_initializer)
+
+
+def _described(name: str, bearer: Bearer) -> str:
+    what, place = bearer
+    return f"{what} {name!r} of {place}" if isinstance(what, str) else f"value {name!r} of {_words(what)} of {place}"
+
+
+def _words(node: onnx.NodeProto) -> str:
+    return f"{node.op_type} {node.name or next(iter(node.output), '')!r}"
