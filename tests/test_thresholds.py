@@ -23,8 +23,8 @@ PLACES = {
     "loop": """g (float[3,4] x, bool c) => (float[3,N] y) {
         n = Constant <value = int64 {2}> ()
         z = Constant <value = float {0}> ()
-        s = Expand (z, shape)
-        y = Loop (n, c, s) <body = b (int64 i, bool d, float[3,N] s) => (bool d2, float[3,N] q) {
+        start = Expand (z, shape)
+        y = Loop (n, c, start) <body = b (int64 i, bool d, float[3,N] s) => (bool d2, float[3,N] q) {
             d2 = Identity (d)
             p = MatMul (x, w)
             q = Add (s, p)

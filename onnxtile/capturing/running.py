@@ -16,6 +16,7 @@ import onnx_ir as ir
 from onnxtile.arrays import read_array, tensor_proto
 from onnxtile.capturing.elements import element_type, from_engine, to_engine
 from onnxtile.contraction import default_opset
+from onnxtile.names import Names
 from onnxtile.source import carry_over
 from onnxtile.verification.engines import REFERENCE, reference_runner
 from onnxtile.verification.graphs import nodes_inside, reads
@@ -30,10 +31,6 @@ HANDED_BYTES = 1024
 """Weights of more bytes are handed to a session where they are; smaller ones are in the model it gets."""
 RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 """Operators that give other numbers in each run, if they have no seed; so does Dropout in training."""
-SHAPES = "onnxtile.shape/"
-UNROUNDED = "onnxtile.unrounded/"
-TRUE = "onnxtile.true"
-"""Names, or beginnings of names, of what is added."""
 
 
 class Inside:
@@ -45,6 +42,8 @@ class Inside:
     def __init__(self, model: ir.Model, feeds: Mapping[str, np.ndarray], seed: int, folder: Path) -> None:
         """`folder`: one that is there for as long, for a file without a byte."""
         self._folder = folder
+        place = Names(model).prefix("onnxtile")
+        self._shapes = f"{place}/shape/"
         (folder / EMPTY).touch()
         self._weights = _take_weights(model.graph)
         made = (value for node in model.graph for value in node.outputs if isinstance(value.type, ir.TensorType))
@@ -54,10 +53,10 @@ class Inside:
         graph = self._proto.graph
         for index, node in enumerate(inner for each in graph.node for inner in nodes_inside(each)):
             _seed(node, seed + index)
-        nodes = [each for node in graph.node for each in _rounding(node, narrow)]
+        nodes = [each for node in graph.node for each in _rounding(node, narrow, place)]
         del graph.node[:]
         graph.node.extend(nodes)
-        graph.initializer.append(onnx.helper.make_tensor(TRUE, onnx.TensorProto.BOOL, [], [True]))
+        graph.initializer.append(onnx.helper.make_tensor(f"{place}/true", onnx.TensorProto.BOOL, [], [True]))
         self.warnings: dict[str, None] = {}
         self._feeds: dict[str, Any] = {}
         self._arrays = dict(feeds)
@@ -79,7 +78,7 @@ class Inside:
 
     def shapes(self, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """Shapes of values, from a run that keeps none of them. Raises EngineError."""
-        nodes = [onnx.helper.make_node("Shape", [name], [f"{SHAPES}{index}"]) for index, name in enumerate(names)]
+        nodes = [onnx.helper.make_node("Shape", [name], [f"{self._shapes}{index}"]) for index, name in enumerate(names)]
         found = self._run([node.output[0] for node in nodes], nodes)
         return {name: tuple(from_engine(value)[0].tolist()) for name, value in zip(names, found, strict=True)}
 
@@ -184,8 +183,10 @@ def _seed(node: onnx.NodeProto, seed: int) -> None:
         node.attribute.append(onnx.helper.make_attribute("seed", seed if training else float(seed)))
 
 
-def _rounding(node: onnx.NodeProto, narrow: Collection[str | None]) -> Iterator[onnx.NodeProto]:
+def _rounding(node: onnx.NodeProto, narrow: Collection[str | None], place: str) -> Iterator[onnx.NodeProto]:
     """The node, and what makes sure that its float16 outputs are rounded before anybody reads them.
+
+    New values are `place/...`.
 
     onnxruntime computes float16 as float32 where it has no kernel, and then leaves roundings between such nodes out,
     which ones depending on what else is an output. It doesn't look through an If.
@@ -193,13 +194,13 @@ def _rounding(node: onnx.NodeProto, narrow: Collection[str | None]) -> Iterator[
     rounded = [name for name in node.output if name in narrow]
     for index, name in enumerate(node.output):
         if name in narrow:
-            node.output[index] = UNROUNDED + name
+            node.output[index] = f"{place}/unrounded/{name}"
     yield node
     for name in rounded:
-        given = onnx.ValueInfoProto(name=f"{UNROUNDED}{name}/given")
-        same = onnx.helper.make_node("Identity", [UNROUNDED + name], [given.name])
+        given = onnx.ValueInfoProto(name=f"{place}/given/{name}")
+        same = onnx.helper.make_node("Identity", [f"{place}/unrounded/{name}"], [given.name])
         branch = onnx.GraphProto(name="same", node=[same], output=[given])
-        yield onnx.helper.make_node("If", [TRUE], [name], then_branch=branch, else_branch=branch)
+        yield onnx.helper.make_node("If", [f"{place}/true"], [name], then_branch=branch, else_branch=branch)
 
 
 def _elsewhere(name: str, tensor: ir.TensorProtocol) -> onnx.TensorProto:

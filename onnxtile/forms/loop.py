@@ -47,7 +47,7 @@ def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], prefix: str
     sink.node("Range", [first, names("count"), one], [names("indices")])
     inner_constants = _inner_constants(sink, product, names)
     body = sink.body(
-        names("over_tiles"),
+        "over_tiles",
         [(names("i"), _INT64, [])],
         [(names("tile"), _carried(product), [None] * batch + [product.plan.m.tile, product.plan.n.tile])],
     )
@@ -101,7 +101,7 @@ def _over_k(body: Sink, product: TiledProduct, names: _Names, constants: list[st
         _multiply(body, product, (names("A_row"), names("B_column")), names("tile"))
         return
     inner = body.body(
-        names("over_k"),
+        "over_k",
         [(names("k"), _INT64, []), (names("k_go"), _BOOL, []), (names("sum"), carried, None)],
         [(names("k_go_on"), _BOOL, []), (names("sum_with_k"), carried, None)],
     )

@@ -28,6 +28,12 @@ class Sink(Protocol):
     ) -> None:
         """Add a node of the default domain, named after its first output; `tile` is the box it computes."""
 
+    def alias(self, name: str, output: str) -> None:
+        """Let the value that's to be computed as `name` be `output`; its node keeps `name`, and so do names made of it.
+
+        Names that begin with a model's own, such as `y_shape` for `y`, may be there already.
+        """
+
     def constant(self, name: str, array: np.ndarray) -> str:
         """Add a constant and return its name."""
 
@@ -54,6 +60,9 @@ class IrSink:
         self._origin = origin
         self._graph = graph
         self._interface: tuple[str, list[ir.Value], list[ir.Value]] = ("", [], [])
+
+    def alias(self, name: str, output: str) -> None:
+        self.values[name] = self.values[output]
 
     def node(
         self,

@@ -14,7 +14,7 @@ from onnxtile.contraction import CALL_DOMAIN, all_graphs, default_opset, is_tile
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms import Form
 from onnxtile.forms.calls import function_of
-from onnxtile.forms.product import SIDES, Operand, Side, TiledProduct
+from onnxtile.forms.product import SIDES, Operand, Side, TiledProduct, join
 from onnxtile.forms.sink import Sink
 from onnxtile.names import Names
 from onnxtile.provenance import ORIGIN
@@ -108,7 +108,10 @@ class Speller:
         """Add the nodes that compute the call's output."""
         a, b, output = self._operands[call, "A"], self._operands[call, "B"], call.outputs[0].name
         assert output is not None
-        self._form.spell(sink, self.products[call], a, b, output, self._prefixes[call])
+        prefix = self._prefixes[call]
+        result = join(prefix, "C")
+        sink.alias(result, output)
+        self._form.spell(sink, self.products[call], a, b, result, prefix)
 
     def drop_calls(self) -> None:
         """Take the calls' hold off the constants that were cut, drop those nobody else reads, and our functions."""

@@ -35,6 +35,7 @@ class WireSink:
         self.constants: list[onnx.TensorProto] = []
         self.count = 0
         self._interface = onnx.GraphProto()
+        self._aliases: dict[str, str] = {}
         self.serve(origin)
 
     def serve(self, origin: str) -> WireSink:
@@ -43,12 +44,16 @@ class WireSink:
         self._origin_field = pair(_METADATA, ORIGIN, origin)
         return self
 
+    def alias(self, name: str, output: str) -> None:
+        self._aliases[name] = output
+
     def node(
         self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Attributes = {}, tile: str = ""
     ) -> None:
         first = counted(outputs[0])
         fields = [_INPUT + counted(name) for name in inputs]
-        fields += _OUTPUT, first
+        alias = self._aliases.get(outputs[0])
+        fields += _OUTPUT, first if alias is None else counted(alias)
         for name in outputs[1:]:
             fields += _OUTPUT, counted(name)
         fields += _NAME, first, _op_type(op_type)
