@@ -81,5 +81,4 @@ def test_weights_that_a_skeleton_keeps_and_weights_that_it_leaves_out(place: str
             feeds["c"] = np.array(condition)
             np.testing.assert_array_equal(run_onnxruntime(lowered, feeds), run_onnxruntime(model, feeds))
         assert onnxtile.check(lowered, LIMITS).ok
-        if place != "branches of a function":  # verify doesn't know yet where such weights come from
-            assert onnxtile.verify(model, lowered).equivalent
+        assert onnxtile.verify(model, lowered).equivalent
