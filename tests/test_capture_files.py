@@ -17,6 +17,7 @@ from onnx import helper, numpy_helper
 import onnxtile
 from onnxtile.errors import ModelError, UnsupportedError, UsageError
 from tests.support import FLOAT, make, matmul, parse, whole
+from tests.terminals import terminal
 from tests.test_command_line import Cli, cli
 
 __all__ = ["cli"]  # a fixture
@@ -291,28 +292,26 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def test_on_the_command_line(cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets
+def test_on_the_command_line(cli: Cli, model: Path, tmp_path: Path) -> None:
     status, out, err = cli(
         "capture", model, "--op", "MatMul", "--op", "Relu", "--bind", "b=3", "-o", tmp_path / "v.npz"
     )
-    assert (status, out) == (0, "")
-    assert re.search(r"h MatMul +float32 3x8 ", err)
-    assert "skipped: Relu 'deep' is in choose/then_branch, where values are there only while it runs" in err
-    assert f"1 value (96 bytes) in {tmp_path / 'v.npz'}; random inputs from seed 0" in err
+    assert (status, err) == (0, "")
+    assert re.search(r"h MatMul +float32 3x8 ", out)
+    assert "skipped: Relu 'deep' is in choose/then_branch, where values are there only while it runs" in out
+    assert f"1 value (96 bytes) in {tmp_path / 'v.npz'}; random inputs from seed 0" in out
     assert list(np.load(tmp_path / "v.npz")) == ["h"]
     np.savez(tmp_path / "x.npz", x=whole([5, 8], F32, 1))
     status, out, err = cli("capture", model, "--name", "fc", "--input", tmp_path / "x.npz", "-o", f"{tmp_path}/v/")
-    assert (status, out) == (0, "")
-    assert "given inputs" in err
+    assert (status, err) == (0, "")
+    assert "given inputs" in out
     assert np.load(tmp_path / "v" / "h.npy").shape == (5, 8)
 
 
-def test_without_output_nothing_is_written(cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets
+def test_without_output_nothing_is_written(cli: Cli, model: Path) -> None:
     status, out, err = cli("capture", model, "--name", "fc")
-    assert (status, out) == (0, "")
-    assert "1 value (64 bytes) shown, not written; random inputs from seed 0, b taken as 2" in err
+    assert (status, err) == (0, "")
+    assert "1 value (64 bytes) shown, not written; random inputs from seed 0, b taken as 2" in out
     assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
 
 
@@ -332,17 +331,16 @@ def test_json_is_valid_whatever_the_numbers_are(cli: Cli, model: Path, tmp_path:
     assert json.loads((tmp_path / "v" / "index.json").read_text())["values"] == document["values"]
 
 
-def test_the_table_fits_a_terminal(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_the_table_fits_a_terminal(cli: Cli, tmp_path: Path) -> None:
     names = [f"/backbone/stage{index}/bottleneck/convolution_output_{'x' * index}" for index in range(60)]
     onnx.save(chain([*names, "esc\x1b[2Jape"], length=1), tmp_path / "m.onnx")
-    status, _, err = cli("capture", tmp_path / "m.onnx", "--name", "*")
-    assert status == 0
-    assert max(map(len, err.splitlines())) <= 80
-    assert "... and 21 more; --json lists them all" in err
-    assert "\x1b" not in err
-    status, _, err = cli("capture", tmp_path / "m.onnx", "--name", "n60")
-    assert "esc\\x1b[2Jape" in err
+    with terminal(80) as screen:
+        assert cli("capture", tmp_path / "m.onnx", "--name", "*")[0] == 0
+    assert screen.widest <= 80
+    assert "... and 21 more; --json lists them all" in screen.lines
+    _, out, _ = cli("capture", tmp_path / "m.onnx", "--name", "*")
+    assert all(f"\n{name} Add " in out for name in names)
+    assert "esc\\x1b[2Jape" in out and "\x1b" not in out
 
 
 @pytest.mark.parametrize(

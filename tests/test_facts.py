@@ -25,6 +25,7 @@ from onnxtile.profiling.facts import ModelFacts, OperatorFacts, facts_of
 from onnxtile.profiling.texts import attribute_text, printable, value_text
 from onnxtile.source import from_proto, load
 from tests.support import FLOAT, make, matmul, parse
+from tests.terminals import terminal
 
 INFO = helper.make_tensor_value_info
 
@@ -231,33 +232,28 @@ def hostile() -> ir.Model:
     return model
 
 
-def test_hostile_text_is_shortened_on_the_screen_and_exact_in_json(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_hostile_text_is_shortened_on_the_screen_and_exact_in_json() -> None:
     facts = facts_of(hostile())
-    print_facts(facts)
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert len(captured.err) < 30_000
-    assert all(len(line) <= 80 for line in captured.err.splitlines())
-    assert set("\x1b\u202e").isdisjoint(captured.err)
-    assert "Op0[/]" in captured.err
-    assert "... and 8 more; --json lists them all" in captured.err
-    assert "... and 141 more; --json lists them all" in captured.err
+    with terminal(80) as screen:
+        print_facts(facts)
+    assert len(screen.text) < 30_000
+    assert screen.widest <= 80
+    assert set("\x1b\u202e").isdisjoint(screen.text)
+    assert "Op0[/]" in screen.text
+    assert "... and 8 more; --json lists them all" in screen.text
+    assert "... and 141 more; --json lists them all" in screen.text
     document = json.loads(json.dumps(facts.to_json()))
     assert len(document["graph_name"]) == len(document["metadata"]["key7"]) == 1_000_010
     (words,) = (each for each in document["operators"][0]["attributes"] if each["name"] == "a\nb")
     assert words["values"][0]["value"].endswith('(1,000,010 characters)"')
 
 
-def test_the_table_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_the_table_fits_a_terminal() -> None:
     facts = facts_of(several(kernel_shape=[[3, 3], [1, 1], [3, 3]], group=[*range(9)], mode=["a"], rank=[2] * 9))
-    print_facts(facts)
-    shown = capsys.readouterr().err
-    lines = [line.rstrip() for line in shown.splitlines()]
-    assert all(len(line) <= 80 for line in lines)
+    with terminal(80) as screen:
+        print_facts(facts)
+    lines = screen.lines
+    assert screen.widest <= 80
     assert "inputs      x: float32[n,4]" in lines
     assert "free sizes  n" in lines
     assert "nodes       9 of 1 operator" in lines

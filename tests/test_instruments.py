@@ -189,11 +189,11 @@ def path(tmp_path: Path) -> Path:
 def test_run_with_everything(cli: Cli, path: Path) -> None:
     out, dumps = path.with_name("out.onnx"), path.with_name("dumps")
     call = ["run", path, "--passes", GOOD, "-o", out, "--verify-each", "--dump-after", "all", dumps]
-    status, _, err = cli(*call, "--time-passes")
+    status, printed, _ = cli(*call, "--time-passes")
     assert status == 0
-    assert err.splitlines()[0].split() == ["pass", "seconds", "share", "nodes", "before", "after"]
-    assert err.splitlines()[2].split()[0] == "decompose-gemm"
-    assert err.splitlines()[2].split()[3:] == ["15", "18", "changed"]
+    assert printed.splitlines()[0].split() == ["pass", "seconds", "share", "nodes", "before", "after"]
+    assert printed.splitlines()[2].split()[0] == "decompose-gemm"
+    assert printed.splitlines()[2].split()[3:] == ["15", "18", "changed"]
     status, printed, _ = cli(*call, "--json")
     document = json.loads(printed)
     assert (status, document["schema"], document["output"]) == (0, "onnxtile.run/1", str(out))
@@ -242,9 +242,9 @@ def test_run_refuses_dumps_over_its_files(cli: Cli, path: Path) -> None:
 def test_lower_dumps_and_times_its_passes(cli: Cli, path: Path) -> None:
     out, dumps = path.with_name("out.onnx"), path.with_name("dumps")
     call = ["lower", path, "--max", "4,4,4", "-o", out, "--time-passes", "--dump-after"]
-    status, _, err = cli(*call, "tile-matmul", dumps)
+    status, printed, _ = cli(*call, "tile-matmul", dumps)
     assert status == 0
-    assert [line.split()[0] for line in err.splitlines()[-3:]][::2] == ["decompose-quantized", "tile-matmul"]
+    assert [line.split()[0] for line in printed.splitlines()[-3:]][::2] == ["decompose-quantized", "tile-matmul"]
     (dump,) = dumps.iterdir()
     assert dump.name.endswith("-tile-matmul.onnx")
     assert onnxtile.verify(path, dump).equivalent

@@ -16,6 +16,10 @@ import pytest
 
 import onnxtile
 from tests.support import matmul, parse
+from tests.terminals import terminal
+from tests.test_command_line import Cli, cli
+
+__all__ = ["cli"]  # a fixture
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, "COLUMNS": "80", **environment}
+    variables = {**os.environ, **environment}
     command = [sys.executable, "-m", "onnxtile", "profile", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables, check=False)
 
@@ -61,18 +65,18 @@ def test_the_same_bytes_whatever_the_hash_seed(folder: Path) -> None:
     assert len(found) == 1
 
 
-def test_a_table_fits_the_terminal(folder: Path) -> None:
-    for columns in ("80", "40"):
-        done = run(folder, "net.onnx", COLUMNS=columns)
-        assert (done.returncode, done.stdout) == (0, "")
-        assert max(map(len, done.stderr.splitlines())) <= int(columns)
-        assert "weights resident" in " ".join(done.stderr.split()) or columns == "40"
-    assert "144*batch" in run(folder, "net.onnx").stderr
+def test_a_table_fits_the_terminal(folder: Path, cli: Cli) -> None:
+    for columns in (120, 80, 40):
+        with terminal(columns) as screen:
+            assert cli("profile", folder / "net.onnx")[0] == 0
+        assert screen.widest <= max(columns, 80)
+        assert "weights resident" in screen.text or columns == 40
+    assert "144*batch" in run(folder, "net.onnx").stdout
 
 
 def test_views_groups_and_choices(folder: Path) -> None:
-    assert "flops/byte" in run(folder, "net.onnx", "--view", "bandwidth").stderr
-    assert "alive" in run(folder, "net.onnx", "--view", "memory").stderr
+    assert "flops/byte" in run(folder, "net.onnx", "--view", "bandwidth").stdout
+    assert "alive" in run(folder, "net.onnx", "--view", "memory").stdout
     groups = json.loads(run(folder, "net.onnx", "--json", "--by", "op").stdout)["groups"]
     assert [(group["name"], group["nodes"], group["params"]) for group in groups] == [
         ("MatMul", 2, 144),
@@ -89,13 +93,13 @@ def test_views_groups_and_choices(folder: Path) -> None:
 
 
 def test_details_and_summary(folder: Path) -> None:
-    words = run(folder, "net.onnx", "--details").stderr
+    words = run(folder, "net.onnx", "--details").stdout
     assert "V: float32[8,12]" in words
     node = json.loads(run(folder, "net.onnx", "--details", "--json").stdout)["nodes"][0]
     assert node["inputs"] == ["x: float32[batch,8]", "V: float32[8,12]"]
     summary = json.loads(run(folder, "net.onnx", "--summary", "--json").stdout)["summary"]
     assert [operator["op"] for operator in summary["operators"]] == ["MatMul", "Relu"]
-    assert "float32[batch,8]" in run(folder, "net.onnx", "--summary").stderr
+    assert "float32[batch,8]" in run(folder, "net.onnx", "--summary").stdout
 
 
 def test_sheets(folder: Path) -> None:
@@ -111,7 +115,7 @@ def test_sheets(folder: Path) -> None:
 
 
 def test_before_and_after(folder: Path) -> None:
-    words = run(folder, "one.onnx", "--against", "lowered.onnx").stderr
+    words = run(folder, "one.onnx", "--against", "lowered.onnx").stdout
     assert "padding" in words
     found = json.loads(run(folder, "one.onnx", "--against", "lowered.onnx", "--json").stdout)["against"]
     (change,) = found["changes"]

@@ -452,7 +452,7 @@ def test_the_tree_shows_modules_that_are_called_twice_or_not_at_all(capsys: pyte
     assert (found["block"].calls, found["unused"].calls, found["unused"].outputs) == (2, 0, ())
     assert (found["head"].params, found["head"].own_params) == (28, 28) and tree.totals.params == 54
     TreeView(tree).print()
-    printed = capsys.readouterr().err
+    printed = capsys.readouterr().out
     assert "├─Linear block x 2" in printed and "└─Linear unused" in printed
     assert "Total params" in printed and "Forward/backward pass size (MB)" in printed
 

@@ -91,8 +91,8 @@ def test_the_tree_of_googlenet_on_the_command_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = saved("googlenet", "traced", tmp_path)
-    status, out, shown = run(monkeypatch, capsys, "profile", path, "--input", SIZE, "--tree", "--depth", 1)
-    assert (status, out) == (0, "")
+    status, shown, err = run(monkeypatch, capsys, "profile", path, "--input", SIZE, "--tree", "--depth", 1)
+    assert (status, err) == (0, "")
     lines = [" ".join(line.split()) for line in shown.splitlines()]
     for words in (
         "Total params 6,624,904",

@@ -67,7 +67,7 @@ def command(
         screen.print(f"{words} that can't be told, or only from below", style="yellow")
     counted = "1 node" if len(nodes) == 1 else f"{len(nodes):,} nodes"
     words = f"{counted} {'cleared' if clear else 'annotated'} in {target}{'' if changed else ' (nothing changed)'}"
-    screen.print(words, style="green", markup=False)
+    screen.print(words, style="green")
 
 
 def _beside(model: Path, what: str) -> Path:

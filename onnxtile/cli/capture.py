@@ -13,7 +13,6 @@ from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Model, Timeout, isolate_engine, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
-from onnxtile.printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +33,7 @@ onnxtile capture model.pt --input 1x3x224x224 --op Conv2d --name 'inception4*' -
 onnxtile capture model.tiled.onnx --name fc1 --name 'fc1/m0_n0_k*' -o values/"""
 MEMORY = 256
 MOST_ROWS = 40
-"""Values that are shown; --json has all."""
+"""Values that a terminal shows; files, pipes and --json get all."""
 
 
 def command(
@@ -148,42 +147,41 @@ def _shown_only(names: Sequence[str]) -> Iterator[Keep]:
 
 def print_captured(report: CaptureReport) -> None:
     """The values as a table, what isn't there, and a line that sums up."""
-    from rich.markup import escape
-    from rich.table import Table
-
     from onnxtile.capturing.describing import shown
-    from onnxtile.cli.output import console
+    from onnxtile.cli.screen import console, first, styled
+    from onnxtile.cli.table import Column, Name, Table
 
     screen = console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("value, operator", overflow="fold", ratio=5)
-    table.add_column("type, shape", overflow="fold", ratio=3)
-    for heading in ("min", "max", "mean"):
-        table.add_column(heading, justify="right", overflow="fold", min_width=6)
-    table.add_column("first", overflow="fold", ratio=4)
-    for row in report.values[:MOST_ROWS]:
+    numbers = [Column(heading, right=True) for heading in ("min", "max", "mean")]
+    table = Table(
+        [Column("value, operator", shorten="middle"), Column("type, shape"), *numbers, Column("first", shorten="end")]
+    )
+    rows = first(report.values, MOST_ROWS)
+    for row in rows:
         of = f"{row.nodes:,} nodes" if row.nodes > 1 else row.op
         sizes = "x".join(map(str, row.shape)) or "number"
-        numbers = ("" if each is None else shown(each) for each in (row.min, row.max, row.mean))
-        odd = [f"[red]{count:,} {what}[/]" for count, what in ((row.nan, "NaN"), (row.infinite, "infinite")) if count]
-        first = escape(printable(" ".join(row.first)))
-        table.add_row(
-            f"{escape(printable(row.value))} [dim]{escape(printable(of))}[/]", f"{row.dtype} {sizes}", *numbers,
-            " ".join([*odd, first]),
-        )  # fmt: skip
-    screen.print(table)
-    if len(report.values) > MOST_ROWS:
-        screen.print(f"... and {len(report.values) - MOST_ROWS:,} more; --json lists them all", style="dim")
-    for each in report.skipped[:MOST_ROWS]:
-        words = f"{each.op} {each.node!r} {each.reason}".lstrip()
-        screen.print(printable(f"skipped: {words}"), style="yellow", markup=False)
-    if len(report.skipped) > MOST_ROWS:
-        screen.print(f"... and {len(report.skipped) - MOST_ROWS:,} more are skipped", style="dim")
+        figures = ("" if each is None else shown(each) for each in (row.min, row.max, row.mean))
+        odd = [f"{count:,} {what} " for count, what in ((row.nan, "NaN"), (row.infinite, "infinite")) if count]
+        table.add(
+            Name(row.value, of),
+            f"{row.dtype} {sizes}",
+            *figures,
+            styled(("".join(odd), "red"), (" ".join(row.first), "")),
+        )
+    if rows:
+        table.print()
+    if len(report.values) > len(rows):
+        screen.print(f"... and {len(report.values) - len(rows):,} more; --json lists them all", style="dim")
+    skipped = first(report.skipped, MOST_ROWS)
+    for each in skipped:
+        screen.print(f"skipped: {f'{each.op} {each.node!r} {each.reason}'.lstrip()}", style="yellow")
+    if len(report.skipped) > len(skipped):
+        screen.print(f"... and {len(report.skipped) - len(skipped):,} more are skipped", style="dim")
     for words in report.unmatched:
-        screen.print(printable(words), style="yellow", markup=False)
+        screen.print(words, style="yellow")
     for words in report.warnings:
-        screen.print(words, style="yellow", markup=False)
-    screen.print(_summary(report), style="green", markup=False)
+        screen.print(words, style="yellow")
+    screen.print(_summary(report), style="green")
 
 
 def _summary(report: CaptureReport) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from onnxtile.cli.options import Bind, FollowLinks, Json, Max, Model, Ops, parse_bind
+from onnxtile.cli.options import All, Bind, FollowLinks, Json, Max, Model, Ops, parse_bind
 
 EXAMPLES = "Example:\n\nonnxtile check model.onnx --max 64,64,64 --bind batch=1"
 
@@ -15,6 +15,7 @@ def command(
     ops: Ops = "matmul",
     bind: Bind = None,
     follow_links: FollowLinks = False,
+    everything: All = False,
     json: Json = False,
 ) -> None:
     """Tell which matrix products of MODEL exceed the engine.
@@ -29,6 +30,6 @@ def command(
     if json:
         print_json(report.to_json())
     else:
-        print_report(report, summary(report))
+        print_report(report, summary(report), everything)
     if not report.ok:
         raise typer.Exit(1)

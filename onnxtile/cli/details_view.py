@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.markup import escape
-from rich.table import Table
-
-from onnxtile.cli.output import MOST_ROWS, console
+from onnxtile.cli.output import MOST_ROWS
 from onnxtile.cli.profile_view import VIEWS, CostsView, title
+from onnxtile.cli.screen import console, first
+from onnxtile.cli.table import Column, Table
 from onnxtile.profiling.record import Group, NodeProfile
 
 
@@ -17,14 +16,12 @@ class DetailsView(CostsView):
 
     def print_rows(self) -> None:
         screen = console()
-        for row in self.shown[:MOST_ROWS]:
-            screen.print(title(row))
-            block = Table.grid(padding=(0, 2))
-            block.add_column(style="dim", no_wrap=True)
-            block.add_column(overflow="fold")
+        for row in first(self.shown, MOST_ROWS):
+            screen.print(title(row).text())
+            block = Table([Column(style="dim"), Column()])
             for heading, words in _lines(row, self.view):
-                block.add_row(f"  {heading}", escape(words))
-            screen.print(block)
+                block.add(f"  {heading}", words)
+            block.print()
 
 
 def _lines(row: NodeProfile | Group, view: str) -> Iterator[tuple[str, str]]:

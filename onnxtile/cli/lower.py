@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from onnxtile.cli.options import Bind, DumpAfter, FollowLinks, Json, Max, Ops, TimePasses, parse_bind
+from onnxtile.cli.options import All, Bind, DumpAfter, FollowLinks, Json, Max, Ops, TimePasses, parse_bind
 from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_engine, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
 from onnxtile.kinds import is_torch
@@ -74,6 +74,7 @@ def command(
     dump_after: DumpAfter = None,
     time_passes: TimePasses = False,
     follow_links: FollowLinks = False,
+    everything: All = False,
     json: Json = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file too.")] = None,
 ) -> None:
@@ -110,7 +111,7 @@ def command(
     if dry_run:
         with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:
             found = _estimate(source.path, wish, sizes)
-        _tell_estimate(*found, json)
+        _tell_estimate(*found, everything, json)
         return
     target, also = output or _beside(model), [each for each in (report, keep_exported) if each is not None]
     if is_torch(model):  # what lowers checks it for files of ONNX, which it reads itself
@@ -136,9 +137,9 @@ def command(
                 if not all(verdict.equivalent for verdict in verdicts.values()):
                     raise _AbandonedError
     except _AbandonedError:
-        _tell(result, verdicts, None, json, report, steps)
+        _tell(result, verdicts, None, everything, json, report, steps)
         raise typer.Exit(1) from None
-    _tell(result, verdicts, target, json, report, steps)
+    _tell(result, verdicts, target, everything, json, report, steps)
     if not result.ok:
         raise typer.Exit(1)
 
@@ -183,6 +184,7 @@ def _tell(
     result: Report,
     verdicts: Mapping[str, Verdict],
     target: Path | None,
+    everything: bool,
     json: bool,
     report: Path | None,
     steps: Sequence[Step] | None,
@@ -202,15 +204,13 @@ def _tell(
     if json:
         print_json(document)
         return
-    if target is None:
-        print_report(result, f"{summary(result)}; nothing was written")
-    else:
-        print_report(
-            result, f"{summary(result)}; {result.nodes_before:,} nodes became {result.nodes_after:,} in {target}"
-        )
+    done = (
+        f"{result.nodes_before:,} nodes became {result.nodes_after:,} in {target}" if target else "nothing was written"
+    )
+    print_report(result, f"{summary(result)}; {done}", everything)
     if result.having("tiled"):
         words = f"tiled: {amount_text(result.macs)} MACs, {amount_text(result.padded_macs)} with the padding of tiles"
-        console().print(words, markup=False)
+        console().print(words)
     for verdict in verdicts.values():
         print_verdict(verdict)
     if steps is not None:
@@ -226,7 +226,7 @@ def _estimate(source: Path, wish: Wish, sizes: dict[str, int]) -> tuple[Report, 
     )  # fmt: skip
 
 
-def _tell_estimate(result: Report, found: list[Cost], json: bool) -> None:
+def _tell_estimate(result: Report, found: list[Cost], everything: bool, json: bool) -> None:
     """Print what each form would cost."""
     from onnxtile.cli.output import print_costs, print_json, print_report, summary
 
@@ -234,7 +234,7 @@ def _tell_estimate(result: Report, found: list[Cost], json: bool) -> None:
         forms = [cost.to_json() for cost in found]
         print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": forms})
     else:
-        print_report(result, f"{summary(result)}; nothing was written")
+        print_report(result, f"{summary(result)}; nothing was written", everything)
         print_costs(found)
     if not result.ok:
         raise typer.Exit(1)

@@ -22,6 +22,7 @@ Bind = Annotated[
     list[str] | None,
     typer.Option("--bind", metavar="NAME=INT", help="Size of a free dimension; may be given several times."),
 ]
+All = Annotated[bool, typer.Option("--all", help="List all products, those that fit and those not asked for too.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
 
 

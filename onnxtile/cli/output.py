@@ -1,89 +1,62 @@
-"""What people and scripts see: tables and progress on standard error, JSON on standard output."""
+"""What commands show of products, costs and passes; as JSON on standard output where that's asked for."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from onnxtile.progress import silent
+from onnxtile.cli.screen import console, first, progress, styled
+from onnxtile.cli.table import Column, Name, Table
 
 if TYPE_CHECKING:
     from onnxtile.costs import Cost
     from onnxtile.instrument import Step
     from onnxtile.profiling.amounts import Amount
-    from onnxtile.progress import Progress
     from onnxtile.report import Report, Row
 
+__all__ = ["console", "progress"]  # for the commands, beside what is here
 _STYLES = {"tiled": "green", "fits": "green", "over": "red", "refused": "red", "unknown": "yellow", "not-asked": "dim"}
+_ORDER = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "fits": 2, "not-asked": 3}
+"""What needs action comes first; else the rows are in the model's order."""
 MOST_ROWS = 60
-"""Rows of a table on the screen; --json and --report have all."""
-
-
-_UNBOUNDED = 1_000_000
-
-
-def console() -> Console:
-    """Where tables and lines go: as wide as the terminal, and without a terminal as wide as what is printed."""
-    fits = sys.stderr.isatty() or "COLUMNS" in os.environ
-    return Console(stderr=True, highlight=False, width=None if fits else _UNBOUNDED)
+"""Rows of a table on a terminal; files, pipes, --json and --report get all."""
 
 
 def print_json(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-@contextmanager
-def progress(label: str) -> Iterator[Progress]:
-    """A bar with what is being done, how far it is and how fast, on a terminal only; gone when it's over."""
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    screen = console()
-    if not screen.is_terminal:
-        yield silent
-        return
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(show_speed=True)]
-    with Progress(*columns, TimeElapsedColumn(), console=screen, transient=True) as bar:
-        task = bar.add_task(escape(label), total=None)
-        state = {"words": ""}
-
-        def say(words: str, done: int = 0, total: int | None = None) -> None:
-            kind = words.partition(" ")[0]
-            if kind != state["words"]:
-                bar.reset(task)  # another kind of work: its rate is its own
-                state["words"] = kind
-            bar.update(task, description=escape(f"{label}: {words}"), completed=done, total=total)
-
-        yield say
-
-
-def print_report(report: Report, words: str) -> None:
-    """The products as a table, then a line that sums up."""
+def print_report(report: Report, words: str, everything: bool = False) -> None:
+    """The products as a table, then a line that sums up; those that fit are counted, or listed with `everything`."""
     screen = console()
     asked = [row for row in report.contractions if row.status != "not-asked"]
-    if asked:
-        screen.print(_table(asked[:MOST_ROWS]))
-    if len(asked) > MOST_ROWS:
-        screen.print(f"... and {len(asked) - MOST_ROWS} more; --json lists them all", style="dim")
+    listed = report.contractions if everything else [row for row in asked if row.status != "fits"]
+    rows = sorted(listed, key=lambda row: _ORDER[row.status])
+    shown = rows if everything else first(rows, MOST_ROWS)
+    if shown:
+        _table(shown).print()
+    if len(rows) > len(shown):
+        screen.print(f"... and {len(rows) - len(shown):,} more; --all lists them", style="dim")
     for reason, names in _reasons(asked).items():
-        screen.print(f"{reason}  ({names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''})", markup=False)
+        screen.print(f"{reason}  ({names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''})")
+    if not everything and len(fitting := report.having("fits")):
+        many = len(fitting) != 1
+        screen.print(
+            f"{_several(len(fitting), 'product')} fit{'' if many else 's'}; --all lists {'them' if many else 'it'}",
+            style="dim",
+        )
     left_out = Counter(row.family for row in report.having("not-asked"))
     if left_out:
-        counts = ", ".join(f"{count} {family}" for family, count in left_out.items())
+        counts = ", ".join(f"{count:,} {family}" for family, count in left_out.items())
         screen.print(f"not asked: {counts} (--ops)", style="dim")
-    screen.print(words, style="green" if report.ok else "red", markup=False)
+    screen.print(words, style="green" if report.ok else "red")
 
 
-def _reasons(rows: list[Row]) -> dict[str, list[str]]:
+def _reasons(rows: Sequence[Row]) -> dict[str, list[str]]:
     """The products' names by reason."""
     found: dict[str, list[str]] = {}
     for row in rows:
@@ -92,54 +65,51 @@ def _reasons(rows: list[Row]) -> dict[str, list[str]]:
     return found
 
 
-def _table(rows: list[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("product", overflow="fold", ratio=3)
-    for heading in ("M", "K", "N"):
-        table.add_column(heading, justify="right", overflow="fold")
-    for heading in ("type", "status", "tile, or reason"):
-        table.add_column(heading, overflow="fold", ratio=4 if "," in heading else None)
+def _table(rows: Sequence[Row]) -> Table:
+    sizes = [Column(heading, right=True, shorten="end") for heading in ("M", "K", "N")]
+    last = Column("tile, or reason", shorten="end")
+    table = Table([Column("product", shorten="middle"), *sizes, Column("type"), Column("status"), last])
     for row in rows:
-        place = (f"{row.scope}: {row.name}" if row.scope else row.name).replace("\n", "\\n")
-        op = escape(f"{row.op} {row.part}".strip())
-        sizes = ("?" if size is None else str(size) for size in (row.m, row.k, row.n))
+        place = f"{row.scope}: {row.name}" if row.scope else row.name
         what = (
             row.reason.partition(":")[0]
             if row.reason
             else ("" if row.tiles is None else " x ".join("*" if t is None else str(t) for t in row.tiles))
         )
-        status = f"[{_STYLES[row.status]}]{row.status}[/]"
-        table.add_row(f"{escape(place)} [dim]{op}[/]", *sizes, row.dtype or "?", status, escape(what))
+        table.add(
+            Name(place, f"{row.op} {row.part}".strip()),
+            *("?" if size is None else str(size) for size in (row.m, row.k, row.n)),
+            row.dtype or "?", styled((row.status, _STYLES[row.status])), what,
+        )  # fmt: skip
     return table
 
 
 def print_costs(found: list[Cost]) -> None:
     """What each form would cost, for all tiled products together."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("form")
-    for heading in ("nodes", "MB of nodes", "MB of tiles", "MACs, padded"):
-        table.add_column(heading, justify="right")
+    headings = ("nodes", "MB of nodes", "MB of tiles", "MACs, padded")
+    table = Table([Column("form"), *(Column(heading, right=True) for heading in headings)])
     for cost in found:
         if cost.impossible:
-            table.add_row(cost.form, escape(cost.impossible))
+            table.add(cost.form, "-", "-", "-", "-")
             continue
         megabytes = (f"{size / 1e6:,.1f}" for size in (cost.node_bytes, cost.weight_bytes))
-        table.add_row(cost.form, f"{cost.nodes:,}", *megabytes, amount_text(cost.macs))
-    console().print(table)
+        table.add(cost.form, f"{cost.nodes:,}", *megabytes, amount_text(cost.macs))
+    table.print()
+    for cost in found:
+        if cost.impossible:
+            console().print(f"{cost.form}: {cost.impossible}")
 
 
 def print_steps(steps: Sequence[Step]) -> None:
     """What each pass took, its share of all, and nodes before and after it."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("pass", overflow="fold")
-    for heading in ("seconds", "share", "nodes before", "after"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
+    headings = ("seconds", "share", "nodes before", "after")
+    numbers = [Column(heading, right=True) for heading in headings]
+    table = Table([Column("pass", shorten="middle"), *numbers, Column()])
     for row in steps_to_json(steps):
         nodes = (f"{row[key]:,}" for key in ("nodes_before", "nodes_after"))
-        changed = "changed" if row["modified"] else "[dim]changed nothing[/]"
-        table.add_row(escape(row["name"]), f"{row['seconds']:.4f}", f"{row['share']:.0%}", *nodes, changed)
-    console().print(table)
+        changed = styled(("changed", "") if row["modified"] else ("changed nothing", "dim"))
+        table.add(row["name"], f"{row['seconds']:.4f}", f"{row['share']:.0%}", *nodes, changed)
+    table.print()
 
 
 def steps_to_json(steps: Sequence[Step]) -> list[dict[str, Any]]:
@@ -154,12 +124,13 @@ def amount_text(amount: Amount) -> str:
 
 
 def _several(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def summary(report: Report) -> str:
     """One line: how many products, and what became of them."""
     counts = {status: len(report.having(status)) for status in ("tiled", "fits", "over", "refused", "unknown")}
-    said = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "none"
+    words = {"fits": "fit"} if counts["fits"] != 1 else {}
+    said = ", ".join(f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count) or "none"
     total = sum(counts.values())
     return f"{_several(total, 'product')} at {report.limits}: {said}"

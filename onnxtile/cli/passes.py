@@ -11,11 +11,8 @@ EXAMPLES = "Example:\n\nonnxtile passes --json"
 
 def command(json: Json = False) -> None:
     """List the passes with their options, in the order of the main job."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from onnxtile.cli.output import print_json
+    from onnxtile.cli.table import Column, Table
     from onnxtile.registry import option_types, pass_class, pass_names
 
     described = []
@@ -27,9 +24,7 @@ def command(json: Json = False) -> None:
     if json:
         print_json({"schema": "onnxtile.passes/1", "passes": described})
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("pass", "options", "what it does"):
-        table.add_column(heading, overflow="fold")
+    table = Table([Column("pass"), Column("options"), Column("what it does")])
     for each in described:
-        table.add_row(str(each["name"]), ", ".join(each["options"]), escape(str(each["summary"])))
-    Console().print(table)
+        table.add(str(each["name"]), ", ".join(each["options"]), str(each["summary"]))
+    table.print()

@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.filesize import decimal
-from rich.markup import escape
-from rich.table import Table
 
 from onnxtile.cli.facts_view import print_facts
-from onnxtile.cli.output import MOST_ROWS, amount_text, console
+from onnxtile.cli.output import MOST_ROWS, amount_text
+from onnxtile.cli.screen import console, first
+from onnxtile.cli.table import Column, Name, Table
 from onnxtile.profiling.amounts import Amount, Range, Unknown, to_json, total
 from onnxtile.profiling.comparison import Comparison
 from onnxtile.profiling.conventions import ptflops_total
 from onnxtile.profiling.facts import ModelFacts
 from onnxtile.profiling.first_io import FirstIo
 from onnxtile.profiling.record import Costs, Group, NodeProfile, Profile
-from onnxtile.profiling.texts import printable
 
-LONGEST_CELL, LONGEST_LINE = 24, 120
-"""Characters of a formula that are shown in a table, and in the totals; --json has all."""
 MOST_REASONS = 8
 _SCHEMA = {"schema": "onnxtile.profile/1"}
 
@@ -52,12 +49,7 @@ def _rounded(amount: Amount, text: Callable[[int], str]) -> str:
     if isinstance(amount, Range):
         low = _rounded(amount.min, text)
         return f"{low} or more" if amount.max is None else f"{low} to {_rounded(amount.max, text)}"
-    return text(amount) if isinstance(amount, int) else short(str(amount), LONGEST_CELL)
-
-
-def short(formula: str, longest: int) -> str:
-    """A formula, the end of a long one left out."""
-    return formula if len(formula) <= longest else f"{formula[:longest]}..."
+    return text(amount) if isinstance(amount, int) else str(amount)
 
 
 def _count(number: int) -> str:
@@ -101,12 +93,10 @@ VIEWS: dict[str, tuple[tuple[str, Cell], ...]] = {
 """Columns of a row, by view."""
 
 
-def _table(first: str, headings: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(first, overflow="fold", ratio=1)
-    for heading in headings:
-        table.add_column(heading, justify="right", overflow="fold")
-    return table
+def _table(names: str, headings: Sequence[str]) -> Table:
+    """Names, then numbers, or formulas that may be long."""
+    numbers = [Column(heading, right=True, shorten="end") for heading in headings]
+    return Table([Column(names, shorten="middle"), *numbers])
 
 
 @dataclass(frozen=True)
@@ -114,31 +104,27 @@ class CostsView:
     """Nodes, or groups of them, and the totals of the whole model."""
 
     profile: Profile
-    shown: Sequence[NodeProfile] | Sequence[Group]
+    shown: Sequence[NodeProfile | Group]
     view: str
     by: str | None
 
     def print(self) -> None:
         self.print_rows()
-        if len(self.shown) > MOST_ROWS:
-            words = f"... and {len(self.shown) - MOST_ROWS:,} more; --top, --by, --json or --csv"
-            console().print(words, style="dim")
+        _print_others(len(self.shown), "--top, --by, --json or --csv")
         console().print()
         _print_totals(self.profile)
 
     def print_rows(self) -> None:
         columns = VIEWS[self.view]
-        table = _table(self.by or "node", [heading for heading, _ in columns])
         whole = self.profile.totals.macs
         whole = whole if self.view == "costs" and isinstance(whole, int) else 0
-        if whole:
-            table.add_column("%", justify="right")
-        for row in self.shown[:MOST_ROWS]:
-            cells = [escape(cell(row)) for _, cell in columns]
+        table = _table(self.by or "node", [*(heading for heading, _ in columns), *(["%"] if whole else [])])
+        for row in first(self.shown, MOST_ROWS):
+            cells = [cell(row) for _, cell in columns]
             if whole:
                 cells.append(f"{100 * row.macs / whole:.1f}" if isinstance(row.macs, int) else "?")
-            table.add_row(title(row), *cells)
-        console().print(table)
+            table.add(title(row), *cells)
+        table.print()
 
     def to_json(self) -> dict[str, Any]:
         document = self.profile.to_json() | _printed_by_ptflops(self.profile)
@@ -150,12 +136,19 @@ class CostsView:
         return [row.to_json() for row in self.shown]
 
 
-def title(row: NodeProfile | Group) -> str:
+def title(row: NodeProfile | Group) -> Name:
     if isinstance(row, Group):
-        return f"{escape(printable(row.name) or '(none)')} [dim]{row.nodes:,}[/]"
+        return Name(row.name or "(none)", f"{row.nodes:,}")
     place = f"{row.scope}: {row.name}" if row.scope else row.name
     times = "" if isinstance(row.times, int) and row.times == 1 else f" x {count_text(row.times)}"
-    return f"{escape(printable(place))} [dim]{escape(printable(row.op))}{times}[/]"
+    return Name(place, f"{row.op}{times}")
+
+
+def _print_others(count: int, where: str) -> None:
+    """How many rows a terminal doesn't get."""
+    others = count - len(first(range(count), MOST_ROWS))
+    if others:
+        console().print(f"... and {others:,} more; {where}", style="dim")
 
 
 def _print_totals(profile: Profile) -> None:
@@ -183,24 +176,23 @@ def _print_totals(profile: Profile) -> None:
     for name, meaning in profile.symbols.items():
         meanings.setdefault(meaning, []).append(name)
     for meaning, names in meanings.items():
-        screen.print(f"{printable(', '.join(names))}: {printable(meaning)}", style="dim", markup=False)
+        screen.print(f"{', '.join(names)}: {meaning}", style="dim")
     reasons = _reasons(profile)
-    if len(reasons) > MOST_REASONS:
-        words = f"unknown for {len(reasons):,} reasons; --json has all, the first are:"
-        screen.print(words, style="yellow", markup=False)
-    for reason, where in list(reasons.items())[:MOST_REASONS]:
+    shown = first(list(reasons.items()), MOST_REASONS)
+    if len(reasons) > len(shown):
+        screen.print(f"unknown for {len(reasons):,} reasons; --json has all, the first are:", style="yellow")
+    for reason, where in shown:
         others = f" and {len(where) - 1:,} more" if len(where) > 1 else ""
-        screen.print(f"unknown: {printable(reason)}  ({printable(where[0])}{others})", style="yellow", markup=False)
+        screen.print(f"unknown: {reason}  ({where[0]}{others})", style="yellow")
 
 
 def _print_lines(lines: Sequence[tuple[str, Amount, str]]) -> None:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim")
-    grid.add_column(justify="right", overflow="fold")
-    grid.add_column(style="dim", overflow="fold")
+    table = Table(
+        [Column(style="dim"), Column(right=True, shorten="end", least=40), Column(style="dim", shorten="end", least=8)]
+    )
     for heading, amount, words in lines:
-        grid.add_row(heading, escape(short(amount_text(amount), LONGEST_LINE)), words)
-    console().print(grid)
+        table.add(heading, amount_text(amount), words)
+    table.print()
 
 
 def _printed_by_ptflops(profile: Profile) -> dict[str, Any]:
@@ -236,27 +228,28 @@ class AgainstView:
         screen = console()
         table = _table("node", ["MACs", "padding", "tiles", "sums", "moved", "beyond", "nodes"])
         changes = self.comparison.changes
-        for change in changes[:MOST_ROWS]:
-            table.add_row(
-                f"{escape(printable(change.name))} [dim]{escape(printable(change.op))}[/]", count_text(change.macs[1]),
+        for change in first(changes, MOST_ROWS):
+            table.add(
+                Name(change.name, change.op), count_text(change.macs[1]),
                 count_text(change.padding), count_text(change.tiles), count_text(change.partial_sums),
                 bytes_text(change.bandwidth[1]), bytes_text(change.moved), f"{change.nodes:,}",
             )  # fmt: skip
         if changes:
-            screen.print(table)
+            table.print()
             screen.print("sums: additions of partial products; beyond: bytes moved beyond the original's", style="dim")
-        if len(changes) > MOST_ROWS:
-            screen.print(f"... and {len(changes) - MOST_ROWS:,} more; --json or --csv", style="dim")
+        _print_others(len(changes), "--json or --csv")
         screen.print()
-        totals = _table("", [escape(printable(self.before)), escape(printable(self.after))])
+        totals = Table(
+            [Column(), *(Column(name, right=True, shorten="end", least=24) for name in (self.before, self.after))]
+        )
         document = self.comparison.to_json()["totals"]
         for name, (before, after) in document.items():
-            totals.add_row(name.replace("_", " "), _exact(before), _exact(after))
-        screen.print(totals)
+            totals.add(name.replace("_", " "), _exact(before), _exact(after))
+        totals.print()
         unmatched = self.comparison.unmatched
         if unmatched:
             words = f"{len(unmatched):,} nodes of {self.after} belong to none of {self.before}, such as {unmatched[0]}"
-            screen.print(printable(words), style="yellow", markup=False)
+            screen.print(words, style="yellow")
 
     def to_json(self) -> dict[str, Any]:
         return _SCHEMA | {"against": self.comparison.to_json()}
@@ -268,7 +261,7 @@ class AgainstView:
 def _exact(amount: Any) -> str:
     if isinstance(amount, dict):
         return str(Range(amount["min"], amount["max"]))
-    return f"{amount:,}" if isinstance(amount, int) else "?" if amount is None else short(str(amount), LONGEST_LINE)
+    return f"{amount:,}" if isinstance(amount, int) else "?" if amount is None else str(amount)
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -302,14 +295,12 @@ class FirstIoView:
     table: FirstIo
 
     def print(self) -> None:
-        screen = console()
         table = _table("node", ["input", "output", "both"])
-        for row in self.table.rows[:MOST_ROWS]:
-            table.add_row(escape(printable(row.name)), *(f"{each:,}" for each in (row.input, row.output, row.sum)))
-        screen.print(table)
-        if len(self.table.rows) > MOST_ROWS:
-            screen.print(f"... and {len(self.table.rows) - MOST_ROWS:,} more; --json or --csv", style="dim")
-        screen.print()
+        for row in first(self.table.rows, MOST_ROWS):
+            table.add(row.name, *(f"{each:,}" for each in (row.input, row.output, row.sum)))
+        table.print()
+        _print_others(len(self.table.rows), "--json or --csv")
+        console().print()
         _print_lines(
             [
                 ("peak", self.table.peak_bandwidth, "bytes, first input and output of one node"),

@@ -70,10 +70,8 @@ def command(
         print_json(found.to_json() | {"output": str(folder)})
         return
     screen = console()
-    screen.print(f"guilty: {found.guilty}", style="red", markup=False)
-    screen.print(found.failure, markup=False)
+    screen.print(f"guilty: {found.guilty}", style="red")
+    screen.print(found.failure)
     left = ", ".join(found.nodes[:10]) + (", ..." if len(found.nodes) > 10 else "")
-    screen.print(
-        f"{found.nodes_before:,} nodes became {len(found.nodes):,} ({found.cuts} cuts tried): {left}", markup=False
-    )
-    screen.print(f"{folder} has the model, and in command.txt what repeats the failure", style="green", markup=False)
+    screen.print(f"{found.nodes_before:,} nodes became {len(found.nodes):,} ({found.cuts} cuts tried): {left}")
+    screen.print(f"{folder} has the model, and in command.txt what repeats the failure", style="green")

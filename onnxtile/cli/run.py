@@ -81,11 +81,8 @@ def command(
         print_steps(manager.steps)
     else:
         for step in manager.steps:
-            screen.print(
-                f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}",
-                markup=False,
-            )
-    screen.print(f"{nodes:,} nodes in {output}", style="green", markup=False)
+            screen.print(f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}")
+    screen.print(f"{nodes:,} nodes in {output}", style="green")
 
 
 def _instruments(

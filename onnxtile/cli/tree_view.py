@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
-
-from onnxtile.cli.output import console
 from onnxtile.cli.profile_view import count_text
-from onnxtile.profiling.texts import printable
+from onnxtile.cli.screen import console
+from onnxtile.cli.table import Column, Name, Table
 
 if TYPE_CHECKING:
     from onnxtile.torching.tree import Branch, Tree
@@ -25,25 +22,21 @@ class TreeView:
 
     def print(self) -> None:
         screen = console()
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("module", overflow="fold", ratio=1)
-        for heading in ("output", "params", "MACs"):
-            table.add_column(heading, justify="right", overflow="fold")
+        numbers = [Column(heading, right=True) for heading in ("output", "params", "MACs")]
+        table = Table([Column("module", shorten="middle"), *numbers])
         for branch, lines in _drawn(self.tree.branches):
-            name = f"{branch.kind} [dim]{escape(printable(branch.name))}[/]" if branch.name else escape(branch.kind)
-            table.add_row(
-                f"[dim]{lines}[/]{name}{f' [dim]x {branch.calls}[/]' if branch.calls > 1 else ''}",
-                escape(branch.outputs[0].partition("[")[2].rstrip("]") if branch.outputs else "-"),
+            calls = f"x {branch.calls}" if branch.calls > 1 else ""
+            table.add(
+                Name(branch.kind, f"{branch.name} {calls}".strip(), lines),
+                branch.outputs[0].partition("[")[2].rstrip("]") if branch.outputs else "-",
                 f"{branch.params:,}" if branch.params else "-", count_text(branch.macs) if branch.macs else "-",
             )  # fmt: skip
-        screen.print(table)
+        table.print()
         screen.print()
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="dim")
-        grid.add_column(justify="right")
+        totals = Table([Column(style="dim"), Column(right=True)])
         for heading, text in self._totals():
-            grid.add_row(heading, text)
-        screen.print(grid)
+            totals.add(heading, text)
+        totals.print()
 
     def _totals(self) -> Iterator[tuple[str, str]]:
         totals = self.tree.totals

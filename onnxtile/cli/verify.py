@@ -112,7 +112,7 @@ def _recheck(path: Path, others: list[object], workers: int | None, json: bool) 
         if found.verdict is not None:
             print_verdict(found.verdict)
         for difference in found.differences:
-            console().print(difference, style="red", markup=False)
+            console().print(difference, style="red")
         said = ("the certificate holds", "green") if found.holds else ("the certificate does NOT hold", "red")
         console().print(said[0], style=said[1])
     if not found.holds:
@@ -135,7 +135,7 @@ def print_verdict(verdict: Verdict) -> None:
     for words in verdict.warnings:
         screen.print(words, style="yellow", markup=False)
     said, style = ("equivalent", "green") if verdict.equivalent else ("NOT equivalent", "red")
-    screen.print(f"{said}: {verdict.reason or _summary(verdict)}", style=style, markup=False)
+    screen.print(f"{said}: {verdict.reason or _summary(verdict)}", style=style)
 
 
 def _summary(verdict: Verdict) -> str:
@@ -161,50 +161,50 @@ _WORDS = {
 
 
 def _print_regions(verdict: Verdict) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from onnxtile.cli.output import console
+    from onnxtile.cli.screen import console, first, styled
+    from onnxtile.cli.table import Column, Table
 
     screen = console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("region", "operator", "tiles", "method", "verdict"):
-        table.add_column(heading, justify="right" if heading == "tiles" else "left", overflow="fold")
+    table = Table(
+        [
+            Column("region", shorten="middle"), Column("operator"), Column("tiles", right=True), Column("method"),
+            Column("verdict", shorten="end"),
+        ]
+    )  # fmt: skip
     order = {"structure": 0, "unknown": 0, "whole": 1, "bound": 2, "exact": 3}
     rows = sorted(verdict.regions, key=lambda region: (region.equivalent, order.get(region.method, 0)))
-    for region in rows[:MOST_ROWS]:
+    shown = first(rows, MOST_ROWS)
+    for region in shown:
         if not region.equivalent:
-            said = f"[red]{escape(str(region.reason))}[/]"
+            said = str(region.reason)
         elif region.same_as:
-            said = f"[green]as {escape(region.same_as)}[/]"
+            said = f"as {region.same_as}"
         elif region.method == "exact":
-            said = f"[green]equal, bit for bit, {_count(region.cases, 'case')}[/]"
+            said = f"equal, bit for bit, {_count(region.cases, 'case')}"
         else:
-            said = f"[green]{region.max_abs_error:.3g} of {region.allowed:.3g}[/]"
+            said = f"{region.max_abs_error:.3g} of {region.allowed:.3g}"
         scope = f"{region.scope}: " if region.scope else ""
         tiles = f"{region.tiles:,}" if region.tiles else ""
-        table.add_row(escape(scope + region.name), escape(region.op), tiles, region.method, said)
-    screen.print(table)
-    if len(rows) > MOST_ROWS:
-        screen.print(f"and {len(rows) - MOST_ROWS:,} more", markup=False)
+        style = "green" if region.equivalent else "red"
+        table.add(scope + region.name, region.op, tiles, region.method, styled((said, style)))
+    table.print()
+    if len(rows) > len(shown):
+        screen.print(f"... and {len(rows) - len(shown):,} more; --json lists them all", style="dim")
     for region in rows:
         if not region.equivalent and region.where:
             more = f" and {len(region.where) - 5} more" if len(region.where) > 5 else ""
-            screen.print(f"look at {', '.join(region.where[:5])}{more}", style="red", markup=False)
+            screen.print(f"look at {', '.join(region.where[:5])}{more}", style="red")
 
 
 def _print_values(verdict: Verdict) -> None:
-    from rich.markup import escape
-    from rich.table import Table
+    from onnxtile.cli.screen import styled
+    from onnxtile.cli.table import Column, Table
 
-    from onnxtile.cli.output import console
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("value", "largest difference", "allowed", "verdict"):
-        table.add_column(heading, justify="left" if heading in ("value", "verdict") else "right", overflow="fold")
+    numbers = [Column(heading, right=True) for heading in ("largest difference", "allowed")]
+    table = Table([Column("value", shorten="middle"), *numbers, Column("verdict", shorten="end")])
     first = [layer for layer in verdict.layers if layer.name == verdict.first_outside]
     for value in (*first, *verdict.outputs):
-        said = "[green]equal, bit for bit[/]" if value.exact else "[green]within its bound[/]"
-        said = said if value.equivalent else f"[red]{escape(str(value.reason))}[/]"
-        table.add_row(escape(value.name), f"{value.max_abs_error:.3g}", f"{value.allowed:.3g}", said)
-    console().print(table)
+        said = ("equal, bit for bit" if value.exact else "within its bound", "green")
+        said = said if value.equivalent else (str(value.reason), "red")
+        table.add(value.name, f"{value.max_abs_error:.3g}", f"{value.allowed:.3g}", styled(said))
+    table.print()

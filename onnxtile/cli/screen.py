@@ -1,0 +1,94 @@
+"""Where commands write: reports on standard output, progress on standard error; no name, path or word is broken."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+from rich.text import Text
+
+from onnxtile.printable import printable
+from onnxtile.progress import silent
+
+if TYPE_CHECKING:
+    from onnxtile.progress import Progress
+
+LONGEST = 4096
+"""Characters of one text that are shown; a longer one ends in its length."""
+_UNBOUNDED = 1_000_000
+_Row = TypeVar("_Row")
+
+
+class _Screen(Console):
+    """Takes strings as they are, but for control characters: no markup, no emoji, no wrapping."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(one_line(text), **options)
+
+
+def console() -> Console:
+    """Return what writes reports to standard output."""
+    return _Screen(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_UNBOUNDED)
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that standard output is; None where it's a file or a pipe."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):  # one without a size, or without a descriptor
+        return 80
+
+
+def first(rows: Sequence[_Row], most: int) -> Sequence[_Row]:
+    """Return the rows to show: of so many that they'd fill a terminal the first, for a file or a pipe all."""
+    return rows if terminal_width() is None else rows[:most]
+
+
+def one_line(text: str) -> str:
+    """Return the text with what would steer a terminal spelled out, all of it up to LONGEST characters."""
+    return printable(text, LONGEST)
+
+
+def styled(*parts: tuple[str, str]) -> Text:
+    """Return texts one behind the other, each with its style; what would steer a terminal is spelled out."""
+    return Text.assemble(*((one_line(text), style) for text, style in parts))
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Progress]:
+    """Show what is being done, how far it is and how fast, on a terminal only; gone when it's over.
+
+    What other people's code prints meanwhile goes to standard error: the report stands alone.
+    """
+    with redirect_stdout(sys.stderr), _bar(label) as say:
+        yield say
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Progress]:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    screen = Console(stderr=True)
+    if not screen.is_terminal:
+        yield silent
+        return
+    words, speed = TextColumn("{task.description}", markup=False), TaskProgressColumn(show_speed=True)
+    columns = [SpinnerColumn(), words, BarColumn(), speed, TimeElapsedColumn()]
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task(one_line(label), total=None)
+        state = {"words": ""}
+
+        def say(words: str, done: int = 0, total: int | None = None) -> None:
+            kind = words.partition(" ")[0]
+            if kind != state["words"]:
+                bar.reset(task)  # another kind of work: its rate is its own
+                state["words"] = kind
+            bar.update(task, description=one_line(f"{label}: {words}"), completed=done, total=total)
+
+        yield say

@@ -1,0 +1,128 @@
+"""Tables of reports: as wide as they are in a file or a pipe; on a terminal names are shortened until lines fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from onnxtile.cli.screen import console, one_line, terminal_width
+
+_DOTS, _GAP = "...", "  "
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name between what says where it stands and what it is, which are shown whole."""
+
+    name: str
+    behind: str = ""
+    before: str = ""
+
+    def text(self, width: int | None = None) -> Text:
+        """Return the cell; in so many places, with the middle of the name left out."""
+        name, behind = one_line(self.name), f" {one_line(self.behind)}" if self.behind else ""
+        if width is not None:
+            name = _without_middle(name, width - cell_len(self.before) - cell_len(behind))
+        return Text.assemble((self.before, "dim"), name, (behind, "dim"))
+
+
+Cell = str | Text | Name
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading; `right` for numbers; `shorten`: what is left out where a terminal is too narrow; `least` stays."""
+
+    heading: str = ""
+    right: bool = False
+    shorten: Literal["", "middle", "end"] = ""
+    least: int = 16
+    style: str = ""
+
+    def text(self, cell: Cell, width: int | None = None) -> Text:
+        """Return a cell as it's shown, in a column of this width if there is one."""
+        if isinstance(cell, Name):
+            text = cell.text()
+            return text if width is None or text.cell_len <= width else cell.text(width)
+        text = Text(one_line(cell), self.style) if isinstance(cell, str) else cell
+        if width is None or text.cell_len <= width:
+            return text
+        if self.shorten == "middle":
+            return Text(_without_middle(text.plain, width), self.style)
+        text = text.copy()
+        text.truncate(width - len(_DOTS))
+        return text.append(_DOTS)
+
+
+@dataclass
+class Table:
+    """Rows of cells below the columns' headings, where they have any."""
+
+    columns: Sequence[Column]
+    rows: list[Sequence[Cell]] = field(default_factory=list)
+
+    def add(self, *cells: Cell) -> None:
+        self.rows.append(cells)
+
+    def print(self) -> None:
+        screen = console()
+        for line in self.lines(terminal_width()):
+            if screen.color_system is None:  # a file may get 100,000 lines
+                screen.file.write(f"{line.plain}\n")
+            else:
+                screen.print(line)
+
+    def lines(self, terminal: int | None = None) -> Iterator[Text]:
+        """Return the table's lines. They are longer than the terminal is wide where no more may be left out."""
+        count = len(self.columns)
+        rows = [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
+        headings = [Text(one_line(column.heading), "bold") for column in self.columns]
+        if any(column.heading for column in self.columns):
+            rows.insert(0, headings)
+        widths = [max((row[index].cell_len for row in rows), default=0) for index in range(count)]
+        if terminal is not None and sum(widths) + len(_GAP) * (count - 1) > terminal:
+            widths = self._fitted(widths, terminal - len(_GAP) * (count - 1))
+            shown = len(rows) - len(self.rows)
+            rows[shown:] = [
+                [column.text(cell, width) for column, cell, width in zip(self.columns, row, widths, strict=True)]
+                for row in self.rows
+            ]
+        for row in rows:
+            line = Text()
+            for index, (text, column, width) in enumerate(zip(row, self.columns, widths, strict=True)):
+                blank = " " * (width - text.cell_len)
+                line.append(_GAP if index else "").append(blank if column.right else "").append_text(text)
+                line.append("" if column.right else blank)
+            line.rstrip()
+            yield line
+
+    def _fitted(self, widths: Sequence[int], room: int) -> list[int]:
+        """Return widths with what is too much taken from the widest columns that may be shortened."""
+        widths = list(widths)
+        while sum(widths) > room:
+            chosen = [i for i, column in enumerate(self.columns) if column.shorten and widths[i] > column.least]
+            if not chosen:
+                break
+            widths[max(chosen, key=widths.__getitem__)] -= 1
+        return widths
+
+
+def _without_middle(text: str, width: int) -> str:
+    """Return the text in so many places of the screen, a letter of each end at least.
+
+    >>> _without_middle("layers.11.attention.query", 15)
+    'layers....query'
+    """
+    if cell_len(text) <= width:
+        return text
+    head, tail, room = "", "", max(width - len(_DOTS), 2)
+    while True:  # letters may be two places wide
+        for at_end in (False, True):
+            letter = text[-1 - len(tail)] if at_end else text[len(head)]
+            if cell_len(head + tail + letter) > room:
+                return f"{head}{_DOTS}{tail}"
+            head, tail = (head, letter + tail) if at_end else (head + letter, tail)
