@@ -12,7 +12,6 @@ import onnx
 import pytest
 from rich.cells import cell_len
 
-from onnxtile.cli.screen import one_line
 from onnxtile.cli.table import Column, Name, Table
 from tests.support import parse, whole
 from tests.terminals import terminal
@@ -155,13 +154,3 @@ def test_cells_take_as_many_places_as_they_show() -> None:
         places = {cell_len(line.plain[: line.plain.index("1,024")]) for line in lines[1:]}
         assert len(places) == 1
     assert [line.plain for line in table.lines(None)][3] == f"{'x' * 200} MatMul  1,024  because of this and that"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [("a\nb\tc", "a\\nb\\tc"), ("\x1b[2J", "\\x1b[2J"), ("\u202eabc", "\\u202eabc"), ("[red]é日[/]", "[red]é日[/]"),
-     ("\udc80", "\\udc80")],
-)  # fmt: skip
-def test_what_would_steer_a_terminal_is_spelled_out(text: str, shown: str) -> None:
-    assert one_line(text) == shown
-    assert len(one_line(text * 2000)) < 30_000

@@ -17,8 +17,6 @@ from onnxtile.progress import silent
 if TYPE_CHECKING:
     from onnxtile.progress import Progress
 
-LONGEST = 4096
-"""Characters of one text that are shown; a longer one ends in its length."""
 _UNBOUNDED = 1_000_000
 _Row = TypeVar("_Row")
 
@@ -27,7 +25,7 @@ class _Screen(Console):
     """Takes strings as they are, but for control characters: no markup, no emoji, no wrapping."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(one_line(text), **options)
+        return super().render_str(printable(text), **options)
 
 
 def console() -> Console:
@@ -50,14 +48,9 @@ def first(rows: Sequence[_Row], most: int) -> Sequence[_Row]:
     return rows if terminal_width() is None else rows[:most]
 
 
-def one_line(text: str) -> str:
-    """Return the text with what would steer a terminal spelled out, all of it up to LONGEST characters."""
-    return printable(text, LONGEST)
-
-
 def styled(*parts: tuple[str, str]) -> Text:
     """Return texts one behind the other, each with its style; what would steer a terminal is spelled out."""
-    return Text.assemble(*((one_line(text), style) for text, style in parts))
+    return Text.assemble(*((printable(text), style) for text, style in parts))
 
 
 @contextmanager
@@ -81,7 +74,7 @@ def _bar(label: str) -> Iterator[Progress]:
     words, speed = TextColumn("{task.description}", markup=False), TaskProgressColumn(show_speed=True)
     columns = [SpinnerColumn(), words, BarColumn(), speed, TimeElapsedColumn()]
     with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task(one_line(label), total=None)
+        task = bar.add_task(printable(label), total=None)
         state = {"words": ""}
 
         def say(words: str, done: int = 0, total: int | None = None) -> None:
@@ -89,6 +82,6 @@ def _bar(label: str) -> Iterator[Progress]:
             if kind != state["words"]:
                 bar.reset(task)  # another kind of work: its rate is its own
                 state["words"] = kind
-            bar.update(task, description=one_line(f"{label}: {words}"), completed=done, total=total)
+            bar.update(task, description=printable(f"{label}: {words}"), completed=done, total=total)
 
         yield say

@@ -9,7 +9,8 @@ from typing import Literal
 from rich.cells import cell_len
 from rich.text import Text
 
-from onnxtile.cli.screen import console, one_line, terminal_width
+from onnxtile.cli.screen import console, terminal_width
+from onnxtile.printable import printable
 
 _DOTS, _GAP = "...", "  "
 
@@ -24,7 +25,7 @@ class Name:
 
     def text(self, width: int | None = None) -> Text:
         """Return the cell; in so many places, with the middle of the name left out."""
-        name, behind = one_line(self.name), f" {one_line(self.behind)}" if self.behind else ""
+        name, behind = printable(self.name), f" {printable(self.behind)}" if self.behind else ""
         if width is not None:
             name = _without_middle(name, width - cell_len(self.before) - cell_len(behind))
         return Text.assemble((self.before, "dim"), name, (behind, "dim"))
@@ -48,7 +49,7 @@ class Column:
         if isinstance(cell, Name):
             text = cell.text()
             return text if width is None or text.cell_len <= width else cell.text(width)
-        text = Text(one_line(cell), self.style) if isinstance(cell, str) else cell
+        text = Text(printable(cell), self.style) if isinstance(cell, str) else cell
         if width is None or text.cell_len <= width:
             return text
         if self.shorten == "middle":
@@ -80,7 +81,7 @@ class Table:
         """Return the table's lines. They are longer than the terminal is wide where no more may be left out."""
         count = len(self.columns)
         rows = [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
-        headings = [Text(one_line(column.heading), "bold") for column in self.columns]
+        headings = [Text(printable(column.heading), "bold") for column in self.columns]
         if any(column.heading for column in self.columns):
             rows.insert(0, headings)
         widths = [max((row[index].cell_len for row in rows), default=0) for index in range(count)]
