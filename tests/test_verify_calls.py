@@ -157,7 +157,7 @@ def test_one_file_for_both_models_needs_no_reading(tmp_path: Path) -> None:
         ("../secret", "its data is in '../secret', outside the model's folder; move it there"),
         ("/etc/hostname", "outside the model's folder; move it there"),
         ("missing", "its data file 'missing' is missing; put it beside the model"),
-        ("leads.out", "outside the model's folder; move it there"),
+        ("leads.out", "leads out of the model's folder; --follow-links reads it"),
         ("", "outside the model's folder; move it there"),
     ],
 )
