@@ -83,7 +83,34 @@ def _read(folder: Path, what: str) -> list[np.ndarray]:
     return [numpy_helper.to_array(onnx.TensorProto.FromString(file.read_bytes())) for file in files]
 
 
-CASES = cases()
+def layout(graph: onnx.GraphProto) -> tuple[Any, ...]:
+    """Return what the nodes are, with their attributes' names, in every body: not their numbers and sizes."""
+    return tuple(
+        (
+            node.domain, node.op_type, tuple(map(bool, node.input)), len(node.output),
+            *sorted((each.name, *(layout(inner) for inner in (each.g, *each.graphs))) for each in node.attribute),
+        )
+        for node in graph.node
+    )  # fmt: skip
+
+
+def of_a_kind(model: onnx.ModelProto) -> tuple[Any, ...]:
+    """Return what two cases have in common that differ in numbers alone: in none that's 1 or equal to another."""
+    inputs = [each.type.tensor_type for each in model.graph.input]
+    sizes = [size.dim_value for each in inputs for size in each.shape.dim]
+    pattern = tuple(1 if size == 1 else -sizes.index(size) for size in sizes)
+    types = tuple((each.elem_type, len(each.shape.dim)) for each in inputs)
+    return layout(model.graph), types, pattern, str(model.opset_import)
+
+
+def one_of_each(found: dict[str, TestCase]) -> dict[str, TestCase]:
+    kinds: dict[tuple[Any, ...], str] = {}
+    for name in sorted(found):
+        kinds.setdefault(of_a_kind(model_of(found[name])), name)
+    return {name: found[name] for name in kinds.values()}
+
+
+CASES = cases() if LONG else one_of_each(cases())
 
 
 def right(case: TestCase, model: onnx.ModelProto, run: Any) -> bool | None:
@@ -117,12 +144,12 @@ def _close(case: TestCase, got: Any, want: Any) -> bool:
 def test_a_case_lowered(name: str, limits: tuple[int, int, int]) -> None:
     case, model = CASES[name], model_of(CASES[name])
     lowered = onnxtile.lower(model, limits, ops="all")
-    report = onnxtile.estimate(model, limits, ops="all")[0]
-    left = [row for row in report.contractions if row.status not in ("tiled", "fits") and row.family in ASKED]
-    assert not [row for row in left if not str(row.reason).endswith(REASONS)]
-    told = {row.op for row in left}
     still = onnxtile.check(lowered, limits, ops=ASKED)
-    assert not [row for row in (*still.over, *still.unknown) if row.op not in told]
+    if still.over or still.unknown:
+        report = onnxtile.estimate(model, limits, ops="all")[0]
+        left = [row for row in report.contractions if row.status not in ("tiled", "fits") and row.family in ASKED]
+        assert not [row for row in left if not str(row.reason).endswith(REASONS)]
+        assert {row.op for row in (*still.over, *still.unknown)} <= {row.op for row in left}
     if lowered != model:
         able = [run for run in (run_reference, run_onnxruntime) if right(case, model, run)]
         if not able:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import signal
@@ -19,6 +20,8 @@ from onnxtile.errors import UsageError
 from onnxtile.files import replacing
 from tests.support import matmul, operators
 
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+
 
 def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
     model, output = tmp_path / "model.onnx", tmp_path / "out.onnx"
@@ -29,7 +32,7 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new(tmp_path: Path) -> 
     subprocess.run(command, check=True, capture_output=True)
     took, new = time.perf_counter() - begin, output.read_bytes()
     moments = random.Random(0)
-    for _ in range(10):
+    for _ in range(20 if LONG else 4):
         onnx.save(old, output)
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         time.sleep(took * moments.uniform(0.5, 1.0))
