@@ -50,7 +50,7 @@ BATCHED_FAULTS = [
     Fault(
         "the result is cut one column too far right",
         BATCHED,
-        both(constant("fc/product_starts", plus(0, 1)), constant("fc/product_ends", plus(0, 1))),
+        both(constant("fc/C_starts", plus(0, 1)), constant("fc/C_ends", plus(0, 1))),
     ),
     Fault("columns of tiles are swapped", COLUMNS, constant("w/tiles", lambda a: a[:, ::-1])),
     Fault("a weight element is doubled", COLUMNS, constant("w/tiles", at((0, 1, 3, 2), lambda x: 2 * x))),

@@ -127,7 +127,7 @@ TILES = [
     Fault(
         "padding is cut off one row too late",
         PADDED,
-        both(constant("y_starts", plus(1, 0)), constant("y_ends", plus(1, 0))),
+        both(constant("fc/C_starts", plus(1, 0)), constant("fc/C_ends", plus(1, 0))),
     ),
     Fault(
         "a tile of a batch reads the other batch", BATCHES, before("fc/m0_n0_k0", 0, "Gather", np.array([1, 0]), axis=0)
