@@ -11,6 +11,7 @@ import onnx
 import onnx_ir as ir
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from onnxtile.calls import check_calls
 from onnxtile.data_files import bytes_of, find
 from onnxtile.errors import ModelError, UnsupportedError
 from onnxtile.shadowing import MAIN, check_shadowing
@@ -26,6 +27,7 @@ def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
     `folder`: where external data lies; None: there may be none. Raises ModelError and UnsupportedError.
     """
     raw = {}
+    check_calls(model)
     for where, part in _parts(model):
         _check_part(part, where, model.graph)
         if isinstance(part, onnx.TensorProto):

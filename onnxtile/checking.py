@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass
 
+from onnxtile.calls import check_calls
 from onnxtile.contraction import FAMILIES, Contraction, contractions
 from onnxtile.dimensions import free_dimensions
-from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.errors import UsageError
 from onnxtile.following import following_links
 from onnxtile.interop import AnyModel, to_ir
 from onnxtile.legality import Refusal, doubt, legality
 from onnxtile.limits import Limits
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.inline import Inline
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.pipeline import PassManager
 from onnxtile.report import Report, Row, count_nodes
 from onnxtile.source import copy_of
 
-MOST_NODES = 1_000_000
-"""Nodes that calls of local functions may come to."""
-MOST_CALLS = 100
-"""Calls within calls."""
 AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
 
 
@@ -76,35 +73,13 @@ def inlined(model: ir.Model) -> ir.Model:
 
 def inline(model: ir.Model) -> None:
     """The same to the model itself. Raises UnsupportedError where that would make too many nodes."""
-    _check_calls(model)
+    check_calls(model)
     steps: list[ir.passes.PassBase] = [InferShapes()]
     if any(_differ(function.opset_imports, model.opset_imports) for function in model.functions.values()):
         steps = [InferShapes(), SpecializeFunctions()]
     elif model.functions:
-        steps = [InlinePass(), InferShapes()]
+        steps = [Inline(), InferShapes()]
     PassManager(steps, check=False)(model)
-
-
-def _check_calls(model: ir.Model) -> None:
-    """Refuse functions that call each other so deep, or so often, that a small file becomes a model of any size."""
-    found: dict[ir.OperatorIdentifier, tuple[int, int]] = {}  # nodes when all calls are put in their places, and depth
-    waiting = list(model.functions)
-    while waiting:
-        key = waiting[-1]
-        operators = [node.op_identifier() for node in model.functions[key].all_nodes()]
-        missing = [each for each in dict.fromkeys(operators) if each in model.functions and each not in found]
-        if missing and key not in found:
-            waiting += missing
-            continue
-        waiting.pop()
-        inner = [found.get(each, (1, 0)) for each in operators]
-        found[key] = sum(count for count, _ in inner), 1 + max((depth for _, depth in inner), default=0)
-    calls = [found.get(node.op_identifier(), (1, 0)) for node in model.graph.all_nodes()]
-    nodes, depth = sum(count for count, _ in calls), max((depth for _, depth in calls), default=0)
-    if depth > MOST_CALLS:
-        raise UnsupportedError(f"local functions call each other {depth} deep, more than {MOST_CALLS}; inline some")
-    if nodes > MOST_NODES and depth:
-        raise UnsupportedError(f"calls of local functions come to {nodes:,} nodes, more than {MOST_NODES:,}")
 
 
 def _differ(left: Mapping[str, int], right: Mapping[str, int]) -> bool:

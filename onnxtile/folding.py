@@ -14,11 +14,10 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.arrays import lazily, read_array
+from onnxtile.bounds import most
 
 MOST_LINKS = 64
 """Operators that are seen through from one value on."""
-MOST_BYTES = 2 << 30
-"""What is larger, and larger than what it's made from, isn't made."""
 _MOST_AXES = 32
 
 Tensor = ir.TensorProtocol
@@ -37,7 +36,10 @@ def is_foldable(node: ir.Node) -> bool:
 
 
 def fold(node: ir.Node, inputs: Tensors) -> Tensor | None:
-    """What the node makes of constant inputs (None: left out); None where it can't be told ahead of time."""
+    """What the node makes of constant inputs (None: left out); None where it can't be told ahead of time.
+
+    What is larger than the bound `generated-bytes`, and than what it's made of, isn't made.
+    """
     rule = _RULES[node.op_type]
     attributes = node.attributes.values()
     if not rule.inputs[0] <= len(inputs) <= rule.inputs[1] or None in inputs[: rule.inputs[0]]:
@@ -46,7 +48,7 @@ def fold(node: ir.Node, inputs: Tensors) -> Tensor | None:
         return None
     made = rule.make(node, inputs)
     sources = max((tensor.nbytes for tensor in inputs if tensor is not None), default=0)
-    return made if made is not None and (made.nbytes <= max(MOST_BYTES, sources) or not inputs) else None
+    return made if made is not None and (made.nbytes <= max(most("generated-bytes"), sources) or not inputs) else None
 
 
 def _constant(node: ir.Node, inputs: Tensors) -> Tensor | None:

@@ -12,10 +12,13 @@ import onnxtile
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
     {"errors", "kinds", "printable", "following"},
+    {"bounds"},
     {"limits", "tiling", "progress", "provenance", "wire", "arrays", "data_files", "shadowing"},
     {"folding", "blockwise"},
     {"contraction"},
-    {"audit", "constants", "structure", "dimensions", "doubt", "names", "opset_imports"},
+    {"structure"},
+    {"calls"},
+    {"audit", "constants", "dimensions", "doubt", "names", "opset_imports"},
     {"legality"},
     {"profiling"},
     {"forms"},

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Annotated
 
 import typer
 
+from onnxtile.bounds import BOUNDS, allowing, parse_bounds
 from onnxtile.cli import annotate, capture, check, lower, passes, profile, reduce, run, verify
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
 from onnxtile.cli.isolation import IsolationError, run_isolated
 
-_DEBUG = "--debug"
+_DEBUG, _ALLOW = "--debug", "--allow"
+"""Options of the program that are taken behind a command as well."""
+_ALLOW_HELP = f"Move a bound ({', '.join(BOUNDS)}); also behind the command."
 
 app = typer.Typer(
     name="onnxtile",
@@ -28,10 +32,16 @@ for command in (lower, check, verify, profile, capture, annotate, run, reduce, p
 @app.callback(invoke_without_command=True)
 def _program(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-    debug: bool = typer.Option(
-        False, _DEBUG, help="Show the traceback of what ends the program; may also stand behind the command."
-    ),
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Show the traceback of what ends the program; also behind the command.")
+    ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            _ALLOW, metavar="NAME=NUMBER", help=f"Move bounds ({', '.join(BOUNDS)}); also behind the command."
+        ),
+    ] = None,
 ) -> None:
     if version:
         from onnxtile import __version__
@@ -56,11 +66,9 @@ def main() -> None:
     What ends it early gets one line on standard error, whatever it is; `--debug` shows its traceback, too.
     """
     complete_streams()
-    arguments, behind = _split(sys.argv[1:])
-    debug = _DEBUG in arguments
-    arguments = [*(each for each in arguments if each != _DEBUG), *behind]
+    arguments, debug, allowed = _without_own(sys.argv[1:])
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), allowing(parse_bounds(allowed)):
             if not (debug or sys.warnoptions):
                 warnings.simplefilter("ignore")
             status = _run(arguments)
@@ -76,7 +84,19 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return the arguments before `--`, and the others."""
-    at = arguments.index("--") if "--" in arguments else len(arguments)
-    return arguments[:at], arguments[at:]
+def _without_own(arguments: list[str]) -> tuple[list[str], bool, list[str]]:
+    """Return the arguments without the program's own options, which may stand anywhere before `--`; and those."""
+    kept, allowed, debug = [], [], False
+    left = iter(arguments)
+    for argument in left:
+        if argument == "--":
+            kept += [argument, *left]
+        elif argument == _DEBUG:
+            debug = True
+        elif argument == _ALLOW:
+            allowed.append(next(left, ""))
+        elif argument.startswith(f"{_ALLOW}="):
+            allowed.append(argument.removeprefix(f"{_ALLOW}="))
+        else:
+            kept.append(argument)
+    return kept, debug, allowed

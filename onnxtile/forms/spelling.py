@@ -9,8 +9,9 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.arrays import little_endian, read_array
+from onnxtile.bounds import most, raise_hint
 from onnxtile.constants import ANNOTATION_META, constant_tensor, declared_ir_version, drop_if_unused
-from onnxtile.contraction import CALL_DOMAIN, all_graphs, default_opset, is_tiled_product
+from onnxtile.contraction import CALL_DOMAIN, all_graphs, default_opset, graphs_with_initializers, is_tiled_product
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms import Form
 from onnxtile.forms.calls import function_of
@@ -20,6 +21,8 @@ from onnxtile.names import Names
 from onnxtile.provenance import ORIGIN
 
 WEIGHTS = ("pretile", "split")
+MOST_TIMES = 16
+"""Times the bytes that a model holds that Cast and DequantizeLinear may make of them: of 2 bits, 32."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,18 @@ class Speller:
                     self._operands[call, side] = Operand(value.name)
                     continue
                 self._operands[call, side] = self._cut(value, tensor, product, side, names, prefixes)
+        self._check_generated(model)
+
+    def _check_generated(self, model: ir.Model) -> None:
+        """Refuse what would write far more than the model holds: a few bytes make a weight of any size."""
+        made = sum(cut.tensor.nbytes for cut in self.cuts if isinstance(cut.tensor, ir.LazyTensor))
+        tensors = [
+            value.const_value for graph in graphs_with_initializers(model) for value in graph.initializers.values()
+        ]
+        held = sum(tensor.nbytes for tensor in tensors if tensor is not None)
+        if made > most("generated-bytes") + MOST_TIMES * held:
+            words = f"weights that operators make come to {made:,} bytes, {raise_hint('generated-bytes')}"
+            raise UnsupportedError(f"{words}; or cut them at run time, --weights split")
 
     def _cut(
         self,

@@ -16,10 +16,12 @@ from onnxtile.contraction import all_graphs, contractions
 from onnxtile.dimensions import NUMBERS_META, name_free_dimensions
 from onnxtile.doubt import doubtful_values, reachable
 from onnxtile.errors import ModelError
+from onnxtile.passes.bounded_shapes import install_bounds, may_be_followed
 from onnxtile.passes.shape_rules import install
 from onnxtile.structure import one_line, skeleton
 
 install()
+install_bounds()
 _NOTE = "pkg.onnx_shape_inference.sym_data"
 """Metadata key under which onnx_shape_inference notes what it knows of a value; it would end up in the file."""
 Facts = dict[ir.Value, tuple[ir.Shape | None, ir.TypeProtocol | None]]
@@ -84,7 +86,9 @@ def _without_defaults(model: ir.Model) -> Iterator[None]:
 def _fill_in(model: ir.Model, failure: ValueError | None) -> None:
     """Take from onnx's inference what is still unknown; it decides whether a failure was the model's fault."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(skeleton(model), strict_mode=failure is not None, data_prop=True)
+        light = skeleton(model)
+        followed = may_be_followed(light)
+        inferred = onnx.shape_inference.infer_shapes(light, strict_mode=failure is not None, data_prop=followed)
     except onnx.shape_inference.InferenceError as error:
         words = one_line(error).removeprefix("[ShapeInferenceError] ")
         raise ModelError(f"the model's shapes contradict: {words}") from error

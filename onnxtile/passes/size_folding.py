@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 from onnx_ir.passes.common import LiftConstantsToInitializersPass, RemoveUnusedNodesPass
 
+from onnxtile.bounds import most
 from onnxtile.rewriting.graph import register_constant
 
 _WHOLE = (ir.DataType.INT64, ir.DataType.BOOL)
@@ -44,9 +46,13 @@ def _sizes(node: ir.Node) -> np.ndarray | None:
 
 
 def _computed(node: ir.Node) -> np.ndarray | None:
-    """What an operator makes of constants that are whole numbers, unless it's larger than they are."""
+    """What an operator makes of constants that are whole numbers, unless it's larger than they are, or very large."""
     sources = [each for each in node.inputs if each is not None]
     if not all(each.const_value is not None and each.dtype in _WHOLE for each in sources):
+        return None
+    made = node.outputs[0].shape
+    sizes = [dim for dim in made or () if isinstance(dim, int)]
+    if made is None or len(sizes) < len(made) or math.prod(sizes) > most("shape-numbers"):
         return None
     feeds = {str(each.name): each.const_value.numpy() for each in sources if each.const_value is not None}
     results: Any = ReferenceEvaluator(ir.to_proto(node)).run(None, feeds)

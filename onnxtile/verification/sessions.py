@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import onnx
+import onnx_ir as ir
+
+from onnxtile.bounds import most, raise_hint
+from onnxtile.errors import UnsupportedError
 
 Result = TypeVar("Result")
 
@@ -25,9 +30,17 @@ def onnxruntime_options() -> Any:
 
 
 def onnxruntime_session(model: onnx.ModelProto, options: Any) -> Any:
-    """The model in onnxruntime on the CPU; EngineError where it can't be loaded."""
+    """The model in onnxruntime on the CPU; EngineError where it can't be loaded.
+
+    Raises UnsupportedError for sparse weights that would be too large there: they are written out.
+    """
     import onnxruntime
 
+    sparse = model.graph.sparse_initializer
+    size = sum(math.prod(each.dims) * -(-ir.DataType(each.values.data_type).bitwidth // 8) for each in sparse)
+    if size > most("sparse-bytes"):
+        words = f"sparse weights that onnxruntime writes out come to {size:,} bytes"
+        raise UnsupportedError(f"{words}, {raise_hint('sparse-bytes')}")
     return guarded(
         "onnxruntime",
         lambda: onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]),
