@@ -119,6 +119,32 @@ class WrongAxis(ir.passes.InPlacePass):
 
 
 @dataclass(frozen=True)
+class Denies(ir.passes.InPlacePass):
+    """Changes the model, and says that it didn't: `how` is the change."""
+
+    how: str = "swaps"
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        graph = model.graph
+        if self.how == "swaps":
+            SwapsSub()(model)
+        elif self.how == "renames":
+            graph.name = "other"
+        elif self.how == "annotates":
+            graph[0].metadata_props["seen"] = "yes"
+        elif self.how == "dangles":
+            Raises(how="dangles")(model)
+        elif self.how == "weights":
+            value = graph.initializers["u"]
+            assert value.const_value is not None
+            value.const_value = ir.tensor(value.const_value.numpy() * 2, name="u")
+        elif self.how == "in place":
+            array = graph.initializers["u"].const_value.numpy()  # type: ignore[union-attr]  # it's there
+            array[...] = array * 2
+        return ir.passes.PassResult(model, modified=False)
+
+
+@dataclass(frozen=True)
 class Raises(ir.passes.InPlacePass):
     """Fails at the operator `op`, leaves it invalid (`how=invalid`, `how=dangles`), or refuses it (`how=refuses`)."""
 

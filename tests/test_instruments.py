@@ -19,7 +19,7 @@ from onnxtile.errors import LimitsError, PassError, UsageError
 from onnxtile.instruments import DumpAfter, Instrument, Reproducer, Timing, Turn, VerifyEach
 from onnxtile.pipeline import PassManager
 from onnxtile.registry import parse_pipeline, pipeline_text
-from tests.planted import network
+from tests.planted import Denies, network
 from tests.support import matmul, parse, whole
 from tests.test_command_line import Cli, cli
 
@@ -85,6 +85,73 @@ def test_the_first_pass_that_changes_numbers_is_named(name: str) -> None:
 def test_passes_that_keep_the_numbers_are_let_through() -> None:
     manager = PassManager(f"bind-dims{{b=6}},{GOOD},unroll-tiles", instruments=[VerifyEach(cases=2)])
     assert manager(ir.from_proto(matmul(["b", 8], [8, 8], ["b", 8]))).modified
+
+
+DENIED = {
+    "swaps": "that isn't equivalent \\(the pass says that it changed nothing\\): Sub 'less'",
+    "weights": "that isn't equivalent \\(the pass says that it changed nothing\\): ",
+    "in place": "that isn't equivalent \\(the pass says that it changed nothing\\): ",
+    "dangles": "invalid model: .* \\(the pass says that it changed nothing\\)",
+}
+
+
+@pytest.mark.parametrize("how", DENIED)
+def test_a_pass_that_denies_its_change_is_compared_too(how: str) -> None:
+    model = ir.from_proto(network())
+    value = model.graph.initializers["u"]
+    assert value.const_value is not None
+    value.const_value = ir.tensor(np.tile(value.const_value.numpy(), (1, 1)).copy(), name="u")  # that can be written to
+    manager = PassManager([Denies(how)], instruments=[VerifyEach()])
+    with pytest.raises(PassError, match=f"^pass Denies left a[n]? ?.*{DENIED[how]}"):
+        manager(model)
+
+
+@pytest.mark.parametrize("how", ["renames", "annotates"])
+def test_a_pass_that_denies_a_harmless_change_is_named(how: str) -> None:
+    verifying = VerifyEach()
+    manager = PassManager(["infer-shapes", Denies(how), "decompose-gemm"], instruments=[verifying])
+    manager(ir.from_proto(network()))
+    assert verifying.unreported == {1}
+    PassManager(["infer-shapes", Denies("nothing")], instruments=[verifying])(ir.from_proto(network()))
+    assert verifying.unreported == set()
+
+
+class Functional(ir.passes.FunctionalPass):
+    """Gives another model than it got, as passes of others do."""
+
+    def __init__(self, wrong: bool) -> None:
+        self.wrong = wrong
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        copy = model.clone()
+        if self.wrong:
+            Denies("swaps")(copy)
+        return ir.passes.PassResult(copy, modified=False)
+
+
+def test_functional_passes_and_those_of_onnx_ir_are_compared() -> None:
+    verifying = VerifyEach()
+    PassManager([Functional(wrong=False), IdentityEliminationPass(), "infer-shapes"], instruments=[verifying])(
+        ir.from_proto(network())
+    )
+    assert verifying.unreported == set()
+    with pytest.raises(PassError, match="pass Functional left a model that isn't equivalent"):
+        PassManager([Functional(wrong=True)], instruments=[verifying])(ir.from_proto(network()))
+
+
+def test_run_names_passes_that_deny_their_change(cli: Cli, path: Path) -> None:
+    call = ["run", path, "--verify-each", "-o", path.with_name("o.onnx"), "--passes"]
+    status, out, _ = cli(*call, "tests.planted:Denies{how=renames}")
+    assert (status, out.splitlines()[1]) == (0, "pass Denies changed the model and says that it didn't")
+    rows = json.loads(cli(*call, "tests.planted:Denies{how=renames},infer-shapes", "--json")[1])["passes"]
+    assert [(row["modified"], row["verified"], row["unreported"]) for row in rows] == [
+        (False, True, True), (True, True, False),
+    ]  # fmt: skip
+    status, out, err = cli(*call, "tests.planted:Denies")
+    assert (status, out) == (2, "")
+    assert err.startswith(
+        "onnxtile: pass Denies left a model that isn't equivalent (the pass says that it changed noth"
+    )
 
 
 def test_what_cannot_be_verified_says_so() -> None:
@@ -286,7 +353,7 @@ def test_arrays_that_passes_see_are_not_copied() -> None:
     class Keeps(VerifyEach):
         def before_pass(self, turn: Turn, model: ir.Model) -> None:
             super().before_pass(turn, model)
-            kept.append(self._before)
+            kept.append(self._before and self._before.model)
 
     PassManager("infer-shapes", instruments=[Keeps()])(model)
     assert kept[0] is not None and kept[0].graph is not model.graph

@@ -56,6 +56,7 @@ def command(
     from onnxtile.cli.output import console, print_json, print_steps, progress, steps_to_json
     from onnxtile.files import check_output
     from onnxtile.forms import form_of
+    from onnxtile.instruments import VerifyEach
     from onnxtile.pipeline import PassManager
     from onnxtile.saving import saving
     from onnxtile.source import external_files, load
@@ -72,8 +73,12 @@ def command(
         same_folder = output.resolve().parent == model.parent.resolve()
         with saving(result, output, spelling, weights, keep_external=same_folder) as (_, nodes):
             pass
+    unreported = {index for each in manager.instruments if isinstance(each, VerifyEach) for index in each.unreported}
     if json:
-        rows = [row | {"verified": verify_each and row["modified"]} for row in steps_to_json(manager.steps)]
+        rows = [
+            row | {"verified": verify_each, "unreported": index in unreported}
+            for index, row in enumerate(steps_to_json(manager.steps))
+        ]
         print_json({"schema": "onnxtile.run/1", "output": str(output), "nodes": nodes, "passes": rows})
         return
     screen = console()
@@ -82,6 +87,8 @@ def command(
     else:
         for step in manager.steps:
             screen.print(f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}")
+    for index in sorted(unreported):
+        screen.print(f"pass {manager.steps[index].name} changed the model and says that it didn't", style="yellow")
     screen.print(f"{nodes:,} nodes in {output}", style="green")
 
 

@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
 
 from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import OnnxtileError, PassError, UnsupportedError
-from onnxtile.instrument import Instrument, Turn
+from onnxtile.instrument import CheckStructure, Instrument, Turn
+from onnxtile.instruments.changes import Before
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.progress import Progress
-from onnxtile.source import copy_of
+from onnxtile.structure import one_line
 from onnxtile.verification import Verdict, verify
+
+UNREPORTED = "the pass says that it changed nothing"
 
 
 class VerifyEach(Instrument):
-    """Compares the model after each pass that changed it with the model before, by `verify`.
+    """Compares the model after each pass with the model before, by `verify`, whatever the pass says of itself.
 
     The first pass whose result isn't equivalent is a PassError that says which node it is. Sizes that bind-dims
     gives to free dimensions are given to both models; other free dimensions are taken as `verify` takes them.
+    `unreported` has the places, counted from 0, of passes that changed the model and said that they didn't.
     """
 
     def __init__(self, cases: int = 4, seed: int = 0, progress: Progress | None = None) -> None:
         """`cases`, `seed`, `progress`: see `verify`."""
         self._cases, self._seed, self._progress = cases, seed, progress
-        self._before: ir.Model | None = None
+        self._before: Before | None = None
+        self.unreported: set[int] = set()
+
+    def before_pipeline(self, passes: Sequence[ir.passes.PassBase]) -> None:
+        self.unreported = set()
 
     def before_pass(self, turn: Turn, model: ir.Model) -> None:
-        self._before = copy_of(model)
+        self._before = Before(model)
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
-        if not modified:
-            return
         assert self._before is not None
+        if not self._changed(turn, model, modified):
+            return
+        but = "" if modified else f" ({UNREPORTED})"
+        if not modified:
+            self.unreported.add(turn.index)
         sizes = turn.each.sizes if isinstance(turn.each, BindDims) else {}
         try:
-            wrong = what_differs(self._before, model, sizes, self._cases, self._seed, self._progress)
+            wrong = what_differs(self._before.model, model, sizes, self._cases, self._seed, self._progress)
         except OnnxtileError as error:
-            raise type(error)(f"pass {turn.name} can't be verified: {error}") from error
+            raise type(error)(f"pass {turn.name} can't be verified{but}: {error}") from error
         if wrong is not None:
-            raise PassError(f"pass {turn.name} left a model that isn't equivalent: {wrong}")
+            raise PassError(f"pass {turn.name} left a model that isn't equivalent{but}: {wrong}")
+
+    def _changed(self, turn: Turn, model: ir.Model, modified: bool) -> bool:
+        """Return whether the model changed; PassError where it did and isn't valid any more."""
+        assert self._before is not None
+        broken: Exception | None = None
+        try:
+            if not self._before.differs_from(model):
+                return False
+        except Exception as error:  # a broken graph may trip whoever walks it
+            broken = error
+        if broken is None and modified:
+            return True  # the pass manager has checked it
+        but = "" if modified else f" ({UNREPORTED})"
+        try:
+            CheckStructure().after_pass(turn, model, modified=True)
+        except PassError as error:
+            raise PassError(f"{error}{but}") from error
+        if broken is not None:
+            raise PassError(f"pass {turn.name} left a model that can't be read{but}: {one_line(broken)}") from broken
+        return True
 
 
 def what_differs(
