@@ -90,11 +90,13 @@ def profile(model: Any, **options: Any) -> Profile:
     from onnxtile.torching.opening import open_torch, running
 
     opened = open_torch(model, options.pop("inputs", None))
-    from onnxtile.torching.profiling import profile_torch
+    from onnxtile.torching.profiling import profile_of
+    from onnxtile.torching.recording import record
 
     _refuse_bind(options.pop("bind", None))
     with running():
-        return profile_torch(opened.model, opened.args, opened.kwargs, **options)
+        recording = record(*opened.run, options.pop("device", None))
+    return profile_of(recording, **options)
 
 
 @overload

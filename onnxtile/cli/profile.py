@@ -16,6 +16,7 @@ from onnxtile.kinds import is_torch
 if TYPE_CHECKING:
     from onnxtile.cli.profile_view import Shown
     from onnxtile.profiling.record import Profile
+    from onnxtile.torching.calls import Recording
 
 EXAMPLES = """Examples:
 
@@ -158,19 +159,24 @@ def _refuse(table: str, options: Mapping[str, object], taken: Sequence[str] = ()
 
 
 def _of_torch(model: Path, inputs: list[str] | None, device: str | None, convention: str, details: bool) -> Profile:
-    call = opened(model, inputs)
-    from onnxtile.torching.opening import running
-    from onnxtile.torching.profiling import profile_torch
+    recording = _recorded(model, inputs, device)
+    from onnxtile.torching.profiling import profile_of
 
-    with running():
-        return profile_torch(call.model, call.args, call.kwargs, convention=convention, details=details, device=device)
+    return profile_of(recording, convention, details)
 
 
 def _tree(model: Path, inputs: list[str] | None, device: str | None, depth: int | None) -> Shown:
-    call = opened(model, inputs)
+    recording = _recorded(model, inputs, device)
     from onnxtile.cli.tree_view import TreeView
+    from onnxtile.torching.tree import tree_of
+
+    return TreeView(tree_of(recording, depth))
+
+
+def _recorded(model: Path, inputs: list[str] | None, device: str | None) -> Recording:
+    call = opened(model, inputs)
     from onnxtile.torching.opening import running
-    from onnxtile.torching.tree import tree_torch
+    from onnxtile.torching.recording import record
 
     with running():
-        return TreeView(tree_torch(call.model, call.args, call.kwargs, depth=depth, device=device))
+        return record(*call.run, device)

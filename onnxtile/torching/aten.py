@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from onnxtile.profiling.amounts import Amount, Unknown
 from onnxtile.profiling.operators.work import KINDS, Operations
-from onnxtile.torching.calls import Call
+from onnxtile.structure import one_line
+from onnxtile.torching.calls import Call, UnsizedError
 from onnxtile.torching.counting import NOTHING
 from onnxtile.torching.operations import OPERATIONS, SILENT
 from onnxtile.torching.products import PRODUCTS
+
+Counted = TypeVar("Counted")
 
 
 def computes(call: Call) -> bool:
@@ -16,20 +22,39 @@ def computes(call: Call) -> bool:
 
 
 def macs_of(call: Call) -> Amount:
-    """Multiply-accumulates of its products; Unknown where nobody knows the operator."""
+    """Multiply-accumulates of its products; Unknown where nobody knows the operator, or it can't be told."""
     sizes = PRODUCTS.get(call.operator.name)
     if sizes is None:
-        return 0 if call.operator.name in OPERATIONS else _unknown(call)
-    return sum(m * k * n * batch for m, k, n, batch in sizes(call))
+        return 0 if call.operator.name in OPERATIONS else unknown(call)
+    return counted(call, lambda call: sum(m * k * n * batch for m, k, n, batch in sizes(call)))
 
 
 def operations_of(call: Call) -> Operations:
     """Its other operations; Unknown where they can't be told."""
-    count = OPERATIONS.get(call.operator.name)
-    if count is not None:
+    name = call.operator.name
+    count = OPERATIONS.get(name)
+    if count is None:
+        return NOTHING if name in SILENT else Operations(*[unknown(call)] * len(KINDS))
+    found = counted(call, count)
+    return Operations(*[found] * len(KINDS)) if isinstance(found, Unknown) else found
+
+
+def counted(call: Call, count: Callable[[Call], Counted]) -> Counted | Unknown:
+    """Return what a formula gives for a call; Unknown where it can't say, whatever it was called with.
+
+    The network has run by then, so that a formula which fails is a fault of the formula, and only this count is lost.
+    """
+    name = call.operator.name
+    try:
+        for value in (*call.inputs, *call.outputs):
+            len(value.shape)  # formulas for a block of numbers are wrong for others, be it that they run
         return count(call)
-    return NOTHING if call.operator.name in SILENT else Operations(*[_unknown(call)] * len(KINDS))
+    except UnsizedError as error:
+        return Unknown(f"torch's operator {name} {error}")
+    except Exception as error:  # of any kind, as arguments are
+        words = f"{type(error).__name__}: {one_line(error)}"
+        return Unknown(f"what torch's operator {name} computes can't be told: its formula fails with {words}")
 
 
-def _unknown(call: Call) -> Unknown:
+def unknown(call: Call) -> Unknown:
     return Unknown(f"what torch's operator {call.operator.name} computes isn't known")

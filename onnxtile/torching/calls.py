@@ -12,9 +12,29 @@ import torch
 from onnxtile.torching.skipping import reads_numbers
 
 
+class UnsizedError(Exception):
+    """Sizes are asked for that a tensor doesn't have; the words go on from the operator's name."""
+
+
+class Unsized(Sequence[int]):
+    """In the place of the shape of a tensor that isn't one block of numbers: nested, or sparse. Reading it says so."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __getitem__(self, place: Any) -> Any:
+        raise UnsizedError(f"works on a {self.kind} tensor, whose sizes don't tell how much that is")
+
+    def __len__(self) -> int:
+        return len(self[0])
+
+
 class Value(NamedTuple):
     """A tensor that was read or made. `storage`: the number of the memory that it's in, which its views share.
-    `sources`: names of the constants that it's computed from, where it's computed from nothing else.
+    `sources`: names of the constants that it's computed from, where it's computed from nothing else. `shape`: Unsized
+    where the tensor isn't one block of numbers.
     """
 
     shape: Sequence[int]
@@ -60,17 +80,19 @@ class Operator:
 
     __slots__ = ("_defaults", "_names", "changes", "name", "overload", "reads")
 
-    def __init__(self, func: torch._ops.OpOverload) -> None:
-        namespace, _, name = func._schema.name.partition("::")
+    def __init__(self, func: torch._ops.OpOverload | torch._ops.HigherOrderOperator) -> None:
+        schema = getattr(func, "_schema", None)
+        namespace, _, name = func.name().partition(".")[0].rpartition("::")
         plain = name.endswith("_") and not name.startswith("__")
-        self.name = f"{namespace}.{name.rstrip('_') if plain else name}"
+        self.name = f"{namespace or 'higher_order'}.{name.rstrip('_') if plain else name}"
         """Without the mark of operators that write their result in place."""
-        self.overload = func._overloadname
-        self.changes = bool(func._schema.is_mutable) or name == "native_batch_norm"
-        self.reads = reads_numbers(func)
-        self._names = {argument.name: place for place, argument in enumerate(func._schema.arguments)}
+        self.overload = getattr(func, "_overloadname", "")
+        self.changes = (schema is not None and bool(schema.is_mutable)) or name == "native_batch_norm"
+        self.reads = schema is None or reads_numbers(func)
+        arguments = schema.arguments if schema is not None else ()
+        self._names = {argument.name: place for place, argument in enumerate(arguments)}
         self._defaults = {
-            argument.name: argument.default_value for argument in func._schema.arguments if argument.has_default_value()
+            argument.name: argument.default_value for argument in arguments if argument.has_default_value()
         }
 
     def has(self, name: str) -> bool:
@@ -151,3 +173,11 @@ class Recording:
     """The name in `constants` of each parameter, by its own: several may be one."""
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
+
+    def bytes_of(self, value: Value) -> int:
+        """Return its bytes: those of its memory, where its shape doesn't say them or says more than there are."""
+        there = self.storages[value.storage].bytes
+        if isinstance(value.shape, Unsized):
+            return there
+        size = value.bytes
+        return size if size < there or not there else there

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from onnxtile.profiling.amounts import Amount, Unknown
+from onnxtile.profiling.amounts import Amount
+from onnxtile.torching.aten import counted, unknown
 from onnxtile.torching.calls import Call, Value
 from onnxtile.torching.operations import OPERATIONS
 from onnxtile.torching.products import PRODUCTS, self_attention
@@ -26,10 +27,8 @@ def ptflops_macs(call: Call) -> Amount:
     """What ptflops counts for the call: 0 for what it passes over, Unknown where nobody knows the operator."""
     count = _COUNTS.get(call.operator.name)
     if count is not None:
-        return count(call)
-    if call.operator.name in OPERATIONS:
-        return 0
-    return Unknown(f"what torch's operator {call.operator.name} computes isn't known")
+        return counted(call, count)
+    return 0 if call.operator.name in OPERATIONS else unknown(call)
 
 
 def _product(call: Call) -> int:

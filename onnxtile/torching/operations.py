@@ -51,7 +51,11 @@ OPERATIONS: Mapping[str, Count] = {
     **names("eq ne lt le gt ge maximum minimum fmax fmin isclose heaviside copysign", of_result(_C)),
     **names(
         "atan2 hypot logaddexp logaddexp2 sinc lgamma digamma i0 special_i0 special_i0e special_ndtr "
-        "special_entr special_log_ndtr float_power",
+        "special_entr special_log_ndtr float_power polygamma igamma igammac special_i1 special_i1e special_zeta "
+        "special_ndtri special_erfcx special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 "
+        "special_bessel_y1 special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 "
+        "special_modified_bessel_k1 special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 "
+        "special_spherical_bessel_j0",
         of_result(_T),
     ),
     **names("rsqrt", of_result(Operations(elementwise=1, transcendental=1))),
@@ -63,7 +67,8 @@ OPERATIONS: Mapping[str, Count] = {
     **names("clamp clamp_min clamp_max hardtanh", clamp),
     **names("lerp addcmul addcdiv", weighted),
     **names("sum nansum prod logical_any logical_all", reduced(_E)),
-    **names("amax amin max min argmax argmin any all aminmax equal", reduced(_C)),
+    **names("amax amin max min argmax argmin any all aminmax", reduced(_C)),
+    "aten.equal": of_input(_C),
     "aten.mean": reduced(_E, whole=True),
     **names("var std var_mean std_mean", variance),
     **names("norm linalg_vector_norm", norm_of_vectors),
@@ -94,7 +99,7 @@ OPERATIONS: Mapping[str, Count] = {
     "aten._transformer_encoder_layer_fwd": encoder_layer,
     "aten.mkldnn_rnn_layer": rnn_layer,
     **names("_cudnn_rnn miopen_rnn", cudnn_rnn),
-    "aten._cdist_forward": cdist,
+    **names("_cdist_forward _euclidean_dist", cdist),
     **names("max_pool1d_with_indices max_pool2d_with_indices", pool(False, 2)),
     "aten.max_pool3d_with_indices": pool(False, 3), "aten.max_pool1d": pool(False, 1),
     "aten.avg_pool1d": pool(True, 1), "aten.avg_pool2d": pool(True, 2), "aten.avg_pool3d": pool(True, 3),
@@ -114,7 +119,9 @@ OPERATIONS: Mapping[str, Count] = {
         "rand_like randn_like normal uniform bernoulli random exponential repeat_interleave scalar_tensor "
         "view_as_real_copy _reshape_copy complex polar max_unpool2d max_unpool3d _pad_circular masked_select "
         "split_with_sizes_copy unbind_copy expand_copy native_channel_shuffle index_fill one_hot hann_window unfold "
-        "randperm _conj_physical conj_physical real imag angle",
+        "randperm _conj_physical conj_physical real imag angle alias_copy as_strided_copy view_copy permute_copy "
+        "squeeze_copy unsqueeze_copy t_copy transpose_copy unfold_copy slice_copy select_copy detach_copy block_diag "
+        "diagonal_scatter as_strided_scatter _chunk_cat randint_like cauchy geometric log_normal",
         _MOVED,
     ),
     "aten.col2im": of_input(_E),
@@ -154,5 +161,11 @@ SILENT = frozenset(
         "is_nonzero",
         "item",
     ]
-) | {"profiler._record_function_enter", "profiler._record_function_enter_new", "profiler._record_function_exit"}
+) | {
+    "profiler._record_function_enter",
+    "profiler._record_function_enter_new",
+    "profiler._record_function_exit",
+    "prim.layout",
+    "prim.device",
+}
 """Operators that compute and move nothing."""

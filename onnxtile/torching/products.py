@@ -39,7 +39,7 @@ def _matrices(left: str, right: str) -> Callable[[Call], Products]:
 
 def _linear(call: Call) -> Products:
     """Rows of the input [..., K] by weight [N, K]."""
-    x, weight = call.shape("input"), call.shape("weight")
+    x, weight = call.inputs[0].shape, call.shape("weight")  # the first goes by several names
     return [Product(math.prod(x[:-1]), x[-1], math.prod(weight[:-1]), 1)]
 
 
@@ -141,6 +141,8 @@ def _distances(call: Call) -> Products:
 
 def by_product(call: Call) -> bool:
     """Whether cdist goes the way of a product."""
+    if not call.operator.has("p"):
+        return True
     mode, rows = call.argument("compute_mode"), max(call.shape("x1")[-2], call.shape("x2")[-2])
     return float(call.argument("p")) == 2 and (mode == 1 or (mode in (None, 0) and rows > 25))
 
@@ -171,7 +173,8 @@ PRODUCTS: dict[str, Callable[[Call], Products]] = {
     "aten.mv": _matrices("self", "vec"),
     "aten.addmv": _matrices("mat", "vec"),
     "aten.addr": _outer,
-    **dict.fromkeys(("aten.dot", "aten.vdot"), _matrices("self", "tensor")),
+    "aten.dot": _matrices("self", "tensor"),
+    "aten.vdot": _matrices("self", "other"),
     "aten._scaled_mm": _matrices("self", "mat2"),
     **dict.fromkeys(("aten.linear", "aten.mkldnn_linear"), _linear),
     **dict.fromkeys(("aten.convolution", "aten._convolution", "aten.convolution_overrideable"), _convolution),
@@ -183,7 +186,7 @@ PRODUCTS: dict[str, Callable[[Call], Products]] = {
     "aten._trilinear": _bilinear,
     "aten.mkldnn_rnn_layer": _rnn_layer,
     **dict.fromkeys(("aten._cudnn_rnn", "aten.miopen_rnn"), _cudnn_rnn),
-    "aten._cdist_forward": _distances,
+    **dict.fromkeys(("aten._cdist_forward", "aten._euclidean_dist"), _distances),
     "aten._grouped_mm": _grouped,
     "aten._scaled_grouped_mm": _grouped,
 }  # fmt: skip

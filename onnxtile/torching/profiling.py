@@ -12,7 +12,7 @@ from onnxtile.profiling.amounts import Amount, Unknown, largest, total
 from onnxtile.profiling.operators.work import Operations
 from onnxtile.profiling.record import SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 from onnxtile.torching.aten import computes, macs_of, operations_of
-from onnxtile.torching.calls import Call, ModuleCall, Recording, Value
+from onnxtile.torching.calls import Call, ModuleCall, Recording, Unsized, Value
 from onnxtile.torching.conventions import ptflops_macs
 from onnxtile.torching.recording import Network, record
 
@@ -90,12 +90,10 @@ class _Profiling:
 
     def _bytes(self, values: Sequence[Value]) -> int:
         """Bytes of values, each once; of one that is spread over more elements than there are, those that there are."""
-        storages, found = self._recording.storages, 0
+        found, bytes_of = 0, self._recording.bytes_of
         for at, value in enumerate(values):
-            if at and value in values[:at]:
-                continue
-            size, there = value.bytes, storages[value.storage].bytes
-            found += size if size < there or not there else there
+            if not at or value not in values[:at]:
+                found += bytes_of(value)
         return found
 
     def _name(self, call: Call) -> str:
@@ -189,7 +187,8 @@ def type_text(dtype: torch.dtype) -> str:
 
 
 def value_text(value: Value) -> str:
-    return f"{type_text(value.dtype)}[{','.join(map(str, value.shape))}]"
+    sizes = value.shape.kind if isinstance(value.shape, Unsized) else ",".join(map(str, value.shape))
+    return f"{type_text(value.dtype)}[{sizes}]"
 
 
 def _details(call: Call) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from onnxtile.errors import UsageError
+from onnxtile.structure import one_line
 from onnxtile.torching.calls import Call, Constant, ModuleFacts, Operator, Storage, Value
-from onnxtile.torching.skipping import STAND_INS, NeedsNumbers, is_read, written
+from onnxtile.torching.higher import opened
+from onnxtile.torching.memory import bytes_of, key_of, shape_of
+from onnxtile.torching.skipping import STAND_INS, NeedsNumbers, WatchingError, is_read, written
 from onnxtile.torching.stack import ModuleStack
 from onnxtile.torching.structure import Structure, tensors_in
 
@@ -24,6 +27,8 @@ _PLAIN = (int, float, bool, str, type(None))
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's has no types
     """Sees every operator that reaches a backend, and keeps what it was called with: no tensor, only shapes."""
 
+    supports_higher_order_operators = True
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return (
@@ -34,6 +39,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         """`skips`: leave out the arithmetic of products, as `skipping` says."""
         self._skips, self._stands_in = skips, False
         self._made_up: set[int] = set()
+        self._saved: dict[int, tuple[Any, Any]] = {}
+        self._held = 0
         self.asked = False
         super().__init__()  # type: ignore[no-untyped-call]  # the same
         self.stack = ModuleStack(modules, self.values)
@@ -45,23 +52,49 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         self._sources: dict[int, tuple[str, ...]] = {}
         self._parts: dict[int, list[tuple[int, int, str]]] = {}
         self._shared: dict[int, list[tuple[int, int, str]]] = {}
-        self._operators: dict[Any, Operator | None] = {}
+        self._ways: dict[Any, Operator | Callable[..., Any]] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        try:
-            operator = self._operators[func]
-        except KeyError:
-            operator = self._operators[func] = None if only_looks(func) else Operator(func)
-        if operator is None:
-            return func(*args, **kwargs)
+        if types and any([hasattr(each, "__tensor_flatten__") for each in types]):  # noqa: C419  # quicker so
+            return NotImplemented  # tensors of other tensors: the operators on those come here
         inputs: list[Value] = []
-        # before the call, which may change them
-        arguments = [each if type(each) in _PLAIN else self._seen(each, inputs) for each in args]
-        keywords = {name: self._seen(each, inputs) for name, each in kwargs.items()} if kwargs else kwargs
-        results = self._run(func, operator, args, kwargs, inputs) if self._skips else func(*args, **kwargs)
+        try:
+            try:
+                way = self._ways[func]
+            except KeyError:
+                way = self._ways[func] = way_of(func)
+            if not isinstance(way, Operator) and way is not func and any(map(_is_nested, args)):
+                way = Operator(func)  # nested tensors have kernels of their own
+            if isinstance(way, Operator):  # before the call, which may change them
+                arguments = [each if type(each) in _PLAIN else self._seen(each, inputs) for each in args]
+                keywords = {name: self._seen(each, inputs) for name, each in kwargs.items()} if kwargs else kwargs
+                stand_in = self._stand_in(func, way, args, kwargs, inputs) if self._skips else None
+        except Exception as error:
+            raise _failure(func, error) from error
+        if not isinstance(way, Operator):
+            if way is func:
+                return way(*args, **kwargs)
+            with self:  # it's made of others, which come here
+                return way(*args, **kwargs)
+        results = func(*args, **kwargs) if stand_in is None else stand_in
+        try:
+            self._keep(way, arguments, keywords, inputs, results)
+        except Exception as error:
+            raise _failure(func, error) from error
+        return results
+
+    def _keep(
+        self,
+        operator: Operator,
+        arguments: Sequence[Any],
+        keywords: Mapping[str, Any],
+        inputs: list[Value],
+        results: Any,
+    ) -> None:
+        """The call goes on record."""
         now, storages = len(self.calls), self.storages
         given = [value.storage for value in inputs]
         for number in given:
@@ -75,24 +108,30 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
             self._stands_in = False
         assert self.stack.now is not None
         self.calls.append(Call(operator, arguments, keywords, tuple(inputs), outputs, self.stack.now))
-        return results
+
+    @property
+    def made_up(self) -> bool:
+        """Whether zeros have taken the place of anything."""
+        return bool(self._made_up)
 
     def refuse(self, tensor: torch.Tensor) -> None:
         """Raises NeedsNumbers for a tensor whose numbers weren't computed."""
-        if self._numbers.get(_key(tensor)) in self._made_up:
+        if self._numbers.get(key_of(tensor)) in self._made_up:
             self.asked = True
             raise NeedsNumbers
 
-    def _run(
+    def _stand_in(
         self, func: Any, operator: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Value]
     ) -> Any:
-        """What the operator returns, or zeros in its place where it's a product with a parameter."""
+        """Zeros in the place of what a product with a parameter gives; None where the operator is to be computed."""
+        changed = written(func, args, kwargs) if operator.changes else []
         if any([value.storage in self._made_up for value in inputs]):  # noqa: C419  # quicker so
-            changed = written(func, args, kwargs) if operator.changes else []
-            writes = any(self.storages[self.value(each).storage].constant for each in changed)
+            writes = any(self.value(each).storage < self._held for each in changed)
             if writes or (operator.reads and is_read(func, args)):
                 self.asked = True
                 raise NeedsNumbers
+        for each in changed:
+            self._save(each)
         if operator.name in STAND_INS and not kwargs:
             left, right, make = STAND_INS[operator.name]
             if self.value(args[right]).sources and not self.value(args[left]).sources:
@@ -100,17 +139,31 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
                 if result is not None:
                     self._stands_in = True
                     return result
-        return func(*args, **kwargs)
+        return None
+
+    def _save(self, tensor: torch.Tensor) -> None:
+        """Keep the memory of a parameter, a buffer or an input as it is before it's written to."""
+        number = self.value(tensor).storage
+        if number < self._held and number not in self._saved and tensor.layout is torch.strided:
+            storage = tensor.untyped_storage()
+            self._saved[number] = storage, storage.clone()
+
+    def restore(self) -> None:
+        """Parameters, buffers and inputs are what they were before the run, which is to begin anew."""
+        for storage, before in self._saved.values():
+            if storage.nbytes() == before.nbytes():
+                storage.copy_(before)
+        self._saved.clear()
 
     def value(self, tensor: torch.Tensor) -> Value:
         """What is kept of a tensor."""
-        number = self._numbers.get(_key(tensor))
+        number = self._numbers.get(key_of(tensor))
         if number is None:  # a tensor that is neither a parameter, nor a buffer, nor made by an operator
             number = self._hold(f"constant {len(self.constants)}", tensor, "buffer")
         sources = self._sources.get(number, ())
         if number in self._shared:
             sources = self._within(number, tensor)
-        return Value(tensor.shape, tensor.dtype, number, sources)
+        return Value(shape_of(tensor), tensor.dtype, number, sources)
 
     def values(self, found: object) -> tuple[Value, ...]:
         """The same of all tensors in lists, tuples and dicts."""
@@ -130,16 +183,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
     def hold_inputs(self, inputs: object) -> tuple[Value, ...]:
         """What the network is called with, which is alive from the start."""
         for tensor in tensors_in(inputs):
-            if _key(tensor) not in self._numbers:
-                self._new(_key(tensor), _bytes(tensor), 0)
+            if key_of(tensor) not in self._numbers:
+                self._new(key_of(tensor), bytes_of(tensor), 0)
+        self._held = len(self.storages)
         return self.values(inputs)
 
     def _hold(self, name: str, tensor: torch.Tensor, kind: Literal["trainable", "frozen", "buffer"]) -> int:
         """A constant; several may be parts of one memory, or the same part under two names."""
-        key, elements = _key(tensor), tensor.numel()
+        key, elements = key_of(tensor), tensor.numel()
         number = self._numbers.get(key)
         if number is None:
-            number = self._new(key, _bytes(tensor), 0, constant=True)
+            number = self._new(key, bytes_of(tensor), 0, constant=True)
         start = int(tensor.storage_offset()) if tensor.layout is torch.strided else 0
         parts = self._parts.setdefault(number, [])
         for first, last, known in parts:
@@ -173,22 +227,30 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         return given
 
     def _made(self, tensor: torch.Tensor, given: Sequence[int], inputs: Sequence[Value], now: int) -> Value:
-        key = _key(tensor)
+        key = key_of(tensor)
         number = self._numbers.get(key)
         if number is not None and number in given:
             return self.value(tensor)
-        number = self._new(key, _bytes(tensor), now)
+        number = self._new(key, bytes_of(tensor), now)
         if not inputs or not all(value.sources for value in inputs):
-            return Value(tensor.shape, tensor.dtype, number)
+            return Value(shape_of(tensor), tensor.dtype, number)
         sources = tuple(dict.fromkeys(name for value in inputs for name in value.sources))
         self._sources[number] = sources
-        return Value(tensor.shape, tensor.dtype, number, sources)
+        return Value(shape_of(tensor), tensor.dtype, number, sources)
 
     def _new(self, key: int, size: int, now: int, constant: bool = False) -> int:
         """The memory at `key` is new, whatever was there before."""
         number = self._numbers[key] = len(self.storages)
         self.storages.append(Storage(size, now, now, constant))
         return number
+
+
+def way_of(func: Any) -> Operator | Callable[..., Any]:
+    """Return the operator to be kept; or what is to be called for one that needn't be, or that is made of others."""
+    whole = opened(func)
+    if whole is not None:
+        return whole
+    return func if hasattr(func, "_schema") and only_looks(func) else Operator(func)
 
 
 def only_looks(func: Any) -> bool:
@@ -201,15 +263,11 @@ def only_looks(func: Any) -> bool:
     return bool(aliases) and not schema.is_mutable and all(each is not None for each in aliases)
 
 
-def _key(tensor: torch.Tensor) -> int:
-    """Tells the memory that a tensor is in from that of other tensors that are alive."""
-    if tensor.layout is not torch.strided:
-        return id(tensor)
-    try:
-        return tensor.untyped_storage()._cdata
-    except NotImplementedError:  # one of a batch, inside vmap
-        return _key(torch._C._functorch.get_unwrapped(tensor))
+def _is_nested(given: Any) -> bool:
+    return isinstance(given, torch.Tensor) and given.is_nested
 
 
-def _bytes(tensor: torch.Tensor) -> int:
-    return tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0
+def _failure(func: Any, error: Exception) -> WatchingError:
+    """What ends the run: a fault of what watches it."""
+    name = str(func._schema.name).replace("::", ".") if hasattr(func, "_schema") else str(func)
+    return WatchingError(f"torch's operator {name}: {type(error).__name__}: {one_line(error)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -9,11 +10,12 @@ from typing import Any, TypeAlias
 
 import torch
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError
+from onnxtile.structure import one_line
 from onnxtile.torching.calls import Recording
 from onnxtile.torching.exported import modules_of_exported, run_exported
 from onnxtile.torching.recorder import Recorder
-from onnxtile.torching.skipping import NeedsNumbers, watched
+from onnxtile.torching.skipping import NeedsNumbers, WatchingError, watched
 from onnxtile.torching.stack import ModuleStack as ModuleStack
 from onnxtile.torching.structure import Structure, kind_of, structure_of
 from onnxtile.torching.structure import tensors_in as tensors_in
@@ -28,11 +30,12 @@ def record(
     """Run the model as for inference, and tell which operators it called.
 
     Products with parameters aren't computed, as only shapes matter, unless what the model does depends on numbers: then
-    it runs a second time, with all computed, and what modules held before the first. It runs in eval mode, without
-    gradients, with the fast path of attention off, which would hide what it computes; all of that, the random state and
-    the modules' hooks are afterwards as they were. `device`: run it there.
+    it runs a second time, with all computed, and what modules, parameters and inputs held before the first. It runs in
+    eval mode, without gradients, with the fast path of attention off, which would hide what it computes; all of that,
+    the random state and the modules' hooks are afterwards as they were. `device`: run it there.
 
-    Raises UsageError where the device isn't there or a parameter has no shape yet; and what the model itself raises.
+    Raises UsageError where the device isn't there or a parameter has no shape yet; UnsupportedError, with the
+    operator's name, where the model runs and can't be recorded; and what the model itself raises, run unwatched.
     """
     if isinstance(model, torch.export.ExportedProgram):
         graph = model.module()
@@ -59,21 +62,14 @@ def _quickly(
     kwargs: Mapping[str, Any],
     device: str | None,
 ) -> Recording:
-    """Products aren't computed, unless it turns out that what the network does depends on their numbers.
-
-    What else goes wrong may be due to numbers, too (a matrix that can't be inverted), and does again if it isn't.
-    """
-    if any(each._forward_hooks or each._forward_pre_hooks for each in module.modules()):
-        return _record(
-            module, structure, run, args, kwargs, device
-        )  # hooks of the user's are to see true numbers, once
-    try:
-        with attributes_kept(module):  # else a second run would begin with what the first one left
-            return _record(module, structure, run, args, kwargs, device, skips=True)
-    except UsageError:
-        raise
-    except (NeedsNumbers, Exception):
-        return _record(module, structure, run, args, kwargs, device)
+    """Products aren't computed, unless it turns out that what the network does depends on their numbers."""
+    if not any(each._forward_hooks or each._forward_pre_hooks for each in module.modules()):
+        try:
+            with attributes_kept(module):  # else a second run would begin with what the first one left
+                return _record(module, structure, run, args, kwargs, device, skips=True)
+        except NeedsNumbers:
+            pass
+    return _record(module, structure, run, args, kwargs, device)  # hooks of the user's are to see true numbers, once
 
 
 def _record(
@@ -89,10 +85,25 @@ def _record(
         recorder = Recorder(structure.modules, skips)
         recorder.hold_constants(structure)
         inputs = recorder.hold_inputs((args, kwargs))
-        with recorder, watched(recorder.refuse) if skips else nullcontext():
-            results = run(module, args, kwargs, recorder.stack)
+        try:
+            with recorder, watched(recorder.refuse) if skips else nullcontext():
+                results = run(module, args, kwargs, recorder.stack)
+        except (OnnxtileError, NeedsNumbers):
+            recorder.restore()
+            raise
+        except WatchingError as error:
+            raise UnsupportedError(f"this network can't be recorded, at {error}") from error
+        except Exception as error:  # of the network; or of zeros in the place of numbers, or of being watched?
+            recorder.restore()
+            _check_seen(recorder)
+            if recorder.made_up:
+                raise NeedsNumbers from error
+            module(*args, **kwargs)  # raises what is its own
+            raise UnsupportedError(f"this network runs, and fails when it's recorded: {_words(error)}") from error
         if recorder.asked:  # and the network went on
+            recorder.restore()
             raise NeedsNumbers
+        _check_seen(recorder)
         outputs = recorder.values(results)
     for value in outputs:
         recorder.storages[value.storage].read = len(recorder.calls)
@@ -108,6 +119,12 @@ def _record(
     )
 
 
+def _check_seen(recorder: Recorder) -> None:
+    if recorder.stack.unseen:
+        kind = recorder.stack.unseen[0]
+        raise UnsupportedError(f"this network can't be recorded: module {kind} runs in another thread, unseen")
+
+
 def _run_module(
     known: Mapping[int, tuple[str, str]],
     module: Any,
@@ -119,15 +136,24 @@ def _run_module(
 
     `known`: path and kind of modules by their identity.
     """
+    thread = threading.get_ident()
 
     def enter(each: torch.nn.Module, _: object) -> None:
+        if threading.get_ident() != thread:
+            stack.unseen.append(kind_of(each))
+            return
         found = known.get(id(each))
         if found is None:  # it isn't part of the network
             found = stack.now.path if stack.now else "", kind_of(each)
         stack.enter(*found)
 
     def leave(each: torch.nn.Module, _: object, outputs: object) -> None:
-        stack.leave(outputs)
+        if threading.get_ident() != thread:
+            return
+        try:
+            stack.leave(outputs)
+        except Exception as error:
+            raise WatchingError(f"what {kind_of(each)} returns: {_words(error)}") from error
 
     hooks = torch.nn.modules.module
     before = hooks.register_module_forward_pre_hook(enter)
@@ -139,8 +165,8 @@ def _run_module(
         after.remove()
 
 
-_WITH_FAST_PATH = ("MultiheadAttention", "TransformerEncoderLayer")
-"""Modules that torch has one operator for, which computes all of them."""
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {one_line(error)}"
 
 
 def _run_script(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack) -> Any:

@@ -25,6 +25,10 @@ class NeedsNumbers(BaseException):  # no error; a network that catches all error
     """What the network does depends on numbers that weren't computed."""
 
 
+class WatchingError(BaseException):  # the same
+    """Watching the network failed, at an operator or module that the words name; the network itself didn't."""
+
+
 def reads_numbers(func: torch._ops.OpOverload) -> bool:
     """Whether shapes of the operator's results, or what Python gets, depend on numbers; unknown operators may."""
     tags = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}

@@ -22,6 +22,8 @@ class ModuleStack:
         self._known: dict[tuple[str, str], tuple[bool, bool]] = {}
         self.calls: list[ModuleCall] = []
         self.now: ModuleCall | None = None
+        self.unseen: list[str] = []
+        """Kinds of modules that ran in other threads, whose operators aren't seen."""
 
     def enter(self, path: str, kind: str) -> None:
         """A module begins to run."""

@@ -172,7 +172,7 @@ def _totals(recording: Recording, profile: Profile) -> TreeTotals:
         sum(each.elements for each in constants if each.kind == kind) for kind in ("trainable", "frozen")
     )
     returned = [
-        call.outputs[0].bytes
+        recording.bytes_of(call.outputs[0])
         for call in recording.module_calls
         if call.outputs and call.path in recording.modules and _holds(recording.modules[call.path])
     ]
@@ -181,7 +181,7 @@ def _totals(recording: Recording, profile: Profile) -> TreeTotals:
         buffers=sum(each.elements for each in constants if each.kind == "buffer"), macs=profile.totals.macs,
         layers=sum(call.leaf for call in recording.module_calls),
         activation_bytes=profile.totals.activation_bytes,
-        input_bytes=sum(value.bytes for value in recording.inputs), forward_backward_bytes=2 * sum(returned),
+        input_bytes=sum(map(recording.bytes_of, recording.inputs)), forward_backward_bytes=2 * sum(returned),
         params_bytes=sum(each.bytes for each in constants if each.kind != "buffer"),
     )  # fmt: skip
 
