@@ -133,6 +133,13 @@ def _symbols(dim: ir.SymbolicDim) -> list[str]:
         return []
 
 
+def symbols_of(dim: int | ir.SymbolicDim) -> list[str]:
+    """The names in a size of any kind: itself where it's a name that can't be read as a formula."""
+    if isinstance(dim, int) or dim.value is None:
+        return []
+    return _symbols(dim) or [dim.value]
+
+
 def _readable(dim: ir.SymbolicDim) -> ir.SymbolicDim:
     if dim.value is None or _symbols(dim):
         return dim

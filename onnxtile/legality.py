@@ -55,7 +55,7 @@ def doubt(contraction: Contraction, limits: Limits, free: Sequence[str]) -> Refu
     if contraction.reason:
         return Refusal("unknown-shape", contraction.reason + _cure(None, free))
     words = [
-        f"{axis} is {_named(size)}{_cure(size, free)}"
+        f"{axis} is {_named(size, contraction.cause)}{_cure(size, free)}"
         for axis, size, limit in _axes(contraction, limits)
         if limit is not None and not isinstance(size, int)
     ]
@@ -121,7 +121,7 @@ class Judge:
         full = self.full and not empty
         m, k, n = (Axis.cut(x if isinstance(x, int) else None, most, full) for _, x, most in _axes(found, self.limits))
         if empty and m.size is None and not m.whole:  # what is spelled tile by tile then needs its count
-            words = f"M is {_named(size.m)} in a product without elements"
+            words = f"M is {_named(size.m, found.cause)} in a product without elements"
             return Refusal("symbolic-m", f"{words}{_cure(size.m, free)}, or leave M unlimited (--max *,K,N)")
         plan = TilePlan(m, k, n, empty, full)
         if (self.ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
@@ -164,9 +164,10 @@ def _size_refusals(
         yield Refusal("unknown-shape", contraction.reason + _cure(None, free))
     for axis, extent in (("K", size.k), ("N", size.n)):
         if not isinstance(extent, int):
-            yield Refusal(f"symbolic-{axis.lower()}", f"{axis} is {_named(extent)}{_cure(extent, free)}")
+            words = f"{axis} is {_named(extent, contraction.cause)}{_cure(extent, free)}"
+            yield Refusal(f"symbolic-{axis.lower()}", words)
     if not isinstance(size.m, int) and limits.m is not None:
-        words = f"M is {_named(size.m)}{_cure(size.m, free)}"
+        words = f"M is {_named(size.m, contraction.cause)}{_cure(size.m, free)}"
         if not ability.symbolic_m:
             other = ", or take --form batched" if opset is not None and opset >= SYMBOLIC_M_OPSET else ""
             yield Refusal("symbolic-m", f"{words}, leave M unlimited (--max *,K,N){other}")
@@ -199,8 +200,10 @@ def _axes(contraction: Contraction, limits: Limits) -> Iterator[tuple[str, Dim, 
     yield from zip("MKN", (size.m, size.k, size.n), limits.axes, strict=True)
 
 
-def _named(size: Dim) -> str:
-    return "not known before run time" if size is None else repr(size)
+def _named(size: Dim, cause: str | None) -> str:
+    if size is None:
+        return f"unknown: {cause}" if cause else "not known before run time"
+    return repr(size)
 
 
 def _cure(size: Dim, free: Sequence[str]) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 import onnx_ir as ir
 
 from onnxtile.checking import AnyLimits, families, inlined, not_asked
-from onnxtile.contraction import Contraction, all_graphs, contractions, is_tiled_product, scopes
+from onnxtile.contraction import Contraction, contractions, is_tiled_product, scopes
 from onnxtile.costs import Cost, choose, costs
+from onnxtile.declarations import borne_out, declared, restore, with_sizes
 from onnxtile.errors import UsageError
 from onnxtile.files import check_output
 from onnxtile.forms import FORMS, Form, form_of
@@ -244,12 +245,13 @@ class Wish:
 def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress, watch: Watch = ()) -> Lowered:
     """Lower `model` in place to its compact form; its shapes and types stay as they were declared."""
     nodes_before = count_nodes(model)
-    declared = _declared(model)
+    said = declared(model)
     if not isinstance(bind, Mapping):
         raise UsageError(f"bind is {bind!r}: give sizes by name, such as {{'batch': 1}}")
     PassManager([BindDims(bind)] if bind else [], False, watch)(model, say)
-    declared = _with_sizes(declared, _declared(model))
+    said = with_sizes(said, declared(model))
     PassManager([InferShapes()], False, watch)(model, say)
+    said = borne_out(model, said)
     functions_fit = _functions_fit(model, wish)
     if not functions_fit:
         PassManager([SpecializeFunctions()], False, watch)(model, say)
@@ -260,7 +262,7 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     PassManager(steps, instruments=watch)(model, say)
     rows += tuple(_left(model, wish, steps, {row.name for row in rows}))
     shapes = _operands(model)
-    _restore(model, declared)
+    restore(model, said)
     return Lowered(model, rows, wish, shapes, nodes_before)
 
 
@@ -316,35 +318,3 @@ def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, asked: S
     if isinstance(decision, Refusal) and decision.code == "operator" and found.reason:
         return Row.of(found, "unknown", f"{decision}; {found.reason}")
     return Row.of(found, "fits") if decision is None else Row.of(found, "refused", decision)
-
-
-Declared = dict[tuple[ir.Graph | ir.Function, str | None], tuple[ir.Shape | None, ir.TypeProtocol | None]]
-
-
-def _declared(model: ir.Model) -> Declared:
-    """Shapes and types as the model declares them, by graph and name."""
-    return {(graph, value.name): (value.shape, value.type) for graph, value in _described(model)}
-
-
-def _with_sizes(declared: Declared, bound: Declared) -> Declared:
-    """The declared shapes with the sizes that were bound, and nothing else of what binding did to names."""
-    merged = dict(declared)
-    for key, (shape, value_type) in declared.items():
-        now = bound[key][0]
-        if shape is not None and now is not None:
-            dims = [new if isinstance(new, int) else old for old, new in zip(shape, now, strict=True)]
-            denotations = [shape.get_denotation(axis) for axis in range(len(dims))]
-            merged[key] = (shape if dims == list(shape) else ir.Shape(dims, denotations), value_type)
-    return merged
-
-
-def _restore(model: ir.Model, declared: Declared) -> None:
-    """Put the declared shapes and types back; what was only inferred goes."""
-    for graph, value in _described(model):
-        value.shape, value.type = declared.get((graph, value.name), (None, None))
-
-
-def _described(model: ir.Model) -> Iterable[tuple[ir.Graph | ir.Function, ir.Value]]:
-    for graph in all_graphs(model):
-        for values in (graph.inputs, *(node.outputs for node in graph)):
-            yield from ((graph, value) for value in values)

@@ -18,16 +18,17 @@ LAYERS = [
     {"contraction"},
     {"structure"},
     {"calls"},
-    {"audit", "constants", "dimensions", "doubt", "names", "opset_imports"},
+    {"audit", "constants", "dimensions", "names", "opset_imports"},
     {"legality"},
     {"profiling"},
+    {"shapes"},
     {"forms"},
     {"registry", "source", "report", "streaming"},
     {"rewriting", "instrument"},
     {"passes"},
     {"pipeline", "interop", "files", "skimming"},
     {"writer"},
-    {"costs", "checking", "saving"},
+    {"costs", "checking", "saving", "declarations"},
     {"profiler", "annotating"},
     {"postcondition", "reproducing"},
     {"lowering"},
@@ -43,7 +44,7 @@ SIDEWAYS = {  # within one layer: who may import whom
     ("dimensions", "constants"),  ("passes", "passes"),  ("rewriting", "rewriting"), ("forms", "forms"), ("cli", "cli"),
     ("verification", "verification"),  ("contraction", "contraction"),
     ("capturing", "capturing"),  ("instruments", "instruments"),
-    ("profiling", "profiling"),  ("reduction", "reduction"),  ("torching", "torching"),
+    ("profiling", "profiling"),  ("shapes", "shapes"),  ("reduction", "reduction"),  ("torching", "torching"),
 }  # fmt: skip
 
 

@@ -20,12 +20,12 @@ from onnxtile.contraction.scopes import (
     scopes,
     subgraphs,
 )  # fmt: skip
-from onnxtile.contraction.sizes import Dim, Size, attribute_float, attribute_int, node_name
+from onnxtile.contraction.sizes import UNKNOWN_META, Dim, Size, attribute_float, attribute_int, node_name
 from onnxtile.contraction.table import FAMILIES, TABLE, Contraction, Operator, contractions, contractions_of, entry_of
 
 __all__ = [
-    "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "SHAPED_META", "TABLE", "Contraction", "Dim", "Entry", "Operator",
-    "Scope", "Size", "all_graphs", "attribute_float", "attribute_int", "called_functions", "callees_first",
+    "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "SHAPED_META", "TABLE", "UNKNOWN_META", "Contraction", "Dim", "Entry",
+    "Operator", "Scope", "Size", "all_graphs", "attribute_float", "attribute_int", "called_functions", "callees_first",
     "contractions", "contractions_of", "default_opset", "entry_of", "graphs_with_initializers", "is_tiled_product",
     "node_name", "opset_of", "scopes", "subgraphs",
 ]  # fmt: skip

@@ -9,6 +9,8 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 
+UNKNOWN_META = "onnxtile.unknown"
+"""Key in a value's `meta`: why its shape, or some size of it, isn't known before run time."""
 Dim = int | str | None
 """A number of elements, an expression in the model's symbolic dimensions, or None where it isn't known."""
 
@@ -65,14 +67,19 @@ def shape(node: ir.Node, index: int, axes: int | None = None, least: int = 0) ->
     """The sizes of an input. ModelError where it hasn't `axes` axes, or hasn't `least`; UnsizedError: not known."""
     value = node.inputs[index] if index < len(node.inputs) else None
     if value is None or value.shape is None:
-        raise UnsizedError(
-            f"the shape of input {index} ({value.name if value is not None else 'absent'!r}) isn't known"
-        )
+        known = "isn't known" if value is None else unknown_because("isn't known", value)
+        raise UnsizedError(f"the shape of input {index} ({value.name if value is not None else 'absent'!r}) {known}")
     found = len(value.shape)
     if found < least or (axes is not None and found != axes):
         words = f"input {index} has {found} axes, not {f'{least} or more' if axes is None else axes}"
         raise ModelError(f"{node.op_type} {node_name(node)!r}: {words}")
     return [dim if isinstance(dim, int) else dim.value for dim in value.shape]
+
+
+def unknown_because(words: str, value: ir.Value) -> str:
+    """The words, and why the value's sizes aren't known, where inference noted it."""
+    reason = value.meta.get(UNKNOWN_META)
+    return f"{words}: {reason}" if reason else words
 
 
 def given(node: ir.Node, index: int) -> bool:

@@ -24,7 +24,7 @@ from onnxtile.contraction import (
 from onnxtile.contraction.entry import Entry, one
 from onnxtile.contraction.product_free import PRODUCT_FREE
 from onnxtile.contraction.scopes import Scope, called_functions, default_opset, is_tiled_product, scopes
-from onnxtile.contraction.sizes import Size, UnsizedError, node_name
+from onnxtile.contraction.sizes import UNKNOWN_META, Size, UnsizedError, node_name
 from onnxtile.errors import ModelError
 
 Operator = tuple[str, str]
@@ -70,7 +70,7 @@ _UNSIZED = Size(None, None, None, None)
 
 @dataclass(frozen=True)
 class Contraction:
-    """One product of the model. `reason` says why an axis of `size` is None.
+    """One product of the model. `reason` says why no axis of `size` is known, `cause` why one isn't.
 
     `part` tells the products of a node with several apart; '' where it has one.
 
@@ -85,6 +85,14 @@ class Contraction:
     size: Size
     reason: str | None
     part: str = ""
+
+    @property
+    def cause(self) -> str | None:
+        """Why a size of an operand isn't known before run time, where inference noted it."""
+        if None not in (self.size.m, self.size.k, self.size.n, self.size.batch):
+            return None
+        noted = (value.meta.get(UNKNOWN_META) for value in self.node.inputs if value is not None)
+        return next((reason for reason in noted if reason), None)
 
     @property
     def name(self) -> str:

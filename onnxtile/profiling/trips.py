@@ -61,8 +61,8 @@ class Trips:
             return most
         if most is None:
             words = "neither a trip count nor a condition that ends it"
-            return Unknown(f"it has {words}" if _goes_on(node) else "its condition, computed at run time, ends it")
-        if begins is True and _goes_on(node):
+            return Unknown(f"it has {words}" if goes_on(node) else "its condition, computed at run time, ends it")
+        if begins is True and goes_on(node):
             return most
         least = 1 if begins is True and isinstance(most, int) else 0
         return most if most == least else Range(least, most)
@@ -120,7 +120,7 @@ def boolean(value: ir.Value) -> bool | None:
     return bool(known) if isinstance(known, int) else None
 
 
-def _goes_on(node: ir.Node) -> bool:
+def goes_on(node: ir.Node) -> bool:
     """Whether the body can't end the loop: its condition is always true, or what it was before."""
     attribute = node.attributes.get("body")
     if attribute is None or attribute.is_ref():

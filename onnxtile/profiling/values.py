@@ -6,6 +6,7 @@ import math
 
 import onnx_ir as ir
 
+from onnxtile.contraction.sizes import unknown_because
 from onnxtile.limits import LARGEST
 from onnxtile.profiling.amounts import Amount, Number, Unknown, bytes_of, multiplied, size_of
 
@@ -16,7 +17,7 @@ def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
         return Unknown("an input is absent")
     shape = value.shape
     if shape is None or isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
-        return Unknown(f"the shape of {value.name!r} isn't known")
+        return Unknown(unknown_because(f"the shape of {value.name!r} isn't known", value))
     sizes: list[Number] = []
     for axis, dim in enumerate(shape.dims):
         if type(dim) is int:  # mostly, and quick
@@ -27,7 +28,7 @@ def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
         except ValueError:
             return Unknown(f"axis {axis} of {value.name!r} is {str(dim)!r}, which is no formula")
         if size is None:
-            return Unknown(f"axis {axis} of {value.name!r} isn't known before run time")
+            return Unknown(unknown_because(f"axis {axis} of {value.name!r} isn't known before run time", value))
         sizes.append(size)
     return sizes
 

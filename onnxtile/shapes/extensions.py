@@ -18,7 +18,6 @@ MATMUL, GEMM, EINSUM, MOD, PAD = 13, 13, 12, 10, 11
 
 def install() -> None:
     """Register the rules with the library, in the place of its own; they're the same for every model."""
-    registry.collect()
     matmul, gemm, einsum, mod, pad = (
         registry.get("", op_type, version)
         for op_type, version in (("MatMul", MATMUL), ("Gemm", GEMM), ("Einsum", EINSUM), ("Mod", MOD), ("Pad", PAD))

@@ -1,0 +1,202 @@
+"""Inference over a whole model: what is taken from whom, until nothing changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import onnx_ir as ir
+from onnx_shape_inference import registry
+
+from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
+from onnxtile.contraction import UNKNOWN_META, all_graphs, node_name, subgraphs
+from onnxtile.dimensions import NUMBERS_META, name_free_dimensions, symbols_of
+from onnxtile.errors import ModelError
+from onnxtile.shapes.declared import Declared, has_rule, take_declared
+from onnxtile.shapes.flow import Widened, open_widened
+from onnxtile.shapes.library import Run
+from onnxtile.shapes.onnx_inference import Found, infer_by_onnx
+
+_NOTE = "pkg.onnx_shape_inference.sym_data"
+"""Metadata key under which onnx_shape_inference notes what it knows of a value; it would end up in the file."""
+Facts = dict[ir.Value, tuple[ir.Shape | None, ir.TypeProtocol | None]]
+
+
+def infer(model: ir.Model) -> bool:
+    """Give each value the shape that holds in every run, and its type; returns whether that changed anything.
+
+    Raises ModelError where shapes contradict.
+    """
+    before = shapes_and_types(model)
+    for value in before:
+        value.metadata_props.pop(_NOTE, None)  # a file's own isn't believed
+    with _without_defaults(model):
+        _infer(model)
+    return shapes_and_types(model) != before
+
+
+def shapes_and_types(model: ir.Model) -> Facts:
+    """What every value says of itself now."""
+    return {value: (value.shape.copy() if value.shape is not None else None, value.type) for value in _values(model)}
+
+
+def _values(model: ir.Model) -> Iterator[ir.Value]:
+    for graph in all_graphs(model):
+        yield from graph.inputs
+        for node in graph:
+            yield from node.outputs
+
+
+def _infer(model: ir.Model) -> None:
+    name_free_dimensions(model)
+    declared = take_declared(model)
+    known = {name for value in _sources(model) for dim in value.shape or () for name in symbols_of(dim)}
+    start = shapes_and_types(model)
+    by_onnx = infer_by_onnx(model, strict=False)
+    _put_in(model, by_onnx, declared)
+    widened: Widened = {}
+    while True:
+        run = Run(by_onnx, declared, widened=widened)
+        run.infer(model)
+        if run.is_stable:
+            break
+        for value, (shape, _) in start.items():
+            value.shape = shape
+            value.metadata_props.pop(_NOTE, None)
+        _put_in(model, by_onnx, declared)
+        open_widened(widened)
+    if run.failures:
+        infer_by_onnx(model, strict=True)
+    for value in reachable(value for value, dims in widened.items() if dims is None):
+        value.shape = None
+    _finish(model, run, known)
+    for value in model.graph.outputs:
+        _compare(value, declared.get(value))
+
+
+def _sources(model: ir.Model) -> Iterator[ir.Value]:
+    """Values whose declared shapes are facts: inputs, and what operators make for which nobody has a rule."""
+    yield from model.graph.inputs
+    for node in model.graph.all_nodes():
+        if not has_rule(node, model):
+            yield from node.outputs
+            for attribute in node.attributes.values():
+                for body in subgraphs(attribute):
+                    yield from body.inputs
+
+
+def _put_in(model: ir.Model, by_onnx: Found, declared: Declared) -> None:
+    """Give the types that onnx finds, and its shapes where the other library has no rule."""
+    for node in model.graph.all_nodes():
+        if node.op_type == "SequenceMap" and not node.domain:
+            _give_elements(node, by_onnx)
+        alone = has_rule(node, model) and not registry.has(node.domain, node.op_type)
+        for value in node.outputs:
+            sizes, info = by_onnx.get(value, (None, None))
+            if value.type is None and info is not None:
+                value.type = ir.serde.deserialize_type_proto_for_type(info)
+            if alone and node.op_identifier() not in model.functions:
+                said = declared.get(value)
+                if sizes is not None and said is not None and len(said) == len(sizes):
+                    value.shape = ir.Shape(
+                        [dim if size is None else size for size, dim in zip(sizes, said, strict=True)]
+                    )
+                elif sizes is not None or said is not None:
+                    value.shape = ir.Shape(sizes) if sizes is not None else said
+
+
+def _give_elements(node: ir.Node, by_onnx: Found) -> None:
+    """Give the body of a SequenceMap what it gets: the elements of sequences, and tensors as they are."""
+    for attribute in node.attributes.values():
+        for body in subgraphs(attribute):
+            for value, inside in zip(node.inputs, body.inputs, strict=False):
+                sizes, _ = (None, None) if value is None else by_onnx.get(value, (None, None))
+                if value is not None and value.is_graph_input():
+                    inside.shape = value.shape
+                elif sizes is not None:
+                    inside.shape = ir.Shape(sizes)
+
+
+def _finish(model: ir.Model, run: Run, known: set[str]) -> None:
+    """Leave numbers and formulas in free dimensions; everything else is unknown, with its reason."""
+    for graph in all_graphs(model):
+        for value in (*graph.inputs, *(value for node in graph for value in node.outputs)):
+            note = value.metadata_props.pop(_NOTE, None)
+            value.meta.pop(NUMBERS_META, None)
+            value.meta.pop(UNKNOWN_META, None)
+            if note is not None:
+                numbers = json.loads(note)
+                if all(isinstance(each, int) or _is_known(ir.SymbolicDim(each), known) for each in numbers):
+                    value.meta[NUMBERS_META] = numbers
+            if value.shape is None:
+                if value in run.notes:
+                    value.meta[UNKNOWN_META] = run.notes[value]
+                continue
+            dims = list(value.shape)
+            for axis, dim in enumerate(dims):
+                if not isinstance(dim, int) and not _is_known(dim, known):
+                    names = [] if dim.value is None else _names(dim)
+                    reason = next((run.reasons[name] for name in names if name in run.reasons), None)
+                    if reason is not None:
+                        value.meta.setdefault(UNKNOWN_META, reason)
+                    dims[axis] = ir.SymbolicDim(None)
+            if dims != list(value.shape):
+                value.shape = ir.Shape(dims)
+
+
+def _names(dim: ir.SymbolicDim) -> list[str]:
+    return [str(dim.value)] if str(dim.value).isidentifier() else sorted(dim.free_symbols())
+
+
+def _is_known(dim: ir.SymbolicDim, known: set[str]) -> bool:
+    if dim.value is None:
+        return False
+    return dim.value in known or known.issuperset(_names(dim))
+
+
+def _compare(value: ir.Value, said: ir.Shape | None) -> None:
+    """Refuse a declared output whose sizes are others in every run."""
+    shape = value.shape
+    if shape is None or said is None or len(shape) != len(said):
+        return  # engines run what says another rank
+    if any(isinstance(x, int) and isinstance(y, int) and x != y for x, y in zip(shape, said, strict=True)):
+        producer = value.producer()
+        where = "" if producer is None else f", which {producer.op_type} {node_name(producer)!r} computes,"
+        raise ModelError(
+            f"the model's shapes contradict: output {value.name!r}{where} is declared {said} and inferred {shape}"
+        )
+
+
+def reachable(roots: Iterable[ir.Value]) -> set[ir.Value]:
+    """The values, and all that are computed from them, in nested graphs too."""
+    seen: set[ir.Value] = set()
+    waiting = list(roots)
+    while waiting:
+        value = waiting.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        for use in value.uses():
+            waiting += use.node.outputs
+            for attribute in use.node.attributes.values():
+                for graph in subgraphs(attribute):
+                    waiting.extend(graph.inputs)
+    return seen
+
+
+@contextmanager
+def _without_defaults(model: ir.Model) -> Iterator[None]:
+    """Hide the values of initializers that a caller may replace: they're no facts."""
+    version = declared_ir_version(model)
+    defaults = [value for value in model.graph.inputs if value.is_initializer() and version >= OVERRIDABLE_FROM]
+    tensors = [value.const_value for value in defaults]
+    for value in defaults:
+        model.graph.initializers.pop(str(value.name))
+        value.const_value = None
+    try:
+        yield
+    finally:
+        for value, tensor in zip(defaults, tensors, strict=True):
+            value.const_value = tensor
+            model.graph.register_initializer(value)
