@@ -167,3 +167,16 @@ def changes(sizes: Sequence[int]) -> Iterator[dict[int, int]]:
     for size in present:
         yield {size: 1 if size != 1 else 2}
         yield {size: size + 3}
+
+
+def runs_in_onnxruntime(model: onnx.ModelProto, inputs: Arrays) -> bool:
+    """Whether onnxruntime takes such inputs; onnx.reference computes much that operators forbid."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    with contextlib.suppress(Exception):
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session.run(None, {name: value for name, value in inputs.items() if value is not None})
+        return True
+    return False

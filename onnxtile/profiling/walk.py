@@ -162,7 +162,9 @@ class Walk:
             if found.reason is not None:
                 return Unknown(found.reason)
             axes = {"M": found.size.m, "K": found.size.k, "N": found.size.n, "the batch": found.size.batch}
-            amounts.append(product(amount_of(axis, size) for axis, size in axes.items()))
+            amount = product(amount_of(axis, size) for axis, size in axes.items())
+            known = not isinstance(amount, Unknown) or found.cause is None
+            amounts.append(amount if known else Unknown(f"{amount}: {found.cause}".removeprefix("unknown: ")))
         return next((each for each in amounts if isinstance(each, Unknown)), None) or total(amounts)
 
     def _tiles(self, node: ir.Node, scope: Scope) -> Amount:

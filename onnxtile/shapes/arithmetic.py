@@ -9,6 +9,8 @@ from onnx_shape_inference import ShapeInferenceContext
 from onnxtile.shapes.rules import OwnRule, Rule, broadcasting
 from onnxtile.shapes.sizes import Size, formula_of, is_minted, numbers, size_of, unknown
 
+NOTE = "pkg.onnx_shape_inference.sym_data"
+"""Metadata key under which the library notes the numbers that a value holds; it would end up in the file."""
 _EXACT = (ir.DataType.INT64, ir.DataType.INT32, ir.DataType.DOUBLE, ir.DataType.FLOAT)
 """Types that hold sizes as they are."""
 _WHOLE = (ir.DataType.INT64, ir.DataType.INT32)
@@ -17,6 +19,7 @@ _WHOLE = (ir.DataType.INT64, ir.DataType.INT32)
 def forget(context: ShapeInferenceContext, value: ir.Value) -> None:
     """Drop what the library believes a value to hold."""
     context._symbolic_values.pop(value, None)
+    value.metadata_props.pop(NOTE, None)
     value.const_value = None
 
 

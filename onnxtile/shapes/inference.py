@@ -13,13 +13,12 @@ from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.contraction import UNKNOWN_META, all_graphs, node_name, subgraphs
 from onnxtile.dimensions import NUMBERS_META, name_free_dimensions, symbols_of
 from onnxtile.errors import ModelError
+from onnxtile.shapes.arithmetic import NOTE
 from onnxtile.shapes.declared import Declared, has_rule, take_declared
 from onnxtile.shapes.flow import Widened, open_widened
 from onnxtile.shapes.library import Run
 from onnxtile.shapes.onnx_inference import Found, infer_by_onnx
 
-_NOTE = "pkg.onnx_shape_inference.sym_data"
-"""Metadata key under which onnx_shape_inference notes what it knows of a value; it would end up in the file."""
 Facts = dict[ir.Value, tuple[ir.Shape | None, ir.TypeProtocol | None]]
 
 
@@ -30,7 +29,7 @@ def infer(model: ir.Model) -> bool:
     """
     before = shapes_and_types(model)
     for value in before:
-        value.metadata_props.pop(_NOTE, None)  # a file's own isn't believed
+        value.metadata_props.pop(NOTE, None)  # a file's own isn't believed
     with _without_defaults(model):
         _infer(model)
     return shapes_and_types(model) != before
@@ -63,7 +62,7 @@ def _infer(model: ir.Model) -> None:
             break
         for value, (shape, _) in start.items():
             value.shape = shape
-            value.metadata_props.pop(_NOTE, None)
+            value.metadata_props.pop(NOTE, None)
         _put_in(model, by_onnx, declared)
         open_widened(widened)
     if run.failures:
@@ -122,7 +121,7 @@ def _finish(model: ir.Model, run: Run, known: set[str]) -> None:
     """Leave numbers and formulas in free dimensions; everything else is unknown, with its reason."""
     for graph in all_graphs(model):
         for value in (*graph.inputs, *(value for node in graph for value in node.outputs)):
-            note = value.metadata_props.pop(_NOTE, None)
+            note = value.metadata_props.pop(NOTE, None)
             value.meta.pop(NUMBERS_META, None)
             value.meta.pop(UNKNOWN_META, None)
             if note is not None:

@@ -80,6 +80,10 @@ class Run:
                 output.shape = None
         if domain == "" and node.op_type == "Loop" and "body" in node.attributes:
             self.is_stable &= not widen(node, self.widened)
+            (body,) = subgraphs(node.attributes["body"])
+            if any(self.widened.get(value, ()) is None for value in body.inputs):
+                for output in node.outputs:
+                    output.shape = None  # it was inferred for the first turn alone
         sound = own is not None or is_sound(domain, node.op_type)
         if reason is None:
             reason = f"what {node.op_type} {node_name(node)!r} makes is only known at run time"
@@ -142,6 +146,7 @@ class Run:
         fits = shape is not None and (len(found) == 1 if len(shape) == 0 else list(shape) == [len(found)])
         if not fits:
             forget(context, value)
+            self.doubted.add(value)  # onnx's own inference does the same
         elif any(plain(each) is not each for each in found):
             context.set_symbolic_value(value, [plain(each) for each in found])
 
@@ -163,7 +168,7 @@ def _contradiction(node: ir.Node, theirs: int, ours: int, what: str) -> str:
     return f"onnx's inference finds {theirs} {what} at {node.op_type} {node_name(node)!r}, onnx_shape_inference {ours}"
 
 
-def _held(library: Rule) -> Rule:
+def held(library: Rule) -> Rule:
     def rule(context: ShapeInferenceContext, node: ir.Node) -> None:
         run = _RUN.get()
         if run is None:
@@ -183,7 +188,7 @@ def install() -> None:
         for version in dict.fromkeys(versions):
             library = registry.get(domain, op_type, version)
             if library is not None:
-                registry.register(domain, op_type, version)(_held(library))
+                registry.register(domain, op_type, version)(held(library))
 
 
 install()

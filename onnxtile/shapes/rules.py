@@ -22,6 +22,7 @@ from onnxtile.shapes.sizes import (
     is_minted,
     numbers,
     quotient,
+    rounded_up,
     size_of,
     unknown,
 )
@@ -174,10 +175,10 @@ def pool(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | 
     for axis, (size, stride, dilation) in enumerate(zip(kernel, strides, dilations, strict=True)):
         length, reach = formula_of(shape[axis + 2]), (size - 1) * dilation + 1
         if padding.startswith("SAME"):
-            dims.append(size_of(context, sympy.ceiling(length / stride)))
+            dims.append(size_of(context, rounded_up(length, stride)))
         elif _int(node, "ceil_mode", 0):
             more = min(0, pads[axis + count] - reach + stride)  # a window begins before the padding at the end
-            dims.append(size_of(context, sympy.ceiling((length + pads[axis] + more) / stride)))
+            dims.append(size_of(context, rounded_up(length + pads[axis] + more, stride)))
         else:
             dims.append(size_of(context, sympy.floor((length - reach) / stride) + 1))
     for output in node.outputs:
@@ -289,7 +290,7 @@ def _sliced(context: ShapeInferenceContext, size: Size, start: Size, end: Size, 
     low, high = (_bound(context, whole, each) for each in (start, end))
     if low is None or high is None:
         return unknown(context)
-    return size_of(context, sympy.Max(0, sympy.ceiling((high - low) / step)))
+    return size_of(context, sympy.Max(0, rounded_up(high - low, step)))
 
 
 def _bound(context: ShapeInferenceContext, size: sympy.Expr, end: Size) -> sympy.Expr | None:

@@ -46,7 +46,17 @@ def size_of(context: ShapeInferenceContext, formula: sympy.Expr) -> Size:
 
 
 def plain(size: Size) -> Size:
-    """A number where the library carries one as a symbol: 6 for a formula that came to `6`."""
+    """A number where the library carries one as a symbol: 6 for a formula that came to `6`.
+
+    What is rounded up is written with `floor`, as onnx_ir reads nothing else.
+    """
+    if (
+        isinstance(size, ir.SymbolicDim)
+        and size.value is not None
+        and "ceiling" in size.value
+        and size._expr is not None
+    ):
+        size = ir.SymbolicDim(str(size._expr.replace(sympy.ceiling, lambda inside: -sympy.floor(-inside))))
     return int(str(size.value)) if isinstance(size, ir.SymbolicDim) and str(size.value).isdecimal() else size
 
 
@@ -123,6 +133,11 @@ def agreed(context: ShapeInferenceContext, sizes: Sequence[Size]) -> Size:
 
 def _length(size: Size) -> int:
     return len(str(size))
+
+
+def rounded_up(dividend: sympy.Expr, divisor: int) -> sympy.Expr:
+    """The least whole number of parts of a whole size; onnx_ir reads `floor` alone."""
+    return sympy.floor((dividend + divisor - 1) / divisor)
 
 
 def quotient(context: ShapeInferenceContext, dividend: Sequence[Size], divisor: Sequence[Size]) -> Size:
