@@ -6,8 +6,9 @@ import onnx_ir as ir
 import sympy
 from onnx_shape_inference import ShapeInferenceContext
 
+from onnxtile.contraction import node_name
 from onnxtile.shapes.rules import OwnRule, Rule, broadcasting
-from onnxtile.shapes.sizes import Size, formula_of, is_minted, numbers, size_of, unknown
+from onnxtile.shapes.sizes import Size, asked_shape, formula_of, is_minted, numbers, size_of, unknown
 
 NOTE = "pkg.onnx_shape_inference.sym_data"
 """Metadata key under which the library notes the numbers that a value holds; it would end up in the file."""
@@ -121,12 +122,10 @@ def reduce_product(context: ShapeInferenceContext, node: ir.Node, library: Rule)
 def constant_of_shape(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """The library reads constants alone; a vector of known length holds one number over and over."""
     library(context, node)
-    wanted, output = numbers(context, node.inputs[0]), node.outputs[0]
+    wanted, output = asked_shape(context, node.inputs[0]), node.outputs[0]
     if wanted is None:
-        length = None if node.inputs[0] is None else node.inputs[0].shape
-        known = length is not None and len(length) == 1 and isinstance(length[0], int)
-        output.shape = ir.Shape([unknown(context) for _ in range(length[0])]) if known and length else None  # type: ignore[arg-type]
-        return f"the shape that ConstantOfShape {node.name!r} makes is only known at run time"
+        output.shape = None
+        return f"the shape that ConstantOfShape {node_name(node)!r} makes is only known at run time"
     output.shape = ir.Shape([unknown(context) if is_minted(context, each) else each for each in wanted])
     attribute = node.attributes.get("value")
     if len(wanted) == 1 and isinstance(wanted[0], int) and wanted[0] <= 64 and attribute is not None:

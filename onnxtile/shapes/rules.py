@@ -16,6 +16,7 @@ from onnxtile.shapes.sizes import (
     FAR,
     Size,
     agreed,
+    asked_shape,
     broadcast,
     formula_of,
     integers,
@@ -72,10 +73,7 @@ def broadcasting(*operands: int) -> OwnRule:
 def expand(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Broadcast the input to the shape that the second input holds."""
     library(context, node)
-    wanted = numbers(context, _given(node, 1))
-    length = _shape(node, 1)
-    if wanted is None and length is not None and len(length) == 1 and isinstance(length[0], int):
-        wanted = [unknown(context) for _ in range(length[0])]
+    wanted = asked_shape(context, _given(node, 1))
     target = None if wanted is None else ir.Shape([_size(context, each) for each in wanted])
     node.outputs[0].shape = broadcast(context, [_shape(node, 0), target])
     return run_time("the lengths", node)
@@ -189,7 +187,7 @@ def pool(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | 
 def reshape(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """The library divides with a remainder; a run that succeeds leaves none, so that 6*B/B is the number 6."""
     library(context, node)
-    wanted, shape = numbers(context, _given(node, 1)), _shape(node, 0)
+    wanted, shape = asked_shape(context, _given(node, 1)), _shape(node, 0)
     if wanted is None:
         return f"the shape that Reshape {node_name(node)!r} makes is only known at run time"
     dims: list[Size | None] = []

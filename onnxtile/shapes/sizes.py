@@ -9,6 +9,8 @@ import onnx_ir as ir
 import sympy
 from onnx_shape_inference import ShapeInferenceContext
 
+from onnxtile.bounds import most
+
 Size = int | ir.SymbolicDim
 FAR = 2**31 - 1
 """From here on an end of a slice stands for the end of the axis."""
@@ -77,6 +79,16 @@ def numbers(context: ShapeInferenceContext, value: ir.Value | None) -> list[Size
         return None
     found = context.get_symbolic_value(value)
     return None if found is None else [plain(each) for each in found]
+
+
+def asked_shape(context: ShapeInferenceContext, value: ir.Value | None) -> list[Size] | None:
+    """The numbers of a value that says a shape, unknown ones where only their count is known; None: not even that."""
+    found = numbers(context, value)
+    length = None if value is None else value.shape
+    if found is None and length is not None and len(length) == 1 and isinstance(length[0], int):
+        count = length[0]
+        found = [unknown(context) for _ in range(count)] if count <= most("axes") else None
+    return found if found is None or len(found) <= most("axes") else None
 
 
 def integers(context: ShapeInferenceContext, value: ir.Value | None) -> list[int] | None:
