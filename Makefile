@@ -25,7 +25,7 @@ $(TORCH): $(INSTALLED)
 	then touch $@; \
 	else $(RUN) -m pip uninstall --quiet --yes torch; echo "torch isn't to be had here; its tests are skipped"; fi
 
-demo: $(INSTALLED)  ## lower AlexNet to a 64 x 64 x 64 engine and look at the result
+demo: $(INSTALLED)  ## lower AlexNet to a 256 x 256 x 256 engine; leaves the models of the README in demo/
 	$(RUN) examples/demo.py
 
 lint: $(INSTALLED)  ## style and types
@@ -43,4 +43,4 @@ bench: $(INSTALLED)  ## all benchmarks; the results go to benchmarks/results.md
 	$(RUN) benchmarks/all.py
 
 clean:  ## remove what was made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

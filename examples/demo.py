@@ -1,6 +1,6 @@
-"""The main job on a real network: AlexNet's three Gemms, cut for an engine that multiplies at most 64 x 64 x 64.
+"""The main job on a real network: AlexNet's three Gemms, cut for an engine that multiplies at most 256 x 256 x 256.
 
-python examples/demo.py [FOLDER]        FOLDER: where the models go (default: build/demo)
+python examples/demo.py [FOLDER]        FOLDER: where the models go (default: demo), which README.md goes on with
 """
 
 from __future__ import annotations
@@ -10,16 +10,23 @@ import sys
 from pathlib import Path
 
 import onnx
-from networks import bvlc_alexnet
+from networks import bvlc_alexnet, little
+
+MODELS = {"alexnet.onnx": bvlc_alexnet, "net.onnx": little}
+
+
+def prepare(folder: Path) -> None:
+    """Write the models that aren't there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, network in MODELS.items():
+        if not (folder / name).exists():
+            onnx.save(network(), folder / name)
 
 
 def main(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    model = folder / "alexnet.onnx"
-    if not model.exists():
-        onnx.save(bvlc_alexnet(), model)
-    lowered = model.with_name("alexnet.tiled.onnx")
-    limits = ["--max", "64,64,64"]
+    prepare(folder)
+    model, lowered = folder / "alexnet.onnx", folder / "alexnet.tiled.onnx"
+    limits = ["--max", "256,256,256"]
     _onnxtile("check", model, *limits, status=1)
     _onnxtile("lower", model, *limits, "--verify", status=0)
     _onnxtile("check", lowered, *limits, "--json", status=0, quiet=True)
@@ -37,4 +44,4 @@ def _onnxtile(command: str, *arguments: object, status: int, quiet: bool = False
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "build/demo"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"))

@@ -282,6 +282,10 @@ def small(name: str) -> nn.Module:
     return SMALL[name][0]().eval()
 
 
+def vision() -> nn.Module:
+    return small("vision")
+
+
 def transformer(layers: int = 12, width: int = 768, heads: int = 12) -> nn.Sequential:
     """An encoder as large as BERT's. Takes [N, length, width]."""
     torch.manual_seed(0)

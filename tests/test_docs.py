@@ -1,11 +1,23 @@
-"""What the documents show works: Python blocks run, commands parse, links lead somewhere."""
+"""What the documents show is true: Python blocks run, commands print what is shown, links lead somewhere."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.test_command_line import Cli, cli
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+import demo
+
+__all__ = ["cli"]  # a fixture
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -15,6 +27,84 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 def test_python_blocks_run(document: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL))
     exec(compile(code, str(document), "exec"), {})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a reader has who did what README.md says: `demo` as `make demo` leaves it, and `examples`."""
+    folder = tmp_path_factory.mktemp("reader")
+    demo.prepare(folder / "demo")
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
+    (mine,) = re.findall(r"in `mine.py`:\n\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (folder / "demo" / "mine.py").write_text(mine)
+    return folder
+
+
+def commands(document: Path) -> Iterator[tuple[str, list[str]]]:
+    """Commands of console blocks, each with the lines that it's said to print."""
+    for block in re.findall(r"```console\n(.*?)```", document.read_text(), re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, shown = part.partition("\n")
+            yield command, shown.splitlines()
+
+
+def agree(shown: Sequence[str], printed: Sequence[str], loose: bool = False) -> bool:
+    """Whether lines are what a document shows: `...` stands for any lines, a time for any time.
+
+    `loose`: fractions may differ by a hundredth of themselves, as results of floats do between processors.
+    """
+    if not shown:
+        return not printed
+    if shown[0] == "...":
+        return any(agree(shown[1:], printed[start:], loose) for start in range(len(printed) + 1))
+    return bool(printed) and _same(shown[0], printed[0], loose) and agree(shown[1:], printed[1:], loose)
+
+
+def _same(shown: str, printed: str, loose: bool) -> bool:
+    one, other = (re.sub(r"\d+(\.\d+)? (ms|s)\b", "TIME", line) for line in (shown, printed))
+    if not loose:
+        return one == other
+    pairs = list(zip(one.split(), other.split(), strict=False))
+    return len(one.split()) == len(other.split()) and all(
+        left == right or ("." in left and _number(right) == pytest.approx(_number(left), rel=0.01))
+        for left, right in pairs
+    )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if "```console" in path.read_text()], ids=lambda path: path.name
+)
+def test_commands_print_what_is_shown(document: Path, folder: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a reader's place; those for torch only where it is."""
+    monkeypatch.chdir(folder / "demo")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for command, shown in commands(document):
+        program, *words = shlex.split(command)
+        if program == "cd":
+            monkeypatch.chdir(words[0])
+            continue
+        assert program == "onnxtile"
+        if any(word.startswith("torch_networks:") for word in words) and not find_spec("torch"):
+            continue
+        _, out, err = cli(*words)
+        printed = (out + err).splitlines()
+        assert agree(shown, printed, loose=words[0] == "capture"), "\n".join([command, *printed])
+    sys.modules.pop("mine", None)
+
+
+def test_what_is_shown_is_compared() -> None:
+    assert agree(["a 1", "...", "b 12 ms"], ["a 1", "x", "y", "b 7.5 ms"])
+    assert not agree(["a 1"], ["a 2"]) and not agree(["a"], ["a", "b"]) and not agree(["a", "..."], [])
+    assert not agree(["a  1"], ["a 1"]) and not agree(["a 1.00 MB"], ["a 1.01 MB"])
+    assert agree(["x  -0.25 3"], ["x -0.251 3"], loose=True) and not agree(["x 1.5"], ["x 1.6"], loose=True)
+    assert not agree(["x 1.5 2"], ["x 1.5 3"], loose=True) and not agree(["x 1.5"], ["x y"], loose=True)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -6,6 +6,7 @@ Weights are random from a seed, scaled so that signals keep their size; every on
 from networks.alexnet import alexnet
 from networks.googlenet import googlenet
 from networks.light import LIGHT, bvlc_alexnet, bvlc_googlenet, light
+from networks.little import little
 from networks.mobilenet import mobilenet_v2
 
 mobilenet_v2_opset10 = mobilenet_v2
@@ -18,6 +19,7 @@ __all__ = [
     "bvlc_googlenet",
     "googlenet",
     "light",
+    "little",
     "mobilenet_v2",
     "mobilenet_v2_opset10",
 ]
