@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import mmap
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from onnxtile.errors import UsageError
+from onnxtile.partial import held, partial_file, partial_folder, remove_unless_held
 
 
 def check_output(output: Path, *others: Path) -> None:
@@ -21,6 +21,8 @@ def check_output(output: Path, *others: Path) -> None:
 
     `others`: files that must stay, or that are written as well.
     """
+    with _told(output):
+        _check_place(output)
     if output.is_dir():
         raise UsageError(f"output {output} is a folder; give the path of a file")
     if output.exists() and not output.is_file():
@@ -28,7 +30,7 @@ def check_output(output: Path, *others: Path) -> None:
     if not output.parent.is_dir():
         raise UsageError(f"output {output}: its folder doesn't exist; make {output.parent} first")
     for path in others:
-        same = output.resolve() == path.resolve() or (output.exists() and path.exists() and output.samefile(path))
+        same = real(output) == real(path) or (output.exists() and path.exists() and output.samefile(path))
         if same:
             raise UsageError(f"output {output} is {path}, which is needed; give another path")
 
@@ -40,7 +42,7 @@ def replacing(output: Path) -> Iterator[Path]:
     Where `output` is a link, the file that it leads to is replaced. A kill at any moment leaves either the old file or
     the new one. Raises UsageError where the folder can't be written to or is full.
     """
-    output = output.resolve()
+    output = real(output)
     with _beside(output) as temporary:
         yield temporary
         _move(temporary, output)
@@ -53,27 +55,29 @@ def data_file(output: Path, write: Callable[[BinaryIO], int]) -> Iterator[str]:
     `write` fills it and returns a checksum of it. It's removed again if the block raises, unless it was there before.
     Raises UsageError where the folder can't be written to or is full, and where another file has the name.
     """
-    output = output.resolve()
+    output = real(output)
     with _beside(output) as temporary:
         with temporary.open("wb") as file:
             checksum = write(file)
-        final = output.with_name(f"{output.name}.{checksum:08x}.data")
-        fresh = not final.exists()
-        if fresh:
-            _move(temporary, final)
-        elif not filecmp.cmp(temporary, final, shallow=False):
-            raise UsageError(f"data file {final} is there already and is another; move it, or give another output")
-    kept = False
-    try:
-        yield final.name
-        kept = True
-    finally:
-        if fresh and not kept:
-            final.unlink(missing_ok=True)
+        final = output.with_name(f"{_encodable(output.name)}.{checksum:08x}.data")
+        with held(final) as present:
+            if present and not filecmp.cmp(temporary, final, shallow=False):
+                raise UsageError(f"data file {final} is there already and is another; move it, or give another output")
+            if not present:
+                _move(temporary, final)
+            kept = present
+            try:
+                yield final.name
+                kept = True
+            finally:
+                if not kept:
+                    final.unlink(missing_ok=True)
 
 
 def check_new_folder(folder: Path) -> None:
     """Refuse a folder for outputs that can't be made, or that holds something already; UsageError."""
+    with _told(folder):
+        _check_place(folder)
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"output {folder} isn't a folder; give the path of a new one")
     if folder.exists() and any(folder.iterdir()):
@@ -89,27 +93,24 @@ def new_folder(folder: Path) -> Iterator[Path]:
     `folder` must be new, or empty. Raises UsageError where it isn't, or can't be written.
     """
     check_new_folder(folder)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
-        try:
-            yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            temporary.replace(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise UsageError(f"output {folder} can't be written: {(error.strerror or str(error)).lower()}") from error
+    with _told(folder), partial_folder(folder) as temporary:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.replace(folder)
 
 
 def remove_old_data(output: Path, kept: str) -> None:
-    """Remove data files that were written for earlier models `output`, but `kept`, and any that a model here names."""
-    output = output.resolve()
-    pattern = re.compile(re.escape(output.name) + r"\.[0-9a-f]{8}\.data")
+    """Remove data files that were written for earlier models `output`, but `kept`, and any that a model here names.
+
+    Those of runs that are about to write such a model stay.
+    """
+    output = real(output)
+    pattern = re.compile(re.escape(_encodable(output.name)) + r"\.[0-9a-f]{8}\.data")
     for path in output.parent.iterdir():
         if pattern.fullmatch(path.name) and path.name != kept:
             models = [model for model in output.parent.glob("*.onnx") if model.is_file()]
             if not any(_mentions(model, path.name.encode()) for model in models):
-                path.unlink(missing_ok=True)
+                remove_unless_held(path)
 
 
 def _mentions(path: Path, words: bytes) -> bool:
@@ -123,15 +124,38 @@ def _mentions(path: Path, words: bytes) -> bool:
 @contextmanager
 def _beside(output: Path) -> Iterator[Path]:
     """A new file in the folder of `output`, gone afterwards; a folder that can't take it is a UsageError."""
+    with _told(output):
+        _check_place(output)
+        with partial_file(output) as temporary:
+            yield temporary
+
+
+@contextmanager
+def _told(output: Path) -> Iterator[None]:
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent)
-        os.close(handle)
-        try:
-            yield Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        yield
     except OSError as error:
-        raise UsageError(f"output {output} can't be written: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"output {output} can't be written: {_words(error)}") from error
+
+
+def _check_place(output: Path) -> None:
+    """Raise OSError for a loop of links, a name that's too long, and a file where a folder should be."""
+    with contextlib.suppress(FileNotFoundError):  # it's new, or a link to what is
+        output.stat()
+
+
+def _words(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+def real(path: Path) -> Path:
+    """The path with all links followed; one in a loop of links stays."""
+    return Path(os.path.realpath(path))
+
+
+def _encodable(name: str) -> str:
+    """A file's name as a model can hold it: bytes that aren't UTF-8 become question marks."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _move(temporary: Path, output: Path) -> None:

@@ -16,7 +16,7 @@ from onnxtile.contraction import Contraction, contractions, is_tiled_product, sc
 from onnxtile.costs import Cost, choose, costs
 from onnxtile.declarations import borne_out, declared, restore, with_sizes
 from onnxtile.errors import UsageError
-from onnxtile.files import check_output
+from onnxtile.files import check_output, real
 from onnxtile.forms import FORMS, Form, form_of
 from onnxtile.forms.spelling import WEIGHTS
 from onnxtile.instrument import Watch
@@ -155,7 +155,7 @@ def lowering_to(
     lowered = lower_ir(loaded, wish, bind or {}, say, instruments)
     spelling = wish.spelling(lowered.model)
     say(f"spell the tiles out, {spelling.name}")
-    beside = bool(sources) and target.resolve().parent == sources[0].parent.resolve()
+    beside = bool(sources) and real(target).parent == real(sources[0].parent)
     with saving(lowered.model, target, spelling, wish.weights, beside, wish.data, say) as (temporary, nodes):
         say("check what was written")
         yield temporary, lowered.report(nodes, spelling, temporary)

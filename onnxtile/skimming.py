@@ -39,6 +39,7 @@ def skim(path: Path) -> ir.Model:
 
 def _skimmed(path: Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
+    source.check_regular(path, "an ONNX file")
     with path.open("rb", buffering=0) as file:
         model.ParseFromString(b"".join(_model(_File(file), path.name)))
     return model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from pathlib import Path
 
 import google.protobuf.message
@@ -32,9 +33,20 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
     return from_proto(parse(path), str(path), path.parent)
 
 
+def check_regular(path: Path, what: str) -> None:
+    """Refuse a pipe, a device or a socket, which may never end; ModelError. What isn't there is told by its reader."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ModelError(f"{path}: it isn't a regular file; give the path of {what}")
+
+
 def parse(path: Path) -> onnx.ModelProto:
     """The protobuf in a file, not yet checked; ModelError for a file that can't be read or holds none."""
     proto = onnx.ModelProto()
+    check_regular(path, "an ONNX file")
     try:
         proto.ParseFromString(path.read_bytes())
     except OSError as error:

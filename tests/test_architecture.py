@@ -11,7 +11,7 @@ import onnxtile
 
 PACKAGE = Path(onnxtile.__file__).parent
 LAYERS = [
-    {"errors", "kinds", "printable", "following"},
+    {"errors", "kinds", "printable", "following", "partial"},
     {"bounds"},
     {"limits", "tiling", "progress", "provenance", "wire", "arrays", "data_files", "shadowing"},
     {"folding", "blockwise"},

@@ -35,7 +35,7 @@ def command(
     """
     from onnxtile.annotating import annotate
     from onnxtile.cli.output import console, print_json, progress
-    from onnxtile.files import check_output
+    from onnxtile.files import check_output, real
     from onnxtile.forms import form_of
     from onnxtile.passes.annotate import has_unknown
     from onnxtile.saving import saving
@@ -51,7 +51,7 @@ def command(
         changed = annotate(loaded, parse_bind(bind), clear)
         nodes = list(loaded.graph.all_nodes())
         unknown = sum(map(has_unknown, nodes))
-        same_folder = target.resolve().parent == model.parent.resolve()
+        same_folder = real(target).parent == real(model.parent)
         as_it_is = form_of("function")
         with saving(loaded, target, as_it_is, "split", keep_external=same_folder, say=say):
             pass

@@ -54,7 +54,7 @@ def command(
     elif timeout is not None:
         raise UsageError("--timeout is for --verify-each, which runs the model")
     from onnxtile.cli.output import console, print_json, print_steps, progress, steps_to_json
-    from onnxtile.files import check_output
+    from onnxtile.files import check_output, real
     from onnxtile.forms import form_of
     from onnxtile.instruments import VerifyEach
     from onnxtile.pipeline import PassManager
@@ -70,7 +70,7 @@ def command(
         check_output(output, *sources)
         manager.instruments = tuple(_instruments(output, reproducer, verify_each, dump_after, sources, say))
         result = manager(loaded, say).model
-        same_folder = output.resolve().parent == model.parent.resolve()
+        same_folder = real(output).parent == real(model.parent)
         with saving(result, output, spelling, weights, keep_external=same_folder) as (_, nodes):
             pass
     unreported = {index for each in manager.instruments if isinstance(each, VerifyEach) for index in each.unreported}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ import onnx_ir as ir
 from onnxtile.contraction import attribute_int
 from onnxtile.dimensions import fed_inputs
 from onnxtile.errors import ModelError, UnsupportedError
+from onnxtile.source import check_regular
 from onnxtile.structure import one_line
 
 Kind = Literal["normal", "whole", "wide"]
@@ -109,8 +111,9 @@ def _length(gather: ir.Node) -> int | None:
 
 def read_inputs(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file; ModelError where it can't be read, and for arrays that would run code."""
+    check_regular(path, "an .npz file")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays}
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
         raise ModelError(f"{path}: not an .npz file of plain arrays: {one_line(error)}") from error

@@ -15,9 +15,10 @@ import onnx
 
 from onnxtile import __version__
 from onnxtile.errors import ModelError, UsageError
-from onnxtile.files import replacing
+from onnxtile.files import real, replacing
 from onnxtile.progress import Progress, silent
 from onnxtile.provenance import TILE
+from onnxtile.source import check_regular
 from onnxtile.structure import one_line
 from onnxtile.verification.coverage import LONGEST
 from onnxtile.verification.graphs import nodes_inside
@@ -92,7 +93,7 @@ def recheck(path: Path, workers: int | None = None, progress: Progress | None = 
 
 def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress: Progress | None) -> Recheck:
     say = progress or silent
-    folder, different = path.resolve().parent, []
+    folder, different = real(path).parent, []
     told = document["verdict"]
     if told["equivalent"] is not True or told["method"] not in METHODS:
         raise ModelError(f"{path}: it doesn't say by a known method that the models are equivalent; a certificate does")
@@ -155,7 +156,7 @@ def _files_of(opened: Opened, model: Path, certificate: Path) -> dict[str, Any]:
 
 def _relative(path: Path, certificate: Path) -> str:
     try:
-        return Path(os.path.relpath(path.resolve(), certificate.resolve().parent)).as_posix()
+        return Path(os.path.relpath(real(path), real(certificate).parent)).as_posix()
     except ValueError as error:
         raise UsageError(f"{path} and the certificate are on different drives; write it to the same") from error
 
@@ -188,6 +189,7 @@ def _largest_tile(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    check_regular(path, "a certificate")
     try:
         document = json.loads(path.read_text())
     except OSError as error:

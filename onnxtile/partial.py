@@ -1,0 +1,122 @@
+"""Files in the making: locked while their run lives, so that the next run tells which are left from a dead one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked there, and nothing of others is removed
+    fcntl = None  # type: ignore[assignment]
+
+_SUFFIX = ".partial"
+_LONGEST = 100
+"""Characters of the output's name that are in the name of a file in the making; systems allow 255 bytes in all."""
+
+
+@contextmanager
+def partial_file(output: Path) -> Iterator[Path]:
+    """Make a new file beside `output` to write to; it's gone afterwards, unless it was moved.
+
+    What dead runs left for the same output is removed first. Raises OSError where the folder can't take it.
+    """
+    remove_left_over(output)
+    while True:
+        number, name = tempfile.mkstemp(prefix=_prefix(output), suffix=_SUFFIX, dir=output.parent)
+        if _lock(number) and _is_same(number, Path(name)):
+            break
+        os.close(number)  # another run took it for left over, before it was locked
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+        os.close(number)
+
+
+@contextmanager
+def partial_folder(output: Path) -> Iterator[Path]:
+    """Do the same with a folder."""
+    remove_left_over(output)
+    while True:
+        name = Path(tempfile.mkdtemp(prefix=_prefix(output), suffix=_SUFFIX, dir=output.parent))
+        number = _open(name)
+        if number is None or (_lock(number) and _is_same(number, name)):
+            break
+        os.close(number)
+    try:
+        yield name
+    finally:
+        shutil.rmtree(name, ignore_errors=True)
+        if number is not None:
+            os.close(number)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Keep other runs from removing a file that is there; False where it's gone."""
+    number = _open(path)
+    try:
+        yield number is not None and _lock(number, shared=True) and _is_same(number, path)
+    finally:
+        if number is not None:
+            os.close(number)
+
+
+def remove_unless_held(path: Path) -> None:
+    """Remove a file, or a folder in the making, that no living run holds."""
+    if fcntl is None or (number := _open(path)) is None:
+        return
+    try:
+        if _lock(number) and _is_same(number, path):
+            with contextlib.suppress(OSError):  # of somebody else: it stays
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    finally:
+        os.close(number)
+
+
+def remove_left_over(output: Path) -> None:
+    """Remove what dead runs left that were making `output`."""
+    pattern = re.compile(re.escape(_prefix(output)) + r"\w{8}" + re.escape(_SUFFIX))
+    with os.scandir(output.parent) as entries:
+        left = [entry.name for entry in entries if pattern.fullmatch(entry.name) and not entry.is_symlink()]
+    for name in left:
+        remove_unless_held(output.parent / name)
+
+
+def _prefix(output: Path) -> str:
+    return f".{output.name[:_LONGEST]}."
+
+
+def _open(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return None
+
+
+def _lock(number: int, shared: bool = False) -> bool:
+    """Lock an open file, or don't wait; file systems without locks take it for locked."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(number, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_same(number: int, path: Path) -> bool:
+    """Whether an open file is still the one at this path."""
+    try:
+        return os.path.samestat(os.fstat(number), path.stat())
+    except OSError:
+        return False
