@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,24 @@ def run_onnxruntime(model: onnx.ModelProto, feeds: Feeds, optimize: bool = True)
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return list(session.run(None, dict(feeds)))
+
+
+def loads(model: onnx.ModelProto) -> bool:
+    """Return whether the onnxruntime at hand takes the model: older releases, of older Pythons, lack kernels."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception:  # of many types; the tests that ask take another model then
+        return False
+    return True
+
+
+@cache
+def newest_opset(most: int = 26) -> int:
+    """Return the newest opset, of at most `most`, that the onnxruntime at hand takes."""
+    text = '<ir_version: 8, opset_import: ["" : {}]> g (float[1] x) => (float[1] y) {{ y = Relu (x) }}'
+    return next(opset for opset in range(most, 0, -1) if loads(onnx.parser.parse_model(text.format(opset))))
 
 
 def _between_quantized(model: onnx.ModelProto) -> bool:

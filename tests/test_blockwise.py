@@ -17,7 +17,7 @@ import onnxtile
 from onnxtile import Limits
 from onnxtile.blockwise import FP4, NF4, pack, unpack
 from onnxtile.passes import DecomposeBlockwise
-from tests.support import operators, run_onnxruntime, whole
+from tests.support import loads, operators, run_onnxruntime, whole
 
 F32, F16 = np.dtype(np.float32), np.dtype(np.float16)
 INFO = helper.make_tensor_value_info
@@ -67,6 +67,11 @@ def n_bits(
     return model(node, shape, [*shape[:-1], n], dtype, opset, **tensors)
 
 
+PACKED = [(4, F32), (8, F32), (4, F16)]
+"""Bits and types that the onnxruntime at hand runs."""
+PACKED += [(2, dtype) for dtype in (F32, F16) if loads(n_bits([2, 16], 16, 2, bits=2, dtype=dtype))]
+
+
 def bnb4(
     shape: list[Any], k: int, n: int, block_size: int = 16, quant_type: int = 0, **attributes: int
 ) -> onnx.ModelProto:
@@ -91,7 +96,7 @@ def products(draw: st.DrawFn) -> Case:
     if draw(st.integers(0, 3)) == 0:
         made = bnb4(shape, k, n, draw(st.sampled_from([16, 32])), draw(st.integers(0, 1)))
         return Case(made, {"A": whole(shape, F32, 1)})
-    bits, dtype = draw(st.sampled_from([(2, F32), (4, F32), (8, F32), (2, F16), (4, F16)]))
+    bits, dtype = draw(st.sampled_from(PACKED))
     zeros = draw(st.sampled_from(["", "packed"] + ["floats"] * (bits == 4)))
     made = n_bits(
         shape, k, n, bits, draw(st.sampled_from([16, 32])), dtype, draw(st.integers(12, 22)), zeros,
@@ -177,8 +182,8 @@ def test_tiles_keep_their_bytes() -> None:
     ("zeros", "bits"), [("", 2), ("packed", 2), ("", 4), ("packed", 4), ("floats", 4), ("packed", 8)]
 )
 def test_numbers_are_those_of_onnxruntime(zeros: str, bits: int, dtype: np.dtype[Any]) -> None:
-    if zeros == "floats" and bits == 8:
-        return  # onnxruntime doesn't run it
+    if (bits, F32) not in PACKED:
+        pytest.skip("this release of onnxruntime doesn't run it")
     made = n_bits([80, 80], 80, 12, bits, 32, dtype, zeros=zeros, scale=0.3)
     identity = {"A": np.eye(80, dtype=dtype)}
     written_out = onnxtile.lower(made, (None, 40, None))

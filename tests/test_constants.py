@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import onnxtile
 from onnxtile.constants import constant_tensor
-from tests.support import Feeds, make, operators, parse, run_onnxruntime, run_reference, whole
+from tests.support import Feeds, make, newest_opset, operators, parse, run_onnxruntime, run_reference, whole
 
 F32 = np.dtype(np.float32)
 INFO = helper.make_tensor_value_info
@@ -107,7 +107,7 @@ class Chain:
 @st.composite
 def chains(draw: st.DrawFn) -> tuple[onnx.ModelProto, dict[str, Any], bool]:
     """A product whose weight is behind a chain, how to lower it, and whether the weight is an output too."""
-    opset, element = draw(st.integers(9, 26)), draw(st.sampled_from(["float32", "float16"]))
+    opset, element = draw(st.integers(9, newest_opset())), draw(st.sampled_from(["float32", "float16"]))
     chain, kept = Chain(draw, opset, element), draw(st.booleans())
     data_type = helper.np_dtype_to_tensor_dtype(np.dtype(element))
     chain.nodes.append(helper.make_node("MatMul", ["x", "w"], ["y"], "fc"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -137,6 +138,9 @@ def test_input_and_output_beside_data_of_their_own(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(got, want)
 
 
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+
+
 def test_a_kill_leaves_a_loadable_pair(tmp_path: Path) -> None:
     source, output = tmp_path / "m.onnx", tmp_path / "o.onnx"
     onnx.save(matmul([4, 512], [512, 2048], [4, 2048]), source)
@@ -147,7 +151,7 @@ def test_a_kill_leaves_a_loadable_pair(tmp_path: Path) -> None:
     took, new = time.perf_counter() - begin, output.read_bytes()
     onnxtile.lower(model(), LIMITS, output=output, external_data=True)
     old, moments = output.read_bytes(), random.Random(0)
-    for _ in range(10):
+    for _ in range(20 if LONG else 4):
         onnxtile.lower(model(), LIMITS, output=output, external_data=True)
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         time.sleep(took * moments.uniform(0.5, 1.0))

@@ -18,7 +18,7 @@ from onnxtile.interop import to_ir
 from onnxtile.lowering import estimate
 from onnxtile.passes import DecomposeFused, InferShapes
 from onnxtile.rewriting.activations import ACTIVATIONS
-from tests.support import Fed, parse, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import Fed, newest_opset, parse, run_onnxruntime, run_reference, sizes_of_products, whole
 
 LIMITS = (2, 3, 2)
 SIZE = st.integers(1, 7)
@@ -79,7 +79,9 @@ def fused_matmuls(draw: st.DrawFn) -> Fed:
     dtype = np.dtype(draw(st.sampled_from(["float32", "float32", "float16"])))
     operands = (whole(a, dtype, 1), whole(b, dtype, 2))
     constant = draw(st.sampled_from([None, 0, 1]))
-    return case(op_type, *operands, axes=axes, opset=draw(st.integers(7, 26)), constant=constant, **attributes)
+    return case(
+        op_type, *operands, axes=axes, opset=draw(st.integers(7, newest_opset())), constant=constant, **attributes
+    )
 
 
 @st.composite
@@ -87,7 +89,7 @@ def fused_gemms(draw: st.DrawFn) -> Fed:
     activation = draw(st.sampled_from(sorted(ACTIVATIONS)))
     m, k, n = draw(SIZE), draw(SIZE), draw(SIZE)
     trans_a, trans_b = draw(st.booleans()), draw(st.booleans())
-    opset = draw(st.integers(10, 26))
+    opset = draw(st.integers(10, newest_opset()))
     c = draw(st.sampled_from([[], [n], [1, n], [m, 1], [m, n]] + [None] * (opset > 10)))  # type: ignore[list-item]
     shapes = [[k, m] if trans_a else [m, k], [n, k] if trans_b else [k, n], *([] if c is None else [c])]
     attributes: dict[str, Any] = {"transA": int(trans_a), "transB": int(trans_b), "activation": activation}
