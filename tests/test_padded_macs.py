@@ -72,8 +72,8 @@ def test_what_a_lowering_cost() -> None:
     assert change.bandwidth == (whole, split + 2 * 8 + products + added)
 
 
-def test_a_call_that_is_kept_costs_what_its_nodes_cost() -> None:
-    """A function written in another opset than the model isn't put in the place of its calls."""
+def test_a_function_of_another_opset_costs_the_same() -> None:
+    """Where its nodes mean the same in both, it's put in the place of its calls."""
     profiles = [
         onnxtile.profile(
             parse(f"""
@@ -84,7 +84,5 @@ def test_a_call_that_is_kept_costs_what_its_nodes_cost() -> None:
         )
         for opset in (18, 17)
     ]
-    inlined, kept = (profile.totals.to_json() for profile in profiles)
-    assert inlined.pop("nodes") == kept.pop("nodes") - 2  # two calls
-    assert inlined == kept
-    assert [row.scope for row in profiles[1].nodes] == ["", "a", "a", "", "y", "y"]
+    assert profiles[0].totals == profiles[1].totals
+    assert [row.op for row in profiles[1].nodes] == ["MatMul", "Relu"] * 2
