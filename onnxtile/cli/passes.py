@@ -12,7 +12,7 @@ EXAMPLES = "Example:\n\nonnxtile passes --json"
 def command(json: Json = False) -> None:
     """List the passes with their options, in the order of the main job."""
     from onnxtile.cli.output import print_json
-    from onnxtile.cli.table import Column, Table
+    from onnxtile.cli.screen import console, styled
     from onnxtile.registry import option_types, pass_class, pass_names
 
     described = []
@@ -24,7 +24,8 @@ def command(json: Json = False) -> None:
     if json:
         print_json({"schema": "onnxtile.passes/1", "passes": described})
         return
-    table = Table([Column("pass"), Column("options"), Column("what it does")])
+    screen = console()
     for each in described:
-        table.add(str(each["name"]), ", ".join(each["options"]), str(each["summary"]))
-    table.print()
+        taken = f"{{{' '.join(each['options'])}}}" if each["options"] else ""
+        screen.print(styled((str(each["name"]), "bold"), (taken, "dim")))
+        screen.print(f"    {each['summary']}")

@@ -13,6 +13,9 @@ from onnxtile.cli.screen import console, terminal_width
 from onnxtile.printable import printable
 
 _DOTS, _GAP = "...", "  "
+_LONG = 32
+_ALIGNED = {False: 100, True: 32}
+"""Width to which a column, of numbers or not, is aligned where nothing is shortened; longer cells pad no others."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,7 @@ class Column:
             return text
         if self.shorten == "middle":
             return Text(_without_middle(text.plain, width), self.style)
-        text = text.copy()
-        text.truncate(width - len(_DOTS))
-        return text.append(_DOTS)
+        return _without_end(text, width)
 
 
 @dataclass
@@ -85,7 +86,9 @@ class Table:
         if any(column.heading for column in self.columns):
             rows.insert(0, headings)
         widths = [max((row[index].cell_len for row in rows), default=0) for index in range(count)]
-        if terminal is not None and sum(widths) + len(_GAP) * (count - 1) > terminal:
+        if terminal is None or sum(widths) + len(_GAP) * (count - 1) <= terminal:
+            widths = [min(width, _ALIGNED[column.right]) for width, column in zip(widths, self.columns, strict=True)]
+        else:
             widths = self._fitted(widths, terminal - len(_GAP) * (count - 1))
             shown = len(rows) - len(self.rows)
             rows[shown:] = [
@@ -102,14 +105,24 @@ class Table:
             yield line
 
     def _fitted(self, widths: Sequence[int], room: int) -> list[int]:
-        """Return widths with what is too much taken from the widest columns that may be shortened."""
+        """Return widths with what is too much taken from the widest columns, from names of usual length last."""
         widths = list(widths)
-        while sum(widths) > room:
-            chosen = [i for i, column in enumerate(self.columns) if column.shorten and widths[i] > column.least]
-            if not chosen:
-                break
-            widths[max(chosen, key=widths.__getitem__)] -= 1
+        for kinds, most in ((("middle", "end"), _LONG), (("end",), 0), (("middle",), 0)):
+            chosen = [index for index, column in enumerate(self.columns) if column.shorten in kinds]
+            while sum(widths) > room:
+                wider = [index for index in chosen if widths[index] > max(self.columns[index].least, most)]
+                if not wider:
+                    break
+                widths[max(wider, key=widths.__getitem__)] -= 1
         return widths
+
+
+def _without_end(text: Text, width: int) -> Text:
+    """Return the text in so many places, cut between words where there are any: half a number would be another one."""
+    text = text.copy()
+    text.truncate(width - len(_DOTS))
+    last = text.plain.rfind(" ")
+    return (text[: last + 1] if last > len(text) // 2 else text).append(_DOTS)
 
 
 def _without_middle(text: str, width: int) -> str:
