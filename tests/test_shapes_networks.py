@@ -33,7 +33,8 @@ NETWORKS: dict[str, tuple[str, dict[str, list[int]], dict[str, list[int] | int]]
             bs = Unsqueeze (b, zeros)  ss = Unsqueeze (s, zeros)
             heads = Concat <axis=0> (bs, ss, two, four)
             qh = Reshape (q, heads)  kh = Reshape (k, heads)  vh = Reshape (v, heads)
-            qt = Transpose <perm=[0,2,1,3]> (qh)  kt = Transpose <perm=[0,2,3,1]> (kh)  vt = Transpose <perm=[0,2,1,3]> (vh)
+            qt = Transpose <perm=[0,2,1,3]> (qh)  kt = Transpose <perm=[0,2,3,1]> (kh)
+            vt = Transpose <perm=[0,2,1,3]> (vh)
             scores = MatMul (qt, kt)
             square = Concat <axis=0> (ss, ss)  full = Expand (real_one, square)  mask = Trilu <upper=0> (full)
             masked = Mul (scores, mask)  a = Softmax (masked)
@@ -87,7 +88,9 @@ def test_all_sizes_are_found_and_hold(name: str) -> None:
     proto.graph.output.extend(helper.make_empty_tensor_value_info(str(value.name)) for value in values)
     for sizes in ({"B": 1, "S": 5, "H": 6, "W": 4, "I": 3, "J": 2}, {"B": 3, "S": 1, "H": 2, "W": 8, "I": 1, "J": 1}):
         feeds = {
-            value.name: np.ones([dim.dim_value or sizes[dim.dim_param] for dim in value.type.tensor_type.shape.dim], F32)
+            value.name: np.ones(
+                [dim.dim_value or sizes[dim.dim_param] for dim in value.type.tensor_type.shape.dim], F32
+            )
             for value in proto.graph.input
         }
         real = shapes_of(dict(zip((str(value.name) for value in values), run(proto, feeds), strict=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import lru_cache
 
 import onnx
 import onnx_ir as ir
@@ -42,8 +43,12 @@ def take_declared(model: ir.Model) -> Declared:
 def has_rule(node: ir.Node, model: ir.Model) -> bool:
     """Whether somebody can infer what the node makes."""
     domain = "" if node.domain == "ai.onnx" else node.domain
-    known = registry.has(domain, node.op_type) or node.op_identifier() in model.functions
-    return known or onnx.defs.has(node.op_type, domain)
+    return _is_defined(domain, node.op_type) or node.op_identifier() in model.functions
+
+
+@lru_cache(maxsize=4096)
+def _is_defined(domain: str, op_type: str) -> bool:
+    return bool(registry.has(domain, op_type) or onnx.defs.has(op_type, domain))
 
 
 def corrected(

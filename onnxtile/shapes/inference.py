@@ -67,6 +67,9 @@ def _infer(model: ir.Model) -> None:
         open_widened(widened)
     if run.failures:
         infer_by_onnx(model, strict=True)
+    for value, (_, info) in by_onnx.items():
+        if value.type is None:
+            value.type = ir.serde.deserialize_type_proto_for_type(info)
     for value in reachable(value for value, dims in widened.items() if dims is None):
         value.shape = None
     _finish(model, run, known)
@@ -86,15 +89,13 @@ def _sources(model: ir.Model) -> Iterator[ir.Value]:
 
 
 def _put_in(model: ir.Model, by_onnx: Found, declared: Declared) -> None:
-    """Give the types that onnx finds, and its shapes where the other library has no rule."""
+    """Give the shapes that onnx finds where the other library has no rule."""
     for node in model.graph.all_nodes():
         if node.op_type == "SequenceMap" and not node.domain:
             _give_elements(node, by_onnx)
         alone = has_rule(node, model) and not registry.has(node.domain, node.op_type)
         for value in node.outputs:
-            sizes, info = by_onnx.get(value, (None, None))
-            if value.type is None and info is not None:
-                value.type = ir.serde.deserialize_type_proto_for_type(info)
+            sizes, _ = by_onnx.get(value, (None, None))
             if alone and node.op_identifier() not in model.functions:
                 said = declared.get(value)
                 if sizes is not None and said is not None and len(said) == len(sizes):
@@ -122,8 +123,8 @@ def _finish(model: ir.Model, run: Run, known: set[str]) -> None:
     for graph in all_graphs(model):
         for value in (*graph.inputs, *(value for node in graph for value in node.outputs)):
             note = value.metadata_props.pop(NOTE, None)
-            value.meta.pop(NUMBERS_META, None)
-            value.meta.pop(UNKNOWN_META, None)
+            for key in (NUMBERS_META, UNKNOWN_META) if value._metadata is not None else ():  # asking makes one
+                value.meta.pop(key, None)
             if note is not None:
                 numbers = json.loads(note)
                 if all(isinstance(each, int) or _is_known(ir.SymbolicDim(each), known) for each in numbers):

@@ -101,6 +101,8 @@ class Run:
         if doubted:
             self.doubted.add(value)
         theirs = None if doubted else self.by_onnx.get(value, (None, None))[0]
+        if value.shape is not None and sound and _agree(value.shape, theirs):
+            return
         shape, declared = value.shape, None if sound and not node.domain else self.declared.get(value)
         if shape is not None and theirs is not None and len(shape) != len(theirs):
             self.doubted.add(value)
@@ -162,6 +164,12 @@ class Run:
         if owner is not None and self._is_doubted(owner):
             return True
         return not self.doubted.isdisjoint(read)
+
+
+def _agree(ours: ir.Shape, theirs: list[int | None] | None) -> bool:
+    """Whether there are numbers alone, and the same ones: mostly, and quick to say."""
+    dims = ours.dims
+    return all(type(dim) is int and dim >= 0 for dim in dims) and (theirs is None or list(dims) == theirs)
 
 
 def _contradiction(node: ir.Node, theirs: int, ours: int, what: str) -> str:

@@ -62,9 +62,10 @@ def broadcasting(*operands: int) -> OwnRule:
 
     def rule(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
         shapes = [_shape(node, index) for index in operands or range(len(node.inputs))]
-        broadcast(context, shapes)  # refuses what can't be
+        found = broadcast(context, shapes)  # refuses what can't be
         library(context, node)
-        node.outputs[0].shape = broadcast(context, shapes)
+        if found is None or node.outputs[0].shape != found:
+            node.outputs[0].shape = found
         return f"which operand of {node.op_type} {node_name(node)!r} is broadcast is only known at run time"
 
     return rule

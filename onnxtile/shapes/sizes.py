@@ -52,14 +52,11 @@ def plain(size: Size) -> Size:
 
     What is rounded up is written with `floor`, as onnx_ir reads nothing else.
     """
-    if (
-        isinstance(size, ir.SymbolicDim)
-        and size.value is not None
-        and "ceiling" in size.value
-        and size._expr is not None
-    ):
+    if isinstance(size, int):
+        return size
+    if size.value is not None and "ceiling" in size.value and size._expr is not None:
         size = ir.SymbolicDim(str(size._expr.replace(sympy.ceiling, lambda inside: -sympy.floor(-inside))))
-    return int(str(size.value)) if isinstance(size, ir.SymbolicDim) and str(size.value).isdecimal() else size
+    return int(str(size.value)) if str(size.value).isdecimal() else size
 
 
 def is_minted(context: ShapeInferenceContext, size: Size | None) -> bool:
