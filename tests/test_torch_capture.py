@@ -15,7 +15,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `torch` isn't installed")
 
 import onnxtile  # noqa: E402  # torch may be missing
-from onnxtile.errors import UsageError  # noqa: E402
+from onnxtile.errors import UnsupportedError, UsageError  # noqa: E402
 from onnxtile.torching.capturing import capture_torch  # noqa: E402
 from tests import torch_scripts  # noqa: E402
 
@@ -239,3 +239,28 @@ def test_the_models_file_is_not_written_over(nested: tuple[Any, tuple[Any, ...]]
 
     with pytest.raises(UsageError, match="which is needed; give another path"):
         capture_torch(load(str(path)).model, nested[1], op="Linear", output=path, source=path)
+
+
+def test_a_failure_of_ours_isnt_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where the model catches what its modules raise."""
+
+    def fails(found: object) -> object:
+        raise KeyError("tensor")
+
+    class Catches(torch.nn.Module):  # type: ignore[misc]  # torch's classes have no types
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(3, 2)
+
+        def forward(self, x: Any) -> Any:
+            try:
+                return self.layer(x)
+            except Exception:
+                return x
+
+    monkeypatch.setattr("onnxtile.torching.capturing._array", fails)
+    for model in (Catches(), torch.jit.script(torch.nn.Linear(3, 2))):
+        with pytest.raises(
+            UnsupportedError, match="can't capture what module '(layer|Linear)' gives: KeyError: 'tensor'"
+        ):
+            onnxtile.capture(model, inputs=torch.ones(1, 3), op="Linear")

@@ -18,11 +18,12 @@ from onnxtile.capturing.describing import Numbers, first_of, numbers_of
 from onnxtile.capturing.record import Captured, CaptureReport, Fed, Skipped, Value
 from onnxtile.capturing.selection import Texts, Wish, near
 from onnxtile.capturing.writing import Target
-from onnxtile.errors import OnnxtileError, UsageError
+from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError
 from onnxtile.progress import Progress, silent
 from onnxtile.structure import one_line
 from onnxtile.torching.exported_outputs import run_with_outputs
 from onnxtile.torching.script import run_script
+from onnxtile.torching.skipping import WatchingError
 from onnxtile.torching.surroundings import inference, placed
 
 Network: TypeAlias = "torch.nn.Module | torch.export.ExportedProgram"
@@ -78,6 +79,8 @@ def capture_torch(
         _run(model, args, kwargs, taking, device)
     except OnnxtileError:
         raise
+    except WatchingError as error:
+        raise UnsupportedError(f"can't capture {error}") from error
     except Exception as error:  # the model's own code runs, which may raise anything
         words = one_line(error)
         words = words if len(words) <= 300 else f"{words[:300]}..."
@@ -99,17 +102,30 @@ def _run(model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], takin
     if not isinstance(module, torch.nn.Module):
         raise UsageError(f"can't run a {type(model).__name__}: give a module of torch or an exported program")
     with inference(module), placed(module, (args, kwargs), device) as (args, kwargs):
-        if isinstance(model, torch.export.ExportedProgram):
-            run_with_outputs(module, args, kwargs, taking.know, taking.take)
-        elif isinstance(module, torch.jit.ScriptModule):
-            for path, each in module.named_modules():
-                taking.know(path, str(each.original_name))
-            run_script(module, args, kwargs, _NoStack(), taking.take, taking.whole)
-        else:
+        if not isinstance(model, torch.export.ExportedProgram) and not isinstance(module, torch.jit.ScriptModule):
             for path, each in module.named_modules():
                 taking.know(path, type(each).__name__)
             with _hooked(module, taking):
                 module(*args, **kwargs)
+            return
+        try:
+            _follow(module, args, kwargs, taking)
+        except OnnxtileError:
+            raise
+        except Exception as error:  # of the model, or of following it?
+            module(*args, **kwargs)  # raises what is its own
+            words = f"{type(error).__name__}: {one_line(error)}"
+            raise UnsupportedError(f"this model runs, and fails when its modules are followed: {words}") from error
+
+
+def _follow(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], taking: _Taking) -> None:
+    """Run a model whose modules call no hooks, node by node."""
+    if not isinstance(module, torch.jit.ScriptModule):
+        run_with_outputs(module, args, kwargs, taking.know, taking.take)
+        return
+    for path, each in module.named_modules():
+        taking.know(path, str(each.original_name))
+    run_script(module, args, kwargs, _NoStack(), taking.take, taking.whole)
 
 
 @contextmanager
@@ -157,8 +173,14 @@ class _Taking:
         return (not ops or kind in ops) and (not names or any(_fits(name, path) for name in names))
 
     def take(self, path: str, kind: str, output: object) -> None:
-        if not self.wants(path, kind):
-            return
+        if self.wants(path, kind):
+            try:
+                self._keep(path, kind, output)
+            except Exception as error:  # none of the model's, whose own handlers mustn't take it
+                words = f"{type(error).__name__}: {one_line(error)}"
+                raise WatchingError(f"what module {path or kind!r} gives: {words}") from error
+
+    def _keep(self, path: str, kind: str, output: object) -> None:
         call = self.calls.get(path, 0)
         self.calls[path] = call + 1
         base = (path or kind) + (f"#{call}" if call else "")
