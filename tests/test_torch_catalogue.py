@@ -48,8 +48,8 @@ def by_flops(operator: Any, call: Any) -> int:
 
 def by_attention(operator: Any, call: Any) -> int:
     query, key, value = call[0]
-    scores = query[..., 0].numel() * key.shape[-2]
-    return int(scores * (query.shape[-1] + value.shape[-1]))
+    rows = operator(*call[0], **call[1])[..., 0].numel()  # of a query that may be one for several keys
+    return int(rows * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
 
 
 def by_distances(operator: Any, call: Any) -> int:

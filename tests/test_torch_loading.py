@@ -366,3 +366,21 @@ def test_without_torch_one_line_says_what_to_install(script: Path) -> None:
         [sys.executable, "-c", code, str(script), "own:net"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "torch isn't installed: pip install 'onnxtile[torch]'\n" * 2
+
+
+def test_a_member_without_a_name_is_refused(exported: Path, tmp_path: Path) -> None:
+    path = tmp_path / "net.pt2"
+    with zipfile.ZipFile(exported) as old, zipfile.ZipFile(path, "w") as new:
+        for info in old.infolist():
+            new.writestr(info.filename, old.read(info))
+        new.writestr("?", b"")
+    data = path.read_bytes()
+    start = data.rindex(b"PK\x01\x02")
+    end = data.rindex(b"PK\x05\x06")
+    entry = bytearray(data[start : start + 46])
+    entry[28:30] = b"\0\0"  # the length of its name
+    tail = bytearray(data[end:])
+    size = int.from_bytes(tail[12:16], "little") - 1
+    tail[12:16] = size.to_bytes(4, "little")
+    path.write_bytes(data[:start] + entry + tail)
+    refused(path, "the archive is damaged or cut off")
