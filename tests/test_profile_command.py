@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import onnx
 import pytest
 
 import onnxtile
+from tests.commands import status
 from tests.support import matmul, parse
 from tests.terminals import terminal
 from tests.test_command_line import Cli, cli
@@ -37,9 +39,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, **environment}
-    command = [sys.executable, "-m", "onnxtile", "profile", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables, check=False)
+    """Run the command there: in this process, which saves its start, or in one of its own for an environment."""
+    if environment:
+        command = [sys.executable, "-m", "onnxtile", "profile", *words]
+        variables = {**os.environ, **environment}
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables, check=False)
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        code = status("profile", *words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def test_json_is_one_object_with_exact_amounts(folder: Path) -> None:
