@@ -50,9 +50,15 @@ def borne_out(model: ir.Model, said: Declared) -> Declared:
 
 
 def restore(model: ir.Model, said: Declared) -> None:
-    """Put the declared shapes and types back; what was only inferred goes."""
+    """Put the declared shapes and types back; what was only inferred goes.
+
+    Bodies in copies of functions keep those of their inputs and outputs: onnxruntime wants them.
+    """
+    known = {graph for graph, _ in said}
     for graph, value in _described(model):
-        value.shape, value.type = said.get((graph, value.name), (None, None))
+        own = value.is_graph_input() or value.is_graph_output()
+        if graph in known or isinstance(graph, ir.Function) or not own:
+            value.shape, value.type = said.get((graph, value.name), (None, None))
 
 
 def _described(model: ir.Model) -> Iterable[tuple[ir.Graph | ir.Function, ir.Value]]:

@@ -33,6 +33,7 @@ from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decomposing import Decompose
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
@@ -233,7 +234,12 @@ class Wish:
 
     def pass_names(self) -> list[str]:
         """The passes that a lowering may run."""
-        return [*map(pass_name, (BindDims(), InferShapes(), SpecializeFunctions(), *self.steps()))]
+        return [
+            *map(
+                pass_name,
+                (BindDims(), InferShapes(), RestoreProducts(self.limits), SpecializeFunctions(), *self.steps()),
+            )
+        ]
 
     def spelling(self, model: ir.Model) -> Form:
         """The form to write a compact model in."""
@@ -252,6 +258,8 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     said = with_sizes(said, declared(model))
     PassManager([InferShapes()], False, watch)(model, say)
     said = borne_out(model, said)
+    lowered_before = any(map(is_tiled_product, model.functions.values()))
+    PassManager([RestoreProducts(wish.limits)] if lowered_before else [], False, watch)(model, say)
     functions_fit = _functions_fit(model, wish)
     if not functions_fit:
         PassManager([SpecializeFunctions()], False, watch)(model, say)
@@ -294,8 +302,7 @@ def _all(
         decided |= {(found.node, found.part): decision for found, decision in step.decisions(model, limits)}
     for found in contractions(model):
         fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
-        again = "is tiled already; lower the original model" if is_tiled_product(found.node) else "isn't lowered yet"
-        unlowered = None if fits else Refusal("operator", f"{found.node.op_type} {again}")
+        unlowered = None if fits else Refusal("operator", f"{found.node.op_type} isn't lowered yet")
         decision = decided.get((found.node, found.part), unlowered)
         yield found, None if fits and not isinstance(decision, TilePlan) else decision
 

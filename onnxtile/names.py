@@ -33,6 +33,10 @@ class Names:
                     self._add(name, node.meta.get(PREFIX_META))
 
     def origin(self, node: ir.Node) -> str:
+        """The node of the original model that things made for `node` are from, however often that was lowered."""
+        return node.metadata_props.get(ORIGIN) or self._named(node)
+
+    def _named(self, node: ir.Node) -> str:
         """What things made for `node` are named after: its name, or its output where the name is empty or repeats."""
         if PREFIX_META in node.meta:
             return str(node.metadata_props[ORIGIN])
@@ -45,7 +49,7 @@ class Names:
         """
         if PREFIX_META in node.meta:
             return str(node.name)
-        wanted = self.origin(node)
+        wanted = self._named(node)
         own = self._nodes[wanted] == (wanted == node.name)
         return self._free(wanted, own, self._names)
 

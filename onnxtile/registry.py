@@ -33,6 +33,7 @@ BUILT_IN = {
     "decompose-attention": "decompose_attention:DecomposeAttention",
     "tile-matmul": "tile_matmul:TileMatMul",
     "unroll-tiles": "unroll_tiles:UnrollTiles",
+    "restore-products": "restore_products:RestoreProducts",
     "check-limits": "check_limits:CheckLimits",
     "annotate": "annotate:Annotate",
 }

@@ -62,8 +62,6 @@ def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, sa
     speller.drop_calls()
     uncut, described = _take_initializers(compact.graph)
     proto = ir.to_proto(compact)
-    for function in proto.functions:
-        function.domain = function.domain  # onnx_ir leaves an empty one out, and the checker wants it
     _describe(described, proto.graph)
     count = 0
     for function, function_proto in zip(compact.functions.values(), proto.functions, strict=True):
@@ -144,7 +142,7 @@ def _spell(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Pr
         if node in speller.products:
             done += 1
             say(f"spell {node.name} out", done, total)
-            speller.spell(node, sink.serve(speller.origin(node)))
+            speller.spell(node, sink.serve(speller.origin(node), speller.outer(node)))
         else:
             sink.copy(node_proto)
     del proto.node[:]

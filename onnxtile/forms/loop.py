@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.forms.batched import Batched, box, output_batch
+from onnxtile.forms.batched import Batched, Rows, Size, box, keeps_rows, output_batch, reshape
+from onnxtile.forms.opsets import squeeze
 from onnxtile.forms.product import SIDES, WIDER, TiledProduct, join
 from onnxtile.forms.sink import Sink
 from onnxtile.legality import Ability
@@ -25,12 +26,13 @@ class Loop(Batched):
 
     name = "loop"
     ability = Ability(FIRST_OPSET, symbolic_m=True)
+    at_least_one_tile = True  # engines take no Scan without a round
 
-    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], prefix: str) -> str:
-        return _over_tiles(sink, product, tiles, prefix)
+    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: Rows, prefix: str) -> str:
+        return _over_tiles(sink, product, tiles, rows, prefix)
 
 
-def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], prefix: str) -> str:
+def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], known: Rows, prefix: str) -> str:
     """The Scan: every tile of C, in an array [batch, m-tiles, n-tiles, rows, columns]."""
     batch, names = output_batch(product), _Names(prefix)
     rows, columns = product.plan.m.count, product.plan.n.count
@@ -67,13 +69,15 @@ def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], prefix: str
         moved = names("tiles_behind_batch")
         permutation = [*range(1, batch + 1), 0, batch + 1, batch + 2]
         sink.node("Transpose", [stacked], [moved], {"perm": permutation})
-    shape = [0] * batch + [-1 if rows is None else rows, columns or 1, *_tile_shape(product)]
-    if rows is None and -1 in shape[batch + 1 :]:
-        shape[batch] = 1
-    name = sink.constant(names("tiles_shape"), np.array(shape, np.int64))
+    height = -1 if product.plan.m.tile is None else product.plan.m.tile
+    m_tiles: Size = (known.tiles if batch else -1) if rows is None else rows
+    shape: list[Size] = [*[0] * batch, m_tiles, columns or 1, height, product.plan.n.tile or 1]
     carried = _carried(product)
     reshaped = names("products") if carried == product.dtype else names("products_wide")
-    sink.node("Reshape", [moved, name], [reshaped])
+    if keeps_rows(product):
+        squeeze(sink, "Unsqueeze", moved, reshaped, batch)
+    else:
+        reshape(sink, moved, reshaped, shape)
     if carried != product.dtype:
         sink.node("Cast", [reshaped], [names("products")], {"to": product.dtype.value})
     return names("products")
@@ -121,11 +125,6 @@ def _multiply(sink: Sink, product: TiledProduct, tiles: tuple[str, str], output:
     sink.node(product.operator, tiles, [result], tile=box(product))
     if carried != product.dtype:
         sink.node("Cast", [result], [output], {"to": carried.value})
-
-
-def _tile_shape(product: TiledProduct) -> tuple[int, int]:
-    plan = product.plan
-    return (-1 if plan.m.tile is None else plan.m.tile, plan.n.tile or 1)
 
 
 class _Names:

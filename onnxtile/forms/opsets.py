@@ -73,6 +73,14 @@ def reduce_sum(sink: Sink, value: str, output: str, axis: int) -> None:
         sink.node("ReduceSum", [value, axes], [output], {"keepdims": 0})
 
 
+def squeeze(sink: Sink, op_type: str, value: str, output: str, axis: int) -> None:
+    """Drop an axis of length 1, or put one in: `op_type` is Squeeze or Unsqueeze."""
+    if sink.opset < 13:
+        sink.node(op_type, [value], [output], {"axes": [axis]})
+    else:
+        sink.node(op_type, [value, sink.constant(f"{output}_axes", np.array([axis], np.int64))], [output])
+
+
 def take_first(sink: Sink, value: str, output: str, ends: dict[int, int]) -> None:
     """Keep the first `ends[axis]` elements along each axis given."""
     axes, stops = list(ends), list(ends.values())

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.provenance import ORIGIN, TILE
+from onnxtile.provenance import OF, ORIGIN, TILE
 
 Attributes = Mapping[str, "int | Sequence[int] | Sink"]
 Typed = tuple[str, ir.DataType, Sequence[int | None] | None]
@@ -55,6 +55,8 @@ class IrSink:
         Constants become initializers of `graph`, or Constant nodes where there is none, as in functions.
         """
         self.opset = opset
+        self.outer = ""
+        """The box of the tile that is cut again, where one is."""
         self.nodes: list[ir.Node] = []
         self.values = dict(values)
         self._origin = origin
@@ -101,6 +103,7 @@ class IrSink:
     def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> IrSink:
         made = [_typed_value(*each) for each in (*inputs, *outputs)]
         inner = IrSink(self.opset, self.values | {value.name: value for value in made if value.name}, self._origin)
+        inner.outer = self.outer
         inner._interface = (name, made[: len(inputs)], made[len(inputs) :])
         return inner
 
@@ -119,6 +122,7 @@ class IrSink:
         domain: str = "",
     ) -> None:
         metadata = {ORIGIN: self._origin} if self._origin else {}
+        tile += OF + self.outer if tile and self.outer else ""
         self.nodes.append(
             ir.Node(
                 domain,

@@ -18,7 +18,7 @@ from onnxtile.forms.calls import function_of
 from onnxtile.forms.product import SIDES, Operand, Side, TiledProduct, join
 from onnxtile.forms.sink import Sink
 from onnxtile.names import Names
-from onnxtile.provenance import ORIGIN
+from onnxtile.provenance import ORIGIN, TILE
 
 WEIGHTS = ("pretile", "split")
 MOST_TIMES = 16
@@ -151,6 +151,10 @@ class Speller:
     def precut(self, call: ir.Node) -> tuple[bool, bool]:
         """Which of the call's operands are constants cut ahead of time."""
         return self._operands[call, "A"].precut, self._operands[call, "B"].precut
+
+    def outer(self, call: ir.Node) -> str:
+        """The box of the tile that the call cuts again; empty where it cuts no tile."""
+        return call.metadata_props.get(TILE, "")
 
     def origin(self, call: ir.Node) -> str:
         return call.metadata_props.get(ORIGIN, call.name or "")

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnxtile.arrays import tensor_proto
 from onnxtile.forms.sink import Attributes, Typed
-from onnxtile.provenance import ORIGIN, TILE
+from onnxtile.provenance import OF, ORIGIN, TILE
 from onnxtile.wire import counted, head, message, number_of, pair, tag, text
 
 _INPUT, _OUTPUT, _NAME = (tag(number_of(onnx.NodeProto, name)) for name in ("input", "output", "name"))
@@ -38,9 +38,10 @@ class WireSink:
         self._aliases: dict[str, str] = {}
         self.serve(origin)
 
-    def serve(self, origin: str) -> WireSink:
-        """Say where the nodes to come are from."""
-        self._origin = origin
+    def serve(self, origin: str, outer: str = "") -> WireSink:
+        """Say where the nodes to come are from; `outer`: the box of the tile that is cut again."""
+        self._origin, self._outer = origin, outer
+        self._outer_end = OF + outer if outer else ""
         self._origin_field = pair(_METADATA, ORIGIN, origin)
         return self
 
@@ -67,7 +68,7 @@ class WireSink:
                 fields.append(_attribute(name, numbers))
         fields.append(self._origin_field)
         if tile:
-            content = _TILE + counted(tile)
+            content = _TILE + counted(tile + self._outer_end)
             fields += head(_METADATA, len(content)), content
         self._add(b"".join(fields))
         self.count += 1
@@ -91,7 +92,7 @@ class WireSink:
 
     def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> WireSink:
         make = onnx.helper.make_tensor_value_info
-        inner = WireSink(self.opset, self._origin)
+        inner = WireSink(self.opset, self._origin).serve(self._origin, self._outer)
         inner._interface.name = name
         inner._interface.input.extend(make(value, dtype.value, shape) for value, dtype, shape in inputs)
         inner._interface.output.extend(make(value, dtype.value, shape) for value, dtype, shape in outputs)

@@ -13,12 +13,13 @@ from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 
 __all__ = [
     "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeEinsum",
-    "DecomposeFused", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "SpecializeFunctions",
-    "TileMatMul", "UnrollTiles",
+    "DecomposeFused", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "RestoreProducts",
+    "SpecializeFunctions", "TileMatMul", "UnrollTiles",
 ]  # fmt: skip

@@ -44,6 +44,7 @@ class UnrollTiles(ir.passes.InPlacePass):
             function = None if call.graph is None else bodies.get(call.graph)
             opset = (default_opset(function.opset_imports) if function else None) or speller.opset
             sink = IrSink(opset, values, speller.origin(call), None if function is not None else call.graph)
+            sink.outer = speller.outer(call)
             speller.spell(call, sink)
             spelled.append((call, sink.nodes, output))
         speller.drop_calls()

@@ -33,7 +33,7 @@ from onnxtile.profiling.texts import attribute_text, value_text
 from onnxtile.profiling.trips import Trips, boolean
 from onnxtile.profiling.values import value_bytes
 from onnxtile.profiling.weights import Constants
-from onnxtile.provenance import ORIGIN, TILE
+from onnxtile.provenance import ORIGIN, TILE, box_text
 
 _SUMMED = (*SUMMED, "activation_bytes")
 _MODULE_KEYS = ("pkg.torch.onnx.name_scopes", "namespace")
@@ -170,7 +170,7 @@ class Walk:
     def _tiles(self, node: ir.Node, scope: Scope) -> Amount:
         """Products of tiles that a node of a lowered model computes: one, or each of its batch, by what it says."""
         tile = node.metadata_props.get(TILE)
-        if tile is None or ":" in tile:
+        if tile is None or ":" in box_text(tile):
             return int(tile is not None)
         found = contractions_of(node, scope, self._model.functions)
         return total(amount_of("the batch", each.size.batch) for each in found)

@@ -14,6 +14,8 @@ NOTE = "pkg.onnx_shape_inference.sym_data"
 """Metadata key under which the library notes the numbers that a value holds; it would end up in the file."""
 _EXACT = (ir.DataType.INT64, ir.DataType.INT32, ir.DataType.DOUBLE, ir.DataType.FLOAT)
 """Types that hold sizes as they are."""
+_VAST = 2**40
+"""More than any size is."""
 _WHOLE = (ir.DataType.INT64, ir.DataType.INT32)
 
 
@@ -55,6 +57,19 @@ def _divided(context: ShapeInferenceContext, above: Size, below: Size) -> Size:
     if not upper.is_nonnegative or not lower.is_nonnegative or lower == 0:
         return unknown(context)  # engines round towards 0, a floor doesn't
     return size_of(context, sympy.floor(sympy.cancel(upper / lower)))
+
+
+def sign(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
+    """The sign of a size is 0 or 1: as a formula, what `onnx_ir` reads of it is a floor."""
+    library(context, node)
+    found = numbers(context, node.inputs[0])
+    if found and not any(is_minted(context, each) for each in found):
+        formulas = [formula_of(each) for each in found]
+        if all(each.is_nonnegative for each in formulas):
+            context.set_symbolic_value(
+                node.outputs[0], [size_of(context, sympy.floor((each + _VAST - 1) / _VAST)) for each in formulas]
+            )
+    return None
 
 
 def equal(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
@@ -141,5 +156,6 @@ ARITHMETIC: dict[str, OwnRule] = {
     "Div": divide,
     "Equal": equal,
     "ReduceProd": reduce_product,
+    "Sign": sign,
     "Where": where,
 }

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import onnx
 
-from onnxtile.provenance import TILE
+from onnxtile.provenance import TILE, box_text
 from onnxtile.verification.graphs import name_of
 
 Range = tuple[int, "int | None"]
@@ -239,7 +239,7 @@ def box_of(node: onnx.NodeProto) -> Box | None:
     """The box that a tile product says it computes; None for other nodes, and for products of all tiles at once."""
     for pair in node.metadata_props:
         if pair.key == TILE:
-            parts = [_range(part) for part in pair.value.split(",")]
+            parts = [_range(part) for part in box_text(pair.value).split(",")]
             return Box(*parts) if len(parts) == 3 and None not in parts else None  # type: ignore[arg-type]  # none is
     return None
 

@@ -15,6 +15,7 @@ from onnxtile.verification.constant_nodes import with_constants
 from onnxtile.verification.derivations import Cut, Derivation, Factor
 from onnxtile.verification.explaining import FLOATS, Expected, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
+from onnxtile.verification.graphs import nodes_inside
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Difference, Region
 from onnxtile.verification.polynomial import INTEGERS, MOVING, what_else
@@ -248,7 +249,8 @@ def _model(cone: Cone, region: Region, opened: Opened, facts: Facts, fed: Iterab
     for name in region.outputs:
         fact = _fact(facts, region.scope, name)
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, fact.dtype.value, fact.shape))
-    called = {node.op_type for node in cone.nodes if node.domain == CALL_DOMAIN}
+    inside = (inner for node in cone.nodes for inner in nodes_inside(node))
+    called = {node.op_type for node in inside if node.domain == CALL_DOMAIN}
     model.functions.extend(each for each in whole.functions if each.domain == CALL_DOMAIN and each.name in called)
     return model
 

@@ -48,9 +48,13 @@ class Region:
 
     @cached_property
     def boxes(self) -> list[tuple[onnx.NodeProto, Box]]:
-        """The lowered side's tile products, and the box that each says it computes."""
+        """The lowered side's tile products, and the box that each says it computes.
+
+        A tile that was cut again says of its call what it said itself: there that's no part of the product.
+        """
+        own = box_of(self.node)
         found = ((node, box_of(node)) for node in self.lowered.nodes)
-        return [(node, box) for node, box in found if box is not None]
+        return [(node, box) for node, box in found if box is not None and (box != own or node.domain != CALL_DOMAIN)]
 
     @property
     def inputs(self) -> list[str]:

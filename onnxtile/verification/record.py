@@ -17,7 +17,7 @@ from onnxtile import __version__
 from onnxtile.errors import ModelError, UsageError
 from onnxtile.files import real, replacing
 from onnxtile.progress import Progress, silent
-from onnxtile.provenance import TILE
+from onnxtile.provenance import TILE, box_text
 from onnxtile.source import check_regular
 from onnxtile.structure import one_line
 from onnxtile.verification.coverage import LONGEST
@@ -180,7 +180,8 @@ def _largest_tile(model: onnx.ModelProto) -> dict[str, int]:
     found: dict[str, int] = {}
     holders = (model.graph.node, *(function.node for function in model.functions))
     for node in (inner for nodes in holders for each in nodes for inner in nodes_inside(each)):
-        for part in next((pair.value for pair in node.metadata_props if pair.key == TILE), "").split(","):
+        tile = next((pair.value for pair in node.metadata_props if pair.key == TILE), "")
+        for part in box_text(tile).split(","):
             letter, sides = part[:1], part[1:].split(":")
             if letter and len(part) <= LONGEST and all(side.isdecimal() for side in sides):
                 length = int(sides[-1]) - (int(sides[0]) if len(sides) > 1 else 0)

@@ -9,11 +9,12 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError
+from onnxtile.provenance import OF, TILE
 from onnxtile.verification.bound import Plan, compare
 from onnxtile.verification.coverage import MOST_NAMED, Coverage, cover
 from onnxtile.verification.explaining import Explained, Tile, tiles_of
 from onnxtile.verification.facts import Facts
-from onnxtile.verification.graphs import name_of, names_inside
+from onnxtile.verification.graphs import name_of, names_inside, nodes_inside
 from onnxtile.verification.obligation import Inexact, InexactError, Obligation, alone, oblige, products_of
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Difference, Region
@@ -78,6 +79,9 @@ def examine(region: Region, original: Opened, lowered: Opened, facts: Facts, who
     )
     found = [(each.reason, each.where) for each in (*_missing(region), *explained.differences)]
     found += [*coverage.faults, *_extents(region, coverage, facts)]
+    if found and whole and _was_cut_twice(region):
+        task = _comparison(region, original, lowered, facts, "its constants were cut ahead of time twice")
+        return Examined(verdict, (Step(task, region, ()),))
     if found:
         return Examined(_wrong(verdict, found))
     # where each tile is shown to be in its place, one set of numbers is enough to show the rest
@@ -99,6 +103,21 @@ def examine(region: Region, original: Opened, lowered: Opened, facts: Facts, who
             size = len(region.lowered.nodes)
             steps += [step for each in inside for step in each.steps if len(step.region.lowered.nodes) < size]
     return Examined(verdict, tuple(steps))
+
+
+def _was_cut_twice(region: Region) -> bool:
+    """Whether tiles of the region were cut again, of a product that is no tile itself."""
+    ours, theirs = (
+        [
+            pair.value
+            for node in nodes
+            for each in nodes_inside(node)
+            for pair in each.metadata_props
+            if pair.key == TILE
+        ]
+        for nodes in (region.original.nodes, region.lowered.nodes)
+    )
+    return any(OF in tile for tile in theirs) and not ours
 
 
 def _comparison(region: Region, original: Opened, lowered: Opened, facts: Facts, why: str) -> Task:

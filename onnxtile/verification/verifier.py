@@ -14,7 +14,7 @@ from onnxtile.errors import UsageError
 from onnxtile.following import following_links
 from onnxtile.interop import AnyModel
 from onnxtile.progress import Progress, silent
-from onnxtile.provenance import TILE
+from onnxtile.provenance import TILE, box_text
 from onnxtile.verification.bound import Comparison, Plan, compare
 from onnxtile.verification.facts import facts_of
 from onnxtile.verification.graphs import Scope, graphs_of, name_of, nodes_inside, reads
@@ -251,7 +251,7 @@ def _free_size(lowered: onnx.ModelProto) -> int:
     """A size for free dimensions: a little more than a tile, so that there's a whole one and a ragged one."""
     graphs = (lowered.graph.node, *(function.node for function in lowered.functions))
     nodes = (inner for each in graphs for node in each for inner in nodes_inside(node))
-    boxes = [_height(pair.value) for node in nodes for pair in node.metadata_props if pair.key == TILE]
+    boxes = [_height(box_text(pair.value)) for node in nodes for pair in node.metadata_props if pair.key == TILE]
     return max([FREE - 1, *boxes]) + 1
 
 
