@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -207,3 +209,23 @@ def test_what_fails_is_told_in_one_line(
     status, out, err = run(monkeypatch, capsys, "profile", *arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert words in err
+
+
+def test_a_file_that_brings_torch_down_is_one_line(tmp_path: Path) -> None:
+    """torch reads an expression by recursion in C++; so many signs are more than its stack takes."""
+    torch = pytest.importorskip("torch", reason="networks of torch need it: pip install 'onnxtile[torch]'")
+    saved = tmp_path / "saved.pt"
+    torch.jit.save(torch.jit.script(torch.nn.ReLU().eval()), str(saved))
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(tmp_path / "net.pt", "w") as new:
+        for info in old.infolist():
+            data = old.read(info)
+            if info.filename.endswith("activation.py"):
+                data = data.replace(b"return ", b"return " + b"-" * 200_000)
+            new.writestr(info.filename, data)
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxtile", "profile", "net.pt", "--input", "1x2"], check=False, capture_output=True,
+        text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(onnxtile.__file__).parents[1])},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    words = r"onnxtile: net\.pt: torch crashed \(SIG[A-Z]+\); the file is damaged or hits a fault there\n"
+    assert re.fullmatch(words, done.stderr)
