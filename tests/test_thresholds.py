@@ -1,84 +1,302 @@
-"""Models on both sides of each size at which code does another thing: in the main graph, bodies and functions."""
+"""Models on both sides of each size at which lowering does another thing: in the main graph, bodies and functions.
+
+`tests/thresholds.py` lists all such sizes, with the tests that stand on both sides of each.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from onnx import numpy_helper
 
 import onnxtile
-from onnxtile.structure import KEPT_ELEMENTS
-from tests.support import run_onnxruntime, whole
+from onnxtile import checking, folding, legality, postcondition, skimming, streaming, structure
+from onnxtile.constants import constant_tensor
+from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.forms.unrolled import Unrolled
+from onnxtile.limits import LARGEST, Limits
+from onnxtile.passes import decompose_blockwise, decompose_qdq, specialize_functions
+from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.specialize_functions import SpecializeFunctions
+from onnxtile.passes.tile_matmul import TileMatMul
+from onnxtile.tiling import TilePlan
+from tests.places import PLACES, fed, placed
+from tests.support import matmul, parse, run_onnxruntime, whole
+from tests.test_blockwise import n_bits
 
 F32 = np.dtype(np.float32)
-LIMITS = (16, 16, 16)
-HEAD = """<ir_version: 10, opset_import: ["" : 18, "local" : 1]>"""
-
-PLACES = {
-    "main graph": "g (float[3,4] x, bool c) => (float[3,N] y) { y = MatMul (x, w) }",
-    "branches": """g (float[3,4] x, bool c) => (float[3,N] y) {
-        y = If (c) <then_branch = t () => (r) { r = MatMul (x, w) }, else_branch = e () => (s) { s = MatMul (x, w) }>
-    }""",
-    "loop": """g (float[3,4] x, bool c) => (float[3,N] y) {
-        n = Constant <value = int64 {2}> ()
-        z = Constant <value = float {0}> ()
-        start = Expand (z, shape)
-        y = Loop (n, c, start) <body = b (int64 i, bool d, float[3,N] s) => (bool d2, float[3,N] q) {
-            d2 = Identity (d)
-            p = MatMul (x, w)
-            q = Add (s, p)
-        }>
-    }""",
-    "scan in a branch": """g (float[3,4] x, bool c) => (float[3,N] y) {
-        y = If (c) <
-            then_branch = t () => (float[3,N] r) {
-                r = Scan <num_scan_inputs = 1, body = b (float[4] row) => (float[N] q) { q = MatMul (row, w) }> (x)
-            }, else_branch = e () => (float[3,N] s) { s = MatMul (x, w) }>
-    }""",
-    "branches of a function": """g (float[3,4] x, bool c) => (float[3,N] y) { y = local.f (x, c) }
-        <domain: "local", opset_import: ["" : 18]> f (a, d) => (y) {
-        y = If (d) <then_branch = t () => (r) { r = MatMul (a, w) }, else_branch = e () => (s) { s = MatMul (a, w) }>
-    }""",
-}  # fmt: skip
-"""Where a weight may be, and be read."""
+FORMS = ("unrolled", "batched", "loop", "function")
+HEAD = """<ir_version: 10, opset_import: ["" : 18, "com.microsoft" : 1]>"""
 
 
-def with_weight(place: str, columns: int) -> onnx.ModelProto:
-    """A model whose weight `w` of 4 rows is an initializer of the innermost graphs that read it."""
-    model = onnx.parser.parse_model(
-        HEAD + PLACES[place].replace("[3,N]", f"[3,{columns}]").replace("[N]", f"[{columns}]")
-    )
-    model.graph.initializer.append(numpy_helper.from_array(np.array([3, columns]), "shape"))
-    for index, graph in enumerate(readers_of("w", model)):
-        graph.initializer.append(numpy_helper.from_array(whole([4, columns], F32, index), "w"))
-    onnx.checker.check_model(model)
-    return model
+def weighted(columns: int, place: str) -> onnx.ModelProto:
+    """X[3,4] by a weight of 4 rows and so many columns, in a place."""
+    return placed(matmul([3, 4], [4, columns], [3, columns], opset=18), place)
 
 
-def readers_of(name: str, model: onnx.ModelProto) -> list[onnx.GraphProto]:
-    waiting, readers = [model.graph], []
-    bodies = [a.g for f in model.functions for n in f.node for a in n.attribute if a.HasField("g")]
-    waiting += bodies
-    while waiting:
-        graph = waiting.pop()
-        waiting += [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
-        readers += [graph] if any(name in node.input for node in graph.node) else []
-    return readers
+X = {"X": whole([3, 4], F32, 9)}
 
 
-@pytest.mark.parametrize("columns", [KEPT_ELEMENTS // 4, KEPT_ELEMENTS // 4 + 1])
+def same(lowered: Any, model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> None:
+    """Both give the same bits in onnxruntime."""
+    for one, other in zip(run_onnxruntime(lowered, feeds), run_onnxruntime(model, feeds), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def operators_everywhere(model: onnx.ModelProto) -> list[str]:
+    """Operators of all graphs and functions."""
+    waiting, found = [*model.graph.node, *(node for function in model.functions for node in function.node)], []
+    for node in waiting:
+        found.append(node.op_type)
+        waiting += [inner for attribute in node.attribute for inner in attribute.g.node]
+    return found
+
+
+@pytest.mark.parametrize("columns", [structure.KEPT_ELEMENTS // 4, structure.KEPT_ELEMENTS // 4 + 1])
 @pytest.mark.parametrize("place", PLACES)
 def test_weights_that_a_skeleton_keeps_and_weights_that_it_leaves_out(place: str, columns: int) -> None:
-    model = with_weight(place, columns)
-    feeds = {"x": whole([3, 4], F32, 9), "c": np.array(True)}
-    report = onnxtile.check(model, LIMITS)
+    model = weighted(columns, place)
+    report = onnxtile.check(model, (16, 16, 16))
     assert not report.ok
     assert {(found.k, found.n) for found in report.contractions} == {(4, columns)}
-    for form in ("unrolled", "batched", "loop", "function"):
-        lowered = onnxtile.lower(model, LIMITS, form=form)
-        for condition in (True, False):
-            feeds["c"] = np.array(condition)
-            np.testing.assert_array_equal(run_onnxruntime(lowered, feeds), run_onnxruntime(model, feeds))
-        assert onnxtile.check(lowered, LIMITS).ok
+    for form in FORMS:
+        lowered = onnxtile.lower(model, (16, 16, 16), form=form)
+        same(lowered, model, fed(X, place))
+        assert onnxtile.check(lowered, (16, 16, 16)).ok
         assert onnxtile.verify(model, lowered).equivalent
+
+
+@pytest.mark.parametrize("columns", [skimming.LARGE // 16 - 2, skimming.LARGE // 16, skimming.LARGE // 16 + 1])
+@pytest.mark.parametrize("place", PLACES)
+def test_weights_that_stay_in_the_file_and_weights_that_are_read(place: str, columns: int, tmp_path: Path) -> None:
+    model = weighted(columns, place)
+    onnx.save(model, tmp_path / "m.onnx")
+    told, wanted = (onnxtile.profile(each).to_json() for each in (tmp_path / "m.onnx", model))
+    assert told["nodes"] == wanted["nodes"]
+    assert told["totals"] == wanted["totals"]
+
+
+def test_fields_at_the_edge_of_a_window(tmp_path: Path) -> None:
+    """Names push a field's beginning over the edge of what is read at once, byte by byte."""
+    for length in range(skimming.WINDOW - 60, skimming.WINDOW + 20):
+        model = matmul([3, 4], [4, 80], [3, 80])
+        model.graph.node[0].doc_string = "d" * length
+        onnx.save(model, tmp_path / "m.onnx")
+        skimmed = skimming.skim(tmp_path / "m.onnx")
+        weight = skimmed.graph.initializers["W"].const_value
+        assert isinstance(weight, ir.ExternalTensor)
+        np.testing.assert_array_equal(weight.numpy(), whole([4, 80], F32, 1))
+        assert skimmed.graph[0].doc_string == "d" * length
+
+
+@pytest.mark.parametrize("columns", [streaming.INLINE_BYTES // 16, streaming.INLINE_BYTES // 16 + 1])
+@pytest.mark.parametrize("place", PLACES)
+def test_weights_that_stay_in_the_model_and_weights_of_a_data_file(place: str, columns: int, tmp_path: Path) -> None:
+    model = weighted(columns, place)
+    path = tmp_path / "o.onnx"
+    onnxtile.lower(model, (2, 4, 16), weights="split", output=path, external_data=True)
+    written = onnx.load(path, load_external_data=False)
+    outside = [each.name for each in written.graph.initializer if each.data_location == onnx.TensorProto.EXTERNAL]
+    assert outside == (["W"] if place == "main graph" and 16 * columns > streaming.INLINE_BYTES else [])
+    same(onnx.load(path), model, fed(X, place))
+    assert onnxtile.verify(model, path).equivalent
+
+
+@pytest.mark.parametrize("n", [128, 129])
+@pytest.mark.parametrize("external", [False, True])
+def test_tiles_that_are_copied_and_tiles_that_are_not(n: int, external: bool, tmp_path: Path) -> None:
+    assert streaming._COPIED_BYTES == 128 * 128 * 4
+    model = matmul([2, 256], [256, n], [2, n])
+    onnxtile.lower(model, (2, 128, n), output=tmp_path / "o.onnx", external_data=external)
+    same(onnx.load(tmp_path / "o.onnx"), model, {"X": whole([2, 256], F32, 9)})
+
+
+def too_large(self: Unrolled, sink: object, product: object, *rest: object) -> None:
+    """Leave a product whole, under its own name."""
+    sink.node("MatMul", [rest[0].name, rest[1].name], [rest[2]])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("nodes", [postcondition.MOST_CHECKED, postcondition.MOST_CHECKED + 1])
+def test_models_that_are_judged_by_inference_or_by_what_is_in_the_file(
+    nodes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, path = matmul([3, 4], [4, 5], [3, 5], opset=18), tmp_path / "o.onnx"
+    for wrong in (False, True):
+        if wrong:
+            monkeypatch.setattr(Unrolled, "spell", too_large)
+        report = onnxtile.lower(model, (2, 3, 4), weights="split", output=path)
+        more = range(nodes - report.nodes_after)
+        larger = onnx.ModelProto.FromString(model.SerializeToString())
+        larger.graph.node.extend(onnx.helper.make_node("Relu", ["X"], [f"relu{number}"]) for number in more)
+        report = onnxtile.lower(larger, (2, 3, 4), weights="split", output=path)
+        assert report.nodes_after == nodes
+        assert report.ok is not wrong
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("wrong", [False, True])
+def test_models_that_are_judged_by_inference_or_by_what_is_in_the_file_elsewhere(
+    place: str, wrong: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models as small as others here stand for those of 2,000 nodes."""
+    if wrong:
+        monkeypatch.setattr(Unrolled, "spell", too_large)
+    model, path = placed(matmul([3, 4], [4, 5], [3, 5], opset=18), place), tmp_path / "o.onnx"
+    nodes = onnxtile.lower(model, (2, 3, 4), weights="split", output=path).nodes_after
+    for most in (nodes, nodes - 1):
+        monkeypatch.setattr(postcondition, "MOST_CHECKED", most)
+        assert onnxtile.lower(model, (2, 3, 4), weights="split", output=path).ok is not wrong
+
+
+@pytest.mark.parametrize("most", [0, 100, 1 << 22])
+def test_files_that_are_judged_in_pieces(most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece has 4 MB, more than 10,000 nodes: smaller ones stand for it."""
+    assert postcondition._CHUNK_BYTES == 1 << 22
+    monkeypatch.setattr(postcondition, "MOST_CHECKED", 0)
+    monkeypatch.setattr(postcondition, "_CHUNK_BYTES", most)
+    model = matmul([5, 7], [7, 9], [5, 9])
+    assert onnxtile.lower(model, (2, 3, 4), weights="split", output=tmp_path / "o.onnx").ok
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_products_of_as_many_tiles_as_are_made_and_of_more(place: str) -> None:
+    most = legality.MOST_TILES
+    for m, refused in ((most // 4000, False), (most // 4000 + 1, True)):
+        text = f"{HEAD} g (float[{m},4000] x, float[4000,1] w) => (float[{m},1] y) {{ y = MatMul (x, w) }}"
+        model = ir.from_proto(placed(parse(text), place))
+        for each in (InferShapes(), SpecializeFunctions()):
+            each(model)
+        decisions = [decision for _, decision in TileMatMul(Limits(1, 1, 1)).decisions(model, Limits(1, 1, 1))]
+        assert len(decisions) == (2 if "branch" in place else 1)
+        for decision in decisions:
+            assert isinstance(decision, TilePlan) is not refused
+            if refused:
+                assert str(decision).startswith(f"too-many-tiles: it makes {m * 4000:,} tiles, more than {most:,}")
+
+
+@pytest.mark.parametrize("place", ["main graph", "branch"])
+def test_packed_weights_of_as_many_tiles_as_are_made_and_of_more(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100,000 tiles would take minutes: 4 stand for them."""
+    assert decompose_blockwise.MOST_PACKED_TILES == 100_000
+    model = placed(n_bits([4, 32], 32, 8), place)
+    for most, status in ((4, "tiled"), (3, "refused")):
+        monkeypatch.setattr(decompose_blockwise, "MOST_PACKED_TILES", most)
+        rows = onnxtile.estimate(model, (4, 16, 4))[0].contractions
+        assert {row.status for row in rows} == {status}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_weights_behind_as_many_operators_as_are_seen_through_and_behind_more(place: str) -> None:
+    most = folding.MOST_LINKS - (place == "function")  # a Constant node is one of them
+    for links, cut in ((most, True), (most + 1, False)):
+        chain = " ".join(f"v{i + 1} = Identity (v{i})" for i in range(links))
+        text = f"{HEAD} g (float[3,4] X) => (float[3,5] y) {{ {chain} y = MatMul (X, v{links}) }}"
+        model = placed(parse(text, v0=whole([4, 5], F32, 1)), place)
+        lowered = onnxtile.lower(model, (3, 4, 3))
+        same(lowered, model, fed(X, place))
+        assert (operators_everywhere(lowered).count("Identity") == (place == "loop")) is cut  # a loop's own
+
+
+@pytest.mark.parametrize(("axes", "known"), [(folding._MOST_AXES, True), (folding._MOST_AXES + 1, False)])
+def test_constants_of_as_many_axes_as_are_made_and_of_more(axes: int, known: bool) -> None:
+    shape = numpy_helper.from_array(np.ones(axes, np.int64), "s")
+    node = onnx.helper.make_node("ConstantOfShape", ["s"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [], [onnx.helper.make_tensor_value_info("y", 1, None)], [shape])
+    value = ir.from_proto(onnx.helper.make_model(graph)).graph.outputs[0]
+    assert (constant_tensor(value, 10) is not None) is known
+
+
+@pytest.mark.parametrize(("size", "known"), [(1 << 29, True), ((1 << 29) + 1, False)])
+def test_constants_as_large_as_are_made_and_larger(size: int, known: bool) -> None:
+    assert folding.MOST_BYTES == 4 << 29
+    shape = numpy_helper.from_array(np.array([size]), "s")
+    node = onnx.helper.make_node("ConstantOfShape", ["s"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [], [onnx.helper.make_tensor_value_info("y", 1, None)], [shape])
+    value = ir.from_proto(onnx.helper.make_model(graph)).graph.outputs[0]
+    assert (constant_tensor(value, 10) is not None) is known  # it takes no memory
+
+
+def test_functions_called_in_as_many_ways_as_are_copied_and_in_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1,000 copies would take half a minute: 3 stand for them."""
+    assert specialize_functions.MOST_COPIES == 1000
+    monkeypatch.setattr(specialize_functions, "MOST_COPIES", 3)
+    for ways in (3, 4):
+        calls = " ".join(f"y{n} = local.f (x{n}, w)" for n in range(ways))
+        inputs, outputs = (
+            ", ".join(f"float[{n + 3},{k}] {v}{n}" for n in range(ways)) for v, k in (("x", 7), ("y", 5))
+        )
+        model = parse(
+            f"""<ir_version: 10, opset_import: ["" : 18, "local" : 1]> g ({inputs}) => ({outputs}) {{ {calls} }}
+            <domain: "local", opset_import: ["" : 18]> f (a, b) => (c) {{ c = MatMul (a, b) }}""",
+            w=whole([7, 5], F32, 1),
+        )
+        feeds = {f"x{n}": whole([n + 3, 7], F32, n) for n in range(ways)}
+        if ways == 3:
+            same(onnxtile.lower(model, (2, 3, 4)), model, feeds)
+        else:
+            with pytest.raises(UnsupportedError, match="called in more than 3 ways"):
+                onnxtile.lower(model, (2, 3, 4))
+
+
+def calling(depth: int, inside: str = "b = Neg (a)") -> onnx.ModelProto:
+    """A function that calls a function that calls ..., so deep."""
+    last = f'<domain: "local", opset_import: ["" : 18, "local" : 1]> f1 (a) => (b) {{ {inside} }}'
+    others = [
+        f'<domain: "local", opset_import: ["" : 18, "local" : 1]> f{n} (a) => (b) {{ b = local.f{n - 1} (a) }}'
+        for n in range(2, depth + 1)
+    ]
+    head = '<ir_version: 10, opset_import: ["" : 18, "local" : 1]> g (float[2] x) => (float[2] y)'
+    return parse(f"{head} {{ y = local.f{depth} (x) }} {' '.join([last, *others])}")
+
+
+def test_calls_as_deep_as_are_followed_and_deeper() -> None:
+    assert onnxtile.check(calling(checking.MOST_CALLS), (2, 2, 2)).ok
+    with pytest.raises(UnsupportedError, match=f"{checking.MOST_CALLS + 1} deep, more than {checking.MOST_CALLS}"):
+        onnxtile.check(calling(checking.MOST_CALLS + 1), (2, 2, 2))
+
+
+def test_calls_of_as_many_nodes_as_are_put_in_place_and_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million nodes would take minutes: 3 stand for them."""
+    assert checking.MOST_NODES == 1_000_000
+    model = calling(4, "t = Neg (a) u = Abs (t) b = Exp (u)")
+    monkeypatch.setattr(checking, "MOST_NODES", 3)
+    assert onnxtile.check(model, (2, 2, 2)).ok
+    monkeypatch.setattr(checking, "MOST_NODES", 2)
+    with pytest.raises(UnsupportedError, match="come to 3 nodes, more than 2"):
+        onnxtile.check(model, (2, 2, 2))
+
+
+@pytest.mark.parametrize("place", ["main graph", "branch"])
+def test_quantized_products_as_long_as_int32_holds_and_longer(place: str) -> None:
+    for k, cut in ((decompose_qdq.LONGEST, True), (decompose_qdq.LONGEST + 1, False)):
+        text = f"""<ir_version: 10, opset_import: ["" : 18]> g (uint8[1,{k}] x) => (uint8[1,1] y) {{
+            a = DequantizeLinear (x, s, z)  b = DequantizeLinear (w, s, z)  p = MatMul (a, b)
+            y = QuantizeLinear (p, t, z)
+        }}"""
+        numbers = {"s": np.float32(0.5), "t": np.float32(2.0**25), "z": np.uint8(0)}
+        model = placed(
+            parse(text, w=np.full([k, 1], 255, np.uint8), **{name: np.array(each) for name, each in numbers.items()}),
+            place,
+        )
+        report, _ = onnxtile.estimate(model, (1, 9000, 1))
+        assert {row.status for row in report.contractions} == {"tiled"}
+        lowered = onnxtile.lower(model, (1, 9000, 1))
+        assert ("MatMulInteger" in operators_everywhere(lowered)) is cut
+        x = whole([1, k], np.dtype(np.uint8), 3)
+        same(lowered, model, fed({"x": x}, place))
+
+
+@pytest.mark.parametrize("limit", [LARGEST, LARGEST + 1])
+def test_limits_as_large_as_a_size_may_be_and_larger(limit: int) -> None:
+    model = matmul([3, 4], [4, 5], [3, 5])
+    for limits in ((limit, None, None), f"{limit},4,5"):
+        if limit == LARGEST:
+            assert onnxtile.check(model, limits).ok
+        else:
+            with pytest.raises(UsageError, match="limit"):
+                onnxtile.check(model, limits)
