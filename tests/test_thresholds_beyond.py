@@ -1,0 +1,453 @@
+"""Both sides of each size at which verifying, capturing, profiling or reducing does another thing.
+
+`tests/thresholds.py` lists all such sizes, with the tests that stand on both sides of each.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+import sympy
+from onnx import numpy_helper
+
+import onnxtile
+from onnxtile import printable
+from onnxtile.capturing import calls, describing, running, selection, writing
+from onnxtile.cli import isolation
+from onnxtile.contraction.sizes import UnsizedError
+from onnxtile.errors import ModelError, UnsupportedError
+from onnxtile.profiling import amounts, attribute_facts, ordering, texts, trips, weights
+from onnxtile.profiling.amounts import Unknown
+from onnxtile.profiling.operators import measures
+from onnxtile.progress import TOLD_BYTES, Meter
+from onnxtile.reduction import known
+from onnxtile.verification import (
+    arguments,
+    coverage,
+    derivations,
+    engines,
+    explaining,
+    inputs,
+    obligation,
+    opened,
+    proof,
+    record,
+    verifier,
+    whole_numbers,
+    workers,
+)
+from tests.places import PLACES, fed, placed
+from tests.support import matmul, node_model, parse, run_onnxruntime, whole
+
+F32 = np.dtype(np.float32)
+HEAD = """<ir_version: 10, opset_import: ["" : 18, "local" : 1]>"""
+LIMITS = (2, 3, 4)
+
+
+def product() -> onnx.ModelProto:
+    return matmul([3, 4], [4, 5], [3, 5], opset=18)
+
+
+def broken(model: onnx.ModelProto) -> onnx.ModelProto:
+    """One number of a weight is another."""
+    changed = copy.deepcopy(model)
+    tensor = next(each for each in changed.graph.initializer if each.name.endswith("k1_n0"))
+    array = numpy_helper.to_array(tensor).copy()
+    array.flat[0] += 1
+    tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    return changed
+
+
+# verify
+
+
+def test_models_that_go_to_one_engine_first_and_those_that_go_to_the_other() -> None:
+    assert engines.preferred(engines.MANY_NODES - 1)[0] == "onnxruntime"
+    assert engines.preferred(engines.MANY_NODES)[0] == "onnx.reference"
+
+
+@pytest.mark.parametrize("constant", ["QUICK_TO_LOAD", "LOADED_AT_ALL"])
+@pytest.mark.parametrize("most", [0, 10_000])
+@pytest.mark.parametrize("place", PLACES)
+def test_regions_that_are_loaded_quickly_and_others(
+    place: str, most: int, constant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regions of 300 and 3,000 nodes take seconds: bounds on either side of a small one stand for them."""
+    assert (proof.QUICK_TO_LOAD, proof.LOADED_AT_ALL) == (300, 3000)
+    monkeypatch.setattr(proof, constant, most)
+    model = placed(product(), place)
+    lowered = onnxtile.lower(model, LIMITS)
+    assert onnxtile.verify(model, lowered).equivalent
+    if place == "main graph":
+        assert not onnxtile.verify(model, broken(lowered)).equivalent
+
+
+def test_a_region_of_as_many_nodes_as_onnxruntime_gets_and_one_of_more() -> None:
+    pick = proof._engines
+    arithmetic = obligation.Arithmetic(ir.DataType.FLOAT, 4)
+    plain = obligation.Obligation(b"", b"", (), (), (), (), arithmetic, nodes=0)
+    assert pick(dataclasses.replace(plain, nodes=proof.QUICK_TO_LOAD))[0] == ("onnxruntime", "onnxruntime")
+    assert pick(dataclasses.replace(plain, nodes=proof.QUICK_TO_LOAD + 1))[0] == ("onnxruntime", "onnx.reference")
+    slow = dataclasses.replace(plain, arithmetic=obligation.Arithmetic(ir.DataType.BFLOAT16, 4))
+    assert pick(dataclasses.replace(slow, nodes=proof.LOADED_AT_ALL))[0] == ("onnxruntime", "onnxruntime")
+    assert pick(dataclasses.replace(slow, nodes=proof.LOADED_AT_ALL + 1))[0] == ("onnxruntime", "onnx.reference")
+
+
+@pytest.mark.parametrize("most", [0, 1 << 20])
+def test_regions_that_are_compared_with_earlier_ones_and_others(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regions of 5,000 nodes take seconds: small ones on either side of the bound stand for them."""
+    assert workers.MOST_RENAMED == 5000
+    monkeypatch.setattr(workers, "MOST_RENAMED", most)
+    model = parse(
+        f"{HEAD} g (float[3,4] x) => (float[3,4] z) {{ [one] y = MatMul (x, v)  [two] z = MatMul (y, w) }}",
+        v=whole([4, 4], F32, 1), w=whole([4, 4], F32, 2),
+    )  # fmt: skip
+    verdict = onnxtile.verify(model, onnxtile.lower(model, LIMITS))
+    assert verdict.equivalent
+    assert [region.same_as for region in verdict.regions] == [None, "one" if most else None]
+
+
+@pytest.mark.parametrize("worth", [0.0, 1e18])
+def test_work_that_is_shared_among_processes_and_work_that_is_not(
+    worth: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert workers.WORTH_A_PROCESS == 2e9  # two seconds of work
+    monkeypatch.setattr(workers, "WORTH_A_PROCESS", worth)
+    monkeypatch.setattr(workers.os, "cpu_count", lambda: 2)
+    model = parse(
+        f"{HEAD} g (float[3,4] x) => (float[3,4] z) {{ [one] y = MatMul (x, v)  [two] z = MatMul (y, w) }}",
+        v=whole([4, 5], F32, 1), w=whole([5, 4], F32, 2),
+    )  # fmt: skip
+    lowered = onnxtile.lower(model, LIMITS)
+    assert onnxtile.verify(model, lowered).equivalent
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_weights_that_are_compared_at_once_and_in_chunks(more: int) -> None:
+    assert opened.CHUNK == 1 << 24
+    for shape in ([opened.CHUNK + more], [4, opened.CHUNK // 4 + more]):
+        one, other = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+        assert opened.same_bits(one, other)
+        other.flat[-1] = 1
+        assert not opened.same_bits(one, other)
+
+
+def test_nodes_that_are_named_where_a_tile_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = matmul([2, 8], [8, 8], [2, 8], opset=18)
+    lowered = broken(onnxtile.lower(model, (2, 1, 1)))
+    every = onnxtile.verify(model, lowered)
+    assert not every.equivalent
+    monkeypatch.setattr(coverage, "MOST_NAMED", 1)  # 40 of real ones
+    few = onnxtile.verify(model, lowered)
+    assert not few.equivalent
+
+
+@pytest.mark.parametrize(("digits", "known"), [(coverage.LONGEST - 3, True), (coverage.LONGEST - 2, False)])
+def test_ranges_in_metadata_that_are_read_and_longer_ones(digits: int, known: bool) -> None:
+    text = f"k0:{'1' * digits}"
+    assert (len(text) <= coverage.LONGEST) is known
+    assert (coverage._range(text) is not None) is known
+
+
+@pytest.mark.parametrize("rank", [derivations.MOST_AXES, derivations.MOST_AXES + 1])
+def test_weights_whose_axes_are_tried_in_any_order_and_those_of_more(rank: int) -> None:
+    found = list(derivations.orders(rank, any_order=True))
+    assert len(found) == (math.factorial(rank) if rank <= derivations.MOST_AXES else 2)
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("columns", [explaining.ALTERNATIVES, explaining.ALTERNATIVES + 1])
+@pytest.mark.parametrize("few", [1, explaining.FEW, 100])
+def test_weights_that_could_come_from_many_places(columns: int, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights of one number everywhere: each tile could be cut from anywhere, by any of many equal weights."""
+    monkeypatch.setattr(explaining, "FEW", few)
+    text = " ".join(f"y{n} = MatMul (x, w{n})" for n in range(columns))
+    outputs = ", ".join(f"float[3,4] y{n}" for n in range(columns))
+    equal = {f"w{n}": np.ones([4, 4], np.float32) for n in range(columns)}
+    model = parse(f"{HEAD} g (float[3,4] x) => ({outputs}) {{ {text} }}", **equal)
+    lowered = onnxtile.lower(model, LIMITS)
+    assert onnxtile.verify(model, lowered).equivalent
+    assert not onnxtile.verify(model, broken(lowered)).equivalent
+
+
+@pytest.mark.parametrize(("factor", "fine"), [(1 / obligation.FINEST, True), (1 / obligation.FINEST / 2, False)])
+@pytest.mark.parametrize("place", PLACES)
+def test_factors_that_cost_no_rounding_and_finer_ones(place: str, factor: float, fine: bool) -> None:
+    assert obligation._fine(factor) is fine
+    text = f"{HEAD} g (float[3,4] x, float[4,5] w) => (float[3,5] y) {{ y = Gemm <alpha = FACTOR> (x, w) }}"
+    model, other = (placed(parse(text.replace("FACTOR", str(each))), place) for each in (factor, 3 * factor))
+    assert onnxtile.verify(model, onnxtile.lower(model, LIMITS)).equivalent
+    assert not onnxtile.verify(model, onnxtile.lower(other, LIMITS)).equivalent
+
+
+@pytest.mark.parametrize("height", [verifier.LARGEST_FREE, verifier.LARGEST_FREE + 1])
+def test_tiles_that_free_dimensions_are_taken_larger_than_and_larger_tiles(height: int) -> None:
+    model = matmul(["n", 4], [4, 5], ["n", 5], opset=18)
+    lowered = onnxtile.lower(model, (height, 3, 4), form="batched")
+    assert verifier._free_size(lowered) == (height + 1 if height <= verifier.LARGEST_FREE else verifier.FREE)
+    assert onnxtile.verify(model, lowered).equivalent
+
+
+def test_magnitudes_up_to_the_widest() -> None:
+    widest = whole_numbers.WIDEST
+    for room, most in ((widest**2 - 1, widest - 1), (widest**2, widest), ((widest + 1) ** 2, widest)):
+        assert whole_numbers.magnitude(room, 1, 2) == most
+    for most in (63, 64, 65, 127, 129):  # up to 64 choices are drawn a byte each
+        drawn = whole_numbers.odd_numbers(np.random.default_rng(0), (10_000,), ir.DataType.FLOAT, most)
+        assert np.all(drawn % 2 == 1)
+        assert np.abs(drawn).max() <= most
+        assert drawn.min() < 0 < drawn.max()
+
+
+def test_numbers_that_are_made_up_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2^29 numbers take gigabytes: 12 stand for them."""
+    assert inputs.MOST_ELEMENTS == 1 << 29
+    model = product()
+    lowered = onnxtile.lower(model, LIMITS)
+    monkeypatch.setattr(inputs, "MOST_ELEMENTS", 12)
+    assert onnxtile.verify(model, lowered, method="bound").equivalent
+    monkeypatch.setattr(inputs, "MOST_ELEMENTS", 11)
+    with pytest.raises(UnsupportedError, match="at most 11 numbers"):
+        onnxtile.verify(model, lowered, method="bound")
+
+
+@pytest.mark.parametrize("rank", [inputs.MOST_AXES, inputs.MOST_AXES + 1])
+def test_inputs_of_as_many_axes_as_are_made_up_and_of_more(rank: int) -> None:
+    value = ir.Value(name="x", shape=ir.Shape([1] * rank), type=ir.TensorType(ir.DataType.FLOAT))
+    if rank > inputs.MOST_AXES:
+        with pytest.raises(UnsupportedError, match=f"on {inputs.MOST_AXES} axes"):
+            inputs._feed(value, "whole", np.random.default_rng(0), 100)
+    else:
+        assert inputs._feed(value, "whole", np.random.default_rng(0), 100).ndim == rank
+
+
+def test_functions_of_as_many_choices_of_attributes_as_are_copied_and_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """10,000 copies would take seconds: 3 stand for them."""
+    assert arguments.MOST_COPIES == 10_000
+    called = " ".join(f"y{n} = local.f <s = {n}.0> (x, w)" for n in range(1, 4))
+    model = parse(
+        f"""{HEAD} g (float[3,4] x) => (float[3,5] y1, float[3,5] y2, float[3,5] y3) {{ {called} }}
+        <domain: "local", opset_import: ["" : 18]> f <s> (a, b) => (c) {{ c = Gemm <alpha: float = @s> (a, b) }}""",
+        w=whole([4, 5], F32, 1),
+    )
+    lowered = onnxtile.lower(model, LIMITS)
+    monkeypatch.setattr(arguments, "MOST_COPIES", 3)
+    assert onnxtile.verify(model, lowered).equivalent
+    monkeypatch.setattr(arguments, "MOST_COPIES", 2)
+    with pytest.raises(UnsupportedError, match="more than 2 choices of attributes"):
+        onnxtile.verify(model, lowered)
+
+
+@pytest.mark.parametrize("cases", [record.MOST_CASES, record.MOST_CASES + 1])
+def test_certificates_of_as_many_cases_as_are_repeated_and_of_more(cases: int, tmp_path: Path) -> None:
+    model = parse(f"{HEAD} g (float[3,4] x) => (float[3,4] y) {{ y = Neg (x) }}")
+    for name in ("a", "b"):
+        onnx.save(model, tmp_path / f"{name}.onnx")
+    verdict = onnxtile.verify(tmp_path / "a.onnx", tmp_path / "b.onnx")
+    record.write_certificate(tmp_path / "c.json", verdict, tmp_path / "a.onnx", tmp_path / "b.onnx", {})
+    document = json.loads((tmp_path / "c.json").read_text())
+    (tmp_path / "c.json").write_text(json.dumps(document | {"cases": cases}))
+    if cases > record.MOST_CASES:
+        with pytest.raises(ModelError, match=f"cases is {cases}, not 0 to {record.MOST_CASES}"):
+            record.recheck(tmp_path / "c.json")
+    else:
+        assert record.recheck(tmp_path / "c.json").verdict is not None
+
+
+# capture
+
+
+@pytest.mark.parametrize("columns", [running.HANDED_BYTES // 16, running.HANDED_BYTES // 16 + 1])
+@pytest.mark.parametrize("place", PLACES)
+def test_weights_that_are_in_the_model_and_weights_that_are_handed_over(place: str, columns: int) -> None:
+    model = placed(matmul([3, 4], [4, columns], [3, columns], opset=18), place)
+    feeds = fed({"X": whole([3, 4], F32, 9)}, place)
+    captured = onnxtile.capture(model, name="*", inputs=feeds)
+    np.testing.assert_array_equal(captured["Y"], run_onnxruntime(model, feeds)[0])
+
+
+@pytest.mark.parametrize("size", [describing.BLOCK - 1, describing.BLOCK, describing.BLOCK + 1])
+def test_values_that_are_described_at_once_and_in_blocks(size: int) -> None:
+    array = np.arange(size, dtype=np.float32)
+    array[-1] = np.nan
+    found = describing.numbers_of(array, ir.DataType.FLOAT)
+    assert (found.min, found.max, found.nan, found.infinite) == (0, size - 2, 1, 0)
+    assert found.mean == pytest.approx((size - 2) / 2, rel=1e-12)
+
+
+def test_calls_as_many_as_are_put_in_place_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """10,000 calls would take seconds: 3 stand for them."""
+    assert calls.MOST_CALLS == 10_000
+    model = parse(
+        f"""{HEAD} g (float[2] x) => (float[2] y) {{ a = local.f (x)  b = local.f (a)  y = local.f (b) }}
+        <domain: "local", opset_import: ["" : 18]> f (a) => (b) {{ b = Neg (a) }}"""
+    )
+    feeds = {"x": np.ones(2, np.float32)}
+    monkeypatch.setattr(calls, "MOST_CALLS", 3)
+    np.testing.assert_array_equal(onnxtile.capture(model, name="*", inputs=feeds)["y"], -feeds["x"])
+    monkeypatch.setattr(calls, "MOST_CALLS", 2)
+    with pytest.raises(UnsupportedError, match="called more than 2 times"):
+        onnxtile.capture(model, name="*", inputs=feeds)
+
+
+@pytest.mark.parametrize("place", [selection.MOST_COMPARED - 1, selection.MOST_COMPARED])
+def test_names_that_are_compared_with_one_that_is_not_there(place: int) -> None:
+    names = [f"n{number}" for number in range(place)] + ["wanted"]
+    assert ("wanted" in selection.near("wanteed", names, "it has")) is (place < selection.MOST_COMPARED)
+
+
+@pytest.mark.parametrize("length", [writing.MOST_NAME, writing.MOST_NAME + 1])
+def test_names_of_files_as_long_as_they_may_be_and_longer(length: int, tmp_path: Path) -> None:
+    name = "v" * length
+    model = parse(f"{HEAD} g (float[2] x) => (float[2] {name}) {{ {name} = Neg (x) }}")
+    feeds = {"x": np.ones(2, np.float32)}
+    onnxtile.capture(model, name="*", inputs=feeds, output=tmp_path / "o.npz")
+    with np.load(tmp_path / "o.npz") as held:
+        assert list(held) == [name[: writing.MOST_NAME]]
+    onnxtile.capture(model, name="*", inputs=feeds, output=tmp_path / "o")
+    assert max(len(each.name) for each in (tmp_path / "o").iterdir()) == writing.MOST_NAME + len(".npy")
+
+
+@pytest.mark.parametrize("most", [10, writing.MOST_COMMENT])
+def test_comments_as_long_as_a_zip_file_takes_and_longer(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MOST_COMMENT", most)
+    model = parse(f"{HEAD} g (float[2] x) => (float[2] y) {{ y = Neg (x) }}")
+    onnxtile.capture(model, name="*", inputs={"x": np.ones(2, np.float32)}, output=tmp_path / "o.npz")
+    with np.load(tmp_path / "o.npz") as held:
+        np.testing.assert_array_equal(held["y"], [-1, -1])
+        assert bool(held.zip.getinfo("y.npy").comment) is (most > 10)  # type: ignore[union-attr]  # it's open
+
+
+# profile
+
+
+@pytest.mark.parametrize(("size", "told"), [(measures.SMALL, True), (measures.SMALL + 1, False)])
+def test_constants_that_are_small_enough_to_be_read_and_larger_ones(size: int, told: bool) -> None:
+    model = node_model("Tile", [[2], [size]], [1])
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(size, np.int64), "X1"))
+    del model.graph.input[1:]
+    node = ir.from_proto(model).graph[0]
+    if told:
+        assert measures.constant(node, 1, "repeats").size == size
+    else:
+        with pytest.raises(UnsizedError, match="known only at run time"):
+            measures.constant(node, 1, "repeats")
+
+
+@pytest.mark.parametrize(("count", "known_"), [(weights.MOST, True), (weights.MOST + 1, False)])
+def test_a_product_fed_by_as_many_constants_as_are_told_and_by_more(count: int, known_: bool) -> None:
+    names = ", ".join(f"w{n}" for n in range(count))
+    model = parse(
+        f"{HEAD} g (float[1,{count}] x) => (float[1,1] y) {{ w = Concat <axis = 0> ({names})  y = MatMul (x, w) }}",
+        **{f"w{n}": np.ones([1, 1], np.float32) for n in range(count)},
+    )
+    rows = {row.op: row for row in onnxtile.profile(model).nodes}
+    assert isinstance(rows["MatMul"].params, Unknown) is not known_
+    if known_:
+        assert rows["MatMul"].params == count
+
+
+@pytest.mark.parametrize(("links", "behind"), [(trips._MOST_LINKS, "n0"), (trips._MOST_LINKS + 1, "n1")])
+def test_trip_counts_behind_as_many_nodes_as_are_seen_through_and_behind_more(links: int, behind: str) -> None:
+    chain = " ".join(f"n{i + 1} = Identity (n{i})" for i in range(links))
+    model = parse(
+        f"""{HEAD} g (float[2] x, int64 n0) => (float[2] y) {{ {chain} y = Loop (n{links}, "", x) <body = b (int64 i,
+        bool c, float[2] a) => (bool d, float[2] b) {{ d = Identity (c)  b = Neg (a) }}> }}"""
+    )
+    (row,) = (row for row in onnxtile.profile(model).nodes if row.op == "Neg")
+    assert str(row.times) == behind
+
+
+@pytest.mark.parametrize(("links", "goes_on"), [(trips._MOST_LINKS - 1, True), (trips._MOST_LINKS, False)])
+def test_conditions_behind_as_many_nodes_as_are_seen_through_and_behind_more(links: int, goes_on: bool) -> None:
+    chain = " ".join(f"c{i + 1} = Identity (c{i})" for i in range(links))
+    model = parse(
+        f"""{HEAD} g (float[2] x, int64 n) => (float[2] y) {{ y = Loop (n, "", x) <body = b (int64 i, bool c0,
+        float[2] a) => (bool c{links}, float[2] b) {{ {chain} b = Neg (a) }}> }}"""
+    )
+    (row,) = (row for row in onnxtile.profile(model).nodes if row.op == "Neg")
+    assert (str(row.times) == "n") is goes_on
+
+
+@pytest.mark.parametrize("length", [trips._LONGEST, trips._LONGEST + 1])
+def test_symbols_as_long_as_they_may_be_and_longer(length: int) -> None:
+    name = "n" * length
+    model = parse(
+        f"""{HEAD} g (float[2] x, int64 {name}) => (float[2] y) {{ y = Loop ({name}, "", x) <body = b (int64 i,
+        bool c, float[2] a) => (bool d, float[2] b) {{ d = Identity (c)  b = Neg (a) }}> }}"""
+    )
+    (row,) = (row for row in onnxtile.profile(model).nodes if row.op == "Neg")
+    assert str(row.times) == "n" * trips._LONGEST
+
+
+@pytest.mark.parametrize(("number", "endless"), [(trips._ENDLESS - 1, False), (trips._ENDLESS, True)])
+def test_trip_counts_and_the_one_that_stands_for_no_end(number: int, endless: bool) -> None:
+    model = parse(
+        f"""{HEAD} g (float[2] x) => (float[2] y) {{ y = Loop (n, "", x) <body = b (int64 i,
+        bool c, float[2] a) => (bool d, float[2] b) {{ d = Identity (c)  b = Neg (a) }}> }}""",
+        n=np.array(number),
+    )
+    (row,) = (row for row in onnxtile.profile(model).nodes if row.op == "Neg")
+    assert isinstance(row.times, Unknown) is endless
+
+
+@pytest.mark.parametrize("count", [attribute_facts.MOST_VALUES, attribute_facts.MOST_VALUES + 1])
+def test_values_of_attributes_that_are_listed_and_more(count: int) -> None:
+    (facts,) = attribute_facts.attribute_facts(ir.AttrInt64("axis", number) for number in range(count))
+    assert facts.distinct == count
+    assert len(facts.values) == attribute_facts.MOST_VALUES
+
+
+def test_texts_as_long_as_they_are_shown_and_longer() -> None:
+    for most, show in ((texts.LONGEST, texts.printable), (printable.LONGEST, printable.printable)):
+        assert show("x" * most) == "x" * most
+        assert show("x" * (most + 1)).endswith(f"({most + 1:,} characters)")
+    assert texts.shape_text(ir.Shape([1] * texts.MOST_ITEMS)).count("1") == texts.MOST_ITEMS
+    assert texts.shape_text(ir.Shape([2] * (texts.MOST_ITEMS + 1))).endswith("... 1 more]")
+
+
+def test_amounts_up_to_what_can_be_measured_and_beyond() -> None:
+    most = amounts._BEYOND
+    assert amounts.product([most, 1]) == most
+    assert isinstance(amounts.product([most, 2]), Unknown)
+
+
+def test_powers_that_are_taken_apart_and_higher_ones() -> None:
+    x, most = sympy.Symbol("x", positive=True), ordering._MOST_POWERS
+    assert ordering._factors(x ** (most - 1)) == (x,) * (most - 1)
+    assert ordering._factors(x**most) == (x**most,)
+    assert ordering._sum([ordering._LARGEST / 2]) == ordering._LARGEST / 2
+    assert ordering._sum([ordering._LARGEST]) == 0.0
+
+
+# others
+
+
+def test_progress_is_told_once_so_many_bytes_are_written() -> None:
+    told: list[int] = []
+    meter = Meter(lambda words, done=0, total=None: told.append(done), "write", 100)
+    meter.add(TOLD_BYTES)
+    assert told == []
+    meter.add(1)
+    assert told == [TOLD_BYTES + 1]
+
+
+@pytest.mark.parametrize(("size", "open_"), [(known.MOST_FROZEN, True), (known.MOST_FROZEN + 1, False)])
+def test_values_that_a_reduction_takes_as_constants_and_larger_ones(size: int, open_: bool) -> None:
+    value = ir.Value(name="x", shape=ir.Shape([size]), type=ir.TensorType(ir.DataType.INT64))
+    assert known._is_open(value) is open_
+
+
+@pytest.mark.parametrize("length", [isolation._MOST_LETTERS, isolation._MOST_LETTERS + 1])
+def test_last_words_of_a_process_that_are_shown_and_longer_ones(length: int) -> None:
+    assert isolation._death("it", 11, "x" * length).count("x") == isolation._MOST_LETTERS
