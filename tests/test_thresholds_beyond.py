@@ -21,7 +21,9 @@ from onnx import numpy_helper
 import onnxtile
 from onnxtile import printable
 from onnxtile.capturing import calls, describing, running, selection, writing
-from onnxtile.cli import isolation
+from onnxtile.cli import capture as cli_capture
+from onnxtile.cli import facts_view, isolation, output, profile_view, screen
+from onnxtile.cli import verify as cli_verify
 from onnxtile.contraction.sizes import UnsizedError
 from onnxtile.errors import ModelError, UnsupportedError
 from onnxtile.profiling import amounts, attribute_facts, ordering, texts, trips, weights
@@ -45,7 +47,8 @@ from onnxtile.verification import (
     workers,
 )
 from tests.places import PLACES, fed, placed
-from tests.support import matmul, node_model, parse, run_onnxruntime, whole
+from tests.support import make, matmul, node_model, parse, run_onnxruntime, whole
+from tests.terminals import terminal
 
 F32 = np.dtype(np.float32)
 HEAD = """<ir_version: 10, opset_import: ["" : 18, "local" : 1]>"""
@@ -262,6 +265,26 @@ def test_certificates_of_as_many_cases_as_are_repeated_and_of_more(cases: int, t
         assert record.recheck(tmp_path / "c.json").verdict is not None
 
 
+def test_sums_that_are_proven_in_as_many_parts_as_are_tried_and_longer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums of 4,096 parts of a narrow type have millions of terms: 8 parts stand for them."""
+    assert proof.MOST_PARTS == 4096
+    k, half = 4 * whole_numbers.capacity(ir.DataType.FLOAT16) - 1, onnx.TensorProto.FLOAT16
+    info = onnx.helper.make_tensor_value_info
+    shapes = (("x", [1, k]), ("w", [k, 1]))
+    node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"], "p")
+    graph = onnx.helper.make_graph(
+        [node], "g", [info(*each[:1], half, each[1]) for each in shapes], [info("y", half, [1, 1])]
+    )
+    model = make(graph)
+    lowered = onnxtile.lower(model, (None, k // 2, None))
+    for most, method in ((8, "exact"), (7, "whole")):
+        monkeypatch.setattr(proof, "MOST_PARTS", most)
+        verdict = onnxtile.verify(model, lowered)
+        assert verdict.equivalent
+        (region,) = verdict.regions
+        assert region.method == method, region
+
+
 # capture
 
 
@@ -326,6 +349,13 @@ def test_comments_as_long_as_a_zip_file_takes_and_longer(
     with np.load(tmp_path / "o.npz") as held:
         np.testing.assert_array_equal(held["y"], [-1, -1])
         assert bool(held.zip.getinfo("y.npy").comment) is (most > 10)  # type: ignore[union-attr]  # it's open
+
+
+def test_elements_and_letters_that_are_shown_and_more() -> None:
+    for count in (describing.FIRST, describing.FIRST + 1):
+        assert len(describing.first_of(np.arange(count))) == describing.FIRST
+    for length in (describing.MOST_TEXT, describing.MOST_TEXT + 1):
+        assert describing.shown("x" * length) == repr("x" * describing.MOST_TEXT)
 
 
 # profile
@@ -430,6 +460,31 @@ def test_powers_that_are_taken_apart_and_higher_ones() -> None:
     assert ordering._sum([ordering._LARGEST]) == 0.0
 
 
+def test_reasons_that_are_shown_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [onnx.helper.make_node(f"Op{n}", ["x"], [f"v{n}"], domain="local") for n in range(4)]
+    info = [onnx.helper.make_tensor_value_info(name, 1, [2]) for name in ("x", "v0")]
+    opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("local", 1)]
+    model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", info[:1], info[1:]), opset_imports=opsets)
+    profile = onnxtile.profile(model)
+    every = len(profile_view._reasons(profile))
+    for most in (every, every - 1):
+        monkeypatch.setattr(profile_view, "MOST_REASONS", most)
+        with terminal(200) as shown:
+            profile_view._print_totals(profile)
+        assert shown.text.count("\nunknown: ") == most
+        assert (f"unknown for {every} reasons" in shown.text) is (most < every)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_lines_and_values_of_facts_that_are_shown_and_more(more: int) -> None:
+    with terminal(80):
+        lines = list(facts_view._named("inputs", ["x"] * (facts_view.MOST_LINES + more)))
+    assert [words for _, words in lines[facts_view.MOST_LINES :]] == ["... and 1 more; --json lists them all"] * more
+    values = facts_view.FEW_VALUES + more
+    (facts,) = attribute_facts.attribute_facts(ir.AttrInt64("axis", number) for number in range(values))
+    assert (".." in str(facts_view._attribute(facts, values))) is bool(more)
+
+
 # others
 
 
@@ -451,3 +506,11 @@ def test_values_that_a_reduction_takes_as_constants_and_larger_ones(size: int, o
 @pytest.mark.parametrize("length", [isolation._MOST_LETTERS, isolation._MOST_LETTERS + 1])
 def test_last_words_of_a_process_that_are_shown_and_longer_ones(length: int) -> None:
     assert isolation._death("it", 11, "x" * length).count("x") == isolation._MOST_LETTERS
+
+
+@pytest.mark.parametrize("most", [cli_capture.MOST_ROWS, output.MOST_ROWS, cli_verify.MOST_ROWS])
+def test_rows_that_are_shown_on_a_terminal_and_more(most: int) -> None:
+    for count in (most, most + 1):
+        assert len(screen.first(range(count), most)) == count  # a pipe gets all
+        with terminal(80):
+            assert len(screen.first(range(count), most)) == most
