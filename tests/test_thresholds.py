@@ -15,12 +15,13 @@ import pytest
 from onnx import numpy_helper
 
 import onnxtile
-from onnxtile import checking, folding, legality, postcondition, skimming, streaming, structure
+from onnxtile import folding, legality, postcondition, skimming, streaming, structure
+from onnxtile.bounds import allowing, most
 from onnxtile.constants import constant_tensor
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms.unrolled import Unrolled
 from onnxtile.limits import LARGEST, Limits
-from onnxtile.passes import decompose_blockwise, decompose_qdq, specialize_functions
+from onnxtile.passes import bounded_shapes, decompose_blockwise, decompose_qdq, specialize_functions
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
@@ -148,25 +149,25 @@ def test_models_that_are_judged_by_inference_or_by_what_is_in_the_file_elsewhere
         monkeypatch.setattr(Unrolled, "spell", too_large)
     model, path = placed(matmul([3, 4], [4, 5], [3, 5], opset=18), place), tmp_path / "o.onnx"
     nodes = onnxtile.lower(model, (2, 3, 4), weights="split", output=path).nodes_after
-    for most in (nodes, nodes - 1):
-        monkeypatch.setattr(postcondition, "MOST_CHECKED", most)
+    for checked in (nodes, nodes - 1):
+        monkeypatch.setattr(postcondition, "MOST_CHECKED", checked)
         assert onnxtile.lower(model, (2, 3, 4), weights="split", output=path).ok is not wrong
 
 
-@pytest.mark.parametrize("most", [0, 100, 1 << 22])
-def test_files_that_are_judged_in_pieces(most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [0, 100, 1 << 22])
+def test_files_that_are_judged_in_pieces(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A piece has 4 MB, more than 10,000 nodes: smaller ones stand for it."""
     assert postcondition._CHUNK_BYTES == 1 << 22
     monkeypatch.setattr(postcondition, "MOST_CHECKED", 0)
-    monkeypatch.setattr(postcondition, "_CHUNK_BYTES", most)
+    monkeypatch.setattr(postcondition, "_CHUNK_BYTES", size)
     model = matmul([5, 7], [7, 9], [5, 9])
     assert onnxtile.lower(model, (2, 3, 4), weights="split", output=tmp_path / "o.onnx").ok
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_products_of_as_many_tiles_as_are_made_and_of_more(place: str) -> None:
-    most = legality.MOST_TILES
-    for m, refused in ((most // 4000, False), (most // 4000 + 1, True)):
+    tiles = legality.MOST_TILES
+    for m, refused in ((tiles // 4000, False), (tiles // 4000 + 1, True)):
         text = f"{HEAD} g (float[{m},4000] x, float[4000,1] w) => (float[{m},1] y) {{ y = MatMul (x, w) }}"
         model = ir.from_proto(placed(parse(text), place))
         for each in (InferShapes(), SpecializeFunctions()):
@@ -176,7 +177,7 @@ def test_products_of_as_many_tiles_as_are_made_and_of_more(place: str) -> None:
         for decision in decisions:
             assert isinstance(decision, TilePlan) is not refused
             if refused:
-                assert str(decision).startswith(f"too-many-tiles: it makes {m * 4000:,} tiles, more than {most:,}")
+                assert str(decision).startswith(f"too-many-tiles: it makes {m * 4000:,} tiles, more than {tiles:,}")
 
 
 @pytest.mark.parametrize("place", ["main graph", "branch"])
@@ -184,16 +185,16 @@ def test_packed_weights_of_as_many_tiles_as_are_made_and_of_more(place: str, mon
     """100,000 tiles would take minutes: 4 stand for them."""
     assert decompose_blockwise.MOST_PACKED_TILES == 100_000
     model = placed(n_bits([4, 32], 32, 8), place)
-    for most, status in ((4, "tiled"), (3, "refused")):
-        monkeypatch.setattr(decompose_blockwise, "MOST_PACKED_TILES", most)
+    for tiles, status in ((4, "tiled"), (3, "refused")):
+        monkeypatch.setattr(decompose_blockwise, "MOST_PACKED_TILES", tiles)
         rows = onnxtile.estimate(model, (4, 16, 4))[0].contractions
         assert {row.status for row in rows} == {status}
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_weights_behind_as_many_operators_as_are_seen_through_and_behind_more(place: str) -> None:
-    most = folding.MOST_LINKS - (place == "function")  # a Constant node is one of them
-    for links, cut in ((most, True), (most + 1, False)):
+    seen = folding.MOST_LINKS - (place == "function")  # a Constant node is one of them
+    for links, cut in ((seen, True), (seen + 1, False)):
         chain = " ".join(f"v{i + 1} = Identity (v{i})" for i in range(links))
         text = f"{HEAD} g (float[3,4] X) => (float[3,5] y) {{ {chain} y = MatMul (X, v{links}) }}"
         model = placed(parse(text, v0=whole([4, 5], F32, 1)), place)
@@ -213,7 +214,7 @@ def test_constants_of_as_many_axes_as_are_made_and_of_more(axes: int, known: boo
 
 @pytest.mark.parametrize(("size", "known"), [(1 << 29, True), ((1 << 29) + 1, False)])
 def test_constants_as_large_as_are_made_and_larger(size: int, known: bool) -> None:
-    assert folding.MOST_BYTES == 4 << 29
+    assert most("generated-bytes") == 4 << 29
     shape = numpy_helper.from_array(np.array([size]), "s")
     node = onnx.helper.make_node("ConstantOfShape", ["s"], ["y"])
     graph = onnx.helper.make_graph([node], "g", [], [onnx.helper.make_tensor_value_info("y", 1, None)], [shape])
@@ -255,20 +256,45 @@ def calling(depth: int, inside: str = "b = Neg (a)") -> onnx.ModelProto:
 
 
 def test_calls_as_deep_as_are_followed_and_deeper() -> None:
-    assert onnxtile.check(calling(checking.MOST_CALLS), (2, 2, 2)).ok
-    with pytest.raises(UnsupportedError, match=f"{checking.MOST_CALLS + 1} deep, more than {checking.MOST_CALLS}"):
-        onnxtile.check(calling(checking.MOST_CALLS + 1), (2, 2, 2))
+    deepest = most("call-depth")
+    assert onnxtile.check(calling(deepest), (2, 2, 2)).ok
+    with pytest.raises(UnsupportedError, match=f"{deepest + 1} deep, more than {deepest}"):
+        onnxtile.check(calling(deepest + 1), (2, 2, 2))
 
 
-def test_calls_of_as_many_nodes_as_are_put_in_place_and_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A million nodes would take minutes: 3 stand for them."""
-    assert checking.MOST_NODES == 1_000_000
+@pytest.mark.parametrize("place", PLACES)
+def test_calls_of_as_many_nodes_as_are_put_in_place_and_of_more(place: str) -> None:
+    """50,000 inlined-nodes would take long: as few as there are stand for them."""
+    assert most("inlined-nodes") == 50_000
     model = calling(4, "t = Neg (a) u = Abs (t) b = Exp (u)")
-    monkeypatch.setattr(checking, "MOST_NODES", 3)
-    assert onnxtile.check(model, (2, 2, 2)).ok
-    monkeypatch.setattr(checking, "MOST_NODES", 2)
-    with pytest.raises(UnsupportedError, match="come to 3 nodes, more than 2"):
+    functions = list(model.functions)
+    model.ClearField("functions")
+    model = placed(model, place)
+    model.functions.extend(functions)
+    nodes = {"main graph": 3, "branch": 7, "loop": 3 + 5, "function": 3, "branch of a function": 7}[place]
+    with allowing({"inlined-nodes": nodes}):
+        assert onnxtile.check(model, (2, 2, 2)).ok
+    with allowing({"inlined-nodes": nodes - 1}), pytest.raises(UnsupportedError, match=f"come to {nodes} nodes, more"):
         onnxtile.check(model, (2, 2, 2))
+
+
+@pytest.mark.parametrize("axes", [most("axes"), most("axes") + 1])
+def test_shapes_of_as_many_axes_as_are_followed_and_of_more(axes: int) -> None:
+    text = f"{HEAD} g (float[1] x) => (float[n] y) {{ r = Reshape (x, s)  y = Reshape (r, t) }}"
+    model = ir.from_proto(parse(text, s=np.ones(axes, np.int64), t=np.array([1])))
+    InferShapes()(model)
+    assert (model.graph[0].outputs[0].shape is not None) is (axes <= most("axes"))
+
+
+def test_vectors_as_long_as_onnx_may_follow_them_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million numbers take seconds: as few as there are stand for them."""
+    assert bounded_shapes.MOST_JOINED == 1 << 20
+    text = f"{HEAD} g (float[4,2] x) => (float[2,4] y) {{ s = Concat <axis = 0> (a, b)  y = Reshape (x, s) }}"
+    model = parse(text, a=np.array([2]), b=np.array([4]))
+    for longest in (3, 2):
+        monkeypatch.setattr(bounded_shapes, "MOST_JOINED", longest)
+        assert bounded_shapes.may_be_followed(model) is (longest == 3)
+        assert onnxtile.check(model, (2, 2, 2)).ok
 
 
 @pytest.mark.parametrize("place", ["main graph", "branch"])

@@ -19,7 +19,8 @@ import sympy
 from onnx import numpy_helper
 
 import onnxtile
-from onnxtile import printable
+from onnxtile import bounds, printable
+from onnxtile.bounds import allowing
 from onnxtile.capturing import calls, describing, running, selection, writing
 from onnxtile.cli import capture as cli_capture
 from onnxtile.cli import facts_view, isolation, output, profile_view, screen
@@ -283,6 +284,20 @@ def test_sums_that_are_proven_in_as_many_parts_as_are_tried_and_longer_ones(monk
         assert verdict.equivalent
         (region,) = verdict.regions
         assert region.method == method, region
+
+
+def test_sparse_weights_as_large_as_are_written_out_and_larger() -> None:
+    """2 GB of sparse-bytes take long: those of a small weight stand for them."""
+    assert bounds.most("sparse-bytes") == 2 << 30
+    values = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [1], [2.0])
+    sparse = onnx.helper.make_sparse_tensor(values, onnx.helper.make_tensor("i", onnx.TensorProto.INT64, [1], [3]), [8])
+    info = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [8]) for name in "xy"]
+    node = onnx.helper.make_node("Add", ["x", "w"], ["y"])
+    model = make(onnx.helper.make_graph([node], "g", info[:1], info[1:], sparse_initializer=[sparse]))
+    with allowing({"sparse-bytes": 32}):
+        assert onnxtile.capture(model, name="*", inputs={"x": np.ones(8, np.float32)})["y"][3] == 3
+    with allowing({"sparse-bytes": 31}), pytest.raises(UnsupportedError, match="come to 32 bytes, more than 31"):
+        onnxtile.capture(model, name="*", inputs={"x": np.ones(8, np.float32)})
 
 
 # capture
