@@ -21,10 +21,12 @@ from onnxtile.constants import constant_tensor
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.forms.unrolled import Unrolled
 from onnxtile.limits import LARGEST, Limits
-from onnxtile.passes import bounded_shapes, decompose_blockwise, decompose_qdq, specialize_functions
+from onnxtile.passes import decompose_blockwise, decompose_qdq, specialize_functions
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
+from onnxtile.shapes import bounded
+from onnxtile.shapes.sizes import FAR
 from onnxtile.tiling import TilePlan
 from tests.places import PLACES, fed, placed
 from tests.support import matmul, parse, run_onnxruntime, whole
@@ -280,20 +282,33 @@ def test_calls_of_as_many_nodes_as_are_put_in_place_and_of_more(place: str) -> N
 
 @pytest.mark.parametrize("axes", [most("axes"), most("axes") + 1])
 def test_shapes_of_as_many_axes_as_are_followed_and_of_more(axes: int) -> None:
-    text = f"{HEAD} g (float[1] x) => (float[n] y) {{ r = Reshape (x, s)  y = Reshape (r, t) }}"
-    model = ir.from_proto(parse(text, s=np.ones(axes, np.int64), t=np.array([1])))
+    text = f"{HEAD} g (float[n] x) => (float[m] y) {{ z = Mul (x, w)  r = Reshape (z, s)  y = Reshape (r, t) }}"
+    model = ir.from_proto(
+        parse(text, s=np.array([-1] + [1] * (axes - 1)), t=np.array([-1]), w=np.array([2], np.float32))
+    )
     InferShapes()(model)
-    assert (model.graph[0].outputs[0].shape is not None) is (axes <= most("axes"))
+    shape = model.graph[1].outputs[0].shape
+    assert (shape is not None and str(shape[0]) == "n") is (axes <= most("axes"))
+
+
+@pytest.mark.parametrize("end", [FAR - 1, FAR])
+def test_slices_that_end_somewhere_and_those_that_take_all(end: int) -> None:
+    text = f"{HEAD} g (float[n] x) => (float[m] y) {{ y = Slice (x, zero, end) }}"
+    model = ir.from_proto(parse(text, zero=np.array([0]), end=np.array([end])))
+    InferShapes()(model)
+    shape = model.graph[0].outputs[0].shape
+    assert shape is not None
+    assert (str(shape[0]) == "n") is (end >= FAR)
 
 
 def test_vectors_as_long_as_onnx_may_follow_them_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A million numbers take seconds: as few as there are stand for them."""
-    assert bounded_shapes.MOST_JOINED == 1 << 20
+    assert bounded.MOST_JOINED == 1 << 20
     text = f"{HEAD} g (float[4,2] x) => (float[2,4] y) {{ s = Concat <axis = 0> (a, b)  y = Reshape (x, s) }}"
     model = parse(text, a=np.array([2]), b=np.array([4]))
     for longest in (3, 2):
-        monkeypatch.setattr(bounded_shapes, "MOST_JOINED", longest)
-        assert bounded_shapes.may_be_followed(model) is (longest == 3)
+        monkeypatch.setattr(bounded, "MOST_JOINED", longest)
+        assert bounded.may_be_followed(model) is (longest == 3)
         assert onnxtile.check(model, (2, 2, 2)).ok
 
 
