@@ -18,7 +18,7 @@ except ImportError:  # Windows: nothing is locked there, and nothing of others i
 
 _SUFFIX = ".partial"
 _LONGEST = 100
-"""Characters of the output's name that are in the name of a file in the making; systems allow 255 bytes in all."""
+"""Bytes of the output's name that are in the name of a file in the making; systems allow 255 in all."""
 
 
 @contextmanager
@@ -91,7 +91,10 @@ def remove_left_over(output: Path) -> None:
 
 
 def _prefix(output: Path) -> str:
-    return f".{output.name[:_LONGEST]}."
+    name = output.name[:_LONGEST]
+    while len(os.fsencode(name)) > _LONGEST:  # a letter may be several bytes
+        name = name[:-1]
+    return f".{name}."
 
 
 def _open(path: Path) -> int | None:

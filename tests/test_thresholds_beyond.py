@@ -19,11 +19,11 @@ import sympy
 from onnx import numpy_helper
 
 import onnxtile
-from onnxtile import bounds, printable
+from onnxtile import bounds, partial, printable
 from onnxtile.bounds import allowing
 from onnxtile.capturing import calls, describing, running, selection, writing
 from onnxtile.cli import capture as cli_capture
-from onnxtile.cli import facts_view, isolation, output, profile_view, screen
+from onnxtile.cli import facts_view, isolation, output, profile_view, screen, table
 from onnxtile.cli import verify as cli_verify
 from onnxtile.contraction.sizes import UnsizedError
 from onnxtile.errors import ModelError, UnsupportedError
@@ -529,3 +529,21 @@ def test_rows_that_are_shown_on_a_terminal_and_more(most: int) -> None:
         assert len(screen.first(range(count), most)) == count  # a pipe gets all
         with terminal(80):
             assert len(screen.first(range(count), most)) == most
+
+
+@pytest.mark.parametrize("letter", ["x", "\u540d"])
+def test_names_of_outputs_that_are_in_those_of_files_in_the_making_and_longer_ones(letter: str, tmp_path: Path) -> None:
+    size = len(letter.encode())
+    for length in (partial._LONGEST // size, partial._LONGEST // size + 1, 245 // size):
+        target = tmp_path / f"{letter * length}.onnx"
+        with partial.partial_file(target) as path:
+            assert path.name.count(letter) >= partial._LONGEST // size - 5
+            assert len(path.name.encode()) < 255
+        onnxtile.lower(product(), LIMITS, output=target)
+        assert onnx.load(target).graph.node
+
+
+def test_columns_that_are_shortened_first_and_those_of_usual_length() -> None:
+    columns = table.Table([table.Column("name", shorten="middle"), table.Column("words", shorten="end")])
+    assert columns._fitted([table._LONG + 1, 20], table._LONG + 20) == [table._LONG, 20]
+    assert columns._fitted([table._LONG, 20], table._LONG + 19) == [table._LONG, 19]
