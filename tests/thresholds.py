@@ -95,7 +95,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
 
 NO_SIZES: dict[str, str] = dict.fromkeys(
     (
-        "constants.OVERRIDABLE_FROM", "forms.loop.FIRST_OPSET", "legality.SYMBOLIC_M_OPSET", "opset_imports.SETTLED_FROM",
+        "audit.DEVICES_FROM", "constants.OVERRIDABLE_FROM", "forms.loop.FIRST_OPSET", "legality.SYMBOLIC_M_OPSET", "opset_imports.SETTLED_FROM",
         "passes.decomposing.CONSTANTS_FROM", "passes.tile_matmul.FUNCTIONS_FROM", "profiling.conventions._SOFTMAX_OF_ONE_AXIS",
         "profiling.trips._SCAN_OPSET", "rewriting.activations.THRESHOLDED_FROM", "torching.exporting.OPSET",
         "torching.exporting.OPSET_OF_SCRIPTS", "passes.decompose_fused.BFLOAT16_FROM", "passes.decompose_fused.NO_BIAS_FROM",
