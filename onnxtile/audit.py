@@ -14,11 +14,15 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from onnxtile.calls import check_calls
 from onnxtile.data_files import bytes_of, find
 from onnxtile.errors import ModelError, UnsupportedError
-from onnxtile.shadowing import MAIN, check_shadowing
+from onnxtile.shadowing import MAIN, bodies_of, check_shadowing
 from onnxtile.wire import LARGEST
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+DEVICES_FROM = 11
+"""IR version from which on a model may say on which devices nodes run."""
+_HELD = {onnx.AttributeProto.TENSOR: "t", onnx.AttributeProto.GRAPH: "g", onnx.AttributeProto.TYPE_PROTO: "tp"}
+"""Types of attributes that hold a message, and the field that it's in."""
 
 
 def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
@@ -28,8 +32,9 @@ def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
     """
     raw = {}
     check_calls(model)
+    _refuse_references(model.graph.node)
     for where, part in _parts(model):
-        _check_part(part, where, model.graph)
+        _check_part(part, where, model)
         if isinstance(part, onnx.TensorProto):
             data = _check_tensor(part, where, folder)
             if data is not None and where == f"initializer {part.name!r}":
@@ -91,8 +96,22 @@ def _node_parts(place: str, nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[s
                 yield from _graph_parts(f"{attribute.name} of {where}", graph)
 
 
-def _check_part(part: Message, where: str, main: onnx.GraphProto) -> None:
+def _refuse_references(nodes: Iterable[onnx.NodeProto]) -> None:
+    """Refuse attributes that stand for one of a function in graphs that are in none."""
+    for node in nodes:
+        named = next((each for each in node.attribute if each.ref_attr_name), None)
+        if named is not None:
+            what = f"attribute {named.name!r} of {node.op_type} {node.name or next(iter(node.output), '')!r}"
+            raise ModelError(
+                f"{what} stands for {named.ref_attr_name!r} of a function, and isn't in one; give its value"
+            )
+        for _, body in bodies_of([node]):
+            _refuse_references(body.node)
+
+
+def _check_part(part: Message, where: str, model: onnx.ModelProto) -> None:
     """Refuse what the IR wouldn't carry."""
+    main = model.graph
     if len(UnknownFieldSet(part)):
         raise UnsupportedError(f"{where} has fields that this onnx release doesn't know; install a newer onnx")
     if isinstance(part, onnx.ModelProto) and part.training_info:
@@ -107,8 +126,28 @@ def _check_part(part: Message, where: str, main: onnx.GraphProto) -> None:
         said = next((each.i for each in part.attribute if each.name == "num_outputs" and each.HasField("i")), None)
         if said is not None and said < len(part.output):  # onnx's shape inference would end the process
             raise ModelError(f"{where} has {len(part.output)} outputs and says that they are {said}")
+    if isinstance(part, onnx.AttributeProto):
+        _check_attribute(part, where)
+    field = {onnx.ModelProto: "configuration", onnx.NodeProto: "device_configurations"}.get(type(part), "")
+    placed = getattr(part, field, None)  # of onnx 1.18 and newer
+    if placed and model.ir_version < DEVICES_FROM:
+        words = f"has device configurations, which IR version {model.ir_version} doesn't have"
+        raise ModelError(f"{where} {words}; remove them, or say IR version {DEVICES_FROM}")
     if isinstance(part, onnx.AttributeProto) and (part.HasField("sparse_tensor") or part.sparse_tensors):
         raise UnsupportedError(f"{where} is a sparse tensor, which isn't supported; make it dense")
+
+
+def _check_attribute(part: onnx.AttributeProto, where: str) -> None:
+    """Refuse an attribute without what its type says; and graphs that a function gets as attributes."""
+    field = _HELD.get(part.type)
+    if part.ref_attr_name:
+        if part.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
+            raise UnsupportedError(
+                f"{where} is a graph that the function gets where it's called, which isn't supported"
+            )
+    elif field is not None and not part.HasField(field):
+        kind = onnx.AttributeProto.AttributeType.Name(part.type)
+        raise ModelError(f"{where} is of type {kind} and holds none; write the model again")
 
 
 def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> bytes | None:

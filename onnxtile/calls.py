@@ -22,6 +22,8 @@ def check_calls(model: onnx.ModelProto | ir.Model) -> None:
 
     It's counted, not done. Raises ModelError for a circle, UnsupportedError otherwise.
     """
+    if isinstance(model, onnx.ModelProto):
+        _check_arguments(model)
     functions, main = _of_proto(model) if isinstance(model, onnx.ModelProto) else _of_ir(model)
     if not functions:
         return
@@ -37,6 +39,22 @@ def check_calls(model: onnx.ModelProto | ir.Model) -> None:
     if depth and count > most("inlined-nodes"):
         number = f"{count:,}" if count < _COUNTED else "10^18 and more"
         raise UnsupportedError(f"calls of local functions come to {number} nodes, {raise_hint('inlined-nodes')}")
+
+
+def _check_arguments(model: onnx.ModelProto) -> None:
+    """Refuse calls with more inputs or outputs than the function has; ModelError."""
+    functions = {(each.domain, each.name, each.overload): each for each in model.functions}
+    for nodes in (model.graph.node, *(each.node for each in model.functions)) if functions else ():
+        for node in _nodes(nodes):
+            called = functions.get((node.domain, node.op_type, node.overload))
+            if called is None:
+                continue
+            for what, given, taken in (("inputs", node.input, called.input), ("outputs", node.output, called.output)):
+                if len(given) > len(taken):
+                    where = f"{node.op_type} {node.name or next(iter(node.output), '')!r}"
+                    raise ModelError(
+                        f"{where} has {len(given)} {what}, and the local function that it calls {len(taken)}"
+                    )
 
 
 def _inner_first(functions: Mapping[Operator, Sequence[Operator]]) -> Iterator[Operator]:
@@ -66,14 +84,18 @@ def _of_proto(model: onnx.ModelProto) -> tuple[dict[Operator, list[Operator]], l
 
 
 def _operators(nodes: Iterable[onnx.NodeProto]) -> Iterator[Operator]:
-    """The operators of nodes, and of those inside them."""
+    return ((node.domain, node.op_type, node.overload) for node in _nodes(nodes))
+
+
+def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """Nodes, and those inside them."""
     waiting = [iter(nodes)]
     while waiting:
         node = next(waiting[-1], None)
         if node is None:
             waiting.pop()
             continue
-        yield node.domain, node.op_type, node.overload
+        yield node
         waiting += [iter(body.node) for _, body in bodies_of([node])]
 
 

@@ -62,6 +62,8 @@ def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, sa
     speller.drop_calls()
     uncut, described = _take_initializers(compact.graph)
     proto = ir.to_proto(compact)
+    for function in proto.functions:
+        function.domain = function.domain  # onnx_ir leaves an empty one out, and the checker wants it
     _describe(described, proto.graph)
     count = 0
     for function, function_proto in zip(compact.functions.values(), proto.functions, strict=True):

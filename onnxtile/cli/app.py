@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -60,6 +63,21 @@ def _run(arguments: list[str]) -> object:
     return run_isolated(main, wanted)
 
 
+@contextmanager
+def _quiet(debug: bool) -> Iterator[None]:
+    """Keep libraries from warning and logging on standard error, which has one line of ours; but for --debug."""
+    level = logging.root.manager.disable
+    with warnings.catch_warnings():
+        if not debug:
+            logging.disable(logging.CRITICAL)
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logging.disable(level)
+
+
 def main() -> None:
     """Run the program. Exit status: 0 it holds, 1 the answer is no, 2 the call or a file is bad, or the program is.
 
@@ -68,9 +86,7 @@ def main() -> None:
     complete_streams()
     arguments, debug, allowed = _without_own(sys.argv[1:])
     try:
-        with warnings.catch_warnings(), allowing(parse_bounds(allowed)):
-            if not (debug or sys.warnoptions):
-                warnings.simplefilter("ignore")
+        with _quiet(debug), allowing(parse_bounds(allowed)):
             status = _run(arguments)
         sys.stdout.flush()
     except SystemExit as ended:  # of libraries; they leave so where standard output was closed

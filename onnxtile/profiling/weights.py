@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from onnxtile.constants import SPARSE_META
 from onnxtile.contraction import attribute_int, entry_of, subgraphs
+from onnxtile.contraction.sizes import UnsizedError
 from onnxtile.profiling.amounts import Amount, Unknown, bytes_of, total
 from onnxtile.profiling.record import Weights, sum_weights
 from onnxtile.profiling.values import elements
@@ -255,10 +256,14 @@ def _whole(node: ir.Node, index: int, source: ir.Value, role: Role) -> Weights:
         return Weights(0, 0, size)
     indices, name, default = _PACKED.get(node.op_type, ((), "", 8))
     if index in indices and isinstance(count, int) and source.dtype == ir.DataType.UINT8:
-        bits = attribute_int(node, name, default) if name else default
-        count = count * 8 // bits if bits else count
-        if node.op_type in ("MatMulNBits", "MatMulBnb4"):
-            count = min(count, attribute_int(node, "K", count) * attribute_int(node, "N", 1))
+        try:
+            bits = attribute_int(node, name, default) if name else default
+            count = count * 8 // bits if bits else count
+            if node.op_type in ("MatMulNBits", "MatMulBnb4"):
+                count = min(count, attribute_int(node, "K", count) * attribute_int(node, "N", 1))
+        except UnsizedError as error:
+            why = Unknown(f"how {source.name!r} is packed isn't known: {error}")
+            return Weights(why, why if role == "statistics" else 0, size)
     return Weights(count, count if role == "statistics" else 0, size)
 
 

@@ -1,0 +1,118 @@
+"""Damaged model files: each kind is refused when it's loaded, in words, and none is an internal error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import AttributeProto, TensorProto, helper
+
+import onnxtile
+from onnxtile.errors import ModelError, UnsupportedError
+from tests.commands import status
+from tests.support import matmul, parse
+
+CALL = """<ir_version: 8, opset_import: ["" : 18, "l" : 1]>
+g (float[4,8] x) => (float[4,8] y) { y = l.F (x) }
+<domain: "l", opset_import: ["" : 18]> F (p) => (q) { q = Neg (p) }"""
+Damage = Callable[[onnx.ModelProto], object]
+
+
+def call_with_two_inputs(model: onnx.ModelProto) -> None:
+    model.graph.node[0].input.append("x")
+
+
+def call_with_two_outputs(model: onnx.ModelProto) -> None:
+    model.graph.node[0].output.append("z")
+
+
+def reference_outside(model: onnx.ModelProto) -> None:
+    model.graph.node.add(op_type="Relu", input=["x"], output=["r"]).attribute.add(
+        name="alpha", ref_attr_name="a", type=1
+    )
+
+
+def graph_without_graph(model: onnx.ModelProto) -> None:
+    model.functions[0].node[0].attribute.add(name="body", type=AttributeProto.GRAPH)
+
+
+def tensor_without_tensor(model: onnx.ModelProto) -> None:
+    model.graph.node[0].attribute.add(name="value", type=AttributeProto.TENSOR)
+
+
+def graph_from_the_call(model: onnx.ModelProto) -> None:
+    model.functions[0].attribute.append("b")
+    model.functions[0].node[0].attribute.add(name="body", type=AttributeProto.GRAPH, ref_attr_name="b")
+
+
+def devices_before_their_time(model: onnx.ModelProto) -> None:
+    model.graph.node[0].device_configurations.add(configuration_id="c")
+
+
+DAMAGES: dict[Damage, str] = {
+    call_with_two_inputs: "F 'y' has 2 inputs, and the local function that it calls 1",
+    call_with_two_outputs: "F 'y' has 2 outputs, and the local function that it calls 1",
+    reference_outside: "attribute 'alpha' of Relu 'r' stands for 'a' of a function, and isn't in one",
+    graph_without_graph: "attribute 'body' of Neg 'q' of function 'F' is of type GRAPH and holds none",
+    tensor_without_tensor: "is of type TENSOR and holds none",
+    graph_from_the_call: "is a graph that the function gets where it's called, which isn't supported",
+    devices_before_their_time: "has device configurations, which IR version 8 doesn't have",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_each_damage_is_refused_by_every_command(
+    damage: Damage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, path = parse(CALL), tmp_path / "m.onnx"
+    damage(model)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises((ModelError, UnsupportedError), match=DAMAGES[damage]):
+        onnxtile.check(model, (4, 4, 4))
+    for call in (
+        ("check", path, "--max", "4,4,4"), ("lower", path, "--max", "4,4,4"), ("profile", path), ("annotate", path),
+        ("verify", path, path), ("capture", path, "--name", "*"),
+    ):  # fmt: skip
+        capsys.readouterr()
+        assert status(*call) == 2
+        said = capsys.readouterr().err
+        assert DAMAGES[damage] in said
+        assert said.count("\n") == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_what_libraries_log_is_not_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = matmul([4, 8], [8, 8], [4, 8])
+    model.graph.node.add(op_type="StringNormalizer", input=["s"], output=["t"]).attribute.add(
+        name="locale", type=AttributeProto.STRING, s=b"\xff\xfe"
+    )
+    model.graph.input.append(helper.make_tensor_value_info("s", TensorProto.STRING, [2]))
+    onnx.save(model, tmp_path / "m.onnx")
+    assert status("check", tmp_path / "m.onnx", "--max", "8,8,8", "--json") == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_functions_of_the_default_domain_stay_valid(tmp_path: Path) -> None:
+    model = parse(CALL)
+    model.functions[0].domain = model.graph.node[0].domain = ""
+    model.functions[0].name = model.graph.node[0].op_type = "Relu"
+    del model.opset_import[1]
+    onnx.checker.check_model(model)
+    onnx.save(model, tmp_path / "m.onnx")
+    assert status("annotate", tmp_path / "m.onnx", "-o", tmp_path / "a.onnx") == 0
+    onnx.checker.check_model(onnx.load(tmp_path / "a.onnx"))
+
+
+def test_a_packed_weight_whose_bits_only_the_call_knows_is_unknown() -> None:
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 18, "l" : 1, "com.microsoft" : 1]>
+        g (float[4,32] x) => (float[4,6] y) { y = l.F <n = 4> (x, b, s) }
+        <domain: "l", opset_import: ["" : 18, "com.microsoft" : 1]> F <n> (p, q, r) => (t) {
+            t = com.microsoft.MatMulNBits <K = 32, N = 6, bits: int = @n, block_size = 16> (p, q, r) }""",
+        b=np.zeros((6, 2, 8), np.uint8),
+        s=np.ones(12, np.float32),
+    )
+    onnxtile.profile(model)
