@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 DEVICES_FROM = 11
 """IR version from which on a model may say on which devices nodes run."""
+_PARTS = ("GraphProto", "NodeProto", "AttributeProto", "TensorProto")
+"""Messages that are looked at one by one, see `_parts`."""
 _HELD = {onnx.AttributeProto.TENSOR: "t", onnx.AttributeProto.GRAPH: "g", onnx.AttributeProto.TYPE_PROTO: "tp"}
 """Types of attributes that hold a message, and the field that it's in."""
 
@@ -112,6 +115,7 @@ def _refuse_references(nodes: Iterable[onnx.NodeProto]) -> None:
 def _check_part(part: Message, where: str, model: onnx.ModelProto) -> None:
     """Refuse what the IR wouldn't carry."""
     main = model.graph
+    _check_text(part, where)
     if len(UnknownFieldSet(part)):
         raise UnsupportedError(f"{where} has fields that this onnx release doesn't know; install a newer onnx")
     if isinstance(part, onnx.ModelProto) and part.training_info:
@@ -135,6 +139,32 @@ def _check_part(part: Message, where: str, model: onnx.ModelProto) -> None:
         raise ModelError(f"{where} {words}; remove them, or say IR version {DEVICES_FROM}")
     if isinstance(part, onnx.AttributeProto) and (part.HasField("sparse_tensor") or part.sparse_tensors):
         raise UnsupportedError(f"{where} is a sparse tensor, which isn't supported; make it dense")
+
+
+@lru_cache(maxsize=64)
+def _fields(kind: type[Message]) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
+    """The fields of a message that are text, and those that are messages no part has by itself; whether many."""
+    found: tuple[list[tuple[str, bool]], list[tuple[str, bool]]] = ([], [])
+    for field in kind.DESCRIPTOR.fields:
+        many = hasattr(getattr(kind(), field.name), "extend")
+        if field.type == field.TYPE_STRING:
+            found[0].append((field.name, many))
+        elif field.type == field.TYPE_MESSAGE and field.message_type.name not in _PARTS:
+            found[1].append((field.name, many))
+    return found
+
+
+def _check_text(part: Message, where: str) -> None:
+    """Refuse names and other text that isn't UTF-8, which protobuf hands on as bytes."""
+    texts, messages = _fields(type(part))  # type: ignore[arg-type]  # classes of messages are hashable
+    for name, many in texts:
+        value = getattr(part, name)
+        if any(isinstance(each, bytes) for each in value) if many else isinstance(value, bytes):
+            raise ModelError(f"{where}: its {name} isn't text (UTF-8); the file is damaged, write the model again")
+    for name, many in messages:
+        if many or part.HasField(name):
+            for each in getattr(part, name) if many else [getattr(part, name)]:
+                _check_text(each, where)
 
 
 def _check_attribute(part: onnx.AttributeProto, where: str) -> None:

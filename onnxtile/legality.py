@@ -12,7 +12,7 @@ import onnx_ir as ir
 from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.contraction import Contraction, Dim, contractions, default_opset
 from onnxtile.dimensions import free_dimensions
-from onnxtile.limits import Limits
+from onnxtile.limits import LARGEST, Limits
 from onnxtile.tiling import Axis, TilePlan
 
 OPSETS = range(7, 29)
@@ -124,6 +124,11 @@ class Judge:
             words = f"M is {_named(size.m, found.cause)} in a product without elements"
             return Refusal("symbolic-m", f"{words}{_cure(size.m, free)}, or leave M unlimited (--max *,K,N)")
         plan = TilePlan(m, k, n, empty, full)
+        padded = max((axis.count or 0) * (axis.tile or 0) for axis in (m, k, n))
+        if padded > LARGEST:
+            return Refusal(
+                "too-large", f"a side of {padded:,} with its last tile filled up is no size; take a smaller one"
+            )
         if (self.ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
             words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"
             return Refusal("too-many-tiles", f"{words}; take a larger --max, or --form batched")

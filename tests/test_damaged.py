@@ -84,6 +84,24 @@ def test_each_damage_is_refused_by_every_command(
     assert [each.name for each in tmp_path.iterdir()] == ["m.onnx"]
 
 
+@pytest.mark.parametrize("text", [b"QZname", b"QZop", b"QZin", b"QZdim", b"QZdomain", b"QZkey"])
+def test_text_that_is_not_utf_8_is_refused(text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    word = text.decode()
+    model = parse(CALL)
+    model.graph.node.add(op_type="QZop", name="QZname", domain="QZdomain", input=["QZin"], output=["z"])
+    model.graph.input.append(helper.make_tensor_value_info("QZin", TensorProto.FLOAT, ["QZdim"]))
+    model.metadata_props.add(key="QZkey", value="v")
+    data = model.SerializeToString()
+    assert text in data, word
+    (tmp_path / "m.onnx").write_bytes(data.replace(text, b"\xff" + text[1:]))
+    for call in (("check", "--max", "4,4,4"), ("profile",), ("annotate",), ("verify", tmp_path / "m.onnx")):
+        capsys.readouterr()
+        assert status(call[0], tmp_path / "m.onnx", *call[1:]) == 2
+        said = capsys.readouterr().err
+        assert "UTF-8" in said
+        assert said[:-1].isprintable()
+
+
 def test_what_libraries_log_is_not_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model = matmul([4, 8], [8, 8], [4, 8])
     model.graph.node.add(op_type="StringNormalizer", input=["s"], output=["t"]).attribute.add(
@@ -116,3 +134,25 @@ def test_a_packed_weight_whose_bits_only_the_call_knows_is_unknown() -> None:
         s=np.ones(12, np.float32),
     )
     onnxtile.profile(model)
+
+
+@pytest.mark.parametrize("form", ["unrolled", "batched", "loop", "function"])
+def test_a_side_that_no_tile_fits_into_is_refused(form: str, tmp_path: Path) -> None:
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 18]>
+        g (float[9223372036854775807,8] x, float[8,8] w) => (float[9223372036854775807,8] y) { y = MatMul (x, w) }"""
+    )
+    onnx.save(model, tmp_path / "m.onnx")
+    assert status("lower", tmp_path / "m.onnx", "--max", "4,4,4", "--form", form, "-o", tmp_path / "o.onnx") == 1
+
+
+def test_passes_take_no_shapes_from_outputs_and_write_no_half_types(tmp_path: Path) -> None:
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 18, "other" : 1]>
+        g (float[4,8] x, int64[1] a) => (float[p] y, float[4,8] z) {
+           y = ReduceSum <keepdims = 0> (x, a)  u = other.Op (x)  s = SequenceConstruct (u)
+           z = ConcatFromSequence <axis = 0> (s) }"""
+    )
+    onnx.save(model, tmp_path / "m.onnx")
+    assert status("run", tmp_path / "m.onnx", "--passes", "infer-shapes", "-o", tmp_path / "o.onnx") == 0
+    onnx.checker.check_model(onnx.load(tmp_path / "o.onnx"))

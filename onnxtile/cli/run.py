@@ -69,7 +69,10 @@ def command(
         sources = [model, *external_files(loaded)]
         check_output(output, *sources)
         manager.instruments = tuple(_instruments(output, reproducer, verify_each, dump_after, sources, say))
+        declared = {value.name: value.shape for value in loaded.graph.outputs}
         result = manager(loaded, say).model
+        for value in result.graph.outputs:  # a pass may not know a shape; the checker wants outputs to have the file's
+            value.shape = declared.get(value.name) if value.shape is None else value.shape
         same_folder = real(output).parent == real(model.parent)
         with saving(result, output, spelling, weights, keep_external=same_folder) as (_, nodes):
             pass

@@ -58,6 +58,7 @@ def _infer(model: ir.Model) -> None:
     while True:
         run = Run(by_onnx, declared, widened=widened)
         run.infer(model)
+        _drop_unknown_elements(model)
         if run.is_stable:
             break
         for value, (shape, _) in start.items():
@@ -75,6 +76,13 @@ def _infer(model: ir.Model) -> None:
     _finish(model, run, known)
     for value in model.graph.outputs:
         _compare(value, declared.get(value))
+
+
+def _drop_unknown_elements(model: ir.Model) -> None:
+    """Take the types away that are sequences, or optional, of nobody knows what: onnx_ir couldn't write them."""
+    for value in _values(model):
+        if isinstance(value.type, (ir.SequenceType, ir.OptionalType)) and value.type.dtype is None:
+            value.type = None
 
 
 def _sources(model: ir.Model) -> Iterator[ir.Value]:
