@@ -61,8 +61,8 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output or proto.graph.input):
         raise ModelError(f"{place}: holds no graph; give a whole ONNX model")
     try:
-        proto = settled(proto)
         raw = audit(proto, folder)
+        proto = settled(proto)
         if folder is not None:
             read_in(proto, folder)
     except OnnxtileError as error:

@@ -84,7 +84,7 @@ def test_each_damage_is_refused_by_every_command(
     assert [each.name for each in tmp_path.iterdir()] == ["m.onnx"]
 
 
-@pytest.mark.parametrize("text", [b"QZname", b"QZop", b"QZin", b"QZdim", b"QZdomain", b"QZkey"])
+@pytest.mark.parametrize("text", [b"Neg", b"QZname", b"QZop", b"QZin", b"QZdim", b"QZdomain", b"QZkey"])
 def test_text_that_is_not_utf_8_is_refused(text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     word = text.decode()
     model = parse(CALL)

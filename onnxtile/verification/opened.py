@@ -126,8 +126,8 @@ def open_model(model: AnyModel) -> Opened:
         path = Path(model)
         proto, folder = parse(path), path.parent
         try:
-            settle(proto)
             audit(proto, folder)
+            settle(proto)
             inner = read_in(proto, folder)
             check_proto(proto)
         except OnnxtileError as error:
