@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+import onnx
 import pytest
 
 from onnxtile import errors
@@ -16,6 +17,7 @@ from onnxtile.cli import app, passes
 from onnxtile.cli.endings import ending
 from onnxtile.printable import LONGEST, printable
 from tests.commands import status
+from tests.support import matmul
 
 HOSTILE = "a\nb\r\x1b[31mred\x1b]0;title\x07\u202e\u2028\x85\x9b2J\udcff\x00\x7f[/]"
 
@@ -95,6 +97,43 @@ def test_what_is_printable() -> None:
     assert printable("x" * LONGEST) == "x" * LONGEST
     assert printable("x" * (LONGEST + 1)).endswith(f"({LONGEST + 1:,} characters)")
     assert len(printable("\x00" * 10**6)) < 5 * LONGEST
+
+
+VIEWS = """check m.onnx --max 2,2,2 --ops all
+lower m.onnx --max 2,2,2 -o o.onnx --verify
+profile m.onnx
+profile m.onnx --summary
+profile m.onnx --view memory
+profile m.onnx --view first-io
+profile m.onnx --by module
+profile m.onnx --details
+profile m.onnx --csv -
+profile m.onnx --markdown -
+profile m.onnx --against o.onnx
+capture m.onnx --name *
+annotate m.onnx -o a.onnx
+verify m.onnx o.onnx
+run m.onnx --passes infer-shapes -o r.onnx --time-passes
+check m.onnx --max 2,2,2 --json"""
+
+
+def test_hostile_names_are_spelled_out_in_every_view(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = HOSTILE.replace("\udcff", "")
+    model = matmul([4, 8], [8, 6], [4, 6])
+    model.producer_name = model.graph.name = model.doc_string = model.graph.node[0].name = name
+    model.graph.node[0].output[0] = model.graph.output[0].name = f"{name}y"
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch\x1b[2J"
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "batch\x1b[2J"
+    onnx.save(model, "m.onnx")
+    for view in VIEWS.splitlines():
+        assert status(*view.split()) in (0, 1), view
+        said = capsys.readouterr()
+        for line in (said.out + said.err).split("\n"):
+            assert line.isprintable(), (view, line)
+            assert "internal error" not in line, view
 
 
 def run(*arguments: str, output: int | IO[bytes] | None) -> subprocess.CompletedProcess[str]:

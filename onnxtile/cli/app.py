@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import warnings
@@ -18,6 +19,8 @@ from onnxtile.cli.isolation import IsolationError, run_isolated
 
 _DEBUG, _ALLOW = "--debug", "--allow"
 """Options of the program that are taken behind a command as well."""
+YOUNG = 50_000
+"""Objects that are made before they are looked at as garbage: a model's nodes live as long as the program."""
 _ALLOW_HELP = f"Move a bound ({', '.join(BOUNDS)}); also behind the command."
 
 app = typer.Typer(
@@ -84,6 +87,7 @@ def main() -> None:
     What ends it early gets one line on standard error, whatever it is; `--debug` shows its traceback, too.
     """
     complete_streams()
+    gc.set_threshold(YOUNG, 20, 100)
     arguments, debug, allowed = _without_own(sys.argv[1:])
     try:
         with _quiet(debug), allowing(parse_bounds(allowed)):

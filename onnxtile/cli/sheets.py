@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from onnxtile.files import replacing
+from onnxtile.printable import printable
 
+LONGEST = 1 << 20
+"""Characters of a cell; of a longer one the middle is left out."""
 Cells = Mapping[str, Any]
 _MARKS = re.compile(r"[\\|`*<\[\]]")
 """What Markdown takes for more than itself: a formula has asterisks."""
@@ -54,4 +57,4 @@ def _text(cell: Any) -> str:
         return "; ".join(f"{name}: {_text(value)}" for name, value in cell.items())
     if isinstance(cell, (list, tuple)):
         return ", ".join(map(_text, cell))
-    return "" if cell is None else str(cell)
+    return "" if cell is None else printable(str(cell), LONGEST)
