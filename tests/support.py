@@ -12,10 +12,12 @@ import onnx
 import onnx.inliner
 import onnx.printer
 import onnxruntime
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import onnxtile
+from onnxtile.forms import FORMS as BY_NAME
 from onnxtile.verification.integers import OPERATORS
 from onnxtile.verification.saturation import judged_elsewhere, saturates
 
@@ -23,7 +25,7 @@ FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Feeds = Mapping[str, np.ndarray]
 Run = Callable[[onnx.ModelProto, Feeds], list[np.ndarray]]
 Limits = tuple[int | None, int | None, int | None]
-FORMS = ("unrolled", "batched", "loop", "function")
+FORMS = tuple(BY_NAME)
 Shapes = Sequence[Sequence[int | str] | None]
 
 
@@ -141,6 +143,16 @@ def newest_opset(most: int = 26) -> int:
 
 def _between_quantized(model: onnx.ModelProto) -> bool:
     return any(node.op_type == "DequantizeLinear" for each in (model.graph, *model.functions) for node in each.node)
+
+
+FEWER = settings(max_examples=max(settings().max_examples * 2 // 3, 1))
+"""For properties whose lowerings are verified, too: an example takes longer."""
+
+
+def form_for(model: onnx.ModelProto, form: str) -> str:
+    """The form, or the first one where the model's opset is too old for it."""
+    opset = next(each.version for each in model.opset_import if not each.domain)
+    return form if opset >= BY_NAME[form].ability.first_opset else FORMS[0]
 
 
 ENGINES: tuple[Run, ...] = (run_reference, run_onnxruntime)

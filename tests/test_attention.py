@@ -20,14 +20,14 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 import onnxtile
 import onnxtile.lowering
 from onnxtile.verification.roundoff import gamma
-from tests.support import run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import FORMS, assert_verified, run_onnxruntime, run_reference, sizes_of_products, whole
 
 CANNOT = (
     onnxruntime_errors.NotImplemented, onnxruntime_errors.Fail, onnxruntime_errors.InvalidGraph,
     onnxruntime_errors.InvalidArgument, onnxruntime_errors.RuntimeException,
 )  # fmt: skip
 UNITS = {np.float16: 2.0**-11, ml_dtypes.bfloat16: 2.0**-8, np.float32: 2.0**-24, np.float64: 2.0**-53}
-FEW = settings(max_examples=max(settings().max_examples // 4, 1))
+FEW = settings(max_examples=max(settings().max_examples // 5, 1))
 """A case takes a tenth of a second."""
 LIMITS = [(1, 1, 1), (2, 3, 2), (4, 4, 4), (None, 2, None)]
 
@@ -133,7 +133,7 @@ def cases(draw: st.DrawFn) -> Case:
     while not outputs[-1]:
         outputs.pop()
     model = attention(feeds, outputs, opset, **attributes)
-    return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(["unrolled", "batched"])))
+    return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(FORMS)))
 
 
 def lowered(case: Case) -> onnx.ModelProto:
@@ -157,6 +157,7 @@ def test_attention_lowered_is_legal_and_within_the_bound_of_rounding(case: Case)
     want = run_reference(case.model, case.feeds)
     for got in engines(result, case.feeds):
         close(case, got, want, rounding(case))
+    assert_verified(case.model, result)
 
 
 def rounding(case: Case) -> dict[str, float]:
@@ -201,7 +202,7 @@ def exact_cases(draw: st.DrawFn) -> Case:
     feeds["attn_mask"] = np.eye(keys, dtype=bool)[chosen]
     outputs = ["Y", *(["present_key", "present_value"] if "past_key" in feeds else ["", ""]), "qk_matmul_output"]
     model = attention(feeds, outputs, draw(st.integers(23, 28)), scale=1.0, **attributes)
-    return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(["unrolled", "batched", "loop"])))
+    return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(FORMS)))
 
 
 @FEW
@@ -211,6 +212,7 @@ def test_attention_to_one_key_is_bit_exact(case: Case) -> None:
     want = run_reference(case.model, case.feeds)
     for got in engines(result, case.feeds):
         close(case, got, want, dict.fromkeys(("Y", "present_key", "present_value", "qk_matmul_output"), 0.0))
+    assert_verified(case.model, result)
 
 
 def engines(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> list[list[np.ndarray]]:
@@ -236,7 +238,7 @@ def flex_cases(draw: st.DrawFn) -> Case:
     shapes["V"] = [batch, kv_heads, length, value]
     feeds = {name: whole(shape, np.dtype(np.float32), seed) for seed, (name, shape) in enumerate(shapes.items())}
     model = attention(feeds, ["Y"], draw(st.integers(26, 28)), "FlexAttention", scale=256.0)
-    return Case(model, feeds, draw(st.sampled_from(LIMITS)), "unrolled")
+    return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(FORMS)))
 
 
 @st.composite
@@ -257,14 +259,16 @@ def linear_cases(draw: st.DrawFn) -> Case:
     heads = {"q_num_heads": kv_heads * group, "kv_num_heads": kv_heads}
     opset = draw(st.integers(27, 28))
     model = attention(feeds, ["Y", "S"], opset, "LinearAttention", update_rule=rule, scale=1.0, **heads)
-    return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(["unrolled", "batched"])))
+    return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(FORMS)))
 
 
 @FEW
 @given(flex_cases())
 def test_flex_attention_lowered_is_legal_and_equal(case: Case) -> None:
     bound = 2 * 3 * gamma(case.feeds["K"].shape[2] + 2, UNITS[np.float32])
-    close(case, run_reference(lowered(case), case.feeds), run_reference(case.model, case.feeds), {"Y": bound})
+    result = lowered(case)
+    close(case, run_reference(result, case.feeds), run_reference(case.model, case.feeds), {"Y": bound})
+    assert_verified(case.model, result)
 
 
 @FEW
@@ -272,6 +276,7 @@ def test_flex_attention_lowered_is_legal_and_equal(case: Case) -> None:
 def test_linear_attention_lowered_is_legal_and_bit_exact(case: Case) -> None:
     result = lowered(case)
     close(case, run_reference(result, case.feeds), run_reference(case.model, case.feeds), {"Y": 0.0, "S": 0.0})
+    assert_verified(case.model, result)
 
 
 def backend_cases() -> dict[str, onnx.backend.test.loader.TestCase]:

@@ -17,7 +17,7 @@ import onnxtile
 from onnxtile import Limits
 from onnxtile.blockwise import FP4, NF4, pack, unpack
 from onnxtile.passes import DecomposeBlockwise
-from tests.support import loads, operators, run_onnxruntime, whole
+from tests.support import FEWER, assert_verified, loads, operators, run_onnxruntime, whole
 
 F32, F16 = np.dtype(np.float32), np.dtype(np.float16)
 INFO = helper.make_tensor_value_info
@@ -99,7 +99,7 @@ def products(draw: st.DrawFn) -> Case:
     bits, dtype = draw(st.sampled_from(PACKED))
     zeros = draw(st.sampled_from(["", "packed"] + ["floats"] * (bits == 4)))
     made = n_bits(
-        shape, k, n, bits, draw(st.sampled_from([16, 32])), dtype, draw(st.integers(12, 22)), zeros,
+        shape, k, n, bits, draw(st.sampled_from([16, 16, 32, 64, 128, 256])), dtype, draw(st.integers(12, 22)), zeros,
         draw(st.booleans()), flat=draw(st.booleans()), accuracy_level=draw(st.integers(0, 1)),
     )  # fmt: skip
     feeds = whole(shape, dtype, 1)
@@ -116,9 +116,10 @@ def plainly(made: onnx.ModelProto, feeds: Feeds) -> np.ndarray:
     return y
 
 
-LIMIT_K = st.sampled_from([None, 5, 16, 20, 32, 48])
+LIMIT_K = st.sampled_from([None, 5, 16, 20, 32, 48, 64])
 
 
+@FEWER
 @given(products(), st.none() | st.integers(1, 5), LIMIT_K, st.none() | st.integers(1, 5), st.data())
 def test_a_product_by_packed_weights_is_legal_and_bit_exact(
     case: Case, m: int | None, k: int | None, n: int | None, data: st.DataObject
@@ -136,6 +137,7 @@ def test_a_product_by_packed_weights_is_legal_and_bit_exact(
     want, got = plainly(case.model, case.feeds), plainly(lowered, case.feeds)
     assert got.dtype == want.dtype
     np.testing.assert_array_equal(got, want)
+    assert_verified(case.model, lowered)
 
 
 def sizes_of(lowered: onnx.ModelProto) -> list[tuple[str, tuple[int, int, int]]]:
@@ -247,6 +249,7 @@ def test_an_unlimited_m_may_be_symbolic() -> None:
     feeds = {"A": whole([2, 5, 32], F32, 1)}
     for each in (lowered, written_out):
         np.testing.assert_array_equal(plainly(each, feeds), plainly(made, feeds))
+        assert_verified(made, each)
 
 
 def test_in_a_branch() -> None:
@@ -264,6 +267,7 @@ def test_in_a_branch() -> None:
         lowered = onnxtile.lower(made, limits)
         assert onnxtile.check(lowered, limits).ok
         np.testing.assert_array_equal(plainly(lowered, feeds), plainly(made, feeds))
+        assert_verified(made, lowered)
 
 
 def test_a_vector_isn_t_padded() -> None:

@@ -20,7 +20,19 @@ from onnxtile.interop import to_ir
 from onnxtile.lowering import Wish, estimate, lower_ir
 from onnxtile.passes import DecomposeEinsum, InferShapes
 from onnxtile.progress import silent
-from tests.support import Fed, make, operators, parse, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import (
+    FEWER,
+    FORMS,
+    Fed,
+    assert_verified,
+    make,
+    operators,
+    parse,
+    run_onnxruntime,
+    run_reference,
+    sizes_of_products,
+    whole,
+)  # fmt: skip
 
 LIMITS = (2, 3, 2)
 CANNOT = (onnxruntime_errors.NotImplemented, onnxruntime_errors.Fail, onnxruntime_errors.InvalidArgument)
@@ -98,28 +110,36 @@ def holds(each: Fed, lowered: onnx.ModelProto) -> None:
         (got,) = run(lowered, each.feeds)
         assert (got.dtype, got.shape) == (want.dtype, want.shape)
         np.testing.assert_array_equal(got, want)
+    assert_verified(each.model, lowered)
 
 
-@given(cases())
-def test_an_einsum_lowered_is_legal_and_bit_exact(each: Fed) -> None:
+@FEWER
+@given(cases(), st.sampled_from(FORMS))
+def test_an_einsum_lowered_is_legal_and_bit_exact(each: Fed, form: str) -> None:
     before = each.model.SerializeToString()
-    lowered = onnxtile.lower(each.model, LIMITS)
+    lowered = onnxtile.lower(each.model, LIMITS, form=form)
     assert each.model.SerializeToString() == before
-    assert onnxtile.lower(each.model, LIMITS).SerializeToString() == lowered.SerializeToString()
+    assert onnxtile.lower(each.model, LIMITS, form=form).SerializeToString() == lowered.SerializeToString()
     assert onnxtile.check(lowered, LIMITS).ok
     for sizes in sizes_of_products(lowered):
         assert all(size <= limit for size, limit in zip(sizes, LIMITS, strict=True))
     holds(each, lowered)
 
 
-@given(cases(symbolic=True), st.sampled_from([(2, 3, 2), (None, 3, 2), (None, None, 2)]))
-def test_lengths_that_run_time_knows_are_right_or_refused(each: Fed, limits: Any) -> None:
-    found = onnxtile.lower(each.model, limits, form="batched")
+@FEWER
+@given(
+    cases(symbolic=True),
+    st.sampled_from([(2, 3, 2), (None, 3, 2), (None, None, 2)]),
+    st.sampled_from(["batched", "loop", "function"]),
+)
+def test_lengths_that_run_time_knows_are_right_or_refused(each: Fed, limits: Any, form: str) -> None:
+    found = onnxtile.lower(each.model, limits, form=form)
     refused = [row for row in estimate(each.model, limits)[0].contractions if row.status == "refused"]
     assert bool(refused) == ("Einsum" in operators(found) and not onnxtile.check(found, limits).ok)
     holds(each, found)
 
 
+@FEWER
 @given(cases())
 def test_an_einsum_is_written_out_without_limits_too(each: Fed) -> None:
     model = to_ir(each.model)

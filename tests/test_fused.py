@@ -14,11 +14,24 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 import onnxtile
+from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.interop import to_ir
 from onnxtile.lowering import estimate
 from onnxtile.passes import DecomposeFused, InferShapes
 from onnxtile.rewriting.activations import ACTIVATIONS
-from tests.support import Fed, newest_opset, parse, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import (
+    FEWER,
+    FORMS,
+    Fed,
+    assert_verified,
+    form_for,
+    newest_opset,
+    parse,
+    run_onnxruntime,
+    run_reference,
+    sizes_of_products,
+    whole,
+)
 
 LIMITS = (2, 3, 2)
 SIZE = st.integers(1, 7)
@@ -100,23 +113,25 @@ def fused_gemms(draw: st.DrawFn) -> Fed:
     return case("FusedGemm", *operands, opset=opset, constant=draw(st.sampled_from([None, 0, 1])), **attributes)
 
 
-def lowered(each: Fed) -> onnx.ModelProto:
+def lowered(each: Fed, form: str) -> onnx.ModelProto:
     before = each.model.SerializeToString()
-    found: onnx.ModelProto = onnxtile.lower(each.model, LIMITS)
+    found: onnx.ModelProto = onnxtile.lower(each.model, LIMITS, form=form_for(each.model, form))
     assert each.model.SerializeToString() == before
     onnx.checker.check_model(found, full_check=True)
     if onnxtile.check(each.model, LIMITS).ok:
         assert found == each.model
     else:
-        assert not [node for node in found.graph.node if node.domain]
+        assert not [node for node in found.graph.node if node.domain not in ("", CALL_DOMAIN)]
         for sizes in sizes_of_products(found):
             assert all(size <= limit for size, limit in zip(sizes, LIMITS, strict=True))
+    assert_verified(each.model, found)
     return found
 
 
-@given(fused_matmuls())
-def test_a_fused_matmul_lowered_is_legal_and_bit_exact(each: Fed) -> None:
-    found = lowered(each)
+@FEWER
+@given(fused_matmuls(), st.sampled_from(FORMS))
+def test_a_fused_matmul_lowered_is_legal_and_bit_exact(each: Fed, form: str) -> None:
+    found = lowered(each, form)
     (want,) = run_onnxruntime(each.model, each.feeds)
     engines = (run_onnxruntime,) if found == each.model else (run_onnxruntime, run_reference)
     for run in engines:
@@ -132,9 +147,10 @@ one rounding each for the factors before and behind). Elu, Selu, Softplus and th
 `log(1 + ...)` cancel, so the unit is that of 1, or of the result where that's larger."""
 
 
-@given(fused_gemms())
-def test_a_fused_gemm_lowered_is_legal_and_as_exact_as_its_activation(each: Fed) -> None:
-    found = lowered(each)
+@FEWER
+@given(fused_gemms(), st.sampled_from(FORMS))
+def test_a_fused_gemm_lowered_is_legal_and_as_exact_as_its_activation(each: Fed, form: str) -> None:
+    found = lowered(each, form)
     (want,) = run_onnxruntime(each.model, each.feeds)
     activation = next(each for each in each.model.graph.node[0].attribute if each.name == "activation").s.decode()
     for run in (run_onnxruntime,) if found == each.model else (run_onnxruntime, run_reference):

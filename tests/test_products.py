@@ -16,7 +16,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 import onnxtile
 from onnxtile.forms import FORMS
-from tests.support import make, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import assert_verified, make, run_onnxruntime, run_reference, sizes_of_products, whole
 
 TYPES: dict[str, tuple[Any, int, int]] = {  # name: numpy type, first opset of MatMul and of Gemm that takes it
     "float16": (np.float16, 7, 7), "float32": (np.float32, 7, 7), "float64": (np.float64, 7, 7),
@@ -186,6 +186,7 @@ def holds(case: Case) -> None:
         assert got.dtype == want.dtype
         assert got.shape == want.shape
         np.testing.assert_array_equal(got, want)
+    assert_verified(case.model, lowered)
 
 
 @given(matmuls())

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxtile
-from tests.support import parse, run_onnxruntime, run_reference
+from tests.support import FEWER, FORMS, assert_verified, parse, run_onnxruntime, run_reference
 
 LIMITS = (2, 3, 4)
 OPERATORS = ("MatMulInteger", "QLinearMatMul", "QGemm", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
-FORMS = ("unrolled", "batched", "loop", "function")
 
 
 def build(draw: st.DrawFn) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
@@ -98,6 +97,7 @@ def result_type(op: str, values: dict[str, np.ndarray | None]) -> int:
     return int(TensorProto.FLOAT)
 
 
+@FEWER
 @given(st.composite(build)(), st.sampled_from(FORMS), st.sampled_from(("pretile", "split")))
 def test_bit_by_bit(case: tuple[onnx.ModelProto, dict[str, np.ndarray]], form: str, weights: str) -> None:
     model, feeds = case
@@ -109,6 +109,7 @@ def test_bit_by_bit(case: tuple[onnx.ModelProto, dict[str, np.ndarray]], form: s
     if all(node.domain == "" for node in model.graph.node):
         (want,), (got,) = run_reference(model, feeds), run_reference(lowered, feeds)
         np.testing.assert_array_equal(got, want)
+    assert_verified(model, lowered)
 
 
 def qdq(a_type: str, b_type: str, axis: int, opset: int = 21) -> onnx.ModelProto:
@@ -144,6 +145,7 @@ def test_between_dequantize_and_quantize(form: str, a_type: str, b_type: str, ax
     feeds = {"a": np.random.default_rng(2).integers(info.min, info.max + 1, [5, 7]).astype(a_type)}
     for run in (run_onnxruntime, run_reference):
         np.testing.assert_array_equal(run(lowered, feeds)[0], run(model, feeds)[0])
+    assert_verified(model, lowered)
 
 
 def test_a_product_that_others_read_as_floats_stays_one_of_floats() -> None:

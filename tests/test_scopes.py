@@ -10,11 +10,10 @@ import pytest
 
 import onnxtile
 from onnxtile.errors import ModelError
-from tests.support import parse, run_onnxruntime, run_reference, whole
+from tests.support import FORMS, assert_verified, parse, run_onnxruntime, run_reference, whole
 
 F32 = np.dtype(np.float32)
 LIMITS = (2, 3, 4)
-FORMS = ("unrolled", "batched", "loop", "function")
 HEAD = """<ir_version: 10, opset_import: ["" : 18, "local" : 1]>"""
 
 
@@ -32,6 +31,7 @@ def lowered_alike(
     for run in engines:
         for want, got in zip(run(model, feeds), run(lowered, feeds), strict=True):
             np.testing.assert_array_equal(got, want)
+    assert_verified(model, lowered)
     return lowered
 
 

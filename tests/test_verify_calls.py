@@ -97,6 +97,29 @@ def test_sizes_that_depend_on_each_other() -> None:
         onnxtile.verify(model, lowered, bind={"n": 3, "k": 3})
 
 
+@pytest.mark.parametrize(
+    "product",
+    [
+        "MatMul (x, w)",
+        "Gemm (x, w)",
+        "Gemm <transA = 1, transB = 1> (xt, wt)",
+        'Einsum <equation = "nk,km->nm"> (x, w)',
+    ],
+)
+def test_a_size_that_the_weight_tells(product: str) -> None:
+    """k is free in the model, but only 8 can be right."""
+    weight = whole([8, 6], F32, 1)
+    turned = "t" in product.split("(")[1]
+    fed, given = ("float[k,n] xt", {"wt": weight.T}) if turned else ("float[n,k] x", {"w": weight})
+    model = parse(
+        f"""<ir_version: 10, opset_import: ["" : 20]> g ({fed}) => (float[n,6] y) {{ y = {product} }}""", **given
+    )
+    lowered = onnxtile.lower(model, (None, 4, 3))
+    assert lowered != model
+    (region,) = onnxtile.verify(model, lowered).regions
+    assert (region.method, region.equivalent) == ("exact", True)
+
+
 @pytest.mark.parametrize("shape", [[0, 4, 8], [2, 0, 8]])
 def test_empty_batches(shape: list[int]) -> None:
     model = matmul(shape, [8, 6], [*shape[:2], 6])

@@ -52,6 +52,12 @@ class Equation:
         once = sorted(letter for letter in set(every) if every.count(letter) == 1)
         return cls(terms, (*ellipsis, *once))
 
+    def shrinks(self, operand: int) -> bool:
+        """Return whether a diagonal is taken of an operand, or some of its axes are summed up by themselves."""
+        letters = self.terms[operand]
+        others = {letter for index, term in enumerate(self.terms) if index != operand for letter in term}
+        return len(set(letters)) < len(letters) or not others.union(self.output).issuperset(letters)
+
 
 def _letters(term: str, ellipsis: Letters) -> Letters:
     parts = _TERM.fullmatch(term)

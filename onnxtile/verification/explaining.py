@@ -35,6 +35,8 @@ FEW = 8
 FLOATS = frozenset((ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE))
 LEAST_AXES_OF_GRID = 4
 """All tiles of an operand one after the other: where they are, rows and columns."""
+PRODUCTS = MULTIPLYING - {"ReduceSum"}
+"""Operators that read integers as numbers, and as nothing else."""
 ZERO_POINTS = 3
 """Their place among the inputs of MatMulNBits."""
 Arrays = Mapping[str, np.ndarray]
@@ -176,7 +178,7 @@ class _Work:
     def _plainly(self, name: str) -> None:
         """Keep a constant that nothing explains, where it can't be a number of the product; tell it otherwise."""
         tensor = self._lowered_tensor(name)
-        multiplied = len(tensor.dims) > 1 or not self._operators_reading(name).isdisjoint(MULTIPLYING)
+        multiplied = len(tensor.dims) > 1 or not self._operators_reading(name).isdisjoint(PRODUCTS)
         is_number = ir.DataType(tensor.data_type) in FLOATS or (self._expected.integers and multiplied)
         if not is_number or not self._lowered.array(tensor).any() or (not self._plain and not tensor.dims):
             self.explained.kept.append(name)
@@ -191,7 +193,7 @@ class _Work:
         tensor, readers = self._lowered_tensor(name), self._operators_reading(name)
         if ir.DataType(tensor.data_type) in FLOATS:
             return True
-        may_be = len(tensor.dims) > 1 or (readers and readers <= MULTIPLYING | {"Add", "Mul"})
+        may_be = len(tensor.dims) > 1 or (readers and readers <= PRODUCTS | {"Add", "Mul"})
         return self._expected.integers and bool(may_be)
 
     def _is_zeros(self, name: str) -> bool:

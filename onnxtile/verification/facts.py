@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import onnx
 import onnx_ir as ir
@@ -17,6 +17,7 @@ from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.pipeline import PassManager
 from onnxtile.structure import skeleton_of_proto
+from onnxtile.verification.forced_sizes import forced_sizes
 
 Key = tuple[str, str]
 """Scope and name of a value."""
@@ -34,12 +35,14 @@ class Fact:
 class Facts:
     """What is known of a model's values; those whose rank or sizes aren't known are missing.
 
-    `products`: the products whose first output a value is. `free`: sizes were taken that nobody gave.
+    `products`: the products whose first output a value is. `free`: sizes were taken that nobody gave. `forced`:
+    those of free dimensions that have no other choice.
     """
 
     values: Mapping[Key, Fact]
     products: Mapping[Key, list[Contraction]]
     free: bool = False
+    forced: Mapping[str, int] = field(default_factory=dict)
 
     def find(self, scope: str, name: str) -> Fact | None:
         """Return what is known of the value that a graph sees by this name."""
@@ -53,8 +56,11 @@ class Facts:
 def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[[int], int]) -> Facts:
     """Infer shapes, with free dimensions as `bind` says; the rest are sized by their place among them."""
     typed = _typed(model, bind)
+    forced = forced_sizes(typed)
     rest = {name: size_of(place) for place, name in enumerate(free_dimensions(typed))}
-    for sizes in (rest, dict.fromkeys(rest, size_of(0))):  # different ones tell, unless they depend on each other
+    for sizes in (
+        (rest | forced, dict.fromkeys(rest, size_of(0)) | forced) if rest else ()
+    ):  # different ones tell, unless they depend on each other
         try:
             typed = _typed(model, {**bind, **sizes})
         except ModelError:
@@ -74,7 +80,7 @@ def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[
     products: dict[Key, list[Contraction]] = {}
     for found in contractions(typed):
         products.setdefault((found.scope, str(found.node.outputs[0].name)), []).append(found)
-    return Facts(values, products, bool(rest))
+    return Facts(values, products, bool(rest), forced)
 
 
 def _typed(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:

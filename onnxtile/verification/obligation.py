@@ -10,6 +10,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.contraction import CALL_DOMAIN, Contraction
+from onnxtile.contraction.einsum import Einsum
 from onnxtile.passes.decomposing import CONSTANTS_FROM
 from onnxtile.verification.constant_nodes import with_constants
 from onnxtile.verification.derivations import Cut, Derivation, Factor
@@ -92,6 +93,9 @@ def oblige(
 ) -> tuple[Obligation | Inexact, Explained]:
     """What has to be shown of a region, and how its constants follow from the original's. `tiles`: those among them."""
     region = replace(region, original=with_constants(region, original, facts))
+    ahead = _shrunk_ahead(region, facts)
+    if ahead is not None:
+        return Inexact(f"constant {ahead!r} is summed up, or its diagonal taken, ahead of time"), Explained()
     operators = {_operator(node) for node in region.original.nodes} - MOVES
     factors = factors_of(region.node)
     one = len(operators) == 1
@@ -192,6 +196,17 @@ def products_of(region: Region, facts: Facts) -> list[Contraction]:
     """Return the products of the region's original."""
     made = [facts.products.get((region.scope, name), []) for node in region.original.nodes for name in node.output]
     return [found for each in made for found in each]
+
+
+def _shrunk_ahead(region: Region, facts: Facts) -> str | None:
+    """Return a constant of an Einsum that is another, smaller one in the lowered region; None: there's none."""
+    for node in {found.node: None for found in products_of(region, facts) if found.node.op_type == "Einsum"}:
+        names = [str(value.name) for value in node.inputs if value is not None]
+        constants = region.original.constants.keys() - region.lowered.constants.keys()
+        for index, name in enumerate(names):
+            if name in constants and Einsum.of(node).equation.shrinks(index):
+                return name
+    return None
 
 
 def _fine(factor: float) -> bool:

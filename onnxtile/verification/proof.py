@@ -24,6 +24,8 @@ LOADED_AT_ALL = 3000
 """Nodes up to which onnxruntime loads a model within seconds."""
 FAST_IN_NUMPY = ("FLOAT", "DOUBLE")
 """Types whose products numpy leaves to a fast library."""
+SCALES = (-7, -2)
+"""Powers of two for scales of products of integers: so small that engines that quantize by int32 don't overflow."""
 MOST_PARTS = 4096
 
 
@@ -159,8 +161,10 @@ def _numbers(obligation: Obligation, way: int, most: int, case: int, parts: int,
 
 
 def _operand(operand: Operand, arithmetic: Arithmetic, rng: np.random.Generator, most: int) -> np.ndarray:
-    if arithmetic.terms or not operand.dtype.is_integer():
-        return odd_numbers(rng, operand.shape, operand.dtype, most if arithmetic.terms else 1 << 8)
+    if arithmetic.terms:
+        return odd_numbers(rng, operand.shape, operand.dtype, most)
+    if not operand.dtype.is_integer():  # scales: few results saturate, and nothing is rounded but by quantizing
+        return np.asarray(np.exp2(rng.integers(*SCALES, operand.shape)).astype(operand.dtype.numpy()))
     info = np.iinfo(operand.dtype.numpy())
     return rng.integers(int(info.min), int(info.max), operand.shape, operand.dtype.numpy(), endpoint=True)
 

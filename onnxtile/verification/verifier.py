@@ -139,11 +139,13 @@ class _Proof:
             if len(twins) == 1 and (twin := twins.pop()) != number:
                 verdict = replace(verdict, same_as=pairing.regions[twin].name)
             verdicts.append(verdict)
-        verdicts = self._whole(verdicts, original, lowered)
+        verdicts = self._whole(verdicts, original, lowered, {**facts.forced, **self._bind})
         verdicts += [_told(each) for each in pairing.differences]
         return self._conclude(pairing, verdicts)
 
-    def _whole(self, verdicts: list[RegionVerdict], original: AnyModel, lowered: AnyModel) -> list[RegionVerdict]:
+    def _whole(
+        self, verdicts: list[RegionVerdict], original: AnyModel, lowered: AnyModel, bind: Mapping[str, int]
+    ) -> list[RegionVerdict]:
         """Regions that can't be run alone are judged by running the models whole, unless one is wrong already."""
         unknown = [verdict.method == "unknown" for verdict in verdicts]
         if not any(unknown) or not all(
@@ -151,7 +153,7 @@ class _Proof:
         ):
             return verdicts
         plan = Plan(CASES, self._seed)
-        found = compare(original, lowered, plan, self._bind, self._say)
+        found = compare(original, lowered, plan, bind, self._say)
         self._warn([found.warning])
         values = (*found.outputs, *found.layers)
         error, allowed = (
