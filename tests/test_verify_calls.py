@@ -98,6 +98,23 @@ def test_sizes_that_depend_on_each_other() -> None:
 
 
 @pytest.mark.parametrize(
+    ("dims", "bind"),
+    [
+        (["?", 8], {"x_0": 5}), ([-1, 8], {"x_0": 5}), ([None, 8], {"x_0": 5}), (["n + 1", 8], {"n": 4}),
+        (["2*n", 8], {"n": 3}), (["my batch", 8], {"my batch": 5}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_dimensions_are_called_as_lower_calls_them(dims: list[Any], bind: dict[str, int]) -> None:
+    model = matmul(dims, [8, 6], [None, 6])
+    model.graph.input[0].name = model.graph.node[0].input[0] = "x"
+    lowered = onnxtile.lower(model, (4, 4, 3), bind=bind)
+    assert onnxtile.verify(model, lowered, bind=bind).equivalent
+    said = str(onnxtile.verify(model, lowered).reason)
+    assert "if that's meant, say so: --bind" in said
+
+
+@pytest.mark.parametrize(
     "product",
     [
         "MatMul (x, w)",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import onnx
+import onnx_ir as ir
+
+from onnxtile.dimensions import bind_dimensions, still_free
 
 Said = tuple[str, "int | bytes", "list[int | None] | None"]
 """A value's name, element type (of what isn't a tensor: its type), and sizes, None where they aren't numbers."""
@@ -22,14 +25,14 @@ def mismatch(first: onnx.GraphProto, second: onnx.GraphProto, bind: Mapping[str,
         left, right = ([(name, b"" if name in untyped else kind) for name, kind in each] for each in (left, right))
         if left != right:
             return f"the {what} differ: {', '.join(sorted({name for name, _ in set(left) ^ set(right)})) or 'in order'}"
+        bound = _bound(ours, bind) if what == "inputs" else {}
         for (name, _, one), (_, _, other) in zip(_said(ours), _said(theirs), strict=True):
             if one is None or other is None:
                 continue
             for axis, (p, q) in enumerate(zip(one, other, strict=False)):
-                called = _name(ours, name, axis)
-                if what == "inputs" and p is None and q is not None and bind.get(called) != q:
+                if p is None and q is not None and name in bound and bound[name][axis] != q:
                     words = f"axis {axis} of {name!r} has any size in the original, and {q} in the lowered model"
-                    return f"{words}; if that's meant, say so: --bind {called}={q}"
+                    return f"{words}; if that's meant, say so: --bind {bound[name][axis]}={q}"
             if len(one) != len(other) or any(p != q and None not in (p, q) for p, q in zip(one, other, strict=True)):
                 return f"the shapes of {name!r} differ: {_words(one)} and {_words(other)}"
     return None
@@ -51,10 +54,16 @@ def _said(values: list[onnx.ValueInfoProto]) -> Iterator[Said]:
         yield value.name, kind, sizes if tensor.HasField("shape") else None
 
 
-def _name(values: list[onnx.ValueInfoProto], name: str, axis: int) -> str:
-    """What the size of an axis is bound by: its own name, or one made of the input's."""
-    dims = next(value for value in values if value.name == name).type.tensor_type.shape.dim
-    return str(dims[axis].dim_param or f"{name}_{axis}")
+def _bound(inputs: list[onnx.ValueInfoProto], bind: Mapping[str, int]) -> dict[str, list[int | str]]:
+    """Return the sizes of inputs as `bind` makes them, by name; of a dimension that stays free, what it's bound by."""
+    graph = onnx.GraphProto(name="inputs", input=inputs)
+    model = ir.from_proto(onnx.ModelProto(ir_version=onnx.IR_VERSION, graph=graph))
+    bind_dimensions(model, still_free(model, bind))
+    values = [value for value in model.graph.inputs if value.shape is not None]
+    return {
+        str(value.name): [dim if isinstance(dim, int) else str(dim.value) for dim in value.shape or ()]
+        for value in values
+    }
 
 
 def _words(sizes: list[int | None]) -> str:
