@@ -1,6 +1,7 @@
 """Lower every model of a corpus, check each result from outside, and write a table of what came out.
 
-    python benchmarks/corpus.py CORPUS [--limits 64,64,64 ...] [--form unrolled ...] [--only NAME ...] [--out FILE]
+    python benchmarks/corpus.py CORPUS [--limits 64,64,64 ...] [--form unrolled ...] [--only NAME ...] [--shapeless]
+                                       [--out FILE]
 
 CORPUS is a folder of models with an `index.json`: a list of {"name", "file", "inputs"}. `inputs` maps each input of a
 model to {"dtype", "shape"} and, where it isn't to be N(0, 1) (integers: 0 or 1), to "scale" (N(0, scale)), "low" and
@@ -8,7 +9,8 @@ model to {"dtype", "shape"} and, where it isn't to be N(0, 1) (integers: 0 or 1)
 
 A result is wrong where it differs from the original by more than `onnxtile.verify` allows (on its own inputs or on
 those of the index), isn't valid, holds a product over the limits that the report doesn't list as refused, or isn't the
-same bytes the second time. The exit status is 1 if a result is wrong or anything but an OnnxtileError is raised.
+same bytes the second time. With `--shapeless` the models' outputs lose their shapes first, as some exporters leave them
+out. The exit status is 1 if a result is wrong or anything but an OnnxtileError is raised.
 """
 
 from __future__ import annotations
@@ -76,11 +78,12 @@ class Result:
         return [counts, f"{self.nodes:,}", error, f"{self.seconds:.1f}"]
 
 
-def examine(path: Path, inputs: dict[str, Any], limits: str, form: str) -> Result:
+def examine(path: Path, inputs: dict[str, Any], limits: str, form: str, shapeless: bool = False) -> Result:
     """Lower one model and check the result. An OnnxtileError is an answer; anything else that's raised is a crash."""
     result = Result()
     with tempfile.TemporaryDirectory() as folder:
         try:
+            path = without_shapes(path, Path(folder)) if shapeless else path
             _examine(path, inputs, limits, form, Path(folder), result)
         except onnxtile.OnnxtileError as error:
             result.notes.append(f"not lowered: {type(error).__name__}: {error}")
@@ -113,6 +116,16 @@ def _examine(path: Path, inputs: dict[str, Any], limits: str, form: str, folder:
         result.wrong.append(f"the model holds {dict(held)}, the report says {dict(result.ops)}")
     check_limits(files[0], limits, {row.name for row in left}, result)
     check_equivalence(path, files[0], bind, inputs, result)
+
+
+def without_shapes(path: Path, folder: Path) -> Path:
+    """Write the model to the folder, with all of its weights in it, and without the shapes of its outputs."""
+    model = onnx.load(path)
+    for output in model.graph.output:
+        if output.type.HasField("tensor_type"):
+            output.type.tensor_type.ClearField("shape")
+    onnx.save(model, folder / "shapeless.onnx")
+    return folder / "shapeless.onnx"
 
 
 def sizes(path: Path, inputs: dict[str, Any]) -> dict[str, int]:
@@ -237,6 +250,9 @@ def main() -> int:
     parser.add_argument("--limits", action="append", metavar="M,K,N", help="64,64,64 and 16,32,48 by default")
     parser.add_argument("--form", action="append", help="unrolled and batched by default")
     parser.add_argument("--only", action="append", metavar="NAME", help="this model; may be given several times")
+    parser.add_argument(
+        "--shapeless", action="store_true", help="take the shapes of all outputs out of the models first"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table to this Markdown file")
     options = parser.parse_args()
     sizes, forms = options.limits or ["64,64,64", "16,32,48"], options.form or ["unrolled", "batched"]
@@ -248,14 +264,19 @@ def main() -> int:
     bad = 0
     for entry, form, limits in ((e, f, s) for e in entries for f in forms for s in sizes):
         start = time.perf_counter()
-        result = examine(options.corpus / entry["file"], entry["inputs"], limits, form)
+        result = examine(options.corpus / entry["file"], entry["inputs"], limits, form, options.shapeless)
         results[form][entry["name"]][limits] = result
         bad += bool(result.wrong)
         took = f"[{time.perf_counter() - start:.1f} s with checks]"
         print(entry["name"], form, limits, *result.cells(), took, *result.wrong, *dict.fromkeys(result.notes), sep="  ")
     if options.out:
         command = " ".join(
-            ["python benchmarks/corpus.py CORPUS", *(f"--limits {s}" for s in sizes), *(f"--form {f}" for f in forms)]
+            [
+                "python benchmarks/corpus.py CORPUS",
+                *(f"--limits {s}" for s in sizes),
+                *(f"--form {f}" for f in forms),
+                *["--shapeless"] * options.shapeless,
+            ]
         )
         options.out.write_text("\n".join(document(results, command)) + "\n")
     print(f"{bad} of {len(entries) * len(forms) * len(sizes)} results are wrong, or none came")
