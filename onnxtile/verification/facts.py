@@ -62,9 +62,11 @@ def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[
         (rest | forced, dict.fromkeys(rest, size_of(0)) | forced) if rest else ()
     ):  # different ones tell, unless they depend on each other
         try:
-            typed = _typed(model, {**bind, **sizes})
+            sized = _typed(model, {**bind, **sizes})
+            list(contractions(sized))  # it tells of operands that contradict
         except ModelError:
             continue  # those that aren't bound stay unknown
+        typed = sized
         break
     values: dict[Key, Fact] = {}
     names = Counter(scope.name for scope in scopes(typed))
