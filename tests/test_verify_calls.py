@@ -97,6 +97,20 @@ def test_sizes_that_depend_on_each_other() -> None:
         onnxtile.verify(model, lowered, bind={"n": 3, "k": 3})
 
 
+def test_an_output_may_be_declared_as_it_is_inferred() -> None:
+    """Some exporters declare another number of axes, and engines run that; `lower` writes what is right."""
+    model = matmul([2, 5, 8], [8, 6], [2, 6])
+    lowered = onnxtile.lower(model, (4, 4, 3))
+    assert onnxtile.verify(model, lowered).equivalent
+    dims = lowered.graph.output[0].type.tensor_type.shape.dim
+    del dims[:]
+    for size in (2, 5, 6):
+        dims.add(dim_value=size)
+    assert onnxtile.verify(model, lowered).equivalent
+    dims[1].dim_value = 4
+    assert "the shapes of 'Y' differ" in str(onnxtile.verify(model, lowered).reason)
+
+
 @pytest.mark.parametrize(
     ("dims", "bind"),
     [

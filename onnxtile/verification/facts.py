@@ -55,14 +55,14 @@ class Facts:
 
 def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[[int], int]) -> Facts:
     """Infer shapes, with free dimensions as `bind` says; the rest are sized by their place among them."""
-    typed = _typed(model, bind)
+    typed = inferred(model, bind)
     forced = forced_sizes(typed)
     rest = {name: size_of(place) for place, name in enumerate(free_dimensions(typed))}
     for sizes in (
         (rest | forced, dict.fromkeys(rest, size_of(0)) | forced) if rest else ()
     ):  # different ones tell, unless they depend on each other
         try:
-            sized = _typed(model, {**bind, **sizes})
+            sized = inferred(model, {**bind, **sizes})
             list(contractions(sized))  # it tells of operands that contradict
         except ModelError:
             continue  # those that aren't bound stay unknown
@@ -85,7 +85,8 @@ def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[
     return Facts(values, products, bool(rest), forced)
 
 
-def _typed(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:
+def inferred(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:
+    """Return the model without its large weights, with the shapes that inference finds."""
     typed = source.from_proto(skeleton_of_proto(model))
     PassManager([BindDims(bind), InferShapes()], check=False)(typed)
     return typed

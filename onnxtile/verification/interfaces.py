@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import onnx
 import onnx_ir as ir
 
 from onnxtile.dimensions import bind_dimensions, still_free
+from onnxtile.verification.facts import inferred
 
 Said = tuple[str, "int | bytes", "list[int | None] | None"]
 """A value's name, element type (of what isn't a tensor: its type), and sizes, None where they aren't numbers."""
 
 
-def mismatch(first: onnx.GraphProto, second: onnx.GraphProto, bind: Mapping[str, int]) -> str | None:
-    """What of the inputs and outputs differs, or None; types and sizes count where both models have them.
+def mismatch(model: onnx.ModelProto, other: onnx.ModelProto, bind: Mapping[str, int]) -> str | None:
+    """Return what of the inputs and outputs differs, or None; sizes count where both models have them.
 
-    An input that the second model takes in one size only has that size in the first, or by `bind`.
+    An input that the other model takes in one size only has that size in the first, or by `bind`. An output may be
+    declared as inference finds it, where the first model declares it otherwise.
     """
+    first, second = model.graph, other.graph
     pairs = (("inputs", _fed(first), _fed(second)), ("outputs", list(first.output), list(second.output)))
     for what, ours, theirs in pairs:
         left, right = ([(name, kind) for name, kind, _ in _said(values)] for values in (ours, theirs))
@@ -26,16 +29,28 @@ def mismatch(first: onnx.GraphProto, second: onnx.GraphProto, bind: Mapping[str,
         if left != right:
             return f"the {what} differ: {', '.join(sorted({name for name, _ in set(left) ^ set(right)})) or 'in order'}"
         bound = _bound(ours, bind) if what == "inputs" else {}
-        for (name, _, one), (_, _, other) in zip(_said(ours), _said(theirs), strict=True):
-            if one is None or other is None:
+        for (name, _, one), (_, _, two) in zip(_said(ours), _said(theirs), strict=True):
+            if one is None or two is None:
                 continue
-            for axis, (p, q) in enumerate(zip(one, other, strict=False)):
+            for axis, (p, q) in enumerate(zip(one, two, strict=False)):
                 if p is None and q is not None and name in bound and bound[name][axis] != q:
                     words = f"axis {axis} of {name!r} has any size in the original, and {q} in the lowered model"
                     return f"{words}; if that's meant, say so: --bind {bound[name][axis]}={q}"
-            if len(one) != len(other) or any(p != q and None not in (p, q) for p, q in zip(one, other, strict=True)):
-                return f"the shapes of {name!r} differ: {_words(one)} and {_words(other)}"
+            if not _go_together(one, two) and not (what == "outputs" and _is_inferred(name, two, model, bind)):
+                return f"the shapes of {name!r} differ: {_words(one)} and {_words(two)}"
     return None
+
+
+def _go_together(one: Sequence[int | None], two: Sequence[int | None]) -> bool:
+    """Return whether two shapes may be the same; None: a size that isn't known."""
+    return len(one) == len(two) and all(p == q or None in (p, q) for p, q in zip(one, two, strict=True))
+
+
+def _is_inferred(output: str, said: Sequence[int | None], model: onnx.ModelProto, bind: Mapping[str, int]) -> bool:
+    """Return whether inference finds the shape of a model's output that another model says, and not the model's own."""
+    shapes = {str(value.name): value.shape for value in inferred(model, bind).graph.outputs}
+    shape = shapes[output]
+    return shape is not None and _go_together([dim if isinstance(dim, int) else None for dim in shape], said)
 
 
 def _fed(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:

@@ -77,7 +77,7 @@ def verify(
     say("read the models")
     with following_links(follow_links):
         first, second = open_model(original), open_model(lowered)
-        different = mismatch(first.proto.graph, second.proto.graph, bind or {})
+        different = mismatch(first.proto, second.proto, bind or {})
         if different:
             return Verdict(False, "interfaces", "none", 0, seed, (), different)
         if method == "bound":
