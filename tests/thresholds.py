@@ -114,6 +114,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     "profiling.facts._INT64_BYTES": "bytes of a number",
     "profiling.weights._NARROW": "bits of a type: test_operators.py goes through the types",
     "reduction.checks.TIMEOUT": "seconds",
+    "shapes.arithmetic._VAST": "a number that is more than any size",
     "streaming.ALIGNMENT": "the default of an option, and its unit: test_external_data.py",
     "torching.archives._END": "bytes of a record of a zip file",
     "torching.archives._END_64": "bytes of a record of a zip file",
