@@ -23,7 +23,7 @@ from onnxtile import bounds, partial, printable
 from onnxtile.bounds import allowing
 from onnxtile.capturing import calls, describing, running, selection, writing
 from onnxtile.cli import capture as cli_capture
-from onnxtile.cli import facts_view, isolation, output, profile_view, screen, table
+from onnxtile.cli import facts_view, isolation, output, profile_view, screen, sheets, table
 from onnxtile.cli import verify as cli_verify
 from onnxtile.contraction.sizes import UnsizedError
 from onnxtile.errors import ModelError, UnsupportedError
@@ -547,3 +547,8 @@ def test_columns_that_are_shortened_first_and_those_of_usual_length() -> None:
     columns = table.Table([table.Column("name", shorten="middle"), table.Column("words", shorten="end")])
     assert columns._fitted([table._LONG + 1, 20], table._LONG + 20) == [table._LONG, 20]
     assert columns._fitted([table._LONG, 20], table._LONG + 19) == [table._LONG, 19]
+
+
+@pytest.mark.parametrize("length", [sheets.LONGEST, sheets.LONGEST + 1])
+def test_cells_of_sheets_as_long_as_are_written_whole_and_longer(length: int) -> None:
+    assert sheets._text("x" * length).count("x") == sheets.LONGEST

@@ -33,6 +33,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "cli.output.MOST_ROWS": ("rows shown on a terminal", _BEYOND, "test_rows_that_are_shown_on_a_terminal_and_more"),
     "cli.verify.MOST_ROWS": ("rows shown on a terminal", _BEYOND, "test_rows_that_are_shown_on_a_terminal_and_more"),
     "cli.profile_view.MOST_REASONS": ("reasons shown", _BEYOND, "test_reasons_that_are_shown_and_more"),
+    "cli.sheets.LONGEST": ("letters of a cell", _BEYOND, "test_cells_of_sheets_as_long_as_are_written_whole_and_longer"),
     "cli.table._LONG": ("a column is shortened first, or last", _BEYOND, "test_columns_that_are_shortened_first_and_those_of_usual_length"),
     "folding.MOST_LINKS": ("a weight is cut ahead of time, or at run time", _LOWERING, "test_weights_behind_as_many_operators_as_are_seen_through_and_behind_more"),
     "folding._MOST_AXES": ("a constant is computed ahead of time, or at run time", _LOWERING, "test_constants_of_as_many_axes_as_are_made_and_of_more"),
@@ -106,6 +107,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
 ) | {
     "cli.capture.MEMORY": "the default of an option, capturing.capturer.MEMORY",
     "calls._COUNTED": "a number that is more than any bound",
+    "cli.app.YOUNG": "a setting of the garbage collector",
     "cli.endings.BAD": "an exit status",
     "cli.endings.STOPPED": "an exit status",
     "cli.isolation.GRACE": "seconds",
