@@ -313,6 +313,22 @@ def test_vectors_as_long_as_onnx_may_follow_them_and_longer(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("place", ["main graph", "branch"])
+def test_vectors_that_onnx_may_make_a_dimension_of_each_element_of_and_longer(place: str) -> None:
+    """Its data propagation doesn't ask for the type: 70 bytes an element, node by node."""
+    for length, short in ((bounded.MOST_JOINED // 4, True), (bounded.MOST_JOINED, False)):
+        model = placed(parse(f"{HEAD} g (float[{length}] x) => (float[{length}] y) {{ y = Add (x, x) }}"), place)
+        inferred = onnx.shape_inference.infer_shapes(model)
+        assert bounded.vectors_are_short(inferred) is short
+
+
+def test_a_shape_that_is_not_known_may_be_a_vector_of_the_largest_tensor() -> None:
+    for rows, short in ((bounded.MOST_MADE // 1024, True), (bounded.MOST_MADE // 1024 + 1, False)):
+        text = f"{HEAD} g (float[{rows},1024] x, int64[1] s) => (float[m] y) {{ r = Reshape (x, s)  y = Add (r, r) }}"
+        inferred = onnx.shape_inference.infer_shapes(parse(text))
+        assert bounded.vectors_are_short(inferred) is short
+
+
+@pytest.mark.parametrize("place", ["main graph", "branch"])
 def test_quantized_products_as_long_as_int32_holds_and_longer(place: str) -> None:
     for k, cut in ((decompose_qdq.LONGEST, True), (decompose_qdq.LONGEST + 1, False)):
         text = f"""<ir_version: 10, opset_import: ["" : 18]> g (uint8[1,{k}] x) => (uint8[1,1] y) {{

@@ -26,6 +26,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "bounds.BOUNDS[generated-bytes]": ("a constant is computed ahead of time, or at run time", _LOWERING, "test_constants_as_large_as_are_made_and_larger"),
     "forms.spelling.MOST_TIMES": ("weights are cut ahead of time, or refused", "test_bounds.py", "test_weights_that_operators_make_are_bounded_alone_and_together"),
     "shapes.bounded.MOST_JOINED": ("onnx's inference follows numbers, or not", _LOWERING, "test_vectors_as_long_as_onnx_may_follow_them_and_longer"),
+    "shapes.bounded.MOST_MADE": ("onnx's inference follows numbers, or not", _LOWERING, "test_a_shape_that_is_not_known_may_be_a_vector_of_the_largest_tensor"),
     "cli.capture.MOST_ROWS": ("rows shown on a terminal", _BEYOND, "test_rows_that_are_shown_on_a_terminal_and_more"),
     "cli.facts_view.FEW_VALUES": ("values of an attribute listed, or their range", _BEYOND, "test_lines_and_values_of_facts_that_are_shown_and_more"),
     "cli.facts_view.MOST_LINES": ("lines under a heading", _BEYOND, "test_lines_and_values_of_facts_that_are_shown_and_more"),

@@ -18,6 +18,8 @@ SHAPED = {"Reshape": (5, 1), "Expand": (8, 1), "ConstantOfShape": (9, 0)}
 """Operators whose result has a shape that is an operand: version of the rule, and which operand."""
 MOST_JOINED = 1 << 20
 """Numbers of all vectors that Concat makes, up to which onnx's own inference may follow them."""
+MOST_MADE = 1 << 24
+"""Elements of the largest tensor up to which a value whose shape isn't known yet may turn out to be a vector."""
 _Key = tuple[str, str, str]
 
 
@@ -99,6 +101,28 @@ def may_be_followed(model: onnx.ModelProto) -> bool:
             growth[key] = _joined(waiting.pop(key).node, {}, growth)
     given = {tensor.name: _vector(tensor) for tensor in model.graph.initializer}
     return _joined(model.graph.node, given, growth) <= MOST_JOINED
+
+
+def vectors_are_short(inferred: onnx.ModelProto) -> bool:
+    """Return whether all vectors together are short enough to be followed, in a model with the shapes that are known.
+
+    onnx's data propagation makes a dimension of every element of a vector, whatever its type: 70 bytes each. What has
+    no shape yet may turn out to be a vector that holds the largest tensor's elements.
+    """
+    vectors, largest, is_open = 0, 0, False
+    waiting = [inferred.graph]
+    while waiting:
+        graph = waiting.pop()
+        waiting += (body for _, body in bodies_of(graph.node))
+        infos = {info.name: info.type.tensor_type for info in (*graph.input, *graph.value_info, *graph.output)}
+        made = {name for node in graph.node for name in node.output if name}
+        is_open |= not made <= infos.keys()
+        for kind in infos.values():
+            sizes = [dim.dim_value for dim in kind.shape.dim if dim.dim_value > 0]
+            vectors += math.prod(sizes) if len(kind.shape.dim) == 1 and sizes else 0
+            largest = max(largest, math.prod(sizes))
+            is_open |= not kind.HasField("shape") or (len(kind.shape.dim) == 1 and not sizes)
+    return vectors <= MOST_JOINED and not (is_open and largest > MOST_MADE)
 
 
 def _key(node: onnx.NodeProto) -> _Key:

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxtile.contraction import subgraphs
 from onnxtile.errors import ModelError
-from onnxtile.shapes.bounded import may_be_followed
+from onnxtile.shapes.bounded import may_be_followed, vectors_are_short
 from onnxtile.structure import one_line, skeleton
 
 Found = dict[ir.Value, tuple[list[int | None] | None, onnx.TypeProto]]
@@ -20,7 +20,9 @@ def infer_by_onnx(model: ir.Model, strict: bool) -> Found:
     """Run onnx's inference on the model without its weights. Raises ModelError where shapes contradict, if `strict`."""
     light = skeleton(model)
     try:
-        inferred = onnx.shape_inference.infer_shapes(light, strict_mode=strict, data_prop=may_be_followed(light))
+        inferred = onnx.shape_inference.infer_shapes(light, strict_mode=strict)
+        if vectors_are_short(inferred) and may_be_followed(light):
+            inferred = onnx.shape_inference.infer_shapes(light, strict_mode=strict, data_prop=True)
     except onnx.shape_inference.InferenceError as error:
         words = one_line(error).removeprefix("[ShapeInferenceError] ")
         raise ModelError(f"the model's shapes contradict: {words}") from error
