@@ -40,7 +40,7 @@ REASONS = (
     "dtype: BFLOAT16 isn't tiled",
     "opset: opset 6 isn't one of 7 to 28; convert the model (onnx.version_converter)",
     "symbolic-n: N is 'unk__11'",
-    "_expanded_function_theta_3d') isn't known",  # an If decides it at run time
+    "_expanded_function_theta_3d' takes is only known at run time",  # an If
     "opset: opset 10 pads no bytes, which form batched does; take form unrolled",
 )
 """Why some are refused; docs/operators.md says it by operator."""

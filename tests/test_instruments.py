@@ -157,8 +157,11 @@ def test_run_names_passes_that_deny_their_change(cli: Cli, path: Path) -> None:
 def test_what_cannot_be_verified_says_so() -> None:
     model = parse(
         """<ir_version: 8, opset_import: ["" : 17]> g (float[b,k] x) => (float[b,8] y)
-        { h = Identity (x)  y = MatMul (h, w) }""",  # k is taken as 2, and is 8
-        w=whole([8, 8], np.dtype(np.float32), 0),
+        {
+            s = Constant <value_ints = [-1, 5]> ()  h = Identity (x)
+            r = Reshape (h, s)  y = MatMul (r, w)
+        }""",  # b and k are taken as 2, and 5 divides b * k
+        w=whole([5, 8], np.dtype(np.float32), 0),
     )
     manager = PassManager([IdentityEliminationPass()], instruments=[VerifyEach()])
     with pytest.raises(onnxtile.UnsupportedError, match="can't be verified: no engine .*bind-dims{name=size}"):

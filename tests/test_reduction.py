@@ -230,8 +230,11 @@ def test_models_that_cannot_be_reduced_say_why(tmp_path: Path) -> None:
         onnxtile.reduce(tmp_path / "no_such.onnx", f"{HERE}SwapsSub")
     fixed = parse(
         """<ir_version: 8, opset_import: ["" : 17]> g (float[b,k] x) => (float[b,8] y)
-        { h = Identity (x)  y = MatMul (h, w) }""",
-        w=whole([8, 8], F32, 0),
+        {
+            s = Constant <value_ints = [-1, 5]> ()  h = Identity (x)
+            r = Reshape (h, s)  y = MatMul (r, w)
+        }""",
+        w=whole([5, 8], F32, 0),
     )
     with pytest.raises(UnsupportedError, match="no engine runs the original"):
         onnxtile.reduce(fixed, "onnx_ir.passes.common:IdentityEliminationPass")

@@ -219,7 +219,9 @@ def test_a_file_that_brings_torch_down_is_one_line(tmp_path: Path) -> None:
     with zipfile.ZipFile(saved) as old, zipfile.ZipFile(tmp_path / "net.pt", "w") as new:
         for info in old.infolist():
             data = old.read(info)
-            if info.filename.endswith("activation.py"):
+            if "/code/" in info.filename and info.filename.endswith(
+                ".py"
+            ):  # its name is mangled where others are scripted
                 data = data.replace(b"return ", b"return " + b"-" * 200_000)
             new.writestr(info.filename, data)
     done = subprocess.run(
