@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import onnx_ir as ir
 
-from onnxtile.checking import inlined
+from onnxtile.checking import inline
+from onnxtile.contraction import nodes_within
 from onnxtile.errors import UsageError
 from onnxtile.passes.annotate import notes, texts, write
 from onnxtile.passes.bind_dims import BindDims
@@ -31,15 +32,16 @@ def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool
         return write(model, {})
     measured = copy_of(model)
     for function in measured.functions.values():
-        for node in function.all_nodes():
+        for node in nodes_within(function):
             node.metadata_props.pop(_OWNER, None)
-    for number, node in enumerate(measured.graph.all_nodes()):
+    for number, node in enumerate(nodes_within(measured.graph)):
         node.metadata_props[_OWNER] = str(number)
     with _names_of_tensors_kept(model):
         PassManager([BindDims(bind)] if bind else [], check=False)(measured)
-        found = notes(inlined(measured), lambda node: node.metadata_props.get(_OWNER))
+        inline(measured)
+        found = notes(measured, lambda node: node.metadata_props.get(_OWNER))
     sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
-    numbered = enumerate(model.graph.all_nodes())
+    numbered = enumerate(nodes_within(model.graph))
     return write(model, {node: found.get(str(number)) or texts([], {}) for number, node in numbered}, sizes)
 
 
@@ -47,7 +49,7 @@ def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool
 def _names_of_tensors_kept(model: ir.Model) -> Iterator[None]:
     """A copy shares tensors with the model; where onnx_ir takes one for a value of the copy, it names it after that."""
     graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
-    attributes = (each for graph in graphs for node in graph.all_nodes() for each in node.attributes.values())
+    attributes = (each for graph in graphs for node in nodes_within(graph) for each in node.attributes.values())
     tensors = [each.as_tensor() for each in attributes if each.type == ir.AttributeType.TENSOR and not each.is_ref()]
     names = [tensor.name if _is_named(tensor) else None for tensor in tensors]
     try:

@@ -43,8 +43,9 @@ def check(
         checked = to_ir(model)
     nodes = count_nodes(checked)
     PassManager([BindDims(bind)] if bind else [], check=False)(checked)
-    checked = inlined(checked)
-    rows = tuple(_check_row(found, limits, asked, free_dimensions(checked)) for found in contractions(checked))
+    inline(checked)
+    free = free_dimensions(checked)
+    rows = tuple(_check_row(found, limits, asked, free) for found in contractions(checked))
     return Report("check", limits, rows, nodes, nodes)
 
 

@@ -101,6 +101,8 @@ def _map_dimensions(model: ir.Model, change: Callable[[ir.SymbolicDim], int | ir
     """Apply `change` to every dimension that has no size (a negative one is none); true if that changed any."""
     changed = False
     for value in _values(model):
+        if value.shape is None or all(type(dim) is int and dim >= 0 for dim in value.shape.dims):
+            continue  # mostly, and quick
         dims = [ir.SymbolicDim(None) if isinstance(dim, int) and dim < 0 else dim for dim in value.shape or ()]
         changed |= _set_dimensions(value, [change(dim) if isinstance(dim, ir.SymbolicDim) else dim for dim in dims])
     return changed

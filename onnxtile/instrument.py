@@ -95,13 +95,14 @@ class Timing(Instrument):
     """Keeps a Step for each pass that ends well; the time is the pass's own, without what watches it."""
 
     steps: list[Step] = field(default_factory=list)
-    _nodes: int = 0
+    _nodes: int | None = None
     _start: float = 0.0
 
     def before_pass(self, turn: Turn, model: ir.Model) -> None:
-        self._nodes = count_nodes(model)
+        self._nodes = count_nodes(model) if self._nodes is None else self._nodes
         self._start = time.perf_counter()
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
         seconds = time.perf_counter() - self._start
-        self.steps.append(Step(turn.name, seconds, modified, self._nodes, count_nodes(model)))
+        before, self._nodes = self._nodes or 0, count_nodes(model)
+        self.steps.append(Step(turn.name, seconds, modified, before, self._nodes))

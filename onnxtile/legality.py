@@ -90,11 +90,14 @@ class Judge:
     full: bool = False
 
     def decisions(
-        self, concerns: Callable[[ir.Node], bool], refusals: Refusals
+        self, concerns: Callable[[ir.Node], bool], refusals: Refusals, products: Iterable[Contraction] | None = None
     ) -> Iterator[tuple[Contraction, Decision]]:
-        """Every product that's of concern, with what is to be done; one of several of a node counts for all of them."""
+        """Every product that's of concern, with what is to be done; one of several of a node counts for all of them.
+
+        `products`: all that the model holds, where they're known already.
+        """
         free = free_dimensions(self.model)
-        found = [each for each in contractions(self.model) if concerns(each.node)]
+        found = [each for each in (contractions(self.model) if products is None else products) if concerns(each.node)]
         for _, of_node in groupby(found, key=lambda each: each.node):
             parts = list(of_node)
             if all(self._fits(part) for part in parts):

@@ -66,14 +66,14 @@ class Lowered:
     model: ir.Model
     rows: tuple[Row, ...]
     wish: Wish
-    shapes: Shapes
+    shapes: Shapes | None
     nodes_before: int
 
     def report(self, nodes_after: int, form: Form = UNROLLED, written: Path | None = None) -> Report:
         """What was done, and what is left in what was written in `form`; PassError where that doesn't fit together."""
         limits, rows = self.wish.limits, self.rows
         if written is not None:
-            shapes = self.shapes if form.ability.spells_each_tile else {}
+            shapes = self.shapes if form.ability.spells_each_tile else None
             rows += tuple(left_over(written, nodes_after, rows, limits, self.wish.families, shapes))
         return Report("lower", limits, rows, self.nodes_before, nodes_after, form.pads or self.wish.pad_tiles)
 
@@ -267,27 +267,33 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     rows = tuple(
         _lower_row(each, decision, wish.families) for each, decision in _all(model, wish, steps, functions_fit)
     )
-    PassManager(steps, instruments=watch)(model, say)
+    cut = PassManager(steps, instruments=watch)(model, say).modified
     rows += tuple(_left(model, wish, steps, {row.name for row in rows}))
-    shapes = _operands(model)
+    shapes = _operands(model, cut)
     restore(model, said)
     return Lowered(model, rows, wish, shapes, nodes_before)
 
 
-def _operands(model: ir.Model) -> Shapes:
-    """Shapes of what is going to be cut, if that's in the main graph alone."""
-    elsewhere = any(is_tiled_product(node) for scope in scopes(model) if scope.name for node in scope.graph)
-    return {
+def _operands(model: ir.Model, cut: bool) -> Shapes | None:
+    """Shapes of what is going to be cut, if that's in the main graph alone; none where nothing was.
+
+    In models with functions that doesn't count: these are looked into call by call only when the file is judged.
+    """
+    if any(is_tiled_product(node) for scope in scopes(model) if scope.name for node in scope.graph):
+        return None
+    shapes = {
         str(value.name): tuple(size if isinstance(size, int) else None for size in value.shape)
-        for node in model.graph if is_tiled_product(node) and not elsewhere
+        for node in model.graph if is_tiled_product(node)
         for value in node.inputs if value is not None and value.shape is not None
     }  # fmt: skip
+    return shapes if shapes or not (cut or model.functions) else None
 
 
 def _left(model: ir.Model, wish: Wish, steps: Sequence[Decides], known: set[str]) -> Iterable[Row]:
     """Products that the passes made and couldn't cut."""
+    products = list(contractions(model))
     for step in steps:
-        for found, decision in step.decisions(model, wish.limits):
+        for found, decision in step.decisions(model, wish.limits, products):
             if decision is not None and found.name not in known:
                 yield _lower_row(found, decision if isinstance(decision, Refusal) else UNCUT, wish.families)
 
@@ -296,11 +302,11 @@ def _all(
     model: ir.Model, wish: Wish, steps: Sequence[Decides], functions_fit: bool
 ) -> Iterable[tuple[Contraction, Decision]]:
     """Every product with the decision of the pass that it concerns; what concerns none is refused."""
-    limits = wish.limits
+    limits, products = wish.limits, list(contractions(model))
     decided: dict[tuple[ir.Node, str], Decision] = {}
     for step in steps:
-        decided |= {(found.node, found.part): decision for found, decision in step.decisions(model, limits)}
-    for found in contractions(model):
+        decided |= {(found.node, found.part): decision for found, decision in step.decisions(model, limits, products)}
+    for found in products:
         fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
         unlowered = None if fits else Refusal("operator", f"{found.node.op_type} isn't lowered yet")
         decision = decided.get((found.node, found.part), unlowered)
@@ -309,7 +315,7 @@ def _all(
 
 def _functions_fit(model: ir.Model, wish: Wish) -> bool:
     """Whether all products in local functions that were asked for are within the limits, in every call."""
-    if not any(found.in_function for found in contractions(model)):
+    if not model.functions or not any(found.in_function for found in contractions(model)):
         return True
     outside = {(found.scope, found.node.outputs[0].name) for found in contractions(model) if not found.in_function}
     every = contractions(inlined(model))

@@ -33,15 +33,15 @@ _AS_THEIR_INPUT = ("Add", "Sum", "Cast")
 
 
 def left_over(
-    written: Path, nodes: int, rows: Sequence[Row], limits: Limits, ops: Sequence[str], known: Shapes
+    written: Path, nodes: int, rows: Sequence[Row], limits: Limits, ops: Sequence[str], known: Shapes | None
 ) -> Iterator[Row]:
     """Products of what was written that exceed the limits, or may, and aren't among `rows` as such.
 
-    `known`: shapes of the main graph's values that were cut by Split; an axis that isn't a number is None. Empty: tiles
-    are made in another way, or elsewhere. Raises PassError where names don't fit together.
+    `known`: shapes of the main graph's values that were cut by Split; an axis that isn't a number is None. Without
+    it, tiles are made in another way, or elsewhere. Raises PassError where names don't fit together.
     """
     told = [row for row in rows if row.status not in ("tiled", "fits")]
-    if nodes <= MOST_CHECKED or not known:
+    if nodes <= MOST_CHECKED or known is None:
         names = {(row.op, row.name) for row in told}
         # check looks into functions call by call, and names what it finds there after the calls
         sizes = {(row.op, row.m, row.k, row.n) for row in told if row.scope.startswith("function ")}

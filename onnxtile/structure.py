@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import onnx
@@ -24,18 +25,35 @@ _STAND_IN = "onnxtile.skeleton"
 
 def skeleton(model: ir.Model) -> onnx.ModelProto:
     """Return the model as protobuf without its large initializers, as `skeleton_of_proto` does; small ones are read."""
-    copy = model.clone()
-    for graph in graphs_with_initializers(copy):
-        for name, value in graph.initializers.items():
-            tensor = value.const_value
-            if tensor is None:
-                continue
-            if tensor.size > KEPT_ELEMENTS:
-                shape = ir.Shape(tensor.shape.numpy())
-                value.const_value = ir.ExternalTensor("-", None, None, tensor.dtype, shape=shape, name=name)
-            elif isinstance(tensor, ir.ExternalTensor):
-                value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
-    return skeleton_of_proto(ir.to_proto(copy))
+    with _light_weights(model):
+        return skeleton_of_proto(ir.to_proto(model))
+
+
+@contextmanager
+def _light_weights(model: ir.Model) -> Iterator[None]:
+    """Put references in the place of large initializers while this lasts: a copy of the model takes far longer."""
+    held: list[tuple[ir.Value, ir.TensorProtocol]] = []
+    try:
+        for graph in graphs_with_initializers(model):
+            for name, value in graph.initializers.items():
+                tensor = value.const_value
+                if tensor is None:
+                    continue
+                if tensor.size > KEPT_ELEMENTS:
+                    shape = ir.Shape(tensor.shape.numpy())
+                    light: ir.TensorProtocol = ir.ExternalTensor(
+                        "-", None, None, tensor.dtype, shape=shape, name=name
+                    )
+                elif isinstance(tensor, ir.ExternalTensor):
+                    light = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
+                else:
+                    continue
+                held.append((value, tensor))
+                value.const_value = light
+        yield
+    finally:
+        for value, tensor in held:
+            value.const_value = tensor
 
 
 def skeleton_of_proto(model: onnx.ModelProto) -> onnx.ModelProto:

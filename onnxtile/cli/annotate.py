@@ -35,6 +35,7 @@ def command(
     """
     from onnxtile.annotating import annotate
     from onnxtile.cli.output import console, print_json, progress
+    from onnxtile.contraction import nodes_within
     from onnxtile.files import check_output, real
     from onnxtile.forms import form_of
     from onnxtile.passes.annotate import has_unknown
@@ -49,7 +50,7 @@ def command(
         check_output(target, *external_files(loaded))
         say("work out what each node costs")
         changed = annotate(loaded, parse_bind(bind), clear)
-        nodes = list(loaded.graph.all_nodes())
+        nodes = list(nodes_within(loaded.graph))
         unknown = sum(map(has_unknown, nodes))
         same_folder = real(target).parent == real(model.parent)
         as_it_is = form_of("function")

@@ -16,6 +16,7 @@ from onnxtile.contraction.scopes import (
     default_opset,
     graphs_with_initializers,
     is_tiled_product,
+    nodes_within,
     opset_of,
     scopes,
     subgraphs,
@@ -27,5 +28,5 @@ __all__ = [
     "CALL_ATTRIBUTES", "CALL_DOMAIN", "FAMILIES", "SHAPED_META", "TABLE", "UNKNOWN_META", "Contraction", "Dim", "Entry",
     "Operator", "Scope", "Size", "all_graphs", "attribute_float", "attribute_int", "called_functions", "callees_first",
     "contractions", "contractions_of", "default_opset", "entry_of", "graphs_with_initializers", "is_tiled_product",
-    "node_name", "opset_of", "scopes", "subgraphs",
+    "node_name", "nodes_within", "opset_of", "scopes", "subgraphs",
 ]  # fmt: skip

@@ -47,15 +47,26 @@ def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
 
 def graphs_with_initializers(model: ir.Model) -> Iterator[ir.Graph]:
     """Yield every graph that may hold initializers: the main one and all bodies, those inside local functions too."""
-    yield from model.graphs()
-    for function in model.functions.values():
-        yield from function.subgraphs()
+    yield model.graph
+    for graph in (model.graph, *model.functions.values()):
+        for node in nodes_within(graph):
+            for attribute in node.attributes.data.values():
+                yield from subgraphs(attribute)
+
+
+def nodes_within(graph: ir.Graph | ir.Function) -> Iterator[ir.Node]:
+    """Yield a graph's nodes, each before those of the bodies in it: as all_nodes of onnx_ir, a few times as fast."""
+    for node in graph:
+        yield node
+        for attribute in node.attributes.data.values():
+            for body in subgraphs(attribute):
+                yield from nodes_within(body)
 
 
 def _nested(scope: Scope) -> Iterator[Scope]:
     yield scope
     for node in scope.graph:
-        for attribute in node.attributes.values():
+        for attribute in node.attributes.data.values():  # its own values() takes a few times as long
             for subgraph in subgraphs(attribute):
                 place = f"{node_name(node)}/{attribute.name}"
                 yield from _nested(

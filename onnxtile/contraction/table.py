@@ -64,6 +64,10 @@ def _tile(node: ir.Node) -> Size:
     return Size(m, k, n, None)
 
 
+_SURELY_FREE = {
+    domain: frozenset(op for op in names if (domain, op) not in TABLE) for domain, names in PRODUCT_FREE.items()
+}
+"""Operators by domain that hold no product wherever they stand: most nodes of large models."""
 _CALL = one("matmul", _tile, "the tile")
 _UNSIZED = Size(None, None, None, None)
 
@@ -160,6 +164,6 @@ def contractions(model: ir.Model) -> Iterator[Contraction]:
     unread = {id(node) for key in idle for node in model.functions[key].all_nodes()}
     for scope in scopes(model):
         for node in scope.graph:
-            if id(node) in unread:
+            if node.op_type in _SURELY_FREE.get(node.domain, ()) or id(node) in unread:
                 continue
             yield from contractions_of(node, scope, model.functions)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import onnx_ir as ir
 
+from onnxtile.contraction import nodes_within
 from onnxtile.profiling.amounts import Amount, Range, Unknown, largest, total
 from onnxtile.profiling.record import SUMMED, Costs, NodeProfile, Weights, sum_weights
 from onnxtile.profiling.texts import printable
@@ -40,7 +41,7 @@ class Annotate(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         if self.clear:
             return ir.passes.PassResult(model, modified=write(model, {}))
-        own = set(model.graph.all_nodes())
+        own = set(nodes_within(model.graph))
         found = notes(model, lambda node: node if node in own else None)
         return ir.passes.PassResult(model, modified=write(model, found))
 
@@ -90,7 +91,7 @@ def write(model: ir.Model, found: Mapping[ir.Node, Notes], sizes: str = "") -> b
         model.metadata_props[SIZES] = sizes
     graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
     for graph in graphs:
-        for node in graph.all_nodes():
+        for node in nodes_within(graph):
             wanted, held = found.get(node, {}), node.metadata_props
             if wanted == {key: value for key, value in held.items() if key in KEYS}:
                 continue

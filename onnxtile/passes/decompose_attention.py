@@ -45,9 +45,11 @@ class DecomposeAttention(Decompose):
         except NoBodyError as why:
             yield Refusal("body", str(why))
 
-    def decisions(self, model: ir.Model, limits: Limits) -> Iterator[tuple[Contraction, Decision]]:
+    def decisions(
+        self, model: ir.Model, limits: Limits, products: Iterable[Contraction] | None = None
+    ) -> Iterator[tuple[Contraction, Decision]]:
         """Every product that concerns the pass, with what is to be done; what the table says is tried out."""
-        for found, decision in super().decisions(model, limits):
+        for found, decision in super().decisions(model, limits, products):
             tried = self._tried(found.node, model, limits) if isinstance(decision, TilePlan) else None
             yield found, tried or decision
 

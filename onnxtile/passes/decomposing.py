@@ -51,22 +51,23 @@ class Decompose(ir.passes.InPlacePass):
         form_of(self.form)
 
     def requires(self, model: ir.Model) -> None:
-        for node, refusal in self._nodes(model):
-            if refusal and not self.leave_refused:
+        for node, refusal in self._nodes(model) if not self.leave_refused else ():
+            if refusal:
                 name = next(found.name for found in contractions(model) if found.node is node)
                 raise ir.passes.PreconditionError(f"{node.op_type} {name!r}: {refusal}")
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         nodes = [node for node, refusal in self._nodes(model) if not refusal]
+        if not nodes:
+            return ir.passes.PassResult(model, modified=False)
         names = Names(model)
-        if nodes:
-            raise_ir_version(model, CONSTANTS_FROM)
+        raise_ir_version(model, CONSTANTS_FROM)
         for node in nodes:
             sources = list(node.inputs)
             self.write_out(node, model, names)
             for source in sources:
                 drop_if_unused(source, model)
-        return ir.passes.PassResult(model, modified=bool(nodes))
+        return ir.passes.PassResult(model, modified=True)
 
     def ensures(self, model: ir.Model) -> None:
         for node, refusal in self._nodes(model):
@@ -77,10 +78,14 @@ class Decompose(ir.passes.InPlacePass):
         """Whether the pass would write the node out."""
         return (node.domain, node.op_type) in self.operators
 
-    def decisions(self, model: ir.Model, limits: Limits) -> Iterator[tuple[Contraction, Decision]]:
-        """Every product that concerns the pass, with what is to be done."""
+    def decisions(
+        self, model: ir.Model, limits: Limits, products: Iterable[Contraction] | None = None
+    ) -> Iterator[tuple[Contraction, Decision]]:
+        """Every product that concerns the pass, with what is to be done; `products`: see `Judge.decisions`."""
         judge = Judge(model, limits, form_of(self.form).ability, self.pad_tiles)
-        return judge.decisions(lambda node: self.concerns(node, model), lambda found: self.refusals(found, model))
+        return judge.decisions(
+            lambda node: self.concerns(node, model), lambda found: self.refusals(found, model), products
+        )
 
     def _nodes(self, model: ir.Model) -> list[tuple[ir.Node, Refusal | None]]:
         """The nodes to write out, and those that can't be, each once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -62,20 +62,24 @@ class TileMatMul(ir.passes.InPlacePass):
         form_of(self.form)
 
     def requires(self, model: ir.Model) -> None:
-        for found, decision in self.decisions(model, self.max):
-            if isinstance(decision, Refusal) and not self.leave_refused:
+        if self.leave_refused:
+            return
+        products = list(contractions(model))
+        for found, decision in self.decisions(model, self.max, products):
+            if isinstance(decision, Refusal):
                 raise ir.passes.PreconditionError(f"{found.node.op_type} {found.name!r}: {decision}")
-        for found in contractions(model):
+        for found in products:
             gemm = (found.node.domain, found.node.op_type) == ("", "Gemm")
-            if gemm and not self.leave_refused and legality(found, self.max) != "fits":
+            if gemm and legality(found, self.max) != "fits":
                 words = f"Gemm {found.name!r} isn't a MatMul yet; run decompose-gemm first"
                 raise ir.passes.PreconditionError(words)
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         plans = [(found, plan) for found, plan in self.decisions(model, self.max) if isinstance(plan, TilePlan)]
-        names = Names(model)
-        for found, plan in plans:
-            self._tile(found, plan, model, names)
+        if plans:
+            names = Names(model)
+            for found, plan in plans:
+                self._tile(found, plan, model, names)
         for function in model.functions.values():
             if any(map(is_tiled_product, function.all_nodes())):
                 function.opset_imports.setdefault(CALL_DOMAIN, 1)
@@ -95,10 +99,12 @@ class TileMatMul(ir.passes.InPlacePass):
             node.op_type == "MatMul" or (node.op_type == "MatMulInteger" and not any(node.inputs[2:]))
         )
 
-    def decisions(self, model: ir.Model, limits: Limits) -> Iterator[tuple[Contraction, Decision]]:
-        """Every product that concerns the pass, with what is to be done."""
+    def decisions(
+        self, model: ir.Model, limits: Limits, products: Iterable[Contraction] | None = None
+    ) -> Iterator[tuple[Contraction, Decision]]:
+        """Every product that concerns the pass, with what is to be done; `products`: see `Judge.decisions`."""
         judge = Judge(model, limits, form_of(self.form).ability, self.pad_tiles)
-        return judge.decisions(self.concerns, self._refusals)
+        return judge.decisions(self.concerns, self._refusals, products)
 
     def _refusals(self, found: Contraction) -> Iterator[Refusal]:
         if found.node.op_type == "MatMul":

@@ -28,6 +28,8 @@ def take_declared(model: ir.Model) -> Declared:
         for node in scope.graph:
             if has_rule(node, model):
                 values += node.outputs
+                if not node.attributes.data:
+                    continue
                 bodies = [body for attribute in node.attributes.values() for body in subgraphs(attribute)]
                 own = (
                     2 if node.op_type == "Loop" else 0
@@ -44,6 +46,12 @@ def has_rule(node: ir.Node, model: ir.Model) -> bool:
     """Whether somebody can infer what the node makes."""
     domain = "" if node.domain == "ai.onnx" else node.domain
     return _is_defined(domain, node.op_type) or node.op_identifier() in model.functions
+
+
+@lru_cache(maxsize=4096)
+def is_registered(domain: str, op_type: str) -> bool:
+    """Return whether onnx_shape_inference has a rule, in some version."""
+    return bool(registry.has(domain, op_type))
 
 
 @lru_cache(maxsize=4096)

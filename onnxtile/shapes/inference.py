@@ -7,19 +7,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import onnx_ir as ir
-from onnx_shape_inference import registry
 
 from onnxtile.constants import OVERRIDABLE_FROM, declared_ir_version
-from onnxtile.contraction import UNKNOWN_META, all_graphs, node_name, subgraphs
+from onnxtile.contraction import UNKNOWN_META, all_graphs, node_name, nodes_within, subgraphs
 from onnxtile.dimensions import NUMBERS_META, name_free_dimensions, symbols_of
 from onnxtile.errors import ModelError
 from onnxtile.shapes.arithmetic import NOTE
-from onnxtile.shapes.declared import Declared, has_rule, take_declared
+from onnxtile.shapes.declared import Declared, has_rule, is_registered, take_declared
 from onnxtile.shapes.flow import Widened, open_widened
 from onnxtile.shapes.library import Run
 from onnxtile.shapes.onnx_inference import Found, infer_by_onnx
 
-Facts = dict[ir.Value, tuple[ir.Shape | None, ir.TypeProtocol | None]]
+Facts = dict[ir.Value, tuple[tuple[int | ir.SymbolicDim, ...] | None, ir.TypeProtocol | None]]
 
 
 def infer(model: ir.Model) -> bool:
@@ -27,17 +26,19 @@ def infer(model: ir.Model) -> bool:
 
     Raises ModelError where shapes contradict.
     """
-    before = shapes_and_types(model)
-    for value in before:
-        value.metadata_props.pop(NOTE, None)  # a file's own isn't believed
+    values = list(_values(model))
+    before = shapes_and_types(values)
+    for value in values:
+        if value._metadata_props:  # asking for metadata_props or meta makes an empty one
+            value.metadata_props.pop(NOTE, None)  # a file's own isn't believed
     with _without_defaults(model):
-        _infer(model)
-    return shapes_and_types(model) != before
+        _infer(model, values)
+    return shapes_and_types(values) != before
 
 
-def shapes_and_types(model: ir.Model) -> Facts:
+def shapes_and_types(values: Iterable[ir.Value]) -> Facts:
     """What every value says of itself now."""
-    return {value: (value.shape.copy() if value.shape is not None else None, value.type) for value in _values(model)}
+    return {value: (None if (shape := value.shape) is None else shape.dims, value.type) for value in values}
 
 
 def _values(model: ir.Model) -> Iterator[ir.Value]:
@@ -47,21 +48,22 @@ def _values(model: ir.Model) -> Iterator[ir.Value]:
             yield from node.outputs
 
 
-def _infer(model: ir.Model) -> None:
+def _infer(model: ir.Model, values: list[ir.Value]) -> None:
     name_free_dimensions(model)
     declared = take_declared(model)
     known = {name for value in _sources(model) for dim in value.shape or () for name in symbols_of(dim)}
-    start = shapes_and_types(model)
+    turns = any(node.op_type == "Loop" for graph in all_graphs(model) for node in graph)
+    start = {value: None if value.shape is None else value.shape.copy() for value in values} if turns else {}
     by_onnx = infer_by_onnx(model, strict=False)
     _put_in(model, by_onnx, declared)
     widened: Widened = {}
     while True:
         run = Run(by_onnx, declared, widened=widened)
         run.infer(model)
-        _drop_unknown_elements(model)
+        _drop_unknown_elements(values)
         if run.is_stable:
             break
-        for value, (shape, _) in start.items():
+        for value, shape in start.items():
             value.shape = shape
             value.metadata_props.pop(NOTE, None)
         _put_in(model, by_onnx, declared)
@@ -73,22 +75,25 @@ def _infer(model: ir.Model) -> None:
             value.type = ir.serde.deserialize_type_proto_for_type(info)
     for value in reachable(value for value, dims in widened.items() if dims is None):
         value.shape = None
-    _finish(model, run, known)
+    _finish(values, run, known)
     for value in model.graph.outputs:
         _compare(value, declared.get(value))
 
 
-def _drop_unknown_elements(model: ir.Model) -> None:
+def _drop_unknown_elements(values: Iterable[ir.Value]) -> None:
     """Take the types away that are sequences, or optional, of nobody knows what: onnx_ir couldn't write them."""
-    for value in _values(model):
-        if isinstance(value.type, (ir.SequenceType, ir.OptionalType)) and value.type.dtype is None:
+    for value in values:
+        kind = value.type
+        if type(kind) is ir.TensorType:  # mostly, and quick
+            continue
+        if isinstance(kind, (ir.SequenceType, ir.OptionalType)) and kind.dtype is None:
             value.type = None
 
 
 def _sources(model: ir.Model) -> Iterator[ir.Value]:
     """Values whose declared shapes are facts: inputs, and what operators make for which nobody has a rule."""
     yield from model.graph.inputs
-    for node in model.graph.all_nodes():
+    for node in nodes_within(model.graph):
         if not has_rule(node, model):
             yield from node.outputs
             for attribute in node.attributes.values():
@@ -98,20 +103,18 @@ def _sources(model: ir.Model) -> Iterator[ir.Value]:
 
 def _put_in(model: ir.Model, by_onnx: Found, declared: Declared) -> None:
     """Give the shapes that onnx finds where the other library has no rule."""
-    for node in model.graph.all_nodes():
+    for node in nodes_within(model.graph):
         if node.op_type == "SequenceMap" and not node.domain:
             _give_elements(node, by_onnx)
-        alone = has_rule(node, model) and not registry.has(node.domain, node.op_type)
-        for value in node.outputs:
+        if is_registered(node.domain, node.op_type) or not has_rule(node, model):
+            continue
+        for value in node.outputs if node.op_identifier() not in model.functions else ():
             sizes, _ = by_onnx.get(value, (None, None))
-            if alone and node.op_identifier() not in model.functions:
-                said = declared.get(value)
-                if sizes is not None and said is not None and len(said) == len(sizes):
-                    value.shape = ir.Shape(
-                        [dim if size is None else size for size, dim in zip(sizes, said, strict=True)]
-                    )
-                elif sizes is not None or said is not None:
-                    value.shape = ir.Shape(sizes) if sizes is not None else said
+            said = declared.get(value)
+            if sizes is not None and said is not None and len(said) == len(sizes):
+                value.shape = ir.Shape([dim if size is None else size for size, dim in zip(sizes, said, strict=True)])
+            elif sizes is not None or said is not None:
+                value.shape = ir.Shape(sizes) if sizes is not None else said
 
 
 def _give_elements(node: ir.Node, by_onnx: Found) -> None:
@@ -126,31 +129,31 @@ def _give_elements(node: ir.Node, by_onnx: Found) -> None:
                     inside.shape = ir.Shape(sizes)
 
 
-def _finish(model: ir.Model, run: Run, known: set[str]) -> None:
+def _finish(values: Iterable[ir.Value], run: Run, known: set[str]) -> None:
     """Leave numbers and formulas in free dimensions; everything else is unknown, with its reason."""
-    for graph in all_graphs(model):
-        for value in (*graph.inputs, *(value for node in graph for value in node.outputs)):
-            note = value.metadata_props.pop(NOTE, None)
-            for key in (NUMBERS_META, UNKNOWN_META) if value._metadata is not None else ():  # asking makes one
-                value.meta.pop(key, None)
-            if note is not None:
-                numbers = json.loads(note)
-                if all(isinstance(each, int) or _is_known(ir.SymbolicDim(each), known) for each in numbers):
-                    value.meta[NUMBERS_META] = numbers
-            if value.shape is None:
-                if value in run.notes:
-                    value.meta[UNKNOWN_META] = run.notes[value]
-                continue
-            dims = list(value.shape)
-            for axis, dim in enumerate(dims):
-                if not isinstance(dim, int) and not _is_known(dim, known):
-                    names = [] if dim.value is None else _names(dim)
-                    reason = next((run.reasons[name] for name in names if name in run.reasons), None)
-                    if reason is not None:
-                        value.meta.setdefault(UNKNOWN_META, reason)
-                    dims[axis] = ir.SymbolicDim(None)
-            if dims != list(value.shape):
-                value.shape = ir.Shape(dims)
+    for value in values:
+        note = value.metadata_props.pop(NOTE, None) if value._metadata_props else None
+        for key in (NUMBERS_META, UNKNOWN_META) if value._metadata else ():
+            value.meta.pop(key, None)
+        if note is not None:
+            numbers = json.loads(note)
+            if all(isinstance(each, int) or _is_known(ir.SymbolicDim(each), known) for each in numbers):
+                value.meta[NUMBERS_META] = numbers
+        if value.shape is None:
+            if value in run.notes:
+                value.meta[UNKNOWN_META] = run.notes[value]
+            continue
+        dims = list(value.shape.dims)
+        changed = False
+        for axis, dim in enumerate(dims):
+            if not isinstance(dim, int) and not _is_known(dim, known):
+                names = [] if dim.value is None else _names(dim)
+                reason = next((run.reasons[name] for name in names if name in run.reasons), None)
+                if reason is not None:
+                    value.meta.setdefault(UNKNOWN_META, reason)
+                dims[axis], changed = ir.SymbolicDim(None), True
+        if changed:
+            value.shape = ir.Shape(dims)
 
 
 def _names(dim: ir.SymbolicDim) -> list[str]:

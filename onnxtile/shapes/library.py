@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext, infer_symbolic_shapes, registry
 
-from onnxtile.contraction import node_name, subgraphs
+from onnxtile.contraction import node_name, nodes_within, subgraphs
 from onnxtile.shapes import extensions
 from onnxtile.shapes.arithmetic import forget
 from onnxtile.shapes.bounded import install_bounds
@@ -55,8 +55,8 @@ class Run:
 
     def infer(self, model: ir.Model) -> None:
         """Let the library go through the model."""
-        for node in model.graph.all_nodes():
-            for attribute in node.attributes.values():
+        for node in nodes_within(model.graph):
+            for attribute in node.attributes.data.values():
                 self.owners |= dict.fromkeys(subgraphs(attribute), node)
         with self.active():
             try:
