@@ -41,9 +41,7 @@ def _light_weights(model: ir.Model) -> Iterator[None]:
                     continue
                 if tensor.size > KEPT_ELEMENTS:
                     shape = ir.Shape(tensor.shape.numpy())
-                    light: ir.TensorProtocol = ir.ExternalTensor(
-                        "-", None, None, tensor.dtype, shape=shape, name=name
-                    )
+                    light: ir.TensorProtocol = ir.ExternalTensor("-", None, None, tensor.dtype, shape=shape, name=name)
                 elif isinstance(tensor, ir.ExternalTensor):
                     light = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
                 else:

@@ -28,10 +28,14 @@ class Name:
 
     def text(self, width: int | None = None) -> Text:
         """Return the cell; in so many places, with the middle of the name left out."""
-        name, behind = printable(self.name), f" {printable(self.behind)}" if self.behind else ""
+        before, name, behind = self.parts()
         if width is not None:
-            name = _without_middle(name, width - cell_len(self.before) - cell_len(behind))
-        return Text.assemble((self.before, "dim"), name, (behind, "dim"))
+            name = _without_middle(name, width - cell_len(before) - cell_len(behind))
+        return Text.assemble((before, "dim"), name, (behind, "dim"))
+
+    def parts(self) -> tuple[str, str, str]:
+        """Return what stands before the name, the name, and what stands behind it, whole."""
+        return self.before, printable(self.name), f" {printable(self.behind)}" if self.behind else ""
 
 
 Cell = str | Text | Name
@@ -71,12 +75,26 @@ class Table:
         self.rows.append(cells)
 
     def print(self) -> None:
-        screen = console()
-        for line in self.lines(terminal_width()):
-            if screen.color_system is None:  # a file may get 100,000 lines
-                screen.file.write(f"{line.plain}\n")
-            else:
+        screen, terminal = console(), terminal_width()
+        if screen.color_system is not None:
+            for line in self.lines(terminal):
                 screen.print(line)
+            return
+        lines = self.plain_lines() if terminal is None else (line.plain for line in self.lines(terminal))
+        screen.file.writelines(f"{line}\n" for line in lines)
+
+    def plain_lines(self) -> Iterator[str]:
+        """Return the table's lines without styles, nothing shortened: a file may get 100,000, and styles take time."""
+        rows = [[_plain(cell) for cell in row] for row in self.rows]
+        if any(column.heading for column in self.columns):
+            rows.insert(0, [printable(column.heading) for column in self.columns])
+        lengths = [[len(text) if text.isascii() else cell_len(text) for text in row] for row in rows]
+        widths = self._aligned(lengths)
+        for row, taken in zip(rows, lengths, strict=True):
+            around = self._around(taken, widths)
+            yield "".join(
+                f"{before}{text}{behind}" for text, (before, behind) in zip(row, around, strict=True)
+            ).rstrip()
 
     def lines(self, terminal: int | None = None) -> Iterator[Text]:
         """Return the table's lines. They are longer than the terminal is wide where no more may be left out."""
@@ -87,7 +105,7 @@ class Table:
             rows.insert(0, headings)
         widths = [max((row[index].cell_len for row in rows), default=0) for index in range(count)]
         if terminal is None or sum(widths) + len(_GAP) * (count - 1) <= terminal:
-            widths = [min(width, _ALIGNED[column.right]) for width, column in zip(widths, self.columns, strict=True)]
+            widths = self._aligned([widths])
         else:
             widths = self._fitted(widths, terminal - len(_GAP) * (count - 1))
             shown = len(rows) - len(self.rows)
@@ -97,12 +115,24 @@ class Table:
             ]
         for row in rows:
             line = Text()
-            for index, (text, column, width) in enumerate(zip(row, self.columns, widths, strict=True)):
-                blank = " " * (width - text.cell_len)
-                line.append(_GAP if index else "").append(blank if column.right else "").append_text(text)
-                line.append("" if column.right else blank)
+            around = self._around([text.cell_len for text in row], widths)
+            for text, (before, behind) in zip(row, around, strict=True):
+                line.append(before).append_text(text).append(behind)
             line.rstrip()
             yield line
+
+    def _aligned(self, lengths: Sequence[Sequence[int]]) -> list[int]:
+        """Return the columns' widths where nothing is shortened, by the places that the cells of each row take."""
+        widest = map(max, zip(*lengths, strict=True))
+        return [min(width, _ALIGNED[column.right]) for width, column in zip(widest, self.columns, strict=False)]
+
+    def _around(self, lengths: Sequence[int], widths: Sequence[int]) -> Iterator[tuple[str, str]]:
+        """Yield the blanks before and behind each cell of a row."""
+        gap = ""
+        for length, width, column in zip(lengths, widths, self.columns, strict=True):
+            blank = " " * (width - length)
+            yield (gap + blank, "") if column.right else (gap, blank)
+            gap = _GAP
 
     def _fitted(self, widths: Sequence[int], room: int) -> list[int]:
         """Return widths with what is too much taken from the widest columns, from names of usual length last."""
@@ -115,6 +145,13 @@ class Table:
                     break
                 widths[max(wider, key=widths.__getitem__)] -= 1
         return widths
+
+
+def _plain(cell: Cell) -> str:
+    """Return a whole cell without styles."""
+    if isinstance(cell, str):
+        return printable(cell)
+    return cell.plain if isinstance(cell, Text) else "".join(cell.parts())
 
 
 def _without_end(text: Text, width: int) -> Text:

@@ -48,8 +48,9 @@ def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
 def graphs_with_initializers(model: ir.Model) -> Iterator[ir.Graph]:
     """Yield every graph that may hold initializers: the main one and all bodies, those inside local functions too."""
     yield model.graph
-    for graph in (model.graph, *model.functions.values()):
-        for node in nodes_within(graph):
+    holders: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for holder in holders:
+        for node in nodes_within(holder):
             for attribute in node.attributes.data.values():
                 yield from subgraphs(attribute)
 

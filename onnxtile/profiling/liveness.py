@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterator
 
 import onnx_ir as ir
 
-from onnxtile.contraction import subgraphs
+from onnxtile.contraction import nodes_within, subgraphs
 from onnxtile.profiling.amounts import Amount, Number, Range, Unknown
 from onnxtile.profiling.values import value_bytes
 
@@ -84,10 +84,10 @@ def _last_readers(graph: ir.Graph | ir.Function) -> dict[ir.Value, ir.Node]:
 def read_by(node: ir.Node) -> Iterator[ir.Value]:
     """The values that a node reads, and those of outer graphs that graphs within it read."""
     yield from (value for value in node.inputs if value is not None)
-    for attribute in node.attributes.values():
+    for attribute in node.attributes.data.values():
         for graph in subgraphs(attribute):
             yield from graph.outputs
-            for inner in graph.all_nodes():
+            for inner in nodes_within(graph):
                 yield from (value for value in inner.inputs if value is not None)
                 for nested in inner.attributes.values():
                     for each in subgraphs(nested):

@@ -100,6 +100,8 @@ class NodeProfile(Costs):
     @property
     def unknown(self) -> dict[str, str]:
         """Why an amount can't be told, by field."""
+        if not any(isinstance(each, Unknown) for each in vars(self).values()):
+            return {}
         found = ((each.name, getattr(self, each.name)) for each in dataclasses.fields(self))
         return {name: amount.reason for name, amount in found if isinstance(amount, Unknown)}
 

@@ -16,10 +16,14 @@ def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
     if value is None:
         return Unknown("an input is absent")
     shape = value.shape
-    if shape is None or isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
+    kind = value.type
+    is_tensor = type(kind) is ir.TensorType or not isinstance(
+        kind, (ir.SequenceType, ir.OptionalType)
+    )  # the first is quick
+    if shape is None or not is_tensor:
         return Unknown(unknown_because(f"the shape of {value.name!r} isn't known", value))
     sizes: list[Number] = []
-    for axis, dim in enumerate(shape.dims):
+    for axis, dim in enumerate(shape):
         if type(dim) is int:  # mostly, and quick
             sizes.append(dim)
             continue
@@ -40,9 +44,11 @@ def elements(value: ir.Value | None) -> Amount:
     sizes = dimensions(value)
     if isinstance(sizes, Unknown):
         return sizes
-    if math.prod(size for size in sizes if isinstance(size, int)) > LARGEST:
+    formulas = [size for size in sizes if not isinstance(size, int)]
+    whole = math.prod(size for size in sizes if isinstance(size, int))
+    if whole > LARGEST:
         return Unknown(f"{'' if value is None else value.name!r} has more elements than any memory holds")
-    return multiplied(sizes)
+    return multiplied([whole, *formulas]) if formulas else whole
 
 
 def value_bytes(value: ir.Value) -> Amount:

@@ -137,7 +137,7 @@ class Walk:
             self._streamed.add(_plus(live, weights.bytes))
         if function is not None:
             yield from self._call(node, function, scope, times, before, ending, sums)
-        elif any(subgraphs(attribute) for attribute in node.attributes.values()):
+        elif any(map(subgraphs, node.attributes.data.values())):
             yield from self._bodies(node, scope, times, live, sums)
 
     def _size(self, value: ir.Value) -> Amount:
