@@ -62,15 +62,12 @@ class TileMatMul(ir.passes.InPlacePass):
         form_of(self.form)
 
     def requires(self, model: ir.Model) -> None:
-        if self.leave_refused:
-            return
-        products = list(contractions(model))
+        products = [] if self.leave_refused else list(contractions(model))
         for found, decision in self.decisions(model, self.max, products):
             if isinstance(decision, Refusal):
                 raise ir.passes.PreconditionError(f"{found.node.op_type} {found.name!r}: {decision}")
         for found in products:
-            gemm = (found.node.domain, found.node.op_type) == ("", "Gemm")
-            if gemm and legality(found, self.max) != "fits":
+            if (found.node.domain, found.node.op_type) == ("", "Gemm") and legality(found, self.max) != "fits":
                 words = f"Gemm {found.name!r} isn't a MatMul yet; run decompose-gemm first"
                 raise ir.passes.PreconditionError(words)
 

@@ -15,12 +15,9 @@ def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
     """The sizes along a value's axes; Unknown where one of them isn't known before run time."""
     if value is None:
         return Unknown("an input is absent")
-    shape = value.shape
-    kind = value.type
-    is_tensor = type(kind) is ir.TensorType or not isinstance(
-        kind, (ir.SequenceType, ir.OptionalType)
-    )  # the first is quick
-    if shape is None or not is_tensor:
+    shape, kind = value.shape, value.type
+    # mostly a tensor, and quick to tell
+    if shape is None or (type(kind) is not ir.TensorType and isinstance(kind, (ir.SequenceType, ir.OptionalType))):
         return Unknown(unknown_because(f"the shape of {value.name!r} isn't known", value))
     sizes: list[Number] = []
     for axis, dim in enumerate(shape):
