@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+import onnx
 import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext, infer_symbolic_shapes, registry
 
@@ -16,7 +17,7 @@ from onnxtile.shapes.arithmetic import forget
 from onnxtile.shapes.bounded import install_bounds
 from onnxtile.shapes.flow import Widened, widen
 from onnxtile.shapes.onnx_inference import Found
-from onnxtile.shapes.operators import OWN, is_sound, is_sound_in_onnx
+from onnxtile.shapes.operators import OWN, ROUNDED, is_sound, is_sound_in_onnx
 from onnxtile.shapes.rules import Rule
 from onnxtile.shapes.sizes import Size, is_minted, plain, unknown
 
@@ -67,7 +68,7 @@ class Run:
     def apply(self, context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
         """Infer a node's outputs."""
         domain = "" if node.domain == "ai.onnx" else node.domain
-        own = OWN.get((domain, node.op_type))
+        own = None if library is _left_to_onnx else OWN.get((domain, node.op_type))
         reason = None
         try:
             if own is not None:
@@ -90,6 +91,8 @@ class Run:
             if not sound:
                 reason = f"no rule for the sizes of what {node.op_type} {node_name(node)!r} makes is known to be sound"
         taken_for_granted = self._is_doubted(node) or not is_sound_in_onnx(domain, node.op_type)
+        if node.op_type in ROUNDED and not domain:
+            taken_for_granted |= any(is_minted(context, dim) for value in node.outputs for dim in value.shape or ())
         for output in node.outputs:
             self._settle(context, output, sound, taken_for_granted, reason, node)
             self._check_numbers(context, output)
@@ -187,6 +190,10 @@ def held(library: Rule) -> Rule:
     return rule
 
 
+def _left_to_onnx(context: ShapeInferenceContext, node: ir.Node) -> None:
+    """Take the place of a rule for a version of an operator that the library has none for: onnx's sizes are taken."""
+
+
 def install() -> None:
     """Put our rules into the library, and every rule under control; they're the same for every model."""
     registry.collect()
@@ -197,6 +204,10 @@ def install() -> None:
             library = registry.get(domain, op_type, version)
             if library is not None:
                 registry.register(domain, op_type, version)(held(library))
+    for schema in onnx.defs.get_all_schemas_with_history():
+        domain, name, version = schema.domain, schema.name, schema.since_version
+        if not domain and registry.has(domain, name) and registry.get(domain, name, version) is None:
+            registry.register(domain, name, version)(held(_left_to_onnx))
 
 
 install()

@@ -5,8 +5,10 @@ Each is called with the library's own rule, for the type of the result, and puts
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import onnx_ir as ir
 import sympy
 from onnx_shape_inference import ShapeInferenceContext
@@ -207,13 +209,13 @@ def reshape(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str
 def resize(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Sizes are believed as they are given; by scales only where no rounding decides: engines multiply in float32."""
     library(context, node)
-    shape, found = _shape(node, 0), node.outputs[0].shape
+    shape = _shape(node, 0)
     policy = (
         node.attributes["keep_aspect_ratio_policy"].as_string()
         if "keep_aspect_ratio_policy" in node.attributes
         else "stretch"
     )
-    if shape is None or found is None:
+    if shape is None:
         return None
     axes = [axis % len(shape) for axis in _ints(node, "axes", range(len(shape)))]
     by_sizes = _given(node, 3)
@@ -243,6 +245,9 @@ def _scales(node: ir.Node, count: int) -> list[float] | None:
 
 def _scaled(context: ShapeInferenceContext, size: Size, scale: float) -> Size:
     above, below = scale.as_integer_ratio()
+    if isinstance(size, int) and above > 0:
+        exact, rounded = size * above // below, math.floor(np.float32(size) * np.float32(scale))
+        return exact if exact == rounded else unknown(context)
     if above * below <= 0 or (above > 2**10 or below > 2**10):
         return unknown(context)
     return size_of(context, sympy.floor(formula_of(size) * above / below))
