@@ -8,6 +8,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.bounds import most, raise_hint
+from onnxtile.contraction import CALL_DOMAIN, node_name
 from onnxtile.errors import ModelError, UnsupportedError
 from onnxtile.shadowing import bodies_of
 
@@ -20,11 +21,16 @@ _COUNTED = 10**18
 def check_calls(model: onnx.ModelProto | ir.Model) -> None:
     """Refuse functions that call each other in a circle, too deep, or so often that too many nodes come of it.
 
-    It's counted, not done. Raises ModelError for a circle, UnsupportedError otherwise.
+    That's counted, not done. A call of ours without its function, of which nobody knows how it's cut, is refused too.
+    Raises ModelError for that and for a circle, UnsupportedError otherwise.
     """
     if isinstance(model, onnx.ModelProto):
         _check_arguments(model)
     functions, main = _of_proto(model) if isinstance(model, onnx.ModelProto) else _of_ir(model)
+    for domain, name, overload in (*main, *(each for called in functions.values() for each in called)):
+        if domain == CALL_DOMAIN and (domain, name, overload) not in functions:
+            words = f"{name} {_caller(model, (domain, name, overload))!r} calls a function of the domain {CALL_DOMAIN}"
+            raise ModelError(f"{words} that isn't in the model; give the model as it was lowered, with its functions")
     if not functions:
         return
     nodes: dict[Operator, int] = {}
@@ -39,6 +45,16 @@ def check_calls(model: onnx.ModelProto | ir.Model) -> None:
     if depth and count > most("inlined-nodes"):
         number = f"{count:,}" if count < _COUNTED else "10^18 and more"
         raise UnsupportedError(f"calls of local functions come to {number} nodes, {raise_hint('inlined-nodes')}")
+
+
+def _caller(model: onnx.ModelProto | ir.Model, operator: Operator) -> str:
+    """Return the name of the first node of an operator."""
+    if isinstance(model, ir.Model):
+        every = [*model.graph.all_nodes(), *(node for each in model.functions.values() for node in each.all_nodes())]
+        return node_name(next(node for node in every if node.op_identifier() == operator))
+    nodes = _nodes([*model.graph.node, *(node for each in model.functions for node in each.node)])
+    node = next(each for each in nodes if (each.domain, each.op_type, each.overload) == operator)
+    return node.name or next(iter(node.output), "")
 
 
 def _check_arguments(model: onnx.ModelProto) -> None:
@@ -80,7 +96,7 @@ def _inner_first(functions: Mapping[Operator, Sequence[Operator]]) -> Iterator[O
 
 def _of_proto(model: onnx.ModelProto) -> tuple[dict[Operator, list[Operator]], list[Operator]]:
     functions = {(each.domain, each.name, each.overload): list(_operators(each.node)) for each in model.functions}
-    return functions, list(_operators(model.graph.node)) if functions else []
+    return functions, list(_operators(model.graph.node))
 
 
 def _operators(nodes: Iterable[onnx.NodeProto]) -> Iterator[Operator]:

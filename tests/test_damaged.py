@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from onnx import AttributeProto, TensorProto, helper
 
@@ -52,7 +53,20 @@ def devices_before_their_time(model: onnx.ModelProto) -> None:
     model.graph.node[0].device_configurations.add(configuration_id="c")
 
 
+def call_of_ours_without_its_function(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = model.opset_import[1].domain = "onnxtile"
+    del model.functions[:]
+
+
+def call_of_ours_in_a_function(model: onnx.ModelProto) -> None:
+    model.functions[0].node[0].domain = "onnxtile"
+    model.functions[0].opset_import.add(domain="onnxtile", version=1)
+    model.opset_import.add(domain="onnxtile", version=1)
+
+
 DAMAGES: dict[Damage, str] = {
+    call_of_ours_without_its_function: "F 'y' calls a function of the domain onnxtile that isn't in the model",
+    call_of_ours_in_a_function: "Neg 'q' calls a function of the domain onnxtile that isn't in the model",
     call_with_two_inputs: "F 'y' has 2 inputs, and the local function that it calls 1",
     call_with_two_outputs: "F 'y' has 2 outputs, and the local function that it calls 1",
     reference_outside: "attribute 'alpha' of Relu 'r' stands for 'a' of a function, and isn't in one",
@@ -156,3 +170,33 @@ def test_passes_take_no_shapes_from_outputs_and_write_no_half_types(tmp_path: Pa
     onnx.save(model, tmp_path / "m.onnx")
     assert status("run", tmp_path / "m.onnx", "--passes", "infer-shapes", "-o", tmp_path / "o.onnx") == 0
     onnx.checker.check_model(onnx.load(tmp_path / "o.onnx"))
+
+
+def test_a_lowered_model_whose_functions_are_gone_is_refused(tmp_path: Path) -> None:
+    lowered = onnxtile.lower(matmul([4, 8], [8, 8], [4, 8]), (4, 4, 4), form="function")
+    assert lowered.functions
+    del lowered.functions[:]
+    for each in (lowered, ir.from_proto(lowered)):
+        with pytest.raises(ModelError, match="calls a function of the domain onnxtile that isn't in the model"):
+            onnxtile.check(each, (4, 4, 4))
+
+
+FAR = 2**63 - 1
+OVERFLOWING = {
+    "sum is 4": f"(float[{FAR},8] a, float[{FAR},8] b, float[6,8] c, float[8,8] w) => (float[p,8] y) {{"
+    " t = Concat <axis = 0> (a, b, c)  [fc] y = MatMul (t, w) }",
+    "product is 0": f"(float[{2**32},8] a, float[8,8] w, int64[2] n) => (float[p,8] y) {{"
+    f" r = Constant <value = int64[2] {{{2**32}, 1}}> ()  t = Tile (a, r)  [fc] y = MatMul (t, w) }}",
+    "window": f"(float[1,1,8,8] a, float[1,1,1,1] k, float[8,8] w) => (float[1,1,p,8] y) {{"
+    f" t = Conv <pads = [{FAR}, 0, 3, 0]> (a, k)  [fc] y = MatMul (t, w) }}",
+}
+
+
+@pytest.mark.parametrize("graph", OVERFLOWING.values(), ids=OVERFLOWING)
+def test_a_size_beyond_64_bits_is_unknown(graph: str, tmp_path: Path) -> None:
+    model = parse(f'<ir_version: 8, opset_import: ["" : 18]> g {graph}')
+    row = next(each for each in onnxtile.check(model, (4, 8, 8)).contractions if each.name == "fc")
+    assert (row.m, row.status) == (None, "unknown")
+    onnx.save(model, tmp_path / "m.onnx")
+    assert status("lower", tmp_path / "m.onnx", "--max", "4,4,4", "-o", tmp_path / "o.onnx") in (0, 1)
+    assert status("profile", tmp_path / "m.onnx") == 0

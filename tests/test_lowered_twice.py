@@ -96,6 +96,26 @@ def test_a_call_that_is_cut_again_is_what_cutting_the_original_gives(second: str
     assert onnxtile.verify(original, twice).equivalent
 
 
+@pytest.mark.parametrize("second", FORMS)
+def test_a_body_that_reads_a_value_that_was_cut_twice_raises_no_alarm(second: str) -> None:
+    made = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 20]>
+        g (float[6,12] x, bool c) => (float[6,10] z) {
+            [fc] h = MatMul (x, w)
+            z = If (c) <then_branch = a () => (float[6,10] p) { [in] p = MatMul (h, v) },
+                        else_branch = b () => (float[6,10] q) { [els] r = MatMul (x, w)  q = Add (h, r) }> }""")
+    made.graph.initializer.append(numpy_helper.from_array(whole([12, 10], F32, 1), "w"))
+    made.graph.initializer.append(numpy_helper.from_array(whole([10, 10], F32, 2), "v"))
+    first = onnxtile.lower(made, FIRST, form="function")
+    twice = onnxtile.lower(first, SECOND, form=second)
+    assert onnxtile.verify(first, twice).equivalent
+    wrong = onnx.ModelProto()
+    wrong.CopyFrom(twice)
+    next(attribute for attribute in wrong.graph.node[-1].attribute if attribute.name == "else_branch").g.node[
+        -1
+    ].op_type = "Sub"
+    assert not onnxtile.verify(first, wrong).equivalent
+
+
 def test_calls_that_fit_stay(once: dict[str, onnx.ModelProto]) -> None:
     assert onnxtile.lower(once["function"], FIRST, form="function") == once["function"]
     assert onnxtile.lower(once["function"], (16, 16, 16), form="function") == once["function"]

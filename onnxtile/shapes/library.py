@@ -12,6 +12,7 @@ import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext, infer_symbolic_shapes, registry
 
 from onnxtile.contraction import node_name, nodes_within, subgraphs
+from onnxtile.limits import LARGEST
 from onnxtile.shapes import extensions
 from onnxtile.shapes.arithmetic import forget
 from onnxtile.shapes.bounded import install_bounds
@@ -24,6 +25,8 @@ from onnxtile.shapes.sizes import Size, is_minted, plain, unknown
 _RUN: ContextVar[Run | None] = ContextVar("_RUN", default=None)
 _FAULTS = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError)
 """What the library's rules raise of nodes that contradict, or that they don't expect."""
+
+_TOO_MANY = "more elements along an axis than an integer of 64 bits counts"
 
 
 @dataclass
@@ -123,6 +126,9 @@ class Run:
             ours = None if shape is None else plain(shape[axis])
             onnx_size = None if theirs is None else theirs[axis]
             why = reason
+            if isinstance(ours, int) and ours > LARGEST:  # onnx's own number has overflown
+                why, ours, onnx_size = f"{node.op_type} {node_name(node)!r} makes {_TOO_MANY}", None, None
+                self.doubted.add(value)
             if isinstance(ours, int) and ours < 0:
                 ours = None
             if isinstance(ours, int) and onnx_size is not None and ours != onnx_size:
@@ -172,7 +178,7 @@ class Run:
 def _agree(ours: ir.Shape, theirs: list[int | None] | None) -> bool:
     """Whether there are numbers alone, and the same ones: mostly, and quick to say."""
     dims = ours.dims
-    return all(type(dim) is int and dim >= 0 for dim in dims) and (theirs is None or list(dims) == theirs)
+    return all(type(dim) is int and 0 <= dim <= LARGEST for dim in dims) and (theirs is None or list(dims) == theirs)
 
 
 def _contradiction(node: ir.Node, theirs: int, ours: int, what: str) -> str:

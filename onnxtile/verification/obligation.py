@@ -110,11 +110,10 @@ def oblige(
     except InexactError as error:
         return Inexact(str(error)), explained
     names = {operand.name for operand in operands} | explained.derived[0].keys()
-    functions = {each.name: each for each in lowered.proto.functions if each.domain == CALL_DOMAIN}
     other = None
     if arithmetic.terms:
         zeros = {name for name in explained.kept if not lowered.array(region.lowered.constants[name]).any()}
-        other = what_else(region.lowered.nodes, names, names | zeros, arithmetic.dtype, functions)
+        other = what_else(region.lowered.nodes, names, names | zeros, arithmetic.dtype, region.lowered.functions)
     if other is not None:
         difference = Difference(region.name, region.node.op_type, region.scope, other.words, (other.node,))
         explained.differences.append(difference)
@@ -266,7 +265,9 @@ def _model(cone: Cone, region: Region, opened: Opened, facts: Facts, fed: Iterab
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, fact.dtype.value, fact.shape))
     inside = (inner for node in cone.nodes for inner in nodes_inside(node))
     called = {node.op_type for node in inside if node.domain == CALL_DOMAIN}
-    model.functions.extend(each for each in whole.functions if each.domain == CALL_DOMAIN and each.name in called)
+    model.functions.extend(each for name, each in cone.functions.items() if name in called)
+    if model.functions and all(each.domain != CALL_DOMAIN for each in model.opset_import):
+        model.opset_import.add(domain=CALL_DOMAIN, version=1)
     return model
 
 

@@ -8,7 +8,7 @@ Nothing else of a model bears on its outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,6 +30,8 @@ class Cone:
     constants: dict[str, onnx.TensorProto]
     missing: list[str]
     """What is read, but made by nobody."""
+    functions: Mapping[str, onnx.FunctionProto] = field(default_factory=dict)
+    """Tiled products that the nodes may call; of the lowered model, the original's too: see `_same_inputs`."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class _Work:
         self._original, self._lowered = original, lowered
         self._opsets = [_opsets(each.proto) for each in (original, lowered)]
         self._functions = [{each.name: each for each in model.proto.functions} for model in (original, lowered)]
+        self._callable = self._functions[0] | self._functions[1]
         self.found = Pairing()
 
     def defaults(self, ours: Scope, theirs: Scope) -> None:
@@ -137,7 +140,10 @@ class _Work:
                 self.found.kept += 1
                 self._visit_inside(node, other, ours, theirs)
                 continue
-            cones = [_cone(scope, outputs, shared) for scope in (ours, theirs)]
+            cones = [
+                _cone(scope, outputs, shared, functions)
+                for scope, functions in ((ours, self._functions[0]), (theirs, self._callable))
+            ]
             _same_inputs(ours, *cones)
             for name in cones[0].constants.keys() & cones[1].constants.keys():
                 shared(name)  # tells of a constant that isn't the same
@@ -207,7 +213,7 @@ class _Shared:
         return True
 
 
-def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
+def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared, functions: Mapping[str, onnx.FunctionProto]) -> Cone:
     """What makes the outputs out of shared values: nodes of the graph, or of those around it."""
     found: dict[tuple[int, int], onnx.NodeProto] = {}
     inputs: dict[str, None] = {}
@@ -230,7 +236,7 @@ def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
                 if read not in seen:
                     seen.add(read)
                     waiting.append(read)
-    return Cone([node for _, node in sorted(found.items())], list(inputs), constants, list(missing))
+    return Cone([node for _, node in sorted(found.items())], list(inputs), constants, list(missing), functions)
 
 
 def _same_inputs(scope: Scope, *cones: Cone) -> None:
