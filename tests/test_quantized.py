@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxtile
+from onnxtile.errors import OnnxtileError
 from tests.support import FEWER, FORMS, assert_verified, parse, run_onnxruntime, run_reference
 
 LIMITS = (2, 3, 4)
@@ -233,3 +235,44 @@ def test_the_default_domain_by_its_other_name() -> None:
     model = qdq("int8", "int8", 1)
     model.opset_import[0].domain = "ai.onnx"
     assert onnxtile.check(onnxtile.lower(model, LIMITS), LIMITS).ok
+
+
+QUANTIZED = {
+    "MatMulInteger": "int32[4,6] z) { z = MatMulInteger (x, w, xz, wz) }",
+    "QLinearMatMul": "uint8[4,6] z) { z = QLinearMatMul (x, s, xz, w, s, wz, s, xz) }",
+    "MatMulIntegerToFloat": "float[4,6] z) { z = com.microsoft.MatMulIntegerToFloat (x, w, s, s, xz, wz) }",
+    "DynamicQuantizeMatMul": "float[4,6] z) { f = Cast <to = 1> (x)"
+    "  z = com.microsoft.DynamicQuantizeMatMul (f, w, s, wz) }",
+}
+
+
+def with_lengths(op: str, a: str, b: str | None) -> onnx.ModelProto:
+    """Return a product of x [4, a] and w [b, 6], which is a weight of 8 rows where b is None."""
+    given = "" if b is None else f", int8[{b},6] w"
+    text = f"g (uint8[4,{a}] x{given}) => ({QUANTIZED[op]}"
+    numbers: dict[str, np.ndarray] = {"s": np.array(0.5, np.float32), "xz": np.array(3, np.uint8)}
+    numbers["wz"] = np.array(-2, np.int8)
+    if b is None:
+        numbers["w"] = np.arange(48, dtype=np.int8).reshape(8, 6)
+    made = parse(f'<ir_version: 8, opset_import: ["" : 18, "com.microsoft" : 1]> {text}', **numbers)
+    read = {name for node in made.graph.node for name in node.input}
+    kept = [each for each in made.graph.initializer if each.name in read]
+    del made.graph.initializer[:]
+    made.graph.initializer.extend(kept)
+    return made
+
+
+@pytest.mark.parametrize("op", QUANTIZED)
+@pytest.mark.parametrize(("a", "b"), [("q", None), ("8", "p")], ids=["of the weight", "of the input"])
+def test_a_length_that_one_operand_says_is_enough(op: str, a: str, b: str | None) -> None:
+    model = with_lengths(op, a, b)
+    lowered = onnxtile.lower(model, (4, 4, 4), form="batched")
+    assert onnxtile.check(lowered, (4, 4, 4)).ok
+    assert onnxtile.verify(model, lowered, bind={"q": 8} if a == "q" else {"p": 8}).equivalent
+
+
+@pytest.mark.parametrize("op", QUANTIZED)
+def test_a_length_that_nobody_says_is_refused_by_the_pass(op: str) -> None:
+    passes = onnxtile.PassManager(["infer-shapes", "decompose-quantized"])
+    with pytest.raises(OnnxtileError, match="K is q, and what zero points add depends on it; bind it"):
+        passes(ir.from_proto(with_lengths(op, "q", "q")))

@@ -55,6 +55,9 @@ class DecomposeQuantized(Decompose):
         yield from integer_refusals((b,) if dynamic else (a, b))
         if dynamic and found.opset is not None and found.opset < 11:
             yield Refusal("opset", f"opset {found.opset} lacks DynamicQuantizeLinear, which 11 has")
+        if not isinstance(found.size.k, int):
+            words = f"K is {found.size.k}, and what zero points add depends on it; bind it"
+            yield Refusal("symbolic-k", words)
         for side, length in ((a, found.size.m), (b, found.size.n), (y, 1)):
             yield from side.refusals(length, model)
 

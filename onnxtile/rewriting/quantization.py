@@ -82,9 +82,11 @@ def integer_refusals(sides: tuple[Quantized, ...]) -> Iterator[Refusal]:
 
 def integer_product(fold: Arithmetic, a: Quantized, b: Quantized, shape: ir.Shape | None) -> ir.Value:
     """(A - zA) @ (B - zB) in int32: MatMulInteger of what's stored, and what zero points add taken off."""
-    assert a.value is not None and b.value is not None and a.value.shape is not None
+    assert a.value is not None and b.value is not None and a.value.shape is not None and b.value.shape is not None
     total: Term = fold.new.node("MatMulInteger", "product", [a.value, b.value], shape=shape, dtype=INT32)
-    depth = np.array(a.value.shape[-1], np.int32)
+    # both are K, and a model may say it of one operand alone; that somebody does is what legality needs
+    lengths = (a.value.shape[-1], b.value.shape[-2])
+    depth = np.array(next(each for each in lengths if isinstance(each, int)), np.int32)
     a_zero, b_zero = _zero_point(fold, a), _zero_point(fold, b)
     if a_zero is not None:
         columns = fold.sum(fold.cast(fold.term(b.value), "b_wide", INT32), "columns", -2, INT32)
