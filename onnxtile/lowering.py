@@ -267,7 +267,8 @@ def lower_ir(model: ir.Model, wish: Wish, bind: Mapping[str, int], say: Progress
     rows = tuple(
         _lower_row(each, decision, wish.families) for each, decision in _all(model, wish, steps, functions_fit)
     )
-    cut = PassManager(steps, instruments=watch)(model, say).modified
+    as_read = functions_fit and not lowered_before
+    cut = PassManager(steps, instruments=watch, checked=as_read)(model, say).modified
     rows += tuple(_left(model, wish, steps, {row.name for row in rows}))
     shapes = _operands(model, cut)
     restore(model, said)

@@ -26,8 +26,12 @@ class PassManager:
         passes: str | Sequence[str | ir.passes.PassBase],
         check: bool = True,
         instruments: Watch = (),
+        checked: bool = False,
     ) -> None:
-        """Raises UsageError for a name or option that doesn't exist."""
+        """`checked`: the model was seen by the checker since its nodes changed, so that it needn't be before the first.
+
+        Raises UsageError for a name or option that doesn't exist.
+        """
         if isinstance(passes, str):
             passes = parse_pipeline(passes)
         self.passes: list[ir.passes.PassBase] = []
@@ -35,7 +39,7 @@ class PassManager:
             if not isinstance(each, (str, ir.passes.PassBase)):
                 raise UsageError(f"{each!r} is neither a pass nor the name of one")
             self.passes += [each] if isinstance(each, ir.passes.PassBase) else parse_pipeline(each)
-        self.check = check
+        self.check, self._checked = check, checked
         self.instruments = tuple(instruments)
         self.steps: list[Step] = []
 
@@ -55,7 +59,7 @@ class PassManager:
         watching = [*self.instruments, *([CheckStructure()] if self.check else []), timing]
         for instrument in watching:
             instrument.before_pipeline(self.passes)
-        if self.check:
+        if self.check and not self._checked:
             check_structure(model)
         for index in range(len(self.passes)):
             result = _watched(Turn(index, self.passes), model, watching, progress)

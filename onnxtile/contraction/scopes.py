@@ -33,11 +33,22 @@ class Scope(NamedTuple):
 
 def scopes(model: ir.Model) -> Iterator[Scope]:
     """Every graph of the model, functions last; bodies of our own tiled products aren't the model's."""
-    yield from _nested(Scope("", model.opset_imports, model.graph))
+    for scope in _outermost(model):
+        yield from _nested(scope)
+
+
+def scopes_with_nodes(model: ir.Model) -> Iterator[tuple[Scope, list[ir.Node]]]:
+    """Yield the same with the nodes of each graph: onnx_ir's list of nodes, which is slow, is gone through once."""
+    for scope in _outermost(model):
+        yield from _nested_with_nodes(scope)
+
+
+def _outermost(model: ir.Model) -> Iterator[Scope]:
+    yield Scope("", model.opset_imports, model.graph)
     for function in model.functions.values():
         if not is_tiled_product(function):
             name = f"function {function.domain}::{function.name}"
-            yield from _nested(Scope(name, function.opset_imports, function, not function.meta.get(SHAPED_META)))
+            yield Scope(name, function.opset_imports, function, not function.meta.get(SHAPED_META))
 
 
 def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
@@ -67,12 +78,24 @@ def nodes_within(graph: ir.Graph | ir.Function) -> Iterator[ir.Node]:
 def _nested(scope: Scope) -> Iterator[Scope]:
     yield scope
     for node in scope.graph:
-        for attribute in node.attributes.data.values():  # its own values() takes a few times as long
-            for subgraph in subgraphs(attribute):
-                place = f"{node_name(node)}/{attribute.name}"
-                yield from _nested(
-                    scope._replace(name=f"{scope.name}/{place}" if scope.name else place, graph=subgraph)
-                )
+        for inner in _bodies(scope, node) if node.attributes.data else ():  # mostly none
+            yield from _nested(inner)
+
+
+def _nested_with_nodes(scope: Scope) -> Iterator[tuple[Scope, list[ir.Node]]]:
+    nodes = list(scope.graph)
+    yield scope, nodes
+    for node in nodes:
+        for inner in _bodies(scope, node) if node.attributes.data else ():  # mostly none
+            yield from _nested_with_nodes(inner)
+
+
+def _bodies(scope: Scope, node: ir.Node) -> Iterator[Scope]:
+    """Yield the scopes right inside a node."""
+    for attribute in node.attributes.values():
+        for subgraph in subgraphs(attribute):
+            place = f"{node_name(node)}/{attribute.name}"
+            yield scope._replace(name=f"{scope.name}/{place}" if scope.name else place, graph=subgraph)
 
 
 def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:

@@ -23,7 +23,7 @@ from onnxtile.contraction import (
 )  # fmt: skip
 from onnxtile.contraction.entry import Entry, one
 from onnxtile.contraction.product_free import PRODUCT_FREE
-from onnxtile.contraction.scopes import Scope, called_functions, default_opset, is_tiled_product, scopes
+from onnxtile.contraction.scopes import Scope, called_functions, default_opset, is_tiled_product, scopes_with_nodes
 from onnxtile.contraction.sizes import UNKNOWN_META, Size, UnsizedError, node_name
 from onnxtile.errors import ModelError
 
@@ -162,8 +162,8 @@ def contractions(model: ir.Model) -> Iterator[Contraction]:
     """Every product of the model, in every scope, in the order of the nodes; functions that nobody calls have none."""
     idle = model.functions.keys() - called_functions(model)
     unread = {id(node) for key in idle for node in model.functions[key].all_nodes()}
-    for scope in scopes(model):
-        for node in scope.graph:
+    for scope, nodes in scopes_with_nodes(model):
+        for node in nodes:
             if node.op_type in _SURELY_FREE.get(node.domain, ()) or id(node) in unread:
                 continue
             yield from contractions_of(node, scope, model.functions)

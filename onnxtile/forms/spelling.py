@@ -64,9 +64,12 @@ class Speller:
         }
         self.cuts: list[Cut] = []
         self._operands: dict[tuple[ir.Node, Side], Operand] = {}
+        self._prefixes: dict[ir.Node, str] = {}
+        if not self.products:
+            return
         names = Names(model)
         prefixes: dict[object, str] = {}
-        self._prefixes = {call: names.prefix_of(call) for call in self.products}
+        self._prefixes.update((call, names.prefix_of(call)) for call in self.products)
         for call, product in self.products.items():
             function_of(product, self.opset, model)
             if product.plan.m.padding is None and not form.ability.symbolic_m:
@@ -140,8 +143,9 @@ class Speller:
             return
         for name in {product.name for product in self.products.values()}:
             del self._model.functions[CALL_DOMAIN, name, ""]
-        others = [node for graph in all_graphs(self._model) for node in graph if node not in self.products]
-        domains = {node.domain for node in others} | {function.domain for function in self._model.functions.values()}
+        domains = {node.domain for graph in all_graphs(self._model) for node in graph if node not in self.products} | {
+            function.domain for function in self._model.functions.values()
+        }
         if CALL_DOMAIN not in domains:
             self._model.opset_imports.pop(CALL_DOMAIN, None)
             for function in self._model.functions.values():

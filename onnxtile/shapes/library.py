@@ -89,16 +89,24 @@ class Run:
                 for output in node.outputs:
                     output.shape = None  # it was inferred for the first turn alone
         sound = own is not None or is_sound(domain, node.op_type)
+        taken_for_granted = self._is_doubted(node) or not is_sound_in_onnx(domain, node.op_type)
+        if node.op_type in ROUNDED and not domain:
+            taken_for_granted |= any(is_minted(context, dim) for value in node.outputs for dim in value.shape or ())
+        if sound and not taken_for_granted and all(map(self._is_agreed, node.outputs)):
+            for output in node.outputs:
+                self._check_numbers(context, output)
+            return
         if reason is None:
             reason = f"what {node.op_type} {node_name(node)!r} makes is only known at run time"
             if not sound:
                 reason = f"no rule for the sizes of what {node.op_type} {node_name(node)!r} makes is known to be sound"
-        taken_for_granted = self._is_doubted(node) or not is_sound_in_onnx(domain, node.op_type)
-        if node.op_type in ROUNDED and not domain:
-            taken_for_granted |= any(is_minted(context, dim) for value in node.outputs for dim in value.shape or ())
         for output in node.outputs:
             self._settle(context, output, sound, taken_for_granted, reason, node)
             self._check_numbers(context, output)
+
+    def _is_agreed(self, value: ir.Value) -> bool:
+        """Whether both sources find the same numbers, or only the library does."""
+        return value.shape is not None and _agree(value.shape, self.by_onnx.get(value, (None, None))[0])
 
     def _settle(
         self, context: ShapeInferenceContext, value: ir.Value, sound: bool, doubted: bool, reason: str, node: ir.Node

@@ -42,8 +42,8 @@ def _sizes(info: onnx.TypeProto) -> list[int | None] | None:
         return _sizes(info.sequence_type.elem_type)
     if not info.HasField("tensor_type") or not info.tensor_type.HasField("shape"):
         return None
-    dims = info.tensor_type.shape.dim
-    return [dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None for dim in dims]
+    sizes = [(dim.dim_value, dim) for dim in info.tensor_type.shape.dim]
+    return [size if size > 0 or (size == 0 and dim.HasField("dim_value")) else None for size, dim in sizes]
 
 
 def _graphs(graph: ir.Graph) -> Iterator[ir.Graph]:
