@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import onnx
@@ -9,7 +11,7 @@ import onnx_ir as ir
 
 from onnxtile.arrays import read_array, tensor_proto
 from onnxtile.constants import ANNOTATION_META, OVERRIDABLE_FROM
-from onnxtile.contraction import default_opset, subgraphs
+from onnxtile.contraction import all_graphs, default_opset, is_tiled_product, subgraphs
 from onnxtile.forms import FORMS, Form
 from onnxtile.forms.spelling import Speller
 from onnxtile.forms.wire_sink import WireSink
@@ -57,27 +59,54 @@ def to_proto(
 
 def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent) -> Spelled:
     """See `to_proto`; what's large is left apart, to be written piece by piece."""
-    compact = copy_of(model)
-    speller = Speller(compact, form, weights)
-    speller.drop_calls()
-    uncut, described = _take_initializers(compact.graph)
-    proto = ir.to_proto(compact)
-    for function in proto.functions:
-        function.domain = function.domain  # onnx_ir leaves an empty one out, and the checker wants it
-    _describe(described, proto.graph)
-    count = 0
-    for function, function_proto in zip(compact.functions.values(), proto.functions, strict=True):
-        opset = default_opset(function.opset_imports) or speller.opset
-        sink = _spell_nested(function.graph, function_proto, speller, opset, say)
-        count += sink.count
-        function_proto.MergeFromString(bytes(sink.nodes))
-    sink = _spell_nested(compact.graph, proto.graph, speller, speller.opset, say)
-    cuts = [cut for cut in speller.cuts if cut.graph is compact.graph]
-    left = Weights(uncut, sink.constants, cuts, speller, keep_external)
-    carry_over(model, proto)
-    if proto.ir_version < OVERRIDABLE_FROM:
-        _list_as_inputs(proto.graph, left)
-    return Spelled(proto, sink.nodes, left, count + sink.count)
+    with _taken_apart(model) as compact:
+        speller = Speller(compact, form, weights)
+        speller.drop_calls()
+        uncut, described = _take_initializers(compact.graph)
+        proto = ir.to_proto(compact)
+        for function in proto.functions:
+            function.domain = function.domain  # onnx_ir leaves an empty one out, and the checker wants it
+        _describe(described, proto.graph)
+        count = 0
+        for function, function_proto in zip(compact.functions.values(), proto.functions, strict=True):
+            opset = default_opset(function.opset_imports) or speller.opset
+            sink = _spell_nested(function.graph, function_proto, speller, opset, say)
+            count += sink.count
+            function_proto.MergeFromString(bytes(sink.nodes))
+        sink = _spell_nested(compact.graph, proto.graph, speller, speller.opset, say)
+        cuts = [cut for cut in speller.cuts if cut.graph is compact.graph]
+        left = Weights(uncut, sink.constants, cuts, speller, keep_external)
+        carry_over(model, proto)
+        if proto.ir_version < OVERRIDABLE_FROM:
+            _list_as_inputs(proto.graph, left)
+        return Spelled(proto, sink.nodes, left, count + sink.count)
+
+
+@contextmanager
+def _taken_apart(model: ir.Model) -> Iterator[ir.Model]:
+    """Give a copy to take apart; or the model itself, put together again afterwards, where no product is to be spelled.
+
+    Of a large model, a copy takes as long as what is done with it.
+    """
+    if any(is_tiled_product(node) for graph in all_graphs(model) for node in graph):
+        yield copy_of(model)
+        return
+    version, initializers = model.ir_version, model.graph.initializers
+    held = [(name, value, value.const_value) for name, value in initializers.items()]
+    imports = [
+        (each, dict(each)) for each in (model.opset_imports, *(f.opset_imports for f in model.functions.values()))
+    ]
+    try:
+        yield model
+    finally:
+        model.ir_version = version
+        initializers.clear()
+        for name, value, tensor in held:
+            value.const_value = tensor
+            initializers[name] = value
+        for each, kept in imports:
+            each.clear()
+            each.update(kept)
 
 
 def _take_initializers(graph: ir.Graph) -> tuple[list[ir.TensorProtocol], list[ir.Value]]:

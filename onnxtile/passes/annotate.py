@@ -104,5 +104,5 @@ def write(model: ir.Model, found: Mapping[ir.Node, Notes], sizes: str = "") -> b
 
 def has_unknown(node: ir.Node) -> bool:
     """Whether the node's notes leave an amount open, or open above."""
-    held = (node.metadata_props.get(key, "") for key in KEYS)
+    held = (text for key, text in node.metadata_props.items() if key in KEYS)
     return any(text.startswith("unknown: ") or text.endswith("..") for text in held)
