@@ -17,6 +17,7 @@ from onnxtile.constants import SPARSE_META
 from onnxtile.contraction import all_graphs, subgraphs
 from onnxtile.data_files import DataTensor
 from onnxtile.errors import ModelError, OnnxtileError
+from onnxtile.left_out import name_left_out
 from onnxtile.opset_imports import settle_ir, settled
 from onnxtile.structure import check_structure, one_line, skeleton_of_proto
 
@@ -79,6 +80,7 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
         raise ModelError(f"{place}: {one_line(cause)}") from error
     finally:
         logger.setLevel(level)
+    name_left_out(model)
     _take_bytes(model.graph, raw)
     if folder is not None:
         _find_data(model, folder)
@@ -141,6 +143,7 @@ def from_ir(model: ir.Model) -> ir.Model:
     """A checked copy of an IR model; weights are shared, not copied."""
     copy = copy_of(model)
     settle_ir(copy)
+    name_left_out(copy)
     _find_data(copy, None)
     _read_inner(copy)
     check_structure(copy)

@@ -264,3 +264,12 @@ def test_a_failure_of_ours_isnt_the_models(monkeypatch: pytest.MonkeyPatch) -> N
             UnsupportedError, match="can't capture what module '(layer|Linear)' gives: KeyError: 'tensor'"
         ):
             onnxtile.capture(model, inputs=torch.ones(1, 3), op="Linear")
+
+
+def test_a_scripted_module_inside_a_network_is_skipped() -> None:
+    inner = torch.jit.script(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU()))
+    network = torch.nn.Sequential(inner, torch.nn.Linear(3, 2))
+    values = onnxtile.capture(network, inputs=(torch.ones(1, 4),), name="*")
+    assert list(values) == ["1", "Sequential"]
+    skipped = [(each.node, each.op) for each in values.report.skipped]
+    assert skipped == [("0", "Sequential"), ("0.0", "Linear"), ("0.1", "ReLU")]

@@ -13,7 +13,7 @@ from onnx_shape_inference import ShapeInferenceContext, infer_symbolic_shapes, r
 
 from onnxtile.contraction import node_name, nodes_within, subgraphs
 from onnxtile.limits import LARGEST
-from onnxtile.shapes import extensions
+from onnxtile.shapes import extensions, learning
 from onnxtile.shapes.arithmetic import forget
 from onnxtile.shapes.bounded import install_bounds
 from onnxtile.shapes.flow import Widened, widen
@@ -212,6 +212,7 @@ def install() -> None:
     """Put our rules into the library, and every rule under control; they're the same for every model."""
     registry.collect()
     extensions.install()
+    learning.install()
     install_bounds()
     for domain, op_type, versions in list(registry.iter_supported()):
         for version in dict.fromkeys(versions):

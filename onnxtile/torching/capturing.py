@@ -24,6 +24,7 @@ from onnxtile.structure import one_line
 from onnxtile.torching.exported_outputs import run_with_outputs
 from onnxtile.torching.script import run_script
 from onnxtile.torching.skipping import WatchingError
+from onnxtile.torching.structure import kind_of
 from onnxtile.torching.surroundings import inference, placed
 
 Network: TypeAlias = "torch.nn.Module | torch.export.ExportedProgram"
@@ -104,7 +105,7 @@ def _run(model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], takin
     with inference(module), placed(module, (args, kwargs), device) as (args, kwargs):
         if not isinstance(model, torch.export.ExportedProgram) and not isinstance(module, torch.jit.ScriptModule):
             for path, each in module.named_modules():
-                taking.know(path, type(each).__name__)
+                taking.know(path, kind_of(each))
             with _hooked(module, taking):
                 module(*args, **kwargs)
             return
@@ -124,7 +125,7 @@ def _follow(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], takin
         run_with_outputs(module, args, kwargs, taking.know, taking.take)
         return
     for path, each in module.named_modules():
-        taking.know(path, str(each.original_name))
+        taking.know(path, kind_of(each))
     run_script(module, args, kwargs, _NoStack(), taking.take, taking.whole)
 
 
@@ -134,8 +135,10 @@ def _hooked(module: torch.nn.Module, taking: _Taking) -> Iterator[None]:
     handles = []
     try:
         for path, each in module.named_modules():
-            kind = type(each).__name__
-            if taking.wants(path, kind):
+            kind = kind_of(each)
+            if isinstance(each, torch.jit.ScriptModule):
+                taking.leave_scripted(path, kind)
+            elif taking.wants(path, kind):
                 handles.append(each.register_forward_hook(_hook(taking, path, kind)))
         yield
     finally:
@@ -200,6 +203,13 @@ class _Taking:
             if inner.startswith(f"{path}." if path else "") and inner != path and self.wants(inner, inner_kind):
                 words = f"is in {path or kind!r}, which runs whole: {reason}"
                 self.skipped.append(Skipped(inner, inner_kind, words))
+
+    def leave_scripted(self, path: str, kind: str) -> None:
+        """Note a module that calls no hooks, where it was asked for."""
+        if self.wants(path, kind):
+            self.skipped.append(
+                Skipped(path, kind, "is scripted inside a module that isn't: what it gives can't be kept")
+            )
 
     def unmatched(self) -> Iterator[str]:
         for op in self.wish.ops:
