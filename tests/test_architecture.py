@@ -18,7 +18,7 @@ LAYERS = [
     {"contraction"},
     {"structure"},
     {"calls"},
-    {"audit", "constants", "dimensions", "names", "opset_imports"},
+    {"audit", "constants", "dimensions", "left_out", "names", "opset_imports"},
     {"legality"},
     {"profiling"},
     {"shapes"},

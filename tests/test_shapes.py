@@ -363,3 +363,20 @@ def test_preparing_of_features_keeps_its_free_rows(node: str, columns: int) -> N
     assert (row.m, row.k, row.n) == ("N", columns, 9)
     (real,) = run_onnxruntime(model, {"x": np.ones((2, 5), np.float32), "z": np.ones((2, 3), np.float32)})
     assert real.shape == (2, 9)
+
+
+@pytest.mark.parametrize("node", ["DynamicQuantizeMatMul (x, v, s)", "MatMulIntegerToFloat (q, v, s, s)"])
+def test_quantized_products_of_the_engine_have_their_rows(node: str) -> None:
+    """What the file says of them counts for nothing."""
+    model = parse(
+        f"""<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        g (float[N,8] x, uint8[N,8] q) => (float[a,b] y) {{ f = com.microsoft.{node} y = MatMul (f, w) }}""",
+        v=np.ones((8, 5), np.int8),
+        s=np.float32(0.5),
+        w=np.ones((5, 9), np.float32),
+    )
+    model.graph.value_info.append(INFO("f", FLOAT, [1, 5]))
+    assert [(row.m, row.k, row.n) for row in onnxtile.check(model, (4, 4, 4)).contractions] == [
+        ("N", 8, 5),
+        ("N", 5, 9),
+    ]

@@ -76,6 +76,14 @@ def install() -> None:
         if zero is not None and zero.dtype is not None:
             node.outputs[0].type = ir.TensorType(zero.dtype)  # onnxruntime's quantizer declares float
 
+    def infer_integer_matmul(context: ShapeInferenceContext, node: ir.Node) -> None:
+        """MatMul's rule for the first two operands, and the type of the scale, or of the data that is quantized."""
+        shapes = [None if value is None else value.shape for value in node.inputs[:2]]
+        stand_in = ir.Node("", "MatMul", [ir.Value(shape=shape) for shape in shapes], name=node.name)
+        matmul(context, stand_in)
+        scale = node.inputs[2 if node.op_type == "MatMulIntegerToFloat" else 0]
+        context.set_shape_and_dtype(node.outputs[0], stand_in.outputs[0].shape, None if scale is None else scale.dtype)
+
     def infer_mod(context: ShapeInferenceContext, node: ir.Node) -> None:
         """The library's rule, and the numbers, where they are sizes: it knows those of whole numbers alone."""
         mod(context, node)
@@ -100,6 +108,8 @@ def install() -> None:
     registry.register("", "Pad", PAD)(infer_pad)
     for op_type in ("FusedMatMul", "TransposeMatMul", "FusedMatMulActivation"):
         registry.register("com.microsoft", op_type)(infer_fused_matmul)
+    for op_type in ("DynamicQuantizeMatMul", "MatMulIntegerToFloat"):
+        registry.register("com.microsoft", op_type)(infer_integer_matmul)
     registry.register("com.microsoft", "FusedGemm")(infer_fused_gemm)
     registry.register("com.microsoft", "QGemm")(infer_quantized_gemm)
     registry.register("", "Einsum", EINSUM)(infer_einsum)
