@@ -34,8 +34,8 @@ import onnx
 import onnxruntime
 
 import onnxtile
-from onnxtile.dimensions import fed_inputs, free_dimensions, name_free_dimensions
-from onnxtile.source import load
+from onnxtile.ir.dimensions import fed_inputs, free_dimensions, name_free_dimensions
+from onnxtile.ir.io.load import load
 from onnxtile.verification.engines import ENGINES, preferred
 
 INTRODUCTION = """

@@ -32,10 +32,10 @@ from lower import machine
 from onnx.reference import ReferenceEvaluator
 
 import onnxtile
-from onnxtile.source import parse
+from onnxtile.ir.io.load import parse
 from onnxtile.verification.coverage import box_of, cover
 from onnxtile.verification.opened import open_model
-from onnxtile.verification.verifier import verify
+from onnxtile.verification.verify import verify
 
 LIMITS = (64, 64, 64)
 

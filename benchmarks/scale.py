@@ -27,9 +27,9 @@ ROUNDS = 3
 
 CHILD = """
 import sys, time
-import onnx, onnxtile, onnxtile.lowering
+import onnx, onnxtile, onnxtile.lowering.lower
 if sys.argv[5] == "unjudged":
-    onnxtile.lowering.left_over = lambda *_: ()
+    onnxtile.lowering.lower.left_over = lambda *_: ()
 begin = time.perf_counter()
 report = onnxtile.lower(sys.argv[1], sys.argv[2], form=sys.argv[3], output=sys.argv[4])
 seconds = time.perf_counter() - begin

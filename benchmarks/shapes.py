@@ -13,9 +13,10 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from onnxtile.contraction import all_graphs, contractions
+from onnxtile.ir.graphs import all_graphs
+from onnxtile.ir.io.load import load
+from onnxtile.operators.table import contractions
 from onnxtile.passes.infer_shapes import InferShapes
-from onnxtile.source import load
 
 
 def row(path: Path) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from onnxtile.profiling.operators.measures import ELEMENTS_OF
-from onnxtile.profiling.operators.table import OPERATORS
-from onnxtile.profiling.operators.work import KINDS, Work
+from onnxtile.operators.measures import ELEMENTS_OF
+from onnxtile.operators.work.table import OPERATORS
+from onnxtile.operators.work.work import KINDS, Work
 
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """# What operators compute beside products
@@ -53,9 +53,7 @@ def page() -> str:
         lines = [_line((", ".join(names), *words)) for words, names in rows.items()]
         table = "\n".join([_line(COLUMNS), _line(["---"] * len(COLUMNS)), *lines])
         parts.append(f"\n## {domain or 'ai.onnx'}\n\n{table}\n")
-    parts.append(
-        "\nWritten by `python docs/operations.py` from the [table](../onnxtile/profiling/operators/table.py).\n"
-    )
+    parts.append("\nWritten by `python docs/operations.py` from the [table](../onnxtile/operators/work/table.py).\n")
     return "".join(parts)
 
 

@@ -8,8 +8,9 @@ import onnx
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
-from onnxtile.contraction import FAMILIES, TABLE, Entry, Operator
-from onnxtile.legality import OPSETS
+from onnxtile.operators.entry import Entry
+from onnxtile.operators.table import FAMILIES, TABLE, Operator
+from onnxtile.tiling.legality import OPSETS
 
 PAGE = Path(__file__).with_suffix(".md")
 MADE_WITH = f"onnx {onnx.__version__} and onnxruntime {onnxruntime.__version__}"
@@ -21,10 +22,10 @@ operator that has several.
 
 A pass refuses, beside what its row says, K or N that isn't known (bind it with --bind), and opsets other than
 {OPSETS[0]} to {OPSETS[-1]}. Attention is lowered with `--ops attention`. What is neither here nor among the
-[operators without a product](../onnxtile/contraction/product_free.py), such as one of a foreign domain, is reported as
+[operators without a product](../onnxtile/operators/product_free.py), such as one of a foreign domain, is reported as
 unknown, in the family `other`.
 
-Written by `python docs/operators.py` from the [table](../onnxtile/contraction/table.py); versions are those of
+Written by `python docs/operators.py` from the [table](../onnxtile/operators/table.py); versions are those of
 {MADE_WITH}.
 """
 WHY = {

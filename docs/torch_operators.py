@@ -9,8 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-
 from tests.test_torch_catalogue import COUNTS
+
 from tests.torch_catalogue import UNSET, catalogue, judge, samples
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -19,7 +19,8 @@ HEAD = """# torch's operators, as `profile` sees them
 torch has a catalogue of its operators with samples for each (`op_db` in
 `torch.testing._internal.common_methods_invocations`). All samples in float32 on the CPU were recorded as networks of
 one operator, and held against a run that nobody watches: the same results, bit for bit, inputs as they are after that
-run, and one run. `tests/test_torch_catalogue.py` does so for a part of them; for all, with `HYPOTHESIS_PROFILE=long`.
+run, and one run. `tests/torch_frontend/test_catalogue.py` does so for a part of them; for all, with
+`HYPOTHESIS_PROFILE=long`.
 
 """
 NOTES = """

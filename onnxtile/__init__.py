@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "lower": "frontends",
-    "check": "checking",
-    "estimate": "lowering",
-    "verify": "verification",
-    "profile": "frontends",
-    "capture": "frontends",
-    "Captured": "capturing",
-    "CaptureReport": "capturing",
-    "reduce": "reduction",
-    "following_links": "following",
-    "Limits": "limits",
-    "PassManager": "pipeline",
-    "Profile": "profiling.record",
-    "Report": "report",
+    "lower": "api",
+    "check": "lowering.check",
+    "estimate": "lowering.lower",
+    "verify": "verification.verify",
+    "profile": "api",
+    "capture": "api",
+    "Captured": "debugging.capture.report",
+    "CaptureReport": "debugging.capture.report",
+    "reduce": "debugging.reduce.reducer",
+    "following_links": "ir.io.links",
+    "allowing": "ir.bounds",
+    "Limits": "tiling.limits",
+    "PassManager": "passes.manager",
+    "Profile": "profiling.results",
+    "Report": "lowering.report",
     "OnnxtileError": "errors",
     "UsageError": "errors",
     "ModelError": "errors",
@@ -29,36 +30,39 @@ _HOMES = {
     "PassError": "errors",
     "LimitsError": "errors",
 }
-__all__ = [*_HOMES, "passes", "__version__"]
+_MODULES = {"passes": "passes", "instruments": "debugging.instruments"}
+__all__ = [*_HOMES, *_MODULES, "__version__"]
 
 if TYPE_CHECKING:
     from onnxtile import passes as passes
-    from onnxtile.capturing import Captured as Captured
-    from onnxtile.capturing import CaptureReport as CaptureReport
-    from onnxtile.checking import check as check
+    from onnxtile.api import capture as capture
+    from onnxtile.api import lower as lower
+    from onnxtile.api import profile as profile
+    from onnxtile.debugging import instruments as instruments
+    from onnxtile.debugging.capture.report import Captured as Captured
+    from onnxtile.debugging.capture.report import CaptureReport as CaptureReport
+    from onnxtile.debugging.reduce.reducer import reduce as reduce
     from onnxtile.errors import LimitsError as LimitsError
     from onnxtile.errors import ModelError as ModelError
     from onnxtile.errors import OnnxtileError as OnnxtileError
     from onnxtile.errors import PassError as PassError
     from onnxtile.errors import UnsupportedError as UnsupportedError
     from onnxtile.errors import UsageError as UsageError
-    from onnxtile.following import following_links as following_links
-    from onnxtile.frontends import capture as capture
-    from onnxtile.frontends import lower as lower
-    from onnxtile.frontends import profile as profile
-    from onnxtile.limits import Limits as Limits
-    from onnxtile.lowering import estimate as estimate
-    from onnxtile.pipeline import PassManager as PassManager
-    from onnxtile.profiling.record import Profile as Profile
-    from onnxtile.reduction import reduce as reduce
-    from onnxtile.report import Report as Report
-    from onnxtile.verification import verify as verify
+    from onnxtile.ir.bounds import allowing as allowing
+    from onnxtile.ir.io.links import following_links as following_links
+    from onnxtile.lowering.check import check as check
+    from onnxtile.lowering.lower import estimate as estimate
+    from onnxtile.lowering.report import Report as Report
+    from onnxtile.passes.manager import PassManager as PassManager
+    from onnxtile.profiling.results import Profile as Profile
+    from onnxtile.tiling.limits import Limits as Limits
+    from onnxtile.verification.verify import verify as verify
 
 
 def __getattr__(name: str) -> object:
     """Public names are imported when they are first used: onnx and its kin take a second."""
-    if name == "passes":
-        return importlib.import_module("onnxtile.passes")
+    if name in _MODULES:
+        return importlib.import_module(f"onnxtile.{_MODULES[name]}")
     if name in _HOMES:
         value = getattr(importlib.import_module(f"onnxtile.{_HOMES[name]}"), name)
         globals()[name] = value

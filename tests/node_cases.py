@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from onnxtile.contraction import all_graphs
+from onnxtile.ir.graphs import all_graphs
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shapes of tensors by name; what isn't a tensor has none."""

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.limits import Limits
+from onnxtile.tiling.limits import Limits
 from tests.support import parse
 
 F32 = np.dtype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import onnxtile
-from onnxtile.forms import FORMS as BY_NAME
+from onnxtile.tiling.forms.table import FORMS as BY_NAME
 from onnxtile.verification.integers import OPERATORS
 from onnxtile.verification.saturation import judged_elsewhere, saturates
 
+ROOT = Path(__file__).parents[1]
+"""The checkout."""
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Feeds = Mapping[str, np.ndarray]
 Run = Callable[[onnx.ModelProto, Feeds], list[np.ndarray]]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_command_line import Cli, cli
+from tests.cli.test_app import Cli, cli
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 import demo

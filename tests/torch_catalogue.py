@@ -12,10 +12,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
-from onnxtile.profiling.amounts import Unknown
-from onnxtile.profiling.record import Profile
-from onnxtile.torching.profiling import profile_of
-from onnxtile.torching.recording import record
+from onnxtile.ir.symbolic.amounts import Unknown
+from onnxtile.profiling.results import Profile
+from onnxtile.torch_frontend.profile import profile_of
+from onnxtile.torch_frontend.trace.recording import record
 
 UNSET = (
     "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "linalg.lstsq",

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from onnxtile.cli.app import main
-from onnxtile.torching.exporting import quiet
-from onnxtile.torching.inputs import as_inputs
-from onnxtile.torching.surroundings import inference
+from onnxtile.torch_frontend.export import quiet
+from onnxtile.torch_frontend.inputs import as_inputs
+from onnxtile.torch_frontend.trace.environment import inference
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 import torch_networks

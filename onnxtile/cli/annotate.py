@@ -33,14 +33,14 @@ def command(
 
     Exit status: 0 it's written, 2 the call or a file is bad.
     """
-    from onnxtile.annotating import annotate
     from onnxtile.cli.output import console, print_json, progress
-    from onnxtile.contraction import nodes_within
-    from onnxtile.files import check_output, real
-    from onnxtile.forms import form_of
-    from onnxtile.passes.annotate import has_unknown
-    from onnxtile.saving import saving
-    from onnxtile.source import external_files, load
+    from onnxtile.ir.graphs import nodes_within
+    from onnxtile.ir.io.files import check_output, real
+    from onnxtile.ir.io.load import external_files, load
+    from onnxtile.lowering.model_file import saving
+    from onnxtile.profiling.annotate import annotate
+    from onnxtile.profiling.annotate_pass import has_unknown
+    from onnxtile.tiling.forms.table import form_of
 
     target = output or _beside(model, "cleared" if clear else "annotated")
     check_output(target, model)

@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
-from onnxtile.bounds import BOUNDS, allowing, parse_bounds
 from onnxtile.cli import annotate, capture, check, lower, passes, profile, reduce, run, verify
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
 from onnxtile.cli.isolation import IsolationError, run_isolated
+from onnxtile.ir.bounds import BOUNDS, allowing, parse_bounds
 
 _DEBUG, _ALLOW = "--debug", "--allow"
 """Options of the program that are taken behind a command as well."""

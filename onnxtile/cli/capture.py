@@ -12,15 +12,14 @@ import typer
 from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Model, Timeout, isolate_engine, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
-from onnxtile.kinds import is_torch
+from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from onnxtile.capturing import CaptureReport
-    from onnxtile.capturing.record import Value
-    from onnxtile.capturing.writing import Keep
-    from onnxtile.progress import Progress
+    from onnxtile.debugging.capture.output_files import Keep
+    from onnxtile.debugging.capture.report import CaptureReport, Value
+    from onnxtile.ir.io.progress import Progress
 
 EXAMPLES = """Examples:
 
@@ -77,10 +76,9 @@ def command(
     isolate_file(model, timeout)
     if not is_torch(model):
         isolate_engine(model, timeout=timeout)
-    from onnxtile.capturing import capture
-    from onnxtile.capturing.capturer import Request, run
-    from onnxtile.capturing.selection import Wish
     from onnxtile.cli.output import print_json, progress
+    from onnxtile.debugging.capture.capture import Request, capture, run
+    from onnxtile.debugging.capture.selection import Wish
 
     wish = Wish.of(op, name)
     if is_torch(model):
@@ -106,7 +104,7 @@ def command(
 
 def _arrays(model: Path, inputs: list[str] | None, output: str | None) -> dict[str, np.ndarray] | None:
     """The arrays of --input FILE.npz; None where shapes are given, or nothing."""
-    from onnxtile.files import check_output
+    from onnxtile.ir.io.files import check_output
     from onnxtile.verification.inputs import read_inputs
 
     files = [Path(each) for each in inputs or () if each.endswith(".npz") or not is_torch(model)]
@@ -124,8 +122,8 @@ def _of_torch(
     op: list[str] | None, name: list[str] | None, output: str | None, say: Progress,
 ) -> CaptureReport:  # fmt: skip
     call = opened(model, arrays or inputs, seed)
-    from onnxtile.capturing import Captured
-    from onnxtile.torching.capturing import capture_torch
+    from onnxtile.debugging.capture.report import Captured
+    from onnxtile.torch_frontend.capture import capture_torch
 
     found = capture_torch(
         *call.run, op=op, name=name, output=output, keep=False, seed=call.seed, device=device,
@@ -147,9 +145,9 @@ def _shown_only(names: Sequence[str]) -> Iterator[Keep]:
 
 def print_captured(report: CaptureReport) -> None:
     """The values as a table, what isn't there, and a line that sums up."""
-    from onnxtile.capturing.describing import shown
     from onnxtile.cli.screen import console, first, styled
     from onnxtile.cli.table import Column, Name, Table
+    from onnxtile.debugging.capture.statistics import shown
 
     screen = console()
     numbers = [Column(heading, right=True) for heading in ("min", "max", "mean")]

@@ -22,8 +22,8 @@ def command(
 
     Exit status: 0 all products asked for fit, 1 some don't, or may not, 2 the call or the file is bad.
     """
-    from onnxtile.checking import check
     from onnxtile.cli.output import print_json, print_report, progress, summary
+    from onnxtile.lowering.check import check
 
     with progress(f"check {model.name}"):
         report = check(model, max, ops=ops, bind=parse_bind(bind))

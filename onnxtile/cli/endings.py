@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from onnxtile.errors import OnnxtileError
-from onnxtile.printable import printable
+from onnxtile.ir.printable import printable
 
 BAD, STOPPED = 2, 130
 """Exit statuses: the call, a file or the program is bad; the user stopped it (128 and the signal's number)."""

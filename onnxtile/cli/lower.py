@@ -14,15 +14,15 @@ import typer
 from onnxtile.cli.options import All, Bind, DumpAfter, FollowLinks, Json, Max, Ops, TimePasses, parse_bind
 from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_engine, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
-from onnxtile.kinds import is_torch
+from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
-    from onnxtile.costs import Cost
-    from onnxtile.instrument import Instrument, Step
-    from onnxtile.lowering import Wish
-    from onnxtile.progress import Progress
-    from onnxtile.report import Report
-    from onnxtile.verification import Verdict
+    from onnxtile.ir.io.progress import Progress
+    from onnxtile.lowering.form_costs import Cost
+    from onnxtile.lowering.lower import Wish
+    from onnxtile.lowering.report import Report
+    from onnxtile.passes.instrument import Instrument, Step
+    from onnxtile.verification.verdict import Verdict
 
 EXAMPLES = """Examples:
 
@@ -89,15 +89,15 @@ def command(
     engine = verify and not is_torch(model)
     if engine:
         isolate_engine(model, timeout=timeout)
-    from onnxtile.checking import families
     from onnxtile.cli.output import progress
-    from onnxtile.files import check_output
-    from onnxtile.instruments import DumpAfter as DumpAfterPass
-    from onnxtile.instruments import Timing
-    from onnxtile.limits import Limits
-    from onnxtile.lowering import Wish, lowering_to
-    from onnxtile.saving import DataFile
-    from onnxtile.verification import verify as compare
+    from onnxtile.debugging.instruments.dump_after import DumpAfter as DumpAfterPass
+    from onnxtile.ir.io.files import check_output
+    from onnxtile.lowering.lower import Wish, lowering_to
+    from onnxtile.lowering.model_file import DataFile
+    from onnxtile.operators.table import families
+    from onnxtile.passes.instrument import Timing
+    from onnxtile.tiling.limits import Limits
+    from onnxtile.verification.verify import verify as compare
 
     data = DataFile(external_data, align_data)
     wish = Wish(
@@ -164,8 +164,8 @@ def _source(model: Path, inputs: list[str] | None, keep: Path | None, say: Progr
         return
     say("load the model")
     call = opened(model, inputs)
-    from onnxtile.torching.comparing import compare_with_torch
-    from onnxtile.torching.lowering import exported
+    from onnxtile.torch_frontend.compare import compare_with_torch
+    from onnxtile.torch_frontend.lower import exported
 
     with exported(call.model, call.args, call.kwargs, keep, say) as path:
         yield _Source(path, lambda lowered: compare_with_torch(*call.run, lowered, progress=say))
@@ -192,7 +192,7 @@ def _tell(
     """Print what was done, and write it to the report file."""
     from onnxtile.cli.output import amount_text, console, print_json, print_report, print_steps, steps_to_json, summary
     from onnxtile.cli.verify import print_verdict
-    from onnxtile.files import replacing
+    from onnxtile.ir.io.files import replacing
 
     document = result.to_json() | {"output": None if target is None else str(target)}
     document |= {name: verdict.to_json() for name, verdict in verdicts.items()}
@@ -218,7 +218,7 @@ def _tell(
 
 
 def _estimate(source: Path, wish: Wish, sizes: dict[str, int]) -> tuple[Report, list[Cost]]:
-    from onnxtile.lowering import estimate
+    from onnxtile.lowering.lower import estimate
 
     return estimate(
         source, wish.limits, ops=wish.families, weights=wish.weights, accumulate=wish.accumulate,

@@ -27,7 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 
 
 def _follow_links(follow: bool) -> bool:
-    from onnxtile.following import follow_links
+    from onnxtile.ir.io.links import follow_links
 
     follow_links(follow)
     return follow

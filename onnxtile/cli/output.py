@@ -13,10 +13,10 @@ from onnxtile.cli.screen import console, first, progress, styled
 from onnxtile.cli.table import Column, Name, Table
 
 if TYPE_CHECKING:
-    from onnxtile.costs import Cost
-    from onnxtile.instrument import Step
-    from onnxtile.profiling.amounts import Amount
-    from onnxtile.report import Report, Row
+    from onnxtile.ir.symbolic.amounts import Amount
+    from onnxtile.lowering.form_costs import Cost
+    from onnxtile.lowering.report import Report, Row
+    from onnxtile.passes.instrument import Step
 
 __all__ = ["console", "progress"]  # for the commands, beside what is here
 _STYLES = {"tiled": "green", "fits": "green", "over": "red", "refused": "red", "unknown": "yellow", "not-asked": "dim"}

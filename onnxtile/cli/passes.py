@@ -13,7 +13,7 @@ def command(json: Json = False) -> None:
     """List the passes with their options, in the order of the main job."""
     from onnxtile.cli.output import print_json
     from onnxtile.cli.screen import console, styled
-    from onnxtile.registry import option_types, pass_class, pass_names
+    from onnxtile.passes.registry import option_types, pass_class, pass_names
 
     described = []
     for name in pass_names():

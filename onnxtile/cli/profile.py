@@ -11,12 +11,12 @@ import typer
 from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
-from onnxtile.kinds import is_torch
+from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
-    from onnxtile.cli.profile_view import Shown
-    from onnxtile.profiling.record import Profile
-    from onnxtile.torching.calls import Recording
+    from onnxtile.cli.views.profile import Shown
+    from onnxtile.profiling.results import Profile
+    from onnxtile.torch_frontend.trace.calls import Recording
 
 EXAMPLES = """Examples:
 
@@ -81,13 +81,13 @@ def command(
     Exit status: 0 it's told, 2 the call or the file is bad.
     """
     isolate_file(model, timeout)
-    from onnxtile.cli import profile_view
-    from onnxtile.cli.details_view import DetailsView
     from onnxtile.cli.output import print_json, progress
     from onnxtile.cli.sheets import write_sheet
-    from onnxtile.files import check_output
-    from onnxtile.profiler import facts, first_io, profile, profile_lowered
+    from onnxtile.cli.views import profile as profile_view
+    from onnxtile.cli.views.details import DetailsView
+    from onnxtile.ir.io.files import check_output
     from onnxtile.profiling.comparison import compare
+    from onnxtile.profiling.profile import facts, first_io, profile, profile_lowered
     from onnxtile.profiling.selection import GROUPS, matching, ordered
 
     if view not in (*profile_view.VIEWS, FIRST_IO):
@@ -160,23 +160,23 @@ def _refuse(table: str, options: Mapping[str, object], taken: Sequence[str] = ()
 
 def _of_torch(model: Path, inputs: list[str] | None, device: str | None, convention: str, details: bool) -> Profile:
     recording = _recorded(model, inputs, device)
-    from onnxtile.torching.profiling import profile_of
+    from onnxtile.torch_frontend.profile import profile_of
 
     return profile_of(recording, convention, details)
 
 
 def _tree(model: Path, inputs: list[str] | None, device: str | None, depth: int | None) -> Shown:
     recording = _recorded(model, inputs, device)
-    from onnxtile.cli.tree_view import TreeView
-    from onnxtile.torching.tree import tree_of
+    from onnxtile.cli.views.tree import TreeView
+    from onnxtile.torch_frontend.module_tree import tree_of
 
     return TreeView(tree_of(recording, depth))
 
 
 def _recorded(model: Path, inputs: list[str] | None, device: str | None) -> Recording:
     call = opened(model, inputs)
-    from onnxtile.torching.opening import running
-    from onnxtile.torching.recording import record
+    from onnxtile.torch_frontend.open import running
+    from onnxtile.torch_frontend.trace.recording import record
 
     with running():
         return record(*call.run, device)

@@ -52,7 +52,7 @@ def command(
     """
     isolate(f"{model}: reduce", total_timeout, "--total-timeout")
     from onnxtile.cli.output import console, print_json, progress
-    from onnxtile.reduction import reduce
+    from onnxtile.debugging.reduce.reducer import reduce
 
     folder = output or model.with_name(f"{model.name.removesuffix('.onnx')}.reduced")
     with progress(f"reduce {model.name}") as say:

@@ -12,8 +12,8 @@ from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
-    from onnxtile.instrument import Instrument
-    from onnxtile.progress import Progress
+    from onnxtile.ir.io.progress import Progress
+    from onnxtile.passes.instrument import Instrument
 
 EXAMPLES = """Examples:
 
@@ -54,12 +54,12 @@ def command(
     elif timeout is not None:
         raise UsageError("--timeout is for --verify-each, which runs the model")
     from onnxtile.cli.output import console, print_json, print_steps, progress, steps_to_json
-    from onnxtile.files import check_output, real
-    from onnxtile.forms import form_of
-    from onnxtile.instruments import VerifyEach
-    from onnxtile.pipeline import PassManager
-    from onnxtile.saving import saving
-    from onnxtile.source import external_files, load
+    from onnxtile.debugging.instruments.verify_each import VerifyEach
+    from onnxtile.ir.io.files import check_output, real
+    from onnxtile.ir.io.load import external_files, load
+    from onnxtile.lowering.model_file import saving
+    from onnxtile.passes.manager import PassManager
+    from onnxtile.tiling.forms.table import form_of
 
     spelling = form_of(form)
     check_output(output, model)
@@ -104,14 +104,16 @@ def _instruments(
     say: Progress,
 ) -> list[Instrument]:
     """What was asked for, the reproducer outermost, so that it sees what the others find."""
-    from onnxtile import instruments
+    from onnxtile.debugging.instruments.dump_after import DumpAfter
+    from onnxtile.debugging.instruments.reproducer import Reproducer
+    from onnxtile.debugging.instruments.verify_each import VerifyEach
 
     folder = reproducer or output.with_name(f"{output.name.removesuffix('.onnx')}.reproducer")
     options = ["--verify-each"] if verify_each else []
-    found: list[Instrument] = [instruments.Reproducer(folder, numbered=reproducer is None, options=options)]
+    found: list[Instrument] = [Reproducer(folder, numbered=reproducer is None, options=options)]
     if verify_each:
-        found.append(instruments.VerifyEach(progress=say))
+        found.append(VerifyEach(progress=say))
     if dump_after is not None:
         which, directory = dump_after
-        found.append(instruments.DumpAfter(which, directory, keep=[output, *sources]))
+        found.append(DumpAfter(which, directory, keep=[output, *sources]))
     return found

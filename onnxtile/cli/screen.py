@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from onnxtile.printable import printable
-from onnxtile.progress import silent
+from onnxtile.ir.io.progress import silent
+from onnxtile.ir.printable import printable
 
 if TYPE_CHECKING:
-    from onnxtile.progress import Progress
+    from onnxtile.ir.io.progress import Progress
 
 _UNBOUNDED = 1_000_000
 _Row = TypeVar("_Row")

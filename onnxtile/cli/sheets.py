@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from onnxtile.files import replacing
-from onnxtile.printable import printable
+from onnxtile.ir.io.files import replacing
+from onnxtile.ir.printable import printable
 
 LONGEST = 1 << 20
 """Characters of a cell; of a longer one the middle is left out."""

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from onnxtile.cli.screen import console, terminal_width
-from onnxtile.printable import printable
+from onnxtile.ir.printable import printable
 
 _DOTS, _GAP = "...", "  "
 _LONG = 32

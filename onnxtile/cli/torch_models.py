@@ -10,12 +10,12 @@ import typer
 
 from onnxtile.cli.isolation import isolate
 from onnxtile.errors import UsageError
-from onnxtile.kinds import TORCH_FILES, is_torch
+from onnxtile.torch_frontend.detection import TORCH_FILES, is_torch
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from onnxtile.torching.opening import Opened
+    from onnxtile.torch_frontend.open import Opened
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A model of ONNX; or of torch: FILE.pt, FILE.pt2 or module:callable.")
@@ -54,7 +54,7 @@ def isolate_engine(*files: Path, timeout: float | None) -> None:
 
 def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Opened:
     """The torch model that MODEL names, and its inputs."""
-    from onnxtile.torching.opening import open_torch
+    from onnxtile.torch_frontend.open import open_torch
 
     return open_torch(model, inputs or None, seed)
 

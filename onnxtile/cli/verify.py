@@ -12,7 +12,7 @@ from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
-    from onnxtile.verification import Verdict
+    from onnxtile.verification.verdict import Verdict
 
 EXAMPLES = """Examples:
 
@@ -62,10 +62,10 @@ def command(
     """
     isolate_engine(*(each for each in (original, lowered, recheck) if each is not None), timeout=timeout)
     from onnxtile.cli.output import console, print_json, progress
-    from onnxtile.files import check_output
-    from onnxtile.verification import verify
+    from onnxtile.ir.io.files import check_output
+    from onnxtile.verification.certificate import write_certificate
     from onnxtile.verification.inputs import read_inputs
-    from onnxtile.verification.record import write_certificate
+    from onnxtile.verification.verify import verify
 
     if recheck is not None:
         _recheck(recheck, [original, lowered, method, cases, seed, bind, input, certificate], workers, json)
@@ -97,7 +97,7 @@ def command(
 def _recheck(path: Path, others: list[object], workers: int | None, json: bool) -> None:
     """Repeat a certificate; exit status 1 where it doesn't hold any more."""
     from onnxtile.cli.output import console, print_json, progress
-    from onnxtile.verification.record import recheck
+    from onnxtile.verification.certificate import recheck
 
     if any(other is not None for other in others):
         raise UsageError("--recheck takes models, method, cases and sizes from the certificate; leave them out")

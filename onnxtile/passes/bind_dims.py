@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from onnxtile.dimensions import bind_dimensions
+from onnxtile.ir.dimensions import bind_dimensions
 
 
 @dataclass(frozen=True)

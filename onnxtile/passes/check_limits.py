@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.contraction import contractions
-from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import LimitsError
-from onnxtile.legality import doubt, legality
-from onnxtile.limits import Limits
+from onnxtile.ir.dimensions import free_dimensions
+from onnxtile.operators.table import contractions
+from onnxtile.tiling.legality import doubt, legality
+from onnxtile.tiling.limits import Limits
 
 
 @dataclass(frozen=True)

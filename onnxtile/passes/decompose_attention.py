@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.contraction import Contraction, contractions
-from onnxtile.legality import FLOATS, Decision, Refusal, legality, type_refusals
-from onnxtile.limits import Limits
-from onnxtile.names import Names
-from onnxtile.passes.decomposing import Decompose
-from onnxtile.passes.function_bodies import NoBodyError, schema_of, written_out
+from onnxtile.ir.names import Names
+from onnxtile.operators.table import Contraction, contractions
+from onnxtile.passes.base import Decompose
+from onnxtile.passes.rewrites.function_bodies import NoBodyError, schema_of, written_out
+from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.tile_matmul import TileMatMul
-from onnxtile.rewriting.replacement import Replacement
-from onnxtile.tiling import TilePlan
+from onnxtile.tiling.legality import FLOATS, Decision, Refusal, legality, type_refusals
+from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.plan import TilePlan
 
 
 @dataclass(frozen=True)

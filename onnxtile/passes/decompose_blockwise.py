@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.blockwise import Blocks, Codes
-from onnxtile.contraction import Contraction, Scope, contractions_of
-from onnxtile.legality import Refusal, type_refusals
-from onnxtile.names import Names
-from onnxtile.passes.decomposing import Decompose
-from onnxtile.rewriting.cutting_blocks import Cutting
-from onnxtile.rewriting.packed_weights import INPUTS, TYPES, bias_of, weights_of
-from onnxtile.rewriting.replacement import Replacement
-from onnxtile.tiling import Axis
+from onnxtile.ir.graphs import Scope
+from onnxtile.ir.names import Names
+from onnxtile.operators.block_packing import Blocks, Codes
+from onnxtile.operators.table import Contraction, contractions_of
+from onnxtile.passes.base import Decompose
+from onnxtile.passes.rewrites.packed_tiles import Cutting
+from onnxtile.passes.rewrites.packed_weights import INPUTS, TYPES, bias_of, weights_of
+from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.tiling.legality import Refusal, type_refusals
+from onnxtile.tiling.plan import Axis
 
 MOST_PACKED_TILES = 100_000
 """Tiles of one product that keep their bytes: each is a node in memory, and three initializers."""

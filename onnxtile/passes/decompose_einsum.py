@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor, declared_ir_version
-from onnxtile.contraction import Contraction, opset_of
-from onnxtile.contraction.einsum import Einsum, Step
-from onnxtile.contraction.equation import ELLIPSIS
-from onnxtile.legality import INTEGERS, Refusal, type_refusals
-from onnxtile.names import Names
-from onnxtile.passes.decomposing import Decompose
-from onnxtile.rewriting.layout import Layout
-from onnxtile.rewriting.replacement import Replacement
+from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.graphs import opset_of
+from onnxtile.ir.names import Names
+from onnxtile.operators.einsum import Einsum, Step
+from onnxtile.operators.einsum_equation import ELLIPSIS
+from onnxtile.operators.table import Contraction
+from onnxtile.passes.base import Decompose
+from onnxtile.passes.rewrites.layout import Layout
+from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.tiling.legality import INTEGERS, Refusal, type_refusals
 
 TYPES = (*INTEGERS, ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 

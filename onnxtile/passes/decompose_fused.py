@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor, declared_ir_version
-from onnxtile.contraction import Contraction, attribute_float
-from onnxtile.contraction.fused import ATTRIBUTES, order_of_axes
-from onnxtile.legality import FLOATS, Refusal, type_refusals
-from onnxtile.names import Names
-from onnxtile.passes.decomposing import Decompose, factor_refusals
-from onnxtile.rewriting.activations import activated, activation_refusals
-from onnxtile.rewriting.replacement import Replacement
-from onnxtile.rewriting.scaled_product import scaled_product
+from onnxtile.ir.attributes import attribute_float
+from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.names import Names
+from onnxtile.operators.fused import ATTRIBUTES, order_of_axes
+from onnxtile.operators.table import Contraction
+from onnxtile.passes.base import Decompose, factor_refusals
+from onnxtile.passes.rewrites.activations import activated, activation_refusals
+from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.passes.rewrites.scaled_product import scaled_product
+from onnxtile.tiling.legality import FLOATS, Refusal, type_refusals
 
 GEMM = ("transA", "transB", "alpha", "beta")
 """Attributes that FusedGemm has in common with Gemm."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.constants import constant_tensor, declared_ir_version
-from onnxtile.contraction import Contraction, attribute_float, attribute_int
-from onnxtile.legality import FLOATS, INTEGERS, Refusal, type_refusals
-from onnxtile.names import Names
-from onnxtile.passes.decomposing import Decompose, factor_refusals
-from onnxtile.rewriting.replacement import Replacement
-from onnxtile.rewriting.scaled_product import scaled_product
+from onnxtile.ir.attributes import attribute_float, attribute_int
+from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.names import Names
+from onnxtile.operators.table import Contraction
+from onnxtile.passes.base import Decompose, factor_refusals
+from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.passes.rewrites.scaled_product import scaled_product
+from onnxtile.tiling.legality import FLOATS, INTEGERS, Refusal, type_refusals
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ from itertools import chain
 
 import onnx_ir as ir
 
-from onnxtile.contraction import Contraction, attribute_int, opset_of
-from onnxtile.legality import BYTES, Refusal
-from onnxtile.names import Names
-from onnxtile.passes.decomposing import Decompose
-from onnxtile.rewriting.arithmetic import Arithmetic
-from onnxtile.rewriting.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
-from onnxtile.rewriting.replacement import Replacement
+from onnxtile.ir.attributes import attribute_int
+from onnxtile.ir.graphs import opset_of
+from onnxtile.ir.names import Names
+from onnxtile.operators.table import Contraction
+from onnxtile.passes.base import Decompose
+from onnxtile.passes.rewrites.arithmetic import Arithmetic
+from onnxtile.passes.rewrites.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
+from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.tiling.legality import BYTES, Refusal
 
 
 @dataclass(frozen=True)

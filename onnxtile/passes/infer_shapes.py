@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.shapes import infer
+from onnxtile.passes.shape_inference.infer import infer
 
 
 @dataclass(frozen=True)

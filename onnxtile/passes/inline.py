@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
+
+from onnxtile.ir.functions import check_calls
+from onnxtile.ir.io.load import copy_of
+from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.manager import PassManager
+from onnxtile.passes.specialize_functions import SpecializeFunctions
 
 
 class Inline(InlinePass):
@@ -45,3 +52,28 @@ class Inline(InlinePass):
         self._last[is_node, name] = number
         fresh[is_node].add(candidate)
         return candidate
+
+
+def inlined(model: ir.Model) -> ir.Model:
+    """A copy whose local functions are put in the place of their calls, with shapes.
+
+    Functions of another opset than the model's can't be; all of them stay then, each for one signature of its calls.
+    """
+    copy = copy_of(model)
+    inline(copy)
+    return copy
+
+
+def inline(model: ir.Model) -> None:
+    """The same to the model itself. Raises UnsupportedError where that would make too many nodes."""
+    check_calls(model)
+    steps: list[ir.passes.PassBase] = [InferShapes()]
+    if any(_differ(function.opset_imports, model.opset_imports) for function in model.functions.values()):
+        steps = [InferShapes(), SpecializeFunctions()]
+    elif model.functions:
+        steps = [Inline(), InferShapes()]
+    PassManager(steps, check=False)(model)
+
+
+def _differ(left: Mapping[str, int], right: Mapping[str, int]) -> bool:
+    return any(right.get(domain, version) != version for domain, version in left.items())

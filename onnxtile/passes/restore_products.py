@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.contraction import CALL_DOMAIN, all_graphs, contractions, default_opset, is_tiled_product
-from onnxtile.forms.calls import function_of
-from onnxtile.forms.product import SIDES, TiledProduct
-from onnxtile.legality import legality
-from onnxtile.limits import Limits
-from onnxtile.provenance import ORIGIN
-from onnxtile.rewriting.graph import replace_node
+from onnxtile.ir.graphs import CALL_DOMAIN, all_graphs, default_opset, is_tiled_product
+from onnxtile.ir.metadata import ORIGIN
+from onnxtile.ir.node_replacement import replace_node
+from onnxtile.operators.table import contractions
+from onnxtile.tiling.calls import function_of
+from onnxtile.tiling.legality import legality
+from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.tiled_product import SIDES, TiledProduct
 
 
 @dataclass(frozen=True)

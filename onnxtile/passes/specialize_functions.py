@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 import onnx
 import onnx_ir as ir
 
-from onnxtile.contraction import SHAPED_META, TABLE, callees_first, is_tiled_product, node_name, subgraphs
 from onnxtile.errors import UnsupportedError
+from onnxtile.ir.attributes import node_name
+from onnxtile.ir.graphs import callees_first, is_tiled_product, subgraphs
+from onnxtile.ir.metadata import SHAPED_META
+from onnxtile.operators.table import TABLE
 from onnxtile.passes.infer_shapes import InferShapes
-from onnxtile.rewriting.arguments import bind_arguments
+from onnxtile.passes.rewrites.call_arguments import bind_arguments
 
 MOST_COPIES = 1000
 """Copies of functions that are made of one model: calls of calls may multiply."""

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.constants import drop_if_unused, raise_ir_version, stored
-from onnxtile.contraction import CALL_DOMAIN, Contraction, callees_first, contractions, is_tiled_product
 from onnxtile.errors import UsageError
-from onnxtile.forms import form_of
-from onnxtile.forms.calls import function_of
-from onnxtile.forms.product import TiledProduct
-from onnxtile.legality import (
+from onnxtile.ir.constants import drop_if_unused, raise_ir_version, stored
+from onnxtile.ir.graphs import CALL_DOMAIN, callees_first, is_tiled_product
+from onnxtile.ir.metadata import ORIGIN, PREFIX_META
+from onnxtile.ir.names import Names
+from onnxtile.ir.node_replacement import replace_node
+from onnxtile.operators.table import Contraction, contractions
+from onnxtile.tiling.calls import function_of
+from onnxtile.tiling.forms.table import form_of
+from onnxtile.tiling.legality import (
     BYTES,
     FLOATS,
     INTEGERS,
@@ -23,12 +26,10 @@ from onnxtile.legality import (
     Refusal,
     legality,
     type_refusals,
-)  # fmt: skip
-from onnxtile.limits import Limits
-from onnxtile.names import Names
-from onnxtile.provenance import ORIGIN, PREFIX_META
-from onnxtile.rewriting.graph import replace_node
-from onnxtile.tiling import ACCUMULATIONS, Accumulate, TilePlan
+)
+from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.plan import ACCUMULATIONS, Accumulate, TilePlan
+from onnxtile.tiling.tiled_product import TiledProduct
 
 FUNCTIONS_FROM = 8
 """Local functions need this IR version."""

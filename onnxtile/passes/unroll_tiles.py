@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.contraction import default_opset, is_tiled_product
-from onnxtile.forms import form_of
-from onnxtile.forms.sink import IrSink
-from onnxtile.forms.spelling import Speller
-from onnxtile.rewriting.graph import add_constant, register_constant, replace_node
+from onnxtile.ir.graphs import default_opset, is_tiled_product
+from onnxtile.ir.node_replacement import add_constant, register_constant, replace_node
+from onnxtile.tiling.emitter import Speller
+from onnxtile.tiling.forms.table import form_of
+from onnxtile.tiling.sinks.ir import IrSink
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What a model costs, node by node: parameters, operations, memory and bandwidth."""
+"""Count the cost of each node: parameters, operations, memory and bandwidth."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import onnx_ir as ir
 
-from onnxtile.profiling.amounts import Amount, difference, to_json, total
-from onnxtile.profiling.record import NodeProfile, Profile, Totals
-from onnxtile.provenance import ORIGIN
+from onnxtile.ir.metadata import ORIGIN
+from onnxtile.ir.symbolic.amounts import Amount, difference, to_json, total
+from onnxtile.profiling.results import NodeProfile, Profile, Totals
 
 _ADDING = ("Add", "Sum", "ReduceSum")
 _TOTALS = (

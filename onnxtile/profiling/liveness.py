@@ -6,9 +6,9 @@ from collections.abc import Callable, Container, Iterator
 
 import onnx_ir as ir
 
-from onnxtile.contraction import nodes_within, subgraphs
-from onnxtile.profiling.amounts import Amount, Number, Range, Unknown
-from onnxtile.profiling.values import value_bytes
+from onnxtile.ir.graphs import nodes_within, subgraphs
+from onnxtile.ir.symbolic.amounts import Amount, Number, Range, Unknown
+from onnxtile.operators.value_sizes import value_bytes
 
 
 class Liveness:

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from onnxtile.errors import UsageError
-from onnxtile.profiling.amounts import Amount, Range, Unknown
-from onnxtile.profiling.record import Costs, Group, NodeProfile, Profile
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown
+from onnxtile.profiling.results import Costs, Group, NodeProfile, Profile
 
 GROUPS = ("op", "module", "origin", "scope")
 SORTABLE = (

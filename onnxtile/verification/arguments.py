@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import onnx
 
-from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.errors import UnsupportedError
-from onnxtile.rewriting.arguments import bind_arguments
+from onnxtile.ir.graphs import CALL_DOMAIN
+from onnxtile.passes.rewrites.call_arguments import bind_arguments
 from onnxtile.verification.graphs import nodes_inside
 
 MOST_COPIES = 10_000

@@ -9,16 +9,16 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.checking import inlined
-from onnxtile.contraction import Scope, contractions, scopes, subgraphs
-from onnxtile.dimensions import fed_inputs
 from onnxtile.errors import UnsupportedError, UsageError
-from onnxtile.interop import AnyModel, to_ir
+from onnxtile.ir.dimensions import fed_inputs
+from onnxtile.ir.graphs import Scope, count_nodes, scopes, subgraphs
+from onnxtile.ir.io.interop import AnyModel, to_ir
+from onnxtile.ir.io.load import carry_over, read_external_data
+from onnxtile.ir.io.progress import Progress, silent
+from onnxtile.operators.table import contractions
 from onnxtile.passes.bind_dims import BindDims
-from onnxtile.pipeline import PassManager
-from onnxtile.progress import Progress, silent
-from onnxtile.report import count_nodes
-from onnxtile.source import carry_over, read_external_data
+from onnxtile.passes.inline import inlined
+from onnxtile.passes.manager import PassManager
 from onnxtile.verification.engines import ENGINES, Runner, preferred, warning
 from onnxtile.verification.expansion import write_out
 from onnxtile.verification.inputs import Kind, feeds

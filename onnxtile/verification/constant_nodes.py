@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import onnx
 
-from onnxtile.passes.decomposing import CONSTANTS_FROM
+from onnxtile.passes.base import CONSTANTS_FROM
 from onnxtile.verification.engines import ENGINES
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import reads

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import onnx
 
-from onnxtile.provenance import TILE, box_text
+from onnxtile.ir.metadata import TILE, box_text
 from onnxtile.verification.graphs import name_of
 
 Range = tuple[int, "int | None"]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxtile.contraction import contractions
-from onnxtile.names import Names
+from onnxtile.ir.metadata import ATTENTION_META, PREFIX_META
+from onnxtile.ir.names import Names
+from onnxtile.operators.table import contractions
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
-from onnxtile.provenance import PREFIX_META
 
 EXPANDED = (DecomposeAttention, DecomposeEinsum, DecomposeFused)
 """Passes that write operators out whose bounds can't be had from the operator itself."""
-ATTENTION_META = "onnxtile.attention"
-"""Key in the `meta` of a node that attention was written out as."""
 Values = set[tuple[str, str]]
 """Values by scope and name."""
 

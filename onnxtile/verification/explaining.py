@@ -10,19 +10,9 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.provenance import ORIGIN
+from onnxtile.ir.metadata import ORIGIN
 from onnxtile.verification.coverage import Box as Boxes
-from onnxtile.verification.derivations import (
-    Box,
-    Cut,
-    Derivation,
-    Factor,
-    Multiple,
-    cuts,
-    derive,
-    grids,
-    orders,
-)
+from onnxtile.verification.derivations import Box, Cut, Derivation, Factor, Multiple, cuts, derive, grids, orders
 from onnxtile.verification.graphs import name_of, names_inside, reads
 from onnxtile.verification.opened import Opened, same_bits
 from onnxtile.verification.pairing import Difference, Region

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 import onnx
 import onnx_ir as ir
 
-from onnxtile import source
-from onnxtile.contraction import Contraction, contractions, scopes
-from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import ModelError
+from onnxtile.ir.dimensions import free_dimensions
+from onnxtile.ir.graphs import scopes
+from onnxtile.ir.io import load as source
+from onnxtile.ir.io.checker import skeleton_of_proto
+from onnxtile.operators.table import Contraction, contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
-from onnxtile.pipeline import PassManager
-from onnxtile.structure import skeleton_of_proto
+from onnxtile.passes.manager import PassManager
 from onnxtile.verification.forced_sizes import forced_sizes
 
 Key = tuple[str, str]

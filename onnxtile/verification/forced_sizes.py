@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
 
-from onnxtile.contraction import contractions
-from onnxtile.contraction.einsum import Einsum
-from onnxtile.contraction.sizes import UnsizedError
-from onnxtile.dimensions import free_dimensions
 from onnxtile.errors import ModelError
+from onnxtile.ir.attributes import UnsizedError
+from onnxtile.ir.dimensions import free_dimensions
+from onnxtile.operators.einsum import Einsum
+from onnxtile.operators.table import contractions
 
 Dims = Sequence["int | ir.SymbolicDim"]
 

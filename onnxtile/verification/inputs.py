@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.contraction import attribute_int
-from onnxtile.dimensions import fed_inputs
 from onnxtile.errors import ModelError, UnsupportedError
-from onnxtile.source import check_regular
-from onnxtile.structure import one_line
+from onnxtile.ir.attributes import attribute_int
+from onnxtile.ir.dimensions import fed_inputs
+from onnxtile.ir.io.checker import one_line
+from onnxtile.ir.io.load import check_regular
 
 Kind = Literal["normal", "whole", "wide"]
 PASSING = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Flatten")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import onnx
 import onnx_ir as ir
 
-from onnxtile.dimensions import bind_dimensions, still_free
+from onnxtile.ir.dimensions import bind_dimensions, still_free
 from onnxtile.verification.facts import inferred
 
 Said = tuple[str, "int | bytes", "list[int | None] | None"]

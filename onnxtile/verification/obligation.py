@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import onnx
 import onnx_ir as ir
 
-from onnxtile.contraction import CALL_DOMAIN, Contraction
-from onnxtile.contraction.einsum import Einsum
-from onnxtile.passes.decomposing import CONSTANTS_FROM
+from onnxtile.ir.graphs import CALL_DOMAIN
+from onnxtile.operators.einsum import Einsum
+from onnxtile.operators.table import Contraction
+from onnxtile.passes.base import CONSTANTS_FROM
 from onnxtile.verification.constant_nodes import with_constants
 from onnxtile.verification.derivations import Cut, Derivation, Factor
 from onnxtile.verification.explaining import FLOATS, Expected, Explained, Tile, explain

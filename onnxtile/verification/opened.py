@@ -12,14 +12,14 @@ import onnx
 import onnx.inliner
 import onnx_ir as ir
 
-from onnxtile.audit import audit, read_in
-from onnxtile.constants import OVERRIDABLE_FROM
-from onnxtile.contraction import CALL_DOMAIN
 from onnxtile.errors import ModelError, OnnxtileError
-from onnxtile.interop import AnyModel, to_ir
-from onnxtile.opset_imports import settle
-from onnxtile.source import carry_over, parse, read_external_data
-from onnxtile.structure import check_proto, one_line
+from onnxtile.ir.constants import OVERRIDABLE_FROM
+from onnxtile.ir.graphs import CALL_DOMAIN
+from onnxtile.ir.io.checker import check_proto, one_line
+from onnxtile.ir.io.interop import AnyModel, to_ir
+from onnxtile.ir.io.load import carry_over, parse, read_external_data
+from onnxtile.ir.io.trust import audit, read_in
+from onnxtile.ir.opset_imports import settle
 from onnxtile.verification.arguments import with_arguments
 from onnxtile.verification.graphs import name_of, nodes_inside
 

@@ -14,8 +14,8 @@ from functools import cached_property
 
 import onnx
 
-from onnxtile.contraction import CALL_DOMAIN
-from onnxtile.provenance import ORIGIN
+from onnxtile.ir.graphs import CALL_DOMAIN
+from onnxtile.ir.metadata import ORIGIN
 from onnxtile.verification.coverage import Box, box_of
 from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, names_inside, nodes_inside, reads
 from onnxtile.verification.opened import Opened

@@ -9,14 +9,14 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 
-from onnxtile import source
 from onnxtile.errors import OnnxtileError
+from onnxtile.ir.io import load as source
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.infer_shapes import InferShapes
-from onnxtile.pipeline import PassManager
+from onnxtile.passes.manager import PassManager
 from onnxtile.verification.facts import Facts, facts_of
 from onnxtile.verification.obligation import InexactError, alone
 from onnxtile.verification.opened import Opened

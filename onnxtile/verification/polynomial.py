@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import onnx
 import onnx_ir as ir
 
-from onnxtile.contraction import CALL_DOMAIN
+from onnxtile.ir.graphs import CALL_DOMAIN
 from onnxtile.verification.graphs import graphs_of, name_of
 
 MULTIPLYING = frozenset(("MatMul", "MatMulInteger", "Gemm", "Einsum", "Neg", "ReduceSum"))

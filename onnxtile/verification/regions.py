@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError
-from onnxtile.provenance import OF, TILE
+from onnxtile.ir.metadata import OF, TILE
 from onnxtile.verification.bound import Plan, compare
 from onnxtile.verification.coverage import MOST_NAMED, Coverage, cover
 from onnxtile.verification.explaining import Explained, Tile, tiles_of

@@ -12,10 +12,11 @@ from collections.abc import Set
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.contraction import Contraction, attribute_float, contractions
-from onnxtile.legality import Refusal
-from onnxtile.rewriting.packed_weights import INPUTS, bias_of, weights_of
-from onnxtile.verification.expansion import ATTENTION_META
+from onnxtile.ir.attributes import attribute_float
+from onnxtile.ir.metadata import ATTENTION_META
+from onnxtile.operators.table import Contraction, contractions
+from onnxtile.passes.rewrites.packed_weights import INPUTS, bias_of, weights_of
+from onnxtile.tiling.legality import Refusal
 
 UNIT = {
     ir.DataType.FLOAT16: 2.0**-11,

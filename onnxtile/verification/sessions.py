@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import onnx
 import onnx_ir as ir
 
-from onnxtile.bounds import most, raise_hint
 from onnxtile.errors import UnsupportedError
+from onnxtile.ir.bounds import most, raise_hint
 
 Result = TypeVar("Result")
 

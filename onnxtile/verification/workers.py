@@ -9,7 +9,7 @@ from concurrent.futures import as_completed
 from typing import NamedTuple
 
 from onnxtile.errors import UnsupportedError
-from onnxtile.progress import Progress
+from onnxtile.ir.io.progress import Progress
 from onnxtile.verification.canonical import key_of
 from onnxtile.verification.regions import Outcome, Task, run
 

@@ -13,7 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 import onnxtile
-from onnxtile.blockwise import pack
+from onnxtile.operators.block_packing import pack
 from tests.support import parse
 
 HEAD = """<ir_version: 10, opset_import: ["" : 20, "com.microsoft" : 1, "local" : 1]>"""

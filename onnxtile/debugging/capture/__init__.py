@@ -1,0 +1,1 @@
+"""Run a model and keep the values of chosen nodes."""

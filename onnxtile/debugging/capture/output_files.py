@@ -1,0 +1,138 @@
+"""Captured values in files: one .npz, or a folder of .npy with an index. The same values give the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from onnxtile.debugging.capture.report import SCHEMA, Value
+from onnxtile.debugging.capture.statistics import storable
+from onnxtile.errors import UsageError
+from onnxtile.ir.io.files import check_new_folder, check_output, new_folder, replacing
+from onnxtile.ir.io.interop import AnyModel
+
+INDEX = "index.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""When all members of an .npz file were written, as far as it tells: the earliest that the format has."""
+MOST_NAME = 150
+"""Characters of a file's name that is made of a value's."""
+MOST_COMMENT = 65_535
+"""Bytes of a member's comment."""
+COMMENTED = ("value", "node", "op", "dtype", "shape", "stored")
+"""What a member's comment says of its value."""
+Keep = Callable[[Value, np.ndarray], Value]
+"""What is done with each value: its row comes back, with the place where it is now."""
+
+
+class Target:
+    """Where captured values go. UsageError for what is neither an .npz file nor a folder, or mustn't be written."""
+
+    def __init__(self, output: str | os.PathLike[str], model: AnyModel) -> None:
+        """`model`: what mustn't be written over, if it's a path."""
+        if not isinstance(output, (str, os.PathLike)):
+            raise UsageError(f"output is {output!r}: give a path")
+        self.path = Path(output)
+        self.is_folder = self.path.is_dir() or os.fspath(output).endswith(("/", os.sep)) or not self.path.suffix
+        if not self.is_folder and self.path.suffix != ".npz":
+            raise UsageError(f"output {output} is neither FILE.npz nor a folder; a folder's path ends in /")
+        self.check([Path(model)] if isinstance(model, (str, os.PathLike)) else [])
+
+    def check(self, sources: Sequence[Path]) -> None:
+        """Refuse to write over any of these files, or a folder that holds something; UsageError."""
+        if self.is_folder:
+            check_new_folder(self.path)
+        else:
+            check_output(self.path, *sources)
+
+    @contextmanager
+    def open(self, names: Sequence[str]) -> Iterator[Keep]:
+        """What writes values of these names one by one; all is moved into place if nothing is raised."""
+        if self.is_folder:
+            places, rows = _files(names), list[Value]()
+            with new_folder(self.path) as folder:
+                yield lambda row, array: _add_file(folder, rows, replace(row, place=places[row.value]), array)
+                index = {"schema": SCHEMA, "values": [row.to_json() for row in rows]}
+                (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n")
+        else:
+            places = _members(names)
+            with replacing(self.path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+                yield lambda row, array: _add_member(archive, replace(row, place=places[row.value]), array)
+
+
+def _add_file(folder: Path, rows: list[Value], row: Value, array: np.ndarray) -> Value:
+    array, stored = storable(array)
+    row = replace(row, stored=stored)
+    with (folder / str(row.place)).open("xb") as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+    rows.append(row)
+    return row
+
+
+def _add_member(archive: zipfile.ZipFile, row: Value, array: np.ndarray) -> Value:
+    """Add an array as numpy.savez would, but without the time; the member's comment is JSON that says what it is."""
+    array, stored = storable(array)
+    row = replace(row, stored=stored)
+    info = zipfile.ZipInfo(f"{row.place}.npy", EPOCH)
+    info.create_system, info.external_attr = 3, 0o644 << 16  # or they would tell of the system that it's made on
+    said = row.to_json()
+    comment = json.dumps({key: said[key] for key in COMMENTED}).encode()
+    info.comment = comment if len(comment) <= MOST_COMMENT else b""
+    with archive.open(info, "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+    return row
+
+
+def _members(names: Sequence[str]) -> dict[str, str]:
+    """A member for each value: its name without a / in front; of signs that lead nowhere else where that may lead out.
+
+    Names that stay as they are go first.
+    """
+    bare = {name: name.lstrip("/") for name in names}
+    order = sorted(names, key=lambda name: (not _is_safe(bare[name]), bare[name] != name))
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in order:
+        found[name] = _free(bare[name] if _is_safe(bare[name]) else _plain(name), taken)
+        taken.add(found[name])
+    return found
+
+
+def _is_safe(name: str) -> bool:
+    """Whether it's a path of plain parts that stays where it's unpacked, and that numpy reads back by this name."""
+    plain = name.isprintable() and "\\" not in name and len(name) <= MOST_NAME
+    drive = re.match(r"[A-Za-z]:(?!\d+$)", name)
+    return plain and not drive and not any(part in ("", ".", "..") or part.endswith(".npy") for part in name.split("/"))
+
+
+def _files(names: Sequence[str]) -> dict[str, str]:
+    """A file for each value, named alike in letters, digits and a few signs; some systems don't tell `A` from `a`."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        plain = _free(_plain(name.lstrip("/")), taken, str.lower)
+        taken.add(plain.lower())
+        found[name] = f"{plain}.npy"
+    return found
+
+
+def _plain(name: str) -> str:
+    """`a/b` becomes `a_b`; of a long name the end, which says more than the beginning."""
+    name = re.sub(r"\.npy$", "_npy", name)
+    return re.sub(r"^[.+-]|^$", "_", re.sub(r"[^A-Za-z0-9_.+-]", "_", name)[-MOST_NAME:])
+
+
+def _free(name: str, taken: set[str], as_taken: Callable[[str], str] = str) -> str:
+    """The name, or the name with the first number that makes it new."""
+    number, found = 0, name
+    while as_taken(found) in taken:
+        number += 1
+        found = f"{name}.{number}"
+    return found

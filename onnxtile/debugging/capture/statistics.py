@@ -1,0 +1,81 @@
+"""What a value's numbers are like, and how numpy stores them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.debugging.capture.report import Number
+
+BLOCK = 1 << 20
+"""Elements that are looked at together: what is computed of them takes memory too."""
+FIRST, MOST_TEXT = 3, 40
+"""Elements that are shown, and characters of each."""
+
+
+class Numbers(NamedTuple):
+    """The smallest, greatest and mean of the finite numbers; how many are NaN or infinite."""
+
+    min: Number
+    max: Number
+    mean: Number
+    nan: int
+    infinite: int
+
+
+def numbers_of(array: np.ndarray, dtype: ir.DataType) -> Numbers:
+    """What the numbers are like. Text has none; the mean is float64's, None where their sum leaves it."""
+    flat = array.reshape(-1)
+    least, greatest, total, count, nan = [], [], 0.0, 0, 0
+    for at in range(0, 0 if dtype == ir.DataType.STRING else flat.size, BLOCK):
+        block = flat[at : at + BLOCK]
+        if dtype.is_floating_point():
+            block = block.astype(np.float64)
+            nan += int(np.isnan(block).sum())
+            block = block[np.isfinite(block)]
+        elif not _is_plain(block):
+            block = block.astype(np.int64)
+        if block.size:
+            least.append(block.min().item())
+            greatest.append(block.max().item())
+            with np.errstate(over="ignore"):
+                total += float(block.sum(dtype=np.float64))
+            count += block.size
+    if not count:
+        return Numbers(None, None, None, nan, 0 if dtype == ir.DataType.STRING else flat.size - nan)
+    mean = total / count
+    extremes = (min(least), max(greatest))
+    low, high = extremes if dtype.is_floating_point() else map(int, extremes)
+    return Numbers(low, high, mean if math.isfinite(mean) else None, nan, flat.size - count - nan)
+
+
+def first_of(array: np.ndarray) -> tuple[str, ...]:
+    """The first few elements as they are shown."""
+    return tuple(shown(number if isinstance(number, str) else number.item()) for number in array.reshape(-1)[:FIRST])
+
+
+def shown(number: Any) -> str:
+    """A number in few characters; text in quotes, its beginning."""
+    if isinstance(number, str):
+        return repr(number[:MOST_TEXT])
+    return f"{number:.4g}" if isinstance(number, float) else str(number)
+
+
+def storable(array: np.ndarray) -> tuple[np.ndarray, str | None]:
+    """The array in a type that numpy's files hold, and how it is stored where that's another."""
+    if _is_plain(array):
+        return array, None
+    dtype = ir.DataType.from_numpy(array.dtype)
+    if dtype.is_integer():
+        plain = np.dtype(np.int8 if dtype.is_signed() else np.uint8)
+        return array.astype(plain), f"numbers in {plain}"
+    plain = np.dtype(f"u{array.dtype.itemsize}")
+    return array.view(plain), f"bits in {plain}"
+
+
+def _is_plain(array: np.ndarray) -> bool:
+    """Whether its type is numpy's own."""
+    return array.dtype.isbuiltin != 2

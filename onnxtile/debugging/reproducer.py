@@ -1,0 +1,39 @@
+"""What is kept of a failure so that it can be repeated: the model, what was run, and with which versions."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from onnxtile.lowering.model_file import saving
+from onnxtile.tiling.forms.table import FORMS
+
+LIBRARIES = ("numpy", "onnx", "onnx-ir", "onnx-shape-inference", "onnxruntime")
+MODEL, LOWERED, INPUTS = "model.onnx", "lowered.onnx", "inputs.npz"
+COMMAND, REPORT, TRACEBACK = "command.txt", "report.json", "traceback.txt"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of onnxtile and of the libraries that passes and engines stand on."""
+    from onnxtile import __version__
+
+    return {"onnxtile": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def write_model(model: ir.Model, path: Path) -> None:
+    """Write a model as passes see it: calls of tiled products and their functions stay as they are."""
+    with saving(model, path, FORMS["function"], "pretile", keep_external=False):
+        pass
+
+
+def write_report(folder: Path, report: Mapping[str, Any], commands: Sequence[str]) -> None:
+    """Write the report, the versions with it, and the commands that repeat the failure, a line each."""
+    document = {**report, "versions": versions()}
+    (folder / REPORT).write_text(json.dumps(document, indent=2) + "\n")
+    (folder / COMMAND).write_text("".join(f"{command}\n" for command in commands))

@@ -1,0 +1,1 @@
+"""Read, describe and walk models: what all other layers stand on."""

@@ -1,0 +1,158 @@
+"""Where a model's graphs are: the main one, bodies of nodes to any depth, local functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import onnx_ir as ir
+
+from onnxtile.ir.attributes import node_name
+from onnxtile.ir.metadata import SHAPED_META
+
+CALL_DOMAIN = "onnxtile"
+"""Domain of the model-local functions that stand for tiled products."""
+CALL_ATTRIBUTES = frozenset(
+    ("size", "tile", "ranks", "types", "accumulate", "empty", "full", "transpose_a", "transpose_b")
+)
+"""What a call to a tiled product says."""
+
+
+class Scope(NamedTuple):
+    """A graph and where it is: '' for the main graph, `node/attribute` for one inside a node, to any depth.
+
+    `in_function`: it belongs to a local function whose calls may differ in their shapes.
+    """
+
+    name: str
+    opsets: dict[str, int]
+    graph: ir.Graph | ir.Function
+    in_function: bool = False
+
+
+def scopes(model: ir.Model) -> Iterator[Scope]:
+    """Every graph of the model, functions last; bodies of our own tiled products aren't the model's."""
+    for scope in _outermost(model):
+        yield from _nested(scope)
+
+
+def scopes_with_nodes(model: ir.Model) -> Iterator[tuple[Scope, list[ir.Node]]]:
+    """Yield the same with the nodes of each graph: onnx_ir's list of nodes, which is slow, is gone through once."""
+    for scope in _outermost(model):
+        yield from _nested_with_nodes(scope)
+
+
+def _outermost(model: ir.Model) -> Iterator[Scope]:
+    yield Scope("", model.opset_imports, model.graph)
+    for function in model.functions.values():
+        if not is_tiled_product(function):
+            name = f"function {function.domain}::{function.name}"
+            yield Scope(name, function.opset_imports, function, not function.meta.get(SHAPED_META))
+
+
+def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
+    """The graphs of all scopes."""
+    return (scope.graph for scope in scopes(model))
+
+
+def graphs_with_initializers(model: ir.Model) -> Iterator[ir.Graph]:
+    """Yield every graph that may hold initializers: the main one and all bodies, those inside local functions too."""
+    yield model.graph
+    holders: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for holder in holders:
+        for node in nodes_within(holder):
+            for attribute in node.attributes.data.values():
+                yield from subgraphs(attribute)
+
+
+def nodes_within(graph: ir.Graph | ir.Function) -> Iterator[ir.Node]:
+    """Yield a graph's nodes, each before those of the bodies in it: as all_nodes of onnx_ir, a few times as fast."""
+    for node in graph:
+        yield node
+        for attribute in node.attributes.data.values():
+            for body in subgraphs(attribute):
+                yield from nodes_within(body)
+
+
+def _nested(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for node in scope.graph:
+        for inner in _bodies(scope, node) if node.attributes.data else ():  # mostly none
+            yield from _nested(inner)
+
+
+def _nested_with_nodes(scope: Scope) -> Iterator[tuple[Scope, list[ir.Node]]]:
+    nodes = list(scope.graph)
+    yield scope, nodes
+    for node in nodes:
+        for inner in _bodies(scope, node) if node.attributes.data else ():  # mostly none
+            yield from _nested_with_nodes(inner)
+
+
+def _bodies(scope: Scope, node: ir.Node) -> Iterator[Scope]:
+    """Yield the scopes right inside a node."""
+    for attribute in node.attributes.values():
+        for subgraph in subgraphs(attribute):
+            place = f"{node_name(node)}/{attribute.name}"
+            yield scope._replace(name=f"{scope.name}/{place}" if scope.name else place, graph=subgraph)
+
+
+def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
+    """The graphs that an attribute holds (a body of If, Loop, Scan, ...), mostly none."""
+    if attribute.is_ref():
+        return ()
+    if attribute.type == ir.AttributeType.GRAPH:
+        return (attribute.as_graph(),)
+    return attribute.as_graphs() if attribute.type == ir.AttributeType.GRAPHS else ()
+
+
+def default_opset(opsets: Mapping[str, int]) -> int | None:
+    """The version of the default operator set; None: not imported."""
+    return opsets.get("")
+
+
+def opset_of(node: ir.Node, model: ir.Model) -> int:
+    """The version of the default operator set that a node of the model is written in; 0: not imported."""
+    for scope in scopes(model):
+        if node.graph is (scope.graph.graph if isinstance(scope.graph, ir.Function) else scope.graph):
+            return default_opset(scope.opsets) or 0
+    return 0
+
+
+def called_functions(model: ir.Model) -> set[ir.OperatorIdentifier]:
+    """The local functions that the main graph calls, by itself or through others."""
+    called: set[ir.OperatorIdentifier] = set()
+    waiting: list[ir.Graph | ir.Function] = [model.graph]
+    while model.functions and waiting:
+        for node in waiting.pop().all_nodes():
+            key = node.op_identifier()
+            if key in model.functions and key not in called:
+                called.add(key)
+                waiting.append(model.functions[key])
+    return called
+
+
+def callees_first(model: ir.Model) -> None:
+    """Put functions behind those that they call, which engines that read models from front to back want."""
+    waiting = dict(model.functions)
+    model.functions.clear()
+
+    def put(key: tuple[str, str, str]) -> None:
+        function = waiting.pop(key, None)
+        if function is not None:
+            for node in function.all_nodes():
+                put(node.op_identifier())
+            model.functions[key] = function
+
+    for key in list(waiting):
+        put(key)
+
+
+def is_tiled_product(called: ir.Function | ir.Node) -> bool:
+    """A function that stands for a tiled product, or a call to one, by what it carries."""
+    return called.domain == CALL_DOMAIN and called.attributes.keys() >= CALL_ATTRIBUTES
+
+
+def count_nodes(model: ir.Model) -> int:
+    """Nodes in all graphs of the model, those of local functions included."""
+    return sum(len(graph) for graph in all_graphs(model))

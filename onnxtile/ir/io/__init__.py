@@ -1,0 +1,1 @@
+"""Bring models in from files and other libraries, and move outputs into place."""

@@ -1,0 +1,192 @@
+"""The model without its weights, for onnx's own checker and shape inference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile.errors import ModelError
+from onnxtile.ir.attributes import node_name
+from onnxtile.ir.graphs import graphs_with_initializers, subgraphs
+from onnxtile.ir.shadowing import bodies_of, check_shadowing
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+KEPT_ELEMENTS = 128
+"""Initializers of up to so many elements stay in a skeleton: shapes and axes are among them."""
+_STAND_IN = "onnxtile.skeleton"
+"""Domain of the nodes that stand for large initializers of bodies; nothing is known of its operators."""
+
+
+def skeleton(model: ir.Model) -> onnx.ModelProto:
+    """Return the model as protobuf without its large initializers, as `skeleton_of_proto` does; small ones are read."""
+    with _light_weights(model):
+        return skeleton_of_proto(ir.to_proto(model))
+
+
+@contextmanager
+def _light_weights(model: ir.Model) -> Iterator[None]:
+    """Put references in the place of large initializers while this lasts: a copy of the model takes far longer."""
+    held: list[tuple[ir.Value, ir.TensorProtocol]] = []
+    try:
+        for graph in graphs_with_initializers(model):
+            for name, value in graph.initializers.items():
+                tensor = value.const_value
+                if tensor is None:
+                    continue
+                if tensor.size > KEPT_ELEMENTS:
+                    shape = ir.Shape(tensor.shape.numpy())
+                    light: ir.TensorProtocol = ir.ExternalTensor("-", None, None, tensor.dtype, shape=shape, name=name)
+                elif isinstance(tensor, ir.ExternalTensor):
+                    light = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=name)
+                else:
+                    continue
+                held.append((value, tensor))
+                value.const_value = light
+        yield
+    finally:
+        for value, tensor in held:
+            value.const_value = tensor
+
+
+def skeleton_of_proto(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model without initializers that are large or in external data.
+
+    Those of the main graph become inputs; those of bodies, which can't have more inputs, outputs of stand-in nodes.
+    """
+    light = onnx.ModelProto()
+    _copy_fields(model, light, except_for="graph")
+    _copy_fields(model.graph, light.graph, except_for="initializer")
+    light.graph.initializer.extend(tensor for tensor in model.graph.initializer if _is_small(tensor))
+    inputs = {value.name for value in model.graph.input}
+    light.graph.input.extend(
+        _description(tensor)
+        for tensor in model.graph.initializer
+        if not _is_small(tensor) and tensor.name not in inputs
+    )
+    for holder in (light, *light.functions):
+        nodes = holder.graph.node if isinstance(holder, onnx.ModelProto) else holder.node
+        if sum(_stand_ins(body) for _, body in bodies_of(nodes)):
+            holder.opset_import.add(domain=_STAND_IN, version=1)
+    return light
+
+
+def _stand_ins(body: onnx.GraphProto) -> int:
+    """Put a node in the place of each initializer that isn't small, in bodies inside too; returns how many."""
+    count = sum(_stand_ins(inner) for _, inner in bodies_of(body.node))
+    large = [tensor for tensor in body.initializer if not _is_small(tensor)]
+    if not large:
+        return count
+    small = [tensor for tensor in body.initializer if _is_small(tensor)]
+    inputs = {value.name for value in body.input}
+    large = [tensor for tensor in large if tensor.name not in inputs]
+    nodes = [onnx.helper.make_node("Weight", [], [tensor.name], domain=_STAND_IN) for tensor in large]
+    nodes += body.node
+    body.value_info.extend(_description(tensor) for tensor in large)
+    for field, values in (("initializer", small), ("node", nodes)):
+        body.ClearField(field)
+        getattr(body, field).extend(values)
+    return count + len(large)
+
+
+def _is_small(tensor: onnx.TensorProto) -> bool:
+    return tensor.data_location != onnx.TensorProto.EXTERNAL and math.prod(tensor.dims) <= KEPT_ELEMENTS
+
+
+def _description(tensor: onnx.TensorProto) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+
+
+def _copy_fields(source: Message, target: Message, except_for: str) -> None:
+    for field, value in source.ListFields():
+        if field.name == except_for:
+            continue
+        if hasattr(value, "extend"):
+            getattr(target, field.name).extend(value)
+        else:
+            setattr(target, field.name, value)
+
+
+def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> None:
+    """Refuse a model that isn't well formed: ModelError with our words, or those of onnx's checker.
+
+    `light`: the model's skeleton, where there is one already.
+    """
+    _check_order(model.graph, set())
+    for function in model.functions.values():
+        _check_order(function, set())
+    try:
+        if light is None:  # a model that was in a file was checked for names before
+            light = skeleton(model)
+            check_shadowing(light)
+        _check(light)
+    except ir.serde.SerdeError as error:
+        raise ModelError(f"the model can't be written as protobuf: {one_line(error.__cause__ or error)}") from error
+
+
+def check_proto(model: onnx.ModelProto) -> None:
+    """The same of protobuf, without a detour. Raises ModelError."""
+    _check(skeleton_of_proto(model))
+    check_names(model.graph, ())
+
+
+def _check(light: onnx.ModelProto) -> None:
+    """Ask onnx's checker, which wants shapes of inputs and outputs, and types of these; engines don't: it gets some."""
+    for value in light.graph.output:
+        if value.type.WhichOneof("value") is None:
+            value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    for value in (*light.graph.input, *light.graph.output):
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()  # an empty one where there's none
+    try:
+        onnx.checker.check_model(light)
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"onnx's checker says: {one_line(error)}") from error
+
+
+def _check_order(graph: ir.Graph | ir.Function, outer: set[ir.Value]) -> None:
+    """Every value must be computed before it's read; `outer` holds those of the graphs around."""
+    known = {*outer, *graph.inputs, *(graph.initializers.values() if isinstance(graph, ir.Graph) else ())}
+    for node in graph:
+        for value in node.inputs:
+            if value is not None and value not in known:
+                what = f"{node.op_type} {node_name(node)!r} reads {value.name!r}"
+                raise ModelError(f"{what}, which nothing before it computes; there is a cycle, or a value is missing")
+        for attribute in node.attributes.values():
+            for inner in subgraphs(attribute):
+                _check_order(inner, known)
+        known.update(node.outputs)
+    for value in graph.outputs:
+        if value not in known:
+            raise ModelError(f"nothing computes the output {value.name!r}")
+
+
+def check_names(graph: onnx.GraphProto, outer: Iterable[str]) -> None:
+    """Every value is computed once, and before it's read; `outer`: names that are there already. ModelError otherwise.
+
+    What the checker says of order, over protobuf and fast: for graphs of very many nodes.
+    """
+    known = {"", *outer, *(value.name for value in graph.input), *(tensor.name for tensor in graph.initializer)}
+    known |= {each.values.name for each in graph.sparse_initializer}
+    for node in graph.node:
+        if not known.issuperset(node.input):
+            missing = next(name for name in node.input if name not in known)
+            raise ModelError(f"{node.op_type} {node.name!r} reads {missing!r}, which nothing before it computes")
+        for _, inner in bodies_of([node]):
+            check_names(inner, known)
+        for name in node.output:
+            if name in known and name:
+                raise ModelError(f"{node.op_type} {node.name!r} computes {name!r}, which is there already")
+            known.add(name)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's words on one line, without the trail that libraries append."""
+    words = str(error).split("\n\n==> Context")[0]
+    return " ".join(words.split()) or type(error).__name__

@@ -1,0 +1,172 @@
+"""Outputs: written beside their place and moved in whole."""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import mmap
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from onnxtile.errors import UsageError
+from onnxtile.ir.io.partial_files import held, partial_file, partial_folder, remove_unless_held
+
+
+def check_output(output: Path, *others: Path) -> None:
+    """Refuse an output that can't be or mustn't be written, before any work; UsageError.
+
+    `others`: files that must stay, or that are written as well.
+    """
+    with _told(output):
+        _check_place(output)
+    if output.is_dir():
+        raise UsageError(f"output {output} is a folder; give the path of a file")
+    if output.exists() and not output.is_file():
+        raise UsageError(f"output {output} isn't a regular file; give the path of one")
+    if not output.parent.is_dir():
+        raise UsageError(f"output {output}: its folder doesn't exist; make {output.parent} first")
+    for path in others:
+        same = real(output) == real(path) or (output.exists() and path.exists() and output.samefile(path))
+        if same:
+            raise UsageError(f"output {output} is {path}, which is needed; give another path")
+
+
+@contextmanager
+def replacing(output: Path) -> Iterator[Path]:
+    """A path beside `output` to write to; moved onto `output` if all goes well, removed otherwise.
+
+    Where `output` is a link, the file that it leads to is replaced. A kill at any moment leaves either the old file or
+    the new one. Raises UsageError where the folder can't be written to or is full.
+    """
+    output = real(output)
+    with _beside(output) as temporary:
+        yield temporary
+        _move(temporary, output)
+
+
+@contextmanager
+def data_file(output: Path, write: Callable[[BinaryIO], int]) -> Iterator[str]:
+    """Write a data file for the model `output`, and give its name: `output.CHECKSUM.data`, beside the model.
+
+    `write` fills it and returns a checksum of it. It's removed again if the block raises, unless it was there before.
+    Raises UsageError where the folder can't be written to or is full, and where another file has the name.
+    """
+    output = real(output)
+    with _beside(output) as temporary:
+        with temporary.open("wb") as file:
+            checksum = write(file)
+        final = output.with_name(f"{_encodable(output.name)}.{checksum:08x}.data")
+        with held(final) as present:
+            if present and not filecmp.cmp(temporary, final, shallow=False):
+                raise UsageError(f"data file {final} is there already and is another; move it, or give another output")
+            if not present:
+                _move(temporary, final)
+            kept = present
+            try:
+                yield final.name
+                kept = True
+            finally:
+                if not kept:
+                    final.unlink(missing_ok=True)
+
+
+def check_new_folder(folder: Path) -> None:
+    """Refuse a folder for outputs that can't be made, or that holds something already; UsageError."""
+    with _told(folder):
+        _check_place(folder)
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UsageError(f"output {folder} isn't a folder; give the path of a new one")
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"output {folder} is there already and isn't empty; give the path of a new folder")
+    if not folder.parent.is_dir():
+        raise UsageError(f"output {folder}: its folder doesn't exist; make {folder.parent} first")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to write to; moved to `folder` if all goes well, removed otherwise.
+
+    `folder` must be new, or empty. Raises UsageError where it isn't, or can't be written.
+    """
+    check_new_folder(folder)
+    with _told(folder), partial_folder(folder) as temporary:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.replace(folder)
+
+
+def remove_old_data(output: Path, kept: str) -> None:
+    """Remove data files that were written for earlier models `output`, but `kept`, and any that a model here names.
+
+    Those of runs that are about to write such a model stay.
+    """
+    output = real(output)
+    pattern = re.compile(re.escape(_encodable(output.name)) + r"\.[0-9a-f]{8}\.data")
+    for path in output.parent.iterdir():
+        if pattern.fullmatch(path.name) and path.name != kept:
+            models = [model for model in output.parent.glob("*.onnx") if model.is_file()]
+            if not any(_mentions(model, path.name.encode()) for model in models):
+                remove_unless_held(path)
+
+
+def _mentions(path: Path, words: bytes) -> bool:
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.find(words) >= 0
+
+
+@contextmanager
+def _beside(output: Path) -> Iterator[Path]:
+    """A new file in the folder of `output`, gone afterwards; a folder that can't take it is a UsageError."""
+    with _told(output):
+        _check_place(output)
+        with partial_file(output) as temporary:
+            yield temporary
+
+
+@contextmanager
+def _told(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"output {output} can't be written: {_words(error)}") from error
+
+
+def _check_place(output: Path) -> None:
+    """Raise OSError for a loop of links, a name that's too long, and a file where a folder should be."""
+    with contextlib.suppress(FileNotFoundError):  # it's new, or a link to what is
+        output.stat()
+
+
+def _words(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+def real(path: Path) -> Path:
+    """The path with all links followed; one in a loop of links stays."""
+    return Path(os.path.realpath(path))
+
+
+def _encodable(name: str) -> str:
+    """A file's name as a model can hold it: bytes that aren't UTF-8 become question marks."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _move(temporary: Path, output: Path) -> None:
+    """Move a file into place once it's on the disk, with the permissions of the one that it replaces."""
+    temporary.chmod(output.stat().st_mode if output.exists() else 0o666 & ~_umask())
+    with temporary.open("rb") as written:
+        os.fsync(written.fileno())
+    temporary.replace(output)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

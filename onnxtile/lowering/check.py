@@ -1,0 +1,53 @@
+"""`check`: what every product of a model is against the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from onnxtile.ir.dimensions import free_dimensions
+from onnxtile.ir.graphs import count_nodes
+from onnxtile.ir.io.interop import AnyModel, to_ir
+from onnxtile.ir.io.links import following_links
+from onnxtile.lowering.report import Report, Row
+from onnxtile.operators.table import Contraction, contractions, families
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.inline import inline
+from onnxtile.passes.manager import PassManager
+from onnxtile.tiling.legality import Refusal, doubt, legality
+from onnxtile.tiling.limits import AnyLimits, Limits
+
+
+def check(
+    model: AnyModel,
+    max: AnyLimits,
+    *,
+    ops: str | Sequence[str] = "matmul",
+    bind: Mapping[str, int] | None = None,
+    follow_links: bool = False,
+) -> Report:
+    """What every product of the model is against the limits; local functions are looked into, call by call.
+
+    Products of families outside `ops` are listed as `not-asked`. `follow_links`: data files of the model may be links
+    that lead out of its folder. Raises UsageError, ModelError, UnsupportedError.
+    """
+    limits, asked = Limits.of(max), families(ops)
+    with following_links(follow_links):
+        checked = to_ir(model)
+    nodes = count_nodes(checked)
+    PassManager([BindDims(bind)] if bind else [], check=False)(checked)
+    inline(checked)
+    free = free_dimensions(checked)
+    rows = tuple(_check_row(found, limits, asked, free) for found in contractions(checked))
+    return Report("check", limits, rows, nodes, nodes)
+
+
+def _check_row(found: Contraction, limits: Limits, asked: Sequence[str], free: Sequence[str]) -> Row:
+    if found.family not in asked:
+        return not_asked(found)
+    answer = legality(found, limits)
+    return Row.of(found, answer, doubt(found, limits, free) if answer == "unknown" else None)
+
+
+def not_asked(found: Contraction) -> Row:
+    """The row of a product whose family wasn't asked for."""
+    return Row.of(found, "not-asked", Refusal("family", f"{found.family} isn't among --ops"))

@@ -1,0 +1,90 @@
+"""What each form would cost, before any is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import onnx_ir as ir
+
+from onnxtile.ir.graphs import all_graphs, default_opset, is_tiled_product
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, to_json
+from onnxtile.lowering.report import Report
+from onnxtile.tiling.emitter import Speller
+from onnxtile.tiling.forms.table import FORMS, Form
+from onnxtile.tiling.legality import MOST_TILES
+from onnxtile.tiling.sinks.protobuf import WireSink
+from onnxtile.tiling.tiled_product import TiledProduct
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A form's cost for all tiled products of a model together.
+
+    `nodes` made for them; `node_bytes` they take in the file; `weight_bytes` of the constants that are cut; `macs` that
+    the engine computes, padding included (a formula or a range where they depend on the run).
+    `impossible`: products that the form can't spell, and why; None if it can spell all.
+    """
+
+    form: str
+    nodes: int
+    node_bytes: int
+    weight_bytes: int
+    macs: Amount
+    impossible: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"macs": to_json(self.macs)}
+
+
+def costs(model: ir.Model, forms: list[Form], weights: str, report: Report) -> list[Cost]:
+    """The cost of each of `forms` for a model in its compact form. Products that are equal are spelled once."""
+    return [_cost(model, form, weights, _macs(report, form)) for form in forms]
+
+
+def _macs(report: Report, form: Form) -> Amount:
+    return dataclasses.replace(report, pads=report.pads or form.pads).padded_macs
+
+
+def _cost(model: ir.Model, form: Form, weights: str, macs: Amount) -> Cost:
+    calls = [node for graph in all_graphs(model) for node in graph if is_tiled_product(node)]
+    products = [TiledProduct.of_call(node) for node in calls]
+    impossible = _impossible(model, form, products)
+    if impossible:
+        return Cost(form.name, 0, 0, 0, Unknown(impossible), impossible)
+    if form.keeps_calls:
+        size = sum(ir.to_proto(node).ByteSize() for node in calls)
+        return Cost(form.name, len(calls), size, 0, macs)
+    speller = Speller(model, form, weights)
+    known: dict[object, tuple[int, int]] = {}
+    nodes = node_bytes = 0
+    for call, product in speller.products.items():
+        key = (product, *speller.precut(call))
+        if key not in known:
+            sink = WireSink(speller.opset, speller.origin(call))
+            speller.spell(call, sink)
+            known[key] = (sink.count, len(sink.nodes) + sum(constant.ByteSize() for constant in sink.constants))
+        nodes, node_bytes = nodes + known[key][0], node_bytes + known[key][1]
+    weight_bytes = 0
+    for cut in speller.cuts:
+        weight_bytes += sum(array.nbytes for _, array in speller.arrays(cut, cut.blank))
+    return Cost(form.name, nodes, node_bytes, weight_bytes, macs)
+
+
+def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> str | None:
+    opset = default_opset(model.opset_imports) or 0
+    if opset < form.ability.first_opset:
+        return f"needs opset {form.ability.first_opset}"
+    if not form.ability.symbolic_m and any(product.plan.m.padding is None for product in products):
+        return "can't cut an M known only at run time"
+    most = max((product.plan.products or 0 for product in products), default=0)
+    if form.ability.spells_each_tile and most > MOST_TILES:
+        return f"makes {most:,} tiles of one product"
+    return None
+
+
+def choose(model: ir.Model, weights: str, max_nodes: int, unrolled: Form) -> Form:
+    """Unrolled up to `max_nodes` nodes, then the most compact form that is made of plain operators: batched."""
+    found = _cost(model, unrolled, weights, 0)
+    return unrolled if found.impossible is None and found.nodes <= max_nodes else FORMS["batched"]

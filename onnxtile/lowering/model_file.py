@@ -1,0 +1,106 @@
+"""The model's file: written piece by piece, its weights streamed, and moved into place together with its data file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.ir.io.files import data_file, remove_old_data, replacing
+from onnxtile.ir.io.progress import Meter, Progress, silent
+from onnxtile.ir.io.protobuf_wire import LARGEST, ROOM, head, number_of, varint
+from onnxtile.lowering.model_writer import Spelled, spell_out
+from onnxtile.lowering.weight_stream import ALIGNMENT, Placed, fields, pieces, write_data
+from onnxtile.tiling.forms.table import Form
+
+_GRAPH = number_of(onnx.ModelProto, "graph")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """How weights go to a data file beside the model: always, or only where the model would pass protobuf's 2 GB.
+
+    `align`: bytes that the start of each weight is a multiple of.
+    """
+
+    always: bool = False
+    align: int = ALIGNMENT
+
+    def __post_init__(self) -> None:
+        if self.align < ALIGNMENT or self.align % ALIGNMENT:
+            raise UsageError(f"alignment is {self.align}: give a multiple of {ALIGNMENT} bytes")
+
+
+class _TooLargeError(UnsupportedError):
+    """The model's file passes protobuf's 2 GB."""
+
+    def __init__(self) -> None:
+        super().__init__("the model passes protobuf's 2 GB by its nodes alone: take form batched or function")
+
+
+@contextmanager
+def saving(
+    model: ir.Model,
+    target: Path,
+    form: Form,
+    weights: str,
+    keep_external: bool,
+    data: DataFile = DataFile(),
+    say: Progress = silent,
+) -> Iterator[tuple[Path, int]]:
+    """Write the model with its calls spelled out (see `to_proto`) beside `target`: a path, and the number of nodes.
+
+    What was written is moved onto `target` when the block ends, and removed if it raises. Weights go to the file one by
+    one; those of a model above 2 GB, or of any if `data` says so, to a file `target.CHECKSUM.data`: it's there before
+    the model that refers to it takes the place of the old one, whose own data goes after. So a kill at any moment
+    leaves a model and its data, old or new.
+    """
+    spelled = spell_out(model, form, weights, keep_external, say)
+    left = spelled.weights
+    if not data.always and left.least_bytes <= LARGEST:
+        try:
+            with replacing(target) as temporary:
+                _write(temporary, spelled, pieces(left), say)
+                yield temporary, spelled.count
+            remove_old_data(target, kept="")
+            return
+        except _TooLargeError:
+            say("write the weights beside the model, which would pass 2 GB")
+    entries: list[Placed] = []
+
+    def write(file: BinaryIO) -> int:
+        placed, checksum = write_data(left, file, data.align, say)
+        entries.extend(placed)
+        return checksum
+
+    with data_file(target, write) as name, replacing(target) as temporary:
+        _write(temporary, spelled, fields(entries, name), say)
+        yield temporary, spelled.count
+    remove_old_data(target, kept=name)
+
+
+def _write(path: Path, spelled: Spelled, initializers: Iterable[bytes | memoryview], say: Progress) -> None:
+    """Write the model; how long its graph is, is known at the end, and filled in where room was left for it."""
+    proto = onnx.ModelProto.FromString(spelled.proto.SerializeToString())
+    graph = proto.graph.SerializeToString()
+    proto.ClearField("graph")
+    meter = Meter(say, "write", len(spelled.nodes) + spelled.weights.least_bytes)
+    with path.open("wb") as file:
+        file.write(proto.SerializeToString() + head(_GRAPH, 0, ROOM))
+        start = file.tell()
+        meter.add(start)
+        for piece in chain((spelled.nodes, graph), initializers):
+            file.write(piece)
+            meter.add(len(piece))
+            if meter.done > LARGEST:
+                raise _TooLargeError
+        end = file.tell()
+        file.seek(start - ROOM)
+        file.write(varint(end - start, ROOM))

@@ -1,0 +1,192 @@
+"""From the compact model to protobuf: calls spelled out, what's large left in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile.ir.arrays import read_array, tensor_proto
+from onnxtile.ir.constants import OVERRIDABLE_FROM
+from onnxtile.ir.graphs import all_graphs, default_opset, is_tiled_product, subgraphs
+from onnxtile.ir.io.load import carry_over, copy_of, has_value_info
+from onnxtile.ir.io.progress import Progress, silent
+from onnxtile.ir.metadata import ANNOTATION_META
+from onnxtile.lowering.weight_stream import Weights, stays_elsewhere
+from onnxtile.tiling.emitter import Speller
+from onnxtile.tiling.forms.table import FORMS, Form
+from onnxtile.tiling.sinks.protobuf import WireSink
+
+UNROLLED = FORMS["unrolled"]
+Holder = onnx.GraphProto | onnx.FunctionProto
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """A model in pieces: `proto` lacks the main graph's nodes, which are its fields `nodes`, and its initializers.
+
+    `count`: all nodes, those of nested graphs and functions among them.
+    """
+
+    proto: onnx.ModelProto
+    nodes: bytearray
+    weights: Weights
+    count: int
+
+
+def to_proto(
+    model: ir.Model, form: Form = UNROLLED, weights: str = "pretile", keep_external: bool = True
+) -> onnx.ModelProto:
+    """The model with every call to a tiled product spelled out in `form`; the model itself isn't changed.
+
+    `weights`: `pretile` makes an initializer of each tile of a constant operand, `split` cuts at run time.
+    `keep_external`: weights in external data that aren't cut stay there; otherwise they are read into the model.
+    Raises UnsupportedError for a product that the form can't spell.
+    """
+    spelled = spell_out(model, form, weights, keep_external)
+    proto, left = spelled.proto, spelled.weights
+    proto.graph.MergeFromString(bytes(spelled.nodes))
+    for tensor in left.uncut:
+        external = isinstance(tensor, ir.ExternalTensor) and not stays_elsewhere(tensor, keep_external)
+        inside = ir.Tensor(read_array(tensor), dtype=tensor.dtype, name=tensor.name) if external else tensor
+        proto.graph.initializer.append(ir.serde.serialize_tensor(inside))
+    proto.graph.initializer.extend(left.new)
+    proto.graph.initializer.extend(tensor_proto(*tile) for tile in left.tiles())
+    return proto
+
+
+def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent) -> Spelled:
+    """See `to_proto`; what's large is left apart, to be written piece by piece."""
+    with _taken_apart(model) as compact:
+        speller = Speller(compact, form, weights)
+        speller.drop_calls()
+        uncut, described = _take_initializers(compact.graph)
+        proto = ir.to_proto(compact)
+        for function in proto.functions:
+            function.domain = function.domain  # onnx_ir leaves an empty one out, and the checker wants it
+        _describe(described, proto.graph)
+        count = 0
+        for function, function_proto in zip(compact.functions.values(), proto.functions, strict=True):
+            opset = default_opset(function.opset_imports) or speller.opset
+            sink = _spell_nested(function.graph, function_proto, speller, opset, say)
+            count += sink.count
+            function_proto.MergeFromString(bytes(sink.nodes))
+        sink = _spell_nested(compact.graph, proto.graph, speller, speller.opset, say)
+        cuts = [cut for cut in speller.cuts if cut.graph is compact.graph]
+        left = Weights(uncut, sink.constants, cuts, speller, keep_external)
+        carry_over(model, proto)
+        if proto.ir_version < OVERRIDABLE_FROM:
+            _list_as_inputs(proto.graph, left)
+        return Spelled(proto, sink.nodes, left, count + sink.count)
+
+
+@contextmanager
+def _taken_apart(model: ir.Model) -> Iterator[ir.Model]:
+    """Give a copy to take apart; or the model itself, put together again afterwards, where no product is to be spelled.
+
+    Of a large model, a copy takes as long as what is done with it.
+    """
+    if any(is_tiled_product(node) for graph in all_graphs(model) for node in graph):
+        yield copy_of(model)
+        return
+    version, initializers = model.ir_version, model.graph.initializers
+    held = [(name, value, value.const_value) for name, value in initializers.items()]
+    imports = [
+        (each, dict(each)) for each in (model.opset_imports, *(f.opset_imports for f in model.functions.values()))
+    ]
+    try:
+        yield model
+    finally:
+        model.ir_version = version
+        initializers.clear()
+        for name, value, tensor in held:
+            value.const_value = tensor
+            initializers[name] = value
+        for each, kept in imports:
+            each.clear()
+            each.update(kept)
+
+
+def _take_initializers(graph: ir.Graph) -> tuple[list[ir.TensorProtocol], list[ir.Value]]:
+    """Take the graph's initializers out; also those values that value_info or an annotation describes."""
+    tensors, described = [], []
+    for name, value in list(graph.initializers.items()):
+        if value.const_value is not None:
+            value.const_value.name = name
+            tensors.append(value.const_value)
+        if has_value_info(value) or value.meta.get(ANNOTATION_META):
+            described.append(value)
+        value.const_value = None
+        graph.initializers.pop(name)
+    return tensors, described
+
+
+def _describe(initializers: list[ir.Value], proto: onnx.GraphProto) -> None:
+    """Put back what the file said of its initializers, in front as onnx_ir does."""
+    infos = list(proto.value_info)
+    del proto.value_info[:]
+    for value in initializers:
+        if has_value_info(value):
+            proto.value_info.append(ir.serde.serialize_value(value))
+        for key, name in sorted(value.meta.get(ANNOTATION_META, {}).items()):
+            annotation = next((a for a in proto.quantization_annotation if a.tensor_name == value.name), None)
+            annotation = annotation or proto.quantization_annotation.add(tensor_name=value.name)
+            annotation.quant_parameter_tensor_names.add(key=key, value=name)
+    proto.value_info.extend(infos)
+
+
+def _spell_nested(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Progress) -> WireSink:
+    """Take the nodes out, their calls replaced, and those of the graphs inside them to any depth."""
+    for node, node_proto in zip(graph, proto.node, strict=True):
+        for attribute, attribute_proto in zip(node.attributes.values(), node_proto.attribute, strict=True):
+            nested = [attribute_proto.g] if attribute_proto.HasField("g") else attribute_proto.graphs
+            for inner, inner_proto in zip(subgraphs(attribute), nested, strict=True):
+                # the innermost come first: a graph is copied into its node anew when the nodes around it are
+                sink = _spell_nested(inner, inner_proto, speller, opset, say)
+                _add_tiles(sink, inner, speller)
+                sink.finish(inner_proto)
+    return _spell(graph, proto, speller, opset, say)
+
+
+def _add_tiles(sink: WireSink, graph: ir.Graph, speller: Speller) -> None:
+    """Add the tiles of the constants that are cut in the graph."""
+    for cut in speller.cuts:
+        if cut.graph is graph:
+            for name, array in speller.arrays(cut):
+                sink.tensor(tensor_proto(name, cut.dtype, array))
+
+
+def _spell(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Progress) -> WireSink:
+    """Take the nodes out, calls replaced, and leave value_info to values that had it or aren't constants."""
+    bare = {name for name, value in graph.initializers.items() if not has_value_info(value)}
+    kept = [info for info in proto.value_info if info.name not in bare]
+    if len(kept) < len(proto.value_info):
+        del proto.value_info[:]
+        proto.value_info.extend(kept)
+    sink = WireSink(opset, function=isinstance(proto, onnx.FunctionProto))
+    if isinstance(proto, onnx.FunctionProto):
+        _add_tiles(sink, graph, speller)
+    done, total = 0, sum(node in speller.products for node in graph)
+    for node, node_proto in zip(graph, proto.node, strict=True):
+        if node in speller.products:
+            done += 1
+            say(f"spell {node.name} out", done, total)
+            speller.spell(node, sink.serve(speller.origin(node), speller.outer(node)))
+        else:
+            sink.copy(node_proto)
+    del proto.node[:]
+    return sink
+
+
+def _list_as_inputs(graph: onnx.GraphProto, weights: Weights) -> None:
+    """Make inputs of the initializers that aren't: IR versions below 4 want all of them to be."""
+    listed = {value.name for value in graph.input}
+    described = [(str(tensor.name), tensor.dtype.value, tensor.shape.numpy()) for tensor in weights.uncut]
+    described += [(tensor.name, tensor.data_type, tuple(tensor.dims)) for tensor in weights.new]
+    described += [(name, dtype.value, array.shape) for name, dtype, array in weights.tiles(blank=True)]
+    for name, data_type, shape in described:
+        if name not in listed:
+            graph.input.append(onnx.helper.make_tensor_value_info(name, data_type, shape))

@@ -1,0 +1,128 @@
+"""What was found and done, a row a product: for people as a table, for scripts as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, to_json, total
+from onnxtile.operators.sizes import Dim
+from onnxtile.operators.table import Contraction
+from onnxtile.tiling.limits import Limits
+
+Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One product. Sizes are elements: numbers, expressions in free dimensions, or None with a `reason`.
+
+    `tiles` is the largest tile (m, k, n) of a tiled product; None along an axis left whole. `part` names the product
+    where a node holds several; `family` is what --ops calls its operator's.
+    """
+
+    name: str
+    op: str
+    scope: str
+    m: Dim
+    k: Dim
+    n: Dim
+    batch: Dim
+    dtype: str | None
+    status: Status
+    reason: str | None = None
+    tiles: tuple[int | None, int | None, int | None] | None = None
+    part: str = ""
+    family: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        found: Contraction,
+        status: Status,
+        reason: object = None,
+        tiles: tuple[int | None, int | None, int | None] | None = None,
+    ) -> Row:
+        size, dtype = found.size, found.dtype
+        return cls(
+            found.name, found.node.op_type, found.scope, size.m, size.k, size.n, size.batch,
+            None if dtype is None else str(dtype.numpy()), status, None if reason is None else str(reason), tiles,
+            found.part, found.family,
+        )  # fmt: skip
+
+    def macs(self, padded: bool = False) -> Amount:
+        """Multiply-accumulates: M * K * N * batch; `padded`: with each axis filled up to whole tiles."""
+        tiles = (*self.tiles, None) if padded and self.tiles is not None else (None,) * 4
+        sizes: list[Amount] = []
+        for dim, tile in zip((self.m, self.k, self.n, self.batch), tiles, strict=True):
+            size = amount_of("a size", dim)
+            if isinstance(size, (Unknown, Range)):
+                return Unknown(self.reason) if self.reason else size
+            sizes.append(fill(size, tile))
+        return product(sizes)
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {
+            "tiles": None if self.tiles is None else dict(zip("mkn", self.tiles, strict=True)),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """All products of a model against the limits; `command` is check or lower.
+
+    `pads`: ragged tiles are computed at their full size.
+    """
+
+    command: str
+    limits: Limits
+    contractions: tuple[Row, ...]
+    nodes_before: int
+    nodes_after: int
+    pads: bool = False
+
+    def having(self, *statuses: Status) -> tuple[Row, ...]:
+        return tuple(row for row in self.contractions if row.status in statuses)
+
+    @property
+    def over(self) -> tuple[Row, ...]:
+        """Products that exceed the limits, or may and couldn't be cut."""
+        return self.having("over", "refused")
+
+    @property
+    def unknown(self) -> tuple[Row, ...]:
+        """Products whose size can't be told."""
+        return self.having("unknown")
+
+    @property
+    def macs(self) -> Amount:
+        """Multiply-accumulates of the products that are tiled."""
+        return total(row.macs() for row in self.having("tiled"))
+
+    @property
+    def padded_macs(self) -> Amount:
+        """The same as the engine computes them, padding included."""
+        return total(row.macs(self.pads) for row in self.having("tiled"))
+
+    @property
+    def ok(self) -> bool:
+        """Every product that was asked for fits."""
+        return not (self.over or self.unknown)
+
+    def to_json(self) -> dict[str, Any]:
+        """`over` and `unknown` are counts; `contractions` has a row each."""
+        return {
+            "schema": f"onnxtile.{self.command}/1",
+            "limits": dict(zip("mkn", self.limits.axes, strict=True)),
+            "over": len(self.over),
+            "unknown": len(self.unknown),
+            "nodes_before": self.nodes_before,
+            "nodes_after": self.nodes_after,
+            **(
+                {"macs": to_json(self.macs), "padded_macs": to_json(self.padded_macs)}
+                if self.command == "lower"
+                else {}
+            ),
+            "contractions": [row.to_json() for row in self.contractions],
+        }

@@ -1,0 +1,158 @@
+"""Formulas: sums of products of measures, which are read off a node where they're wanted, and their words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import onnx_ir as ir
+
+from onnxtile.errors import ModelError
+from onnxtile.ir.attributes import UnsizedError
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, total
+
+Read: TypeAlias = Callable[[ir.Node, "int | None"], Amount]
+"""What a measure is at a node, in a version of the default operator set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """Something to count by. `words`: in formulas; `meaning`: in the legend. A `condition` is 1 where it holds, else 0.
+
+    `read` may raise UnsizedError or ModelError: then it isn't known, for that reason.
+    """
+
+    words: str
+    meaning: str
+    read: Read
+    condition: bool = False
+
+    def at(self, node: ir.Node, opset: int | None) -> Amount:
+        try:
+            return self.read(node, opset)
+        except (UnsizedError, ModelError) as why:
+            return Unknown(str(why))
+
+
+Factors: TypeAlias = tuple[Measure, ...]
+Known: TypeAlias = dict[Measure, Amount]
+"""Measures of one node that were read already."""
+
+
+class Formula:
+    """A sum of products of measures, each so many times; formulas add, subtract and multiply as numbers do."""
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: Mapping[Factors, int]) -> None:
+        self.terms = tuple((times, factors) for factors, times in terms.items() if times)
+
+    def amount(self, node: ir.Node, opset: int | None, known: Known) -> Amount:
+        """The formula at a node, never below 0 (of nothing there's no largest element); unknown if a term is.
+
+        A condition that doesn't hold makes its term 0, whatever else is in it.
+        """
+        whole, rest = 0, []
+        for times, factors in self.terms:
+            others: list[Amount] = []
+            for factor in factors:
+                found = known.get(factor)
+                if found is None:
+                    found = known[factor] = factor.at(node, opset)
+                if found.__class__ is int:
+                    times *= found
+                else:
+                    others.append(found)
+                if not times:
+                    break
+            if others and times:
+                rest.append((times, *others))
+            else:
+                whole += times
+        found = _sum(whole, tuple(rest)) if rest else whole
+        return max(found, 0) if isinstance(found, int) else found
+
+    def __add__(self, other: Formula | int) -> Formula:
+        terms = self._terms()
+        for times, factors in _formula(other).terms:
+            terms[factors] = terms.get(factors, 0) + times
+        return Formula(terms)
+
+    def __mul__(self, other: Formula | int) -> Formula:
+        if not isinstance(other, (Formula, int)):
+            return NotImplemented
+        product_: dict[Factors, int] = {}
+        for times, factors in self.terms:
+            for more, others in _formula(other).terms:
+                both = _ordered((*factors, *others))
+                product_[both] = product_.get(both, 0) + times * more
+        return Formula(product_)
+
+    def __sub__(self, other: Formula | int) -> Formula:
+        return self + _formula(other) * -1
+
+    __rmul__ = __mul__
+    __radd__ = __add__
+
+    def __str__(self) -> str:
+        text = " ".join(f"{'-' if times < 0 else '+'} {_words(abs(times), factors)}" for times, factors in self.terms)
+        return text.removeprefix("+ ")
+
+    def measures(self) -> Iterator[Measure]:
+        for _, factors in self.terms:
+            yield from factors
+
+    def _terms(self) -> dict[Factors, int]:
+        return {factors: times for times, factors in self.terms}
+
+
+def _formula(of: Formula | int) -> Formula:
+    return of if isinstance(of, Formula) else Formula({(): of})
+
+
+def _ordered(factors: Factors) -> Factors:
+    """Conditions first, each once: where they don't hold, nothing else is read."""
+    conditions = dict.fromkeys(each for each in factors if each.condition)
+    return (*conditions, *(each for each in factors if not each.condition))
+
+
+def _words(times: int, factors: Factors) -> str:
+    counted = [each.words for each in factors if not each.condition]
+    numbers = [] if times == 1 and counted else [str(times)]
+    return " ".join([" x ".join(numbers + counted), *(each.words for each in factors if each.condition)])
+
+
+@lru_cache(maxsize=4096)
+def _sum(whole: int, products: tuple[tuple[Amount, ...], ...]) -> Amount:
+    """The sum of products of which some factors aren't numbers; a formula is worked out once."""
+    found = [product(each) for each in products]
+    return next((each for each in found if isinstance(each, Unknown)), None) or total([whole, *found])
+
+
+def measure(words: str, meaning: str) -> Callable[[Read], Formula]:
+    """Makes a function that reads a measure off a node the formula of that measure."""
+    return lambda read: Formula({(Measure(words, meaning, read),): 1})
+
+
+def condition(words: str) -> Callable[[Callable[[ir.Node, int | None], bool | Unknown]], Formula]:
+    """As `measure`, for what holds or doesn't: in formulas it stands behind what's counted only then."""
+
+    def made(holds: Callable[[ir.Node, int | None], bool | Unknown]) -> Formula:
+        def read(node: ir.Node, opset: int | None) -> Amount:
+            found = holds(node, opset)
+            return found if isinstance(found, Unknown) else int(found)
+
+        return Formula({(Measure(f"[{words}]", "", read, condition=True),): 1})
+
+    return made
+
+
+def unknown(reason: str) -> Formula:
+    """What can't be told from shapes."""
+    return measure(f"unknown: {reason}", "")(lambda node, opset: Unknown(reason))
+
+
+NOTHING = Formula({})
+ONE = Formula({(): 1})

@@ -1,0 +1,98 @@
+"""Operators that are one matrix product, with what's around it."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from onnxtile.errors import ModelError
+from onnxtile.ir.attributes import attribute_int, node_name
+from onnxtile.operators.arithmetic import quotient
+from onnxtile.operators.entry import Entry, one
+from onnxtile.operators.sizes import Dim, Size, broadcast, count_of, same, shape
+
+
+def matmul(node: ir.Node, left: int = 0, right: int = 1) -> Size:
+    """MatMul: numpy.matmul, a vector operand standing for a matrix of one row or one column."""
+    return matmul_of(node, shape(node, left), shape(node, right))
+
+
+def matmul_of(node: ir.Node, a: list[Dim], b: list[Dim]) -> Size:
+    """The size of numpy.matmul of operands of these shapes, which `node` makes of its own."""
+    if not a or not b:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: an operand is a scalar; a product needs 1 axis or more")
+    m, batch_a = (a[-2], a[:-2]) if len(a) > 1 else (1, [])
+    n, batch_b = (b[-1], b[:-2]) if len(b) > 1 else (1, [])
+    k = same(node, "K", a[-1], b[-2] if len(b) > 1 else b[0])
+    return Size(m, k, n, broadcast(node, batch_a, batch_b))
+
+
+def gemm(node: ir.Node, left: int = 0, right: int = 1) -> Size:
+    """Gemm: Y = alpha * A' @ B' + beta * C, where A' and B' are A and B or their transposes."""
+    a, b = shape(node, left), shape(node, right)
+    if len(a) != 2 or len(b) != 2:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: its operands have {len(a)} and {len(b)} axes, not 2")
+    m, k_of_a = reversed(a) if attribute_int(node, "transA", 0) else a
+    k_of_b, n = reversed(b) if attribute_int(node, "transB", 0) else b
+    return Size(m, same(node, "K", k_of_a, k_of_b), n, 1)
+
+
+def distances(node: ir.Node) -> Size:
+    """CDist: (a - b)^2 = a^2 - 2 a b + b^2 for all rows of A [M, K] and B [N, K], of which a b is a product."""
+    a, b = shape(node, 0, 2), shape(node, 1, 2)
+    return Size(a[0], same(node, "K", a[-1], b[-1]), b[0], 1)
+
+
+def by_rows(node: ir.Node) -> Size:
+    """A [..., K] by B [N, packed K], whose bytes hold several numbers (com.microsoft, blocks of float8 or float4)."""
+    a, b = shape(node, 0, least=1), shape(node, 1, 2)
+    return Size(count_of(a[:-1]), a[-1], b[0], 1)
+
+
+def ordered(node: ir.Node) -> Size:
+    """QOrderedMatMul: A [batch, M, K] by B [K, N], stored in an order of cuBLASLt's, transposed or not."""
+    a, b = shape(node, 0, least=2), shape(node, 2)
+    return Size(a[-2], a[-1], quotient(node, "number of weights", count_of(b), a[-1]), count_of(a[:-2]))
+
+
+def transposable(node: ir.Node) -> Size:
+    """SparseToDenseMatMul: A [M, K] by B [..., K, N], each with its last axes swapped where transA, transB say so."""
+    a, b = shape(node, 0, 2), shape(node, 1, least=2)
+    m, k_of_a = reversed(a) if attribute_int(node, "transA", 0) else a
+    k_of_b, n = reversed(b[-2:]) if attribute_int(node, "transB", 0) else b[-2:]
+    return Size(m, same(node, "K", k_of_a, k_of_b), n, count_of(b[:-2]))
+
+
+def gates(node: ir.Node) -> Size:
+    """GatedRelativePositionBias: each head of the query [..., heads * head size] by weight [head size, gates]."""
+    query, weight = shape(node, 0, least=1), shape(node, 3, 2)
+    return Size(count_of([*query[:-1], attribute_int(node, "num_heads", 0)]), weight[0], weight[1], 1)
+
+
+def mixed_streams(node: ir.Node) -> Size:
+    """HyperConnectionPostMix: streams [..., streams, hidden size] by a matrix of streams x streams."""
+    block = shape(node, 1, least=1)
+    streams = attribute_int(node, "num_branches", 0) or shape(node, 0, least=2)[-2]
+    return Size(streams, streams, block[-1], count_of(block[:-1]))
+
+
+_MATMUL, _GEMM = "MatMul, broadcast batch axes", "transA, transB swap A's and B's axes"
+_TYPES = "types other than floats of 16, 32, 64 bits and integers of 32, 64 bits"
+ONNX = {
+    "MatMul": one("matmul", matmul, _MATMUL, "tile-matmul", _TYPES),
+    "Gemm": one("matmul", gemm, _GEMM, "decompose-gemm", f"{_TYPES}; alpha or beta that the type can't hold"),
+}
+MICROSOFT = {
+    "GemmFloat8": one("matmul", gemm, _GEMM),
+    "CDist": one("matmul", distances, "M, N = rows of A and B, K = columns: the product among squared distances"),
+    "QOrderedMatMul": one("matmul", ordered, "MatMul, batch of A; B in a layout of one GPU library"),
+    "SparseToDenseMatMul": one("matmul", transposable, f"{_GEMM}; A is sparse, batch axes of B"),
+    "MatMulBlockQuantizedFp4Weight": one("matmul", by_rows, "M = rows of A, K = columns of A, N = rows of B"),
+    "MatMulBlockQuantizedFp8Weight": one("matmul", by_rows, "M = rows of A, K = columns of A, N = rows of B"),
+    "GatedRelativePositionBias": one("matmul", gates, "M = positions x heads, K = head size, N = columns of weight"),
+    "RouterGateUpProj": one("matmul", matmul, "MatMul, broadcast batch axes"),
+    "HyperConnectionLowRankMix": Entry(
+        "matmul", reason="can't be sized yet: a network of low rank inside one operator"
+    ),
+    "MoEGroupRouter": Entry("matmul", reason="can't be sized yet: it holds a product where it has a projection"),
+    "HyperConnectionPostMix": one("matmul", mixed_streams, "M = K = streams, N = hidden size, batch = positions"),
+}

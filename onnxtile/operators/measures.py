@@ -1,0 +1,230 @@
+"""What formulas count by: elements of inputs and outputs, what's given, what attributes say, sizes of products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.errors import ModelError
+from onnxtile.ir.attributes import (
+    UnsizedError,
+    attribute_float,
+    attribute_int,
+    attribute_ints,
+    attribute_string,
+    node_name,
+)
+from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
+from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, amount_of, product, total
+from onnxtile.operators.formula import Formula, condition, measure
+from onnxtile.operators.sizes import Dim, Size, given
+from onnxtile.operators.table import entry_of
+from onnxtile.operators.value_sizes import dimensions, elements
+
+SMALL = 64
+"""Constants of more elements aren't read: no operator's axes or sizes are that many."""
+ELEMENTS_OF = "elements of the input or output of that name"
+
+
+# Elements
+
+
+def source(node: ir.Node, index: int) -> ir.Value | None:
+    """An input; None where it's left out."""
+    return node.inputs[index] if index < len(node.inputs) else None
+
+
+@cache
+def of_input(index: int, name: str) -> Formula:
+    """Elements of an input, which formulas call by its name."""
+    return measure(name, ELEMENTS_OF)(lambda node, opset: elements(source(node, index)))
+
+
+@cache
+def of_output(index: int, name: str) -> Formula:
+    """Elements of an output; none where it's left out."""
+
+    def read(node: ir.Node, opset: int | None) -> Amount:
+        return elements(node.outputs[index]) if index < len(node.outputs) else 0
+
+    return measure(name, ELEMENTS_OF)(read)
+
+
+X, Y = of_input(0, "X"), of_output(0, "Y")
+
+
+INPUTS = measure("inputs", "how many inputs are given")(
+    lambda node, opset: sum(value is not None for value in node.inputs)
+)
+
+
+def sum_of(words: str, meaning: str, indices: Sequence[int]) -> Formula:
+    """Elements of those of the inputs that are given."""
+
+    def read(node: ir.Node, opset: int | None) -> Amount:
+        return known_total([elements(node.inputs[index]) for index in indices if given(node, index)])
+
+    return measure(words, meaning)(read)
+
+
+ALL_INPUTS = measure("all inputs", "elements of all inputs together")(
+    lambda node, opset: known_total([elements(value) for value in node.inputs if value is not None])
+)
+
+
+def known_total(amounts: Sequence[Amount]) -> Amount:
+    """The sum, or the first that isn't known."""
+    return next((each for each in amounts if isinstance(each, Unknown)), None) or total(amounts)
+
+
+def sizes_of(value: ir.Value | None, least: int = 0) -> list[Number]:
+    """The value's shape; UnsizedError where it isn't known, or has fewer axes."""
+    dims = dimensions(value)
+    if isinstance(dims, Unknown):
+        raise UnsizedError(dims.reason)
+    if len(dims) < least:
+        raise UnsizedError(f"{value.name if value else ''!r} has {len(dims)} axes, not {least} or more")
+    return dims
+
+
+def input_sizes(node: ir.Node, index: int, least: int = 0) -> list[Number]:
+    """See sizes_of."""
+    return sizes_of(source(node, index), least)
+
+
+def output_sizes(node: ir.Node, least: int = 0) -> list[Number]:
+    """Those of the first output; see sizes_of."""
+    return sizes_of(node.outputs[0] if node.outputs else None, least)
+
+
+def along(node: ir.Node, index: int, axes: Sequence[int]) -> Amount:
+    """Elements along these axes of an input, -1 being the last."""
+    dims = input_sizes(node, index)
+    return product(dims[axis] for axis in {checked_axis(axis, len(dims)) for axis in axes})
+
+
+def checked_axis(axis: int, rank: int) -> int:
+    """The axis counted from the front."""
+    if not -rank <= axis < rank:
+        raise UnsizedError(f"it says axis {axis} of {rank}")
+    return axis % rank
+
+
+def lines(node: ir.Node, axis: int, of: int = 0) -> Amount:
+    """How many lines along that axis an input has."""
+    dims = input_sizes(node, of)
+    place = checked_axis(axis, len(dims))
+    return product([*dims[:place], *dims[place + 1 :]])
+
+
+def before(node: ir.Node, axis: int, of: int = 0) -> Amount:
+    """Elements along the axes of an input before that one."""
+    dims = input_sizes(node, of)
+    return product(dims[: axis if axis == len(dims) else checked_axis(axis, len(dims))])
+
+
+ROWS = measure("rows", "lines along the last axis of X, or of Y where X is looked up")(
+    lambda node, opset: lines(node, -1)
+)
+
+
+# Conditions
+
+
+@cache
+def is_given(index: int, name: str) -> Formula:
+    return condition(name)(lambda node, opset: given(node, index))
+
+
+@cache
+def is_wanted(index: int, name: str) -> Formula:
+    """An output that isn't left out."""
+
+    def holds(node: ir.Node, opset: int | None) -> bool:
+        return index < len(node.outputs) and node.outputs[index].name != ""
+
+    return condition(name)(holds)
+
+
+@cache
+def isnt(name: str, value: float, default: float | None = None) -> Formula:
+    """An attribute that is a number has another value."""
+
+    def holds(node: ir.Node, opset: int | None) -> bool:
+        return number(node, name, value if default is None else default) != value
+
+    return condition(f"{name} isn't {value:g}")(holds)
+
+
+@cache
+def says(name: str, *values: str, default: str = "") -> Formula:
+    """An attribute that is a word has one of these values."""
+    words = f"{name} is {' or '.join(values)}"
+    return condition(words)(lambda node, opset: attribute_string(node, name, default) in values)
+
+
+def number(node: ir.Node, name: str, default: float) -> float:
+    """An attribute that is a number of either type."""
+    attribute = node.attributes.get(name)
+    if attribute is not None and attribute.type == ir.AttributeType.INT:
+        return attribute_int(node, name, 0)
+    return attribute_float(node, name, default)
+
+
+def version(opset: int | None) -> int:
+    """The opset; UnsizedError where none is imported."""
+    if opset is None:
+        raise UnsizedError("which version of the operators it's written in isn't said")
+    return opset
+
+
+# Constants that are inputs
+
+
+def constant(node: ir.Node, index: int, what: str) -> np.ndarray:
+    """A small input that is a constant; UnsizedError where it isn't."""
+    tensor = constant_tensor(source(node, index), OVERRIDABLE_FROM)
+    if tensor is None or tensor.size > SMALL:
+        raise UnsizedError(f"its {what} (input {index}) is known only at run time")
+    return tensor.numpy()
+
+
+def constant_int(node: ir.Node, index: int, what: str) -> int:
+    found = constant(node, index, what)
+    if found.size != 1:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: its {what} has {found.size} numbers, not 1")
+    return int(found.item())
+
+
+def axes_of(node: ir.Node, index: int, default: Sequence[int]) -> Sequence[int]:
+    """Axes, which older versions have as an attribute, newer ones as an input."""
+    if given(node, index):
+        return [int(axis) for axis in constant(node, index, "axes").reshape(-1)]
+    return attribute_ints(node, "axes", default)
+
+
+# Sizes of an operator's products
+
+
+def of_products(words: str, meaning: str, count: Callable[[Size], Sequence[Dim]], part: str | None = None) -> Formula:
+    """A measure of the node's products, as the table of contractions sizes them; of one `part`, or summed over all.
+
+    `count` picks the axes of a Size whose product is counted.
+    """
+
+    def read(node: ir.Node, opset: int | None) -> Amount:
+        entry = entry_of(node)
+        if entry is None or entry.sizes is None:
+            raise UnsizedError(f"{node.op_type} {'has no products' if entry is None else entry.reason}")
+        found = entry.sizes(node)
+        if part is not None and part not in found:
+            return 0
+        chosen = found.values() if part is None else [found[part]]
+        return known_total(
+            [product([amount_of("a size of its product", dim) for dim in count(size)]) for size in chosen]
+        )
+
+    return measure(words, meaning)(read)

@@ -1,0 +1,105 @@
+"""Transforms that are products by a matrix they make themselves, and operators that hide what they hold."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from onnxtile.errors import ModelError
+from onnxtile.ir.attributes import UnsizedError, attribute_int, node_name
+from onnxtile.operators.entry import Entry, one
+from onnxtile.operators.sizes import Dim, Size, count_of, given, shape
+
+
+def dft(node: ir.Node) -> Size:
+    """DFT of [..., length, ..., parts] along an axis: real parts, or real and imaginary ones, by the matrix of cosines
+    and sines. One-sided, it takes (inverse) or makes (else) only length // 2 + 1 frequencies.
+    """
+    x = shape(node, 0, least=2)
+    axis = _dft_axis(node, len(x))
+    inverse, onesided = bool(attribute_int(node, "inverse", 0)), bool(attribute_int(node, "onesided", 0))
+    length = _number(node, 1, "dft_length") if given(node, 1) else x[axis]
+    if inverse and onesided and not given(node, 1):
+        length = 2 * (length - 1) if isinstance(length, int) else None
+    others = count_of([dim for index, dim in enumerate(x[:-1]) if index != axis])
+    taken = _frequencies(length) if inverse and onesided else length
+    made = _frequencies(length) if onesided and not inverse else length
+    return Size(others, count_of([taken, x[-1]]), count_of([made, 1 if inverse and onesided else 2]), 1)
+
+
+def stft(node: ir.Node) -> Size:
+    """STFT of [batch, length, parts]: the DFT of every frame."""
+    x = shape(node, 0, 3)
+    frame = _number(node, 3, "frame_length") if given(node, 3) else shape(node, 2, 1)[0] if given(node, 2) else x[1]
+    step, frames = _number(node, 1, "frame_step"), None
+    if step < 1:
+        raise ModelError(f"STFT {node_name(node)!r}: frame_step is {step}; it must be 1 or more")
+    if isinstance(frame, int) and isinstance(x[1], int):
+        frames = max(0, (x[1] - frame) // step + 1)
+    made = _frequencies(frame) if attribute_int(node, "onesided", 1) else frame
+    return Size(count_of([x[0], frames]), count_of([frame, x[2]]), count_of([made, 2]), 1)
+
+
+def rfft(node: ir.Node) -> Size:
+    """Rfft [..., length] -> [..., length // 2 + 1, 2] and Irfft the other way round (com.microsoft)."""
+    x = shape(node, 0, least=1 if node.op_type == "Rfft" else 2)
+    if attribute_int(node, "signal_ndim", 1) != 1:
+        raise UnsizedError(f"{node.op_type} of several axes isn't sized")
+    if node.op_type == "Rfft":
+        return Size(count_of(x[:-1]), x[-1], count_of([_frequencies(x[-1]), 2]), 1)
+    length = 2 * (x[-2] - 1) if isinstance(x[-2], int) else None
+    return Size(count_of(x[:-2]), count_of(x[-2:]), length, 1)
+
+
+def affine_grid(node: ir.Node) -> Size:
+    """AffineGrid: positions in homogeneous coordinates by theta [batch, axes, axes + 1]."""
+    theta, grid = shape(node, 0, 3), node.outputs[0].shape
+    if grid is None:
+        raise UnsizedError("the size of the grid (input 1) is known only at run time")
+    positions = [dim if isinstance(dim, int) else dim.value for dim in grid[1:-1]]
+    return Size(count_of(positions), theta[-1], theta[-2], theta[0])
+
+
+def _frequencies(length: Dim) -> Dim:
+    return length // 2 + 1 if isinstance(length, int) else None
+
+
+def _dft_axis(node: ir.Node, rank: int) -> int:
+    """The axis of a DFT: an attribute (1 by default) before opset 20, an input (-2 by default) since."""
+    if given(node, 2):
+        axis = _number(node, 2, "axis")
+    elif "axis" in node.attributes or rank == 3:
+        axis = attribute_int(node, "axis", 1)
+    else:
+        opset = getattr(node.graph, "opset_imports", {}).get("")
+        if opset is None:
+            raise UnsizedError("its axis isn't given, and the default depends on the opset")
+        axis = 1 if opset < 20 else -2
+    if not -rank <= axis < rank - 1 or axis == -1:
+        raise ModelError(f"DFT {node_name(node)!r}: axis {axis} isn't one of a signal with {rank} axes")
+    return axis % rank
+
+
+def _number(node: ir.Node, index: int, name: str) -> int:
+    """A scalar input that is a constant."""
+    value = node.inputs[index]
+    tensor = None if value is None or value.is_graph_input() else ir.convenience.get_const_tensor(value)
+    if tensor is None or tensor.size != 1:
+        raise UnsizedError(f"its {name} (input {index}) is known only at run time")
+    return int(tensor.numpy().item())
+
+
+_HIDDEN = "can't be looked into: it runs a program of its own"
+ONNX: dict[str, Entry] = {
+    "DFT": one("other", dft, "M = signals, K = length x parts, N = frequencies x parts: by the transform's matrix"),
+    "STFT": one("other", stft, "M = batch x frames, K = frame length x parts, N = frequencies x 2: by the matrix"),
+    "AffineGrid": one("other", affine_grid, "M = positions of the grid, K = axes + 1, N = axes, batch = batch"),
+}
+MICROSOFT: dict[str, Entry] = {
+    "Rfft": one("other", rfft, "M = signals, K = length, N = frequencies x 2: by the matrix of the transform"),
+    "Irfft": one("other", rfft, "M = signals, K = frequencies x 2, N = length: by the matrix of the transform"),
+    "EPContext": Entry("other", reason=_HIDDEN),
+    "Snpe": Entry("other", reason=_HIDDEN),
+}
+TRAINING: dict[str, Entry] = {
+    "Gradient": Entry("other", reason="can't be sized: it stands for derivatives of other nodes, products included"),
+}

@@ -1,0 +1,1 @@
+"""What operators compute beside their products, as formulas in the sizes of their values."""

@@ -1,0 +1,169 @@
+"""Operators that compute element by element, and the same functions as activations of others.
+
+A function of several steps is counted by its definition: what onnx's function body computes for an element, constants
+aside. What is then chosen between two results, as an if, isn't counted beside the comparison. Pow by a constant 2 or 3
+is multiplied out, as engines do.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from onnxtile.ir.attributes import UnsizedError, attribute_string
+from onnxtile.ir.symbolic.amounts import Amount
+from onnxtile.operators.formula import Formula, condition, measure
+from onnxtile.operators.measures import (
+    ALL_INPUTS,
+    INPUTS,
+    ROWS,
+    X,
+    Y,
+    constant,
+    is_given,
+    isnt,
+    number,
+    of_input,
+    says,
+    version,
+)
+from onnxtile.operators.sizes import given
+from onnxtile.operators.work.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, TRANSCENDENTAL, Work, each
+
+SIGMOID = 3 * ELEMENTWISE + TRANSCENDENTAL
+"""1 / (1 + exp(-x))."""
+SOFTPLUS = ELEMENTWISE + 2 * TRANSCENDENTAL
+"""log(exp(x) + 1)."""
+SWISH = SIGMOID + ELEMENTWISE * (isnt("alpha", 1) + 1)
+"""x * sigmoid(alpha * x)."""
+SILU = SIGMOID + ELEMENTWISE
+"""x * sigmoid(x)."""
+GELU = 4 * ELEMENTWISE + TRANSCENDENTAL
+"""0.5 * x * (1 + erf(x / sqrt(2)))."""
+TANH_GELU = 8 * ELEMENTWISE + TRANSCENDENTAL
+"""0.5 * x * (1 + tanh(a * (x + b * x^3))), x^3 being two multiplications; FastGelu's a * x + c * x * x * x too."""
+HARD_SIGMOID = 2 * ELEMENTWISE + 2 * COMPARISON
+"""max(0, min(1, alpha * x + beta))."""
+
+PER_ELEMENT: dict[str, Work] = {
+    **each("Abs Neg Sign Ceil Floor Round Reciprocal Not BitwiseNot Scale", ELEMENTWISE),
+    **each("Exp Log Sqrt Erf Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh", TRANSCENDENTAL),
+    **each("Relu ThresholdedRelu IsNaN IsInf", COMPARISON),
+    **each("Affine ImageScaler", 2 * ELEMENTWISE),
+    "Sigmoid": SIGMOID,
+    "Softplus": SOFTPLUS,
+    "Softsign": 3 * ELEMENTWISE,
+    "LeakyRelu": COMPARISON + ELEMENTWISE,
+    "Elu": COMPARISON + 2 * ELEMENTWISE + TRANSCENDENTAL,
+    "Celu": COMPARISON + 4 * ELEMENTWISE + TRANSCENDENTAL,
+    "Selu": COMPARISON + 4 * ELEMENTWISE + TRANSCENDENTAL,
+    "Shrink": 2 * COMPARISON + 2 * ELEMENTWISE,
+    "HardSigmoid": HARD_SIGMOID,
+    "HardSwish": HARD_SIGMOID + ELEMENTWISE,
+    "Mish": SOFTPLUS + TRANSCENDENTAL + ELEMENTWISE,
+    "Swish": SWISH,
+    "ParametricSoftplus": SOFTPLUS + 2 * ELEMENTWISE,
+    "ScaledTanh": TRANSCENDENTAL + 2 * ELEMENTWISE,
+    "Gelu": GELU + 4 * ELEMENTWISE * says("approximate", "tanh", default="none"),
+}  # fmt: skip
+"""What a function of one element computes."""
+ACTIVATIONS: dict[str, Work] = {
+    **{name.lower(): work for name, work in PER_ELEMENT.items()},
+    **dict.fromkeys(("", "none", "identity"), NONE),
+    **each("silu swish", SILU),
+    "clip": 2 * COMPARISON,
+    "gelu": GELU,
+    "fastgelu": TANH_GELU,
+}
+"""The same by the names that attributes of fused and recurrent operators have for them, in small letters."""
+
+
+def activation_of(name: str) -> Work:
+    """UnsizedError where nobody knows it."""
+    work = ACTIVATIONS.get(name.lower())
+    if work is None:
+        raise UnsizedError(f"what its activation {name!r} computes isn't known")
+    return work
+
+
+def activation(attribute: str, default: str = "") -> Work:
+    """The function of one element that an attribute names."""
+
+    def part(kind: str) -> Formula:
+        def read(node: ir.Node, opset: int | None) -> Amount:
+            formula: Formula = getattr(activation_of(attribute_string(node, attribute, default)), kind)
+            return formula.amount(node, opset, {})
+
+        return measure("act", "operations of that kind in one call of the activation that an attribute names")(read)
+
+    return Work(part("elementwise"), part("transcendental"), part("comparison"))
+
+
+@condition("a constant exponent of 2 or 3")
+def _small_power(node: ir.Node, opset: int | None) -> bool:
+    return _exponent(node) in (2, 3)
+
+
+@condition("another exponent")
+def _other_power(node: ir.Node, opset: int | None) -> bool:
+    return _exponent(node) not in (2, 3)
+
+
+def _exponent(node: ir.Node) -> float | None:
+    try:
+        found = constant(node, 1, "exponent")
+    except UnsizedError:
+        return None
+    return float(found.item()) if found.size == 1 else None
+
+
+_POWER = measure("(exponent - 1)", "")(lambda node, opset: int(_exponent(node) or 1) - 1)
+
+
+@condition("min")
+def _has_min(node: ir.Node, opset: int | None) -> bool:
+    return _bounded(node, opset, 1, "min")
+
+
+@condition("max")
+def _has_max(node: ir.Node, opset: int | None) -> bool:
+    return _bounded(node, opset, 2, "max")
+
+
+def _bounded(node: ir.Node, opset: int | None, index: int, name: str) -> bool:
+    """Bounds are inputs since version 11, attributes before."""
+    return given(node, index) if version(opset) >= 11 else name in node.attributes
+
+
+ONNX: dict[str, Work] = {
+    **{name: work * X for name, work in PER_ELEMENT.items()},
+    **each("Add Sub Mul Div Mod And Or Xor BitShift BitwiseAnd BitwiseOr BitwiseXor", ELEMENTWISE * Y),
+    "PRelu": (ELEMENTWISE + COMPARISON) * Y,
+    **each("Equal Greater GreaterOrEqual Less LessOrEqual", COMPARISON * Y),
+    **each("Max Min", COMPARISON * (INPUTS * Y - Y)),
+    "Sum": ELEMENTWISE * (INPUTS * Y - Y),
+    "Mean": ELEMENTWISE * (INPUTS * Y),
+    "Pow": ELEMENTWISE * (_POWER * Y * _small_power) + TRANSCENDENTAL * (Y * _other_power),
+    "Clip": COMPARISON * (X * _has_min + X * _has_max),
+    "Where": MOVEMENT * Y,
+    "SwiGLU": (SWISH + ELEMENTWISE) * Y,
+}
+_PROJECTED = is_given(3, "gate_weight")
+_LIMITED = condition("limit is above 0")(lambda node, opset: number(node, "limit", 0) > 0)
+UNLIMITED_SWIGLU = SIGMOID + ELEMENTWISE * (isnt("activation_alpha", 1) + isnt("activation_beta", 0) + 2)
+SWIGLU = UNLIMITED_SWIGLU + 3 * COMPARISON * _LIMITED
+"""G * sigmoid(alpha * G) * (L + beta), where a limit bounds G from above and L from both sides (com.microsoft)."""
+MICROSOFT: dict[str, Work] = {
+    "Gelu": GELU * X,
+    "BiasGelu": (ELEMENTWISE + GELU) * X,
+    "FastGelu": TANH_GELU * X + ELEMENTWISE * (X * is_given(1, "bias")),
+    "QuickGelu": (SILU + ELEMENTWISE * isnt("alpha", 1, 1.702)) * X,
+    "ScaledSiLU": (SILU + ELEMENTWISE) * X,
+    "BiasAdd": 2 * ELEMENTWISE * X,
+    "BiasSplitGelu": ELEMENTWISE * (X + Y) + GELU * Y,
+    "ComplexMul": 3 * ELEMENTWISE * Y,  # 4 multiplications and 2 additions for every 2 numbers
+    "ComplexMulConj": 3 * ELEMENTWISE * Y,
+    "GatedAdd": (2 * ELEMENTWISE * Y + (ELEMENTWISE * (2 * of_input(2, "gate") - ROWS) + SIGMOID * ROWS) * _PROJECTED),
+    "LinearAttentionGate": (SOFTPLUS + 2 * ELEMENTWISE) * X + SIGMOID * of_input(3, "b") * is_given(3, "b"),
+    "SwiGLU": SWIGLU * Y,
+    "IsAllFinite": COMPARISON * ALL_INPUTS,
+}

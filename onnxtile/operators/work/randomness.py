@@ -1,0 +1,56 @@
+"""Random numbers, and what drops elements at random: nothing is dropped but in training."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from onnxtile.ir.attributes import attribute_int
+from onnxtile.operators.formula import Formula, condition, unknown
+from onnxtile.operators.measures import X, constant, is_given, of_output, version
+from onnxtile.operators.work.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
+
+_GENERATOR = unknown("how random numbers are made depends on the engine's generator")
+_UNIFORM = ELEMENTWISE * _GENERATOR
+_NORMAL = (ELEMENTWISE + TRANSCENDENTAL + COMPARISON) * _GENERATOR
+
+
+def _trained(index: int) -> Formula:
+    """An input says that the model is trained."""
+
+    def holds(node: ir.Node, opset: int | None) -> bool:
+        return is_training(node, index)
+
+    return condition("training_mode")(holds)
+
+
+def is_training(node: ir.Node, index: int) -> bool:
+    value = node.inputs[index] if index < len(node.inputs) else None
+    return value is not None and bool(constant(node, index, "training_mode").any())
+
+
+@condition("training")
+def _dropout_trained(node: ir.Node, opset: int | None) -> bool:
+    """Since version 12 an input says so; from 7 to 11 Dropout is for inference only; before, an attribute says that."""
+    if version(opset) >= 12:
+        return is_training(node, 2)
+    return version(opset) < 7 and not attribute_int(node, "is_test", 0)
+
+
+_DROPS = _UNIFORM + (COMPARISON + 2 * ELEMENTWISE) * X
+"""A random number an element, compared with the ratio; what stays is scaled."""
+_MASK = MOVEMENT * of_output(1, "mask")
+_BIAS = ELEMENTWISE * (X + X * is_given(2, "residual"))
+ONNX: dict[str, Work] = {
+    "Dropout": _DROPS * _dropout_trained + _MASK,
+    "Bernoulli": _UNIFORM + COMPARISON * X,
+    "RandomUniform": _UNIFORM,
+    "RandomUniformLike": _UNIFORM,
+    "RandomNormal": _NORMAL,
+    "RandomNormalLike": _NORMAL,
+    "Multinomial": _NORMAL,
+}
+MICROSOFT: dict[str, Work] = {
+    "BitmaskDropout": _DROPS * _trained(2) + _MASK,
+    "BiasDropout": _BIAS + _DROPS * _trained(4) + _MASK,
+    "BitmaskBiasDropout": _BIAS + _DROPS * _trained(4) + _MASK,
+}

@@ -1,0 +1,51 @@
+"""Activations that onnxruntime fuses with a product, as operators of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.tiling.legality import Refusal
+
+ACTIVATIONS = {
+    "Relu": (), "Sigmoid": (), "Tanh": (), "Softplus": (), "Softsign": (), "Elu": ("alpha",), "LeakyRelu": ("alpha",),
+    "ThresholdedRelu": ("alpha",), "HardSigmoid": ("alpha", "beta"), "Selu": ("alpha", "gamma"),
+    "ParametricSoftplus": ("alpha", "beta"), "ScaledTanh": ("alpha", "beta"),
+}  # fmt: skip
+"""Activations that onnxruntime's FusedGemm has, and the parameters of each; the first ten are operators of ONNX."""
+SCALED = {"ParametricSoftplus": "Softplus", "ScaledTanh": "Tanh"}
+"""alpha * function(beta * x), which ONNX has no operator for any more."""
+THRESHOLDED_FROM = 10
+"""The version of the default operator set that brought ThresholdedRelu."""
+
+
+def activation_refusals(node: ir.Node, opset: int) -> Iterator[Refusal]:
+    """Why the activation of a FusedGemm can't be written out in this opset."""
+    attribute = node.attributes.get("activation")
+    activation = "" if attribute is None else attribute.as_string()
+    if activation not in ACTIVATIONS:
+        words = f"activation is {activation!r}, which onnxruntime doesn't know; take one of {', '.join(ACTIVATIONS)}"
+        yield Refusal("activation", words)
+    for name in ACTIVATIONS.get(activation, ()):
+        if f"activation_{name}" not in node.attributes:
+            words = f"{activation} without activation_{name}, for which onnxruntime has no default; give it"
+            yield Refusal("activation", words)
+    if activation == "ThresholdedRelu" and opset < THRESHOLDED_FROM:
+        yield Refusal("opset", f"opset {opset} has no ThresholdedRelu; convert to {THRESHOLDED_FROM} or newer")
+
+
+def activated(new: Replacement, x: ir.Value, node: ir.Node) -> ir.Value:
+    """activation(x), its parameters being the node's activation_alpha, activation_beta, activation_gamma."""
+    activation = node.attributes["activation"].as_string()
+    parameters = {name: node.attributes[f"activation_{name}"].as_float() for name in ACTIVATIONS[activation]}
+    if activation not in SCALED:
+        return new.node(activation, "activated", [x], parameters, x.shape)
+    assert x.dtype is not None
+    alpha, beta = (
+        new.constant(f"activation_{name}", np.array(parameters[name], x.dtype.numpy())) for name in parameters
+    )
+    x = new.node(SCALED[activation], "curved", [new.node("Mul", "stretched", [x, beta])])
+    return new.node("Mul", "activated", [x, alpha])

@@ -1,0 +1,1 @@
+"""Infer shapes, and find those that are assumptions."""

@@ -1,0 +1,64 @@
+"""`annotate`: what each node costs, written into the model; its shapes and all else stay as they were declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import onnx_ir as ir
+
+from onnxtile.errors import UsageError
+from onnxtile.ir.graphs import nodes_within
+from onnxtile.ir.io.load import copy_of
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.inline import inline
+from onnxtile.passes.manager import PassManager
+from onnxtile.profiling.annotate_pass import notes, texts, write
+
+_OWNER = "onnxtile.owner"
+"""Metadata key in a copy, never in a file: the number of the node that another was put in the place of, or is."""
+
+
+def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool = False) -> bool:
+    """Write notes into the nodes' metadata in place, or take them out; returns whether that changed anything.
+
+    What is written is what `profile` says: shapes are inferred in a copy, with `bind` as sizes of free dimensions, and
+    local functions are put in the place of their calls there; a call gets the sum of what took its place. Raises
+    UsageError, ModelError, UnsupportedError, having changed nothing.
+    """
+    if clear:
+        if bind:
+            raise UsageError("sizes say what to write, and clear takes it out; leave one of them out")
+        return write(model, {})
+    measured = copy_of(model)
+    for function in measured.functions.values():
+        for node in nodes_within(function):
+            node.metadata_props.pop(_OWNER, None)
+    for number, node in enumerate(nodes_within(measured.graph)):
+        node.metadata_props[_OWNER] = str(number)
+    with _names_of_tensors_kept(model):
+        PassManager([BindDims(bind)] if bind else [], check=False)(measured)
+        inline(measured)
+        found = notes(measured, lambda node: node.metadata_props.get(_OWNER))
+    sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
+    numbered = enumerate(nodes_within(model.graph))
+    return write(model, {node: found.get(str(number)) or texts([], {}) for number, node in numbered}, sizes)
+
+
+@contextmanager
+def _names_of_tensors_kept(model: ir.Model) -> Iterator[None]:
+    """A copy shares tensors with the model; where onnx_ir takes one for a value of the copy, it names it after that."""
+    graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    attributes = (each for graph in graphs for node in nodes_within(graph) for each in node.attributes.values())
+    tensors = [each.as_tensor() for each in attributes if each.type == ir.AttributeType.TENSOR and not each.is_ref()]
+    names = [tensor.name if _is_named(tensor) else None for tensor in tensors]
+    try:
+        yield
+    finally:
+        for tensor, name in zip(tensors, names, strict=True):
+            tensor.name = name
+
+
+def _is_named(tensor: ir.TensorProtocol) -> bool:
+    """An empty name may be written in a file or not, and onnx_ir reads both alike."""
+    return not isinstance(tensor, ir.serde.TensorProtoTensor) or tensor.raw.HasField("name")

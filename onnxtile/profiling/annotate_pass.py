@@ -1,0 +1,108 @@
+"""Write what each node costs into the model, where viewers show it; or take that out again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import onnx_ir as ir
+
+from onnxtile.ir.graphs import nodes_within
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, largest, total
+from onnxtile.profiling.cost_walk import Walk
+from onnxtile.profiling.formatting import printable
+from onnxtile.profiling.results import SUMMED, Costs, NodeProfile, Weights, sum_weights
+
+_ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_bytes", "live_bytes")
+"""Written even if it's 0; the others only if not."""
+_AMOUNTS = (*(each.name for each in dataclasses.fields(Costs)), "flops", "bandwidth", "partial_sums", "live_bytes")
+_ADDED = (*SUMMED, "partial_sums")
+KEYS = frozenset(f"onnxtile.{name}" for name in (*_AMOUNTS, "times"))
+"""Metadata keys of nodes, each named after what it holds: see `profiling.record`."""
+SIZES = "onnxtile.sizes"
+"""Metadata key of the model: the sizes of free dimensions that notes were worked out with."""
+Notes = Mapping[str, str]
+Owner = TypeVar("Owner", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Annotate(ir.passes.InPlacePass):
+    """metadata(node) := what the node costs (`onnxtile.macs`, ...); `clear=true` takes that out again.
+
+    By the shapes that the model's values have: run infer-shapes before. The nodes of the main graph and of bodies in it
+    get notes. A local function's body is shared by its calls, whose shapes may differ, so the call gets the sum of
+    what is in it. Nothing else is touched, what `lower` writes neither.
+    """
+
+    clear: bool = False
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        if self.clear:
+            return ir.passes.PassResult(model, modified=write(model, {}))
+        own = set(nodes_within(model.graph))
+        found = notes(model, lambda node: node if node in own else None)
+        return ir.passes.PassResult(model, modified=write(model, found))
+
+
+def notes(model: ir.Model, owner: Callable[[ir.Node], Owner | None]) -> dict[Owner, Notes]:
+    """What to write for each owner of nodes; a node without one is within the call before it, and told of there."""
+    walk = Walk(model)
+    rows: dict[Owner, list[NodeProfile]] = {}
+    current: list[NodeProfile] = []
+    for node, row in walk.rows():
+        mine = owner(node)
+        current = current if mine is None else rows.setdefault(mine, [])
+        current.append(row)
+    return {each: texts(found, walk.constants.used) for each, found in rows.items()}
+
+
+def texts(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> Notes:
+    """The metadata that tells of a node by its row, or by those of what is within a call."""
+    amounts = {name: getattr(rows[0], name) for name in _AMOUNTS} if len(rows) == 1 else _sum(rows, constants)
+    amounts = {name: amount for name, amount in amounts.items() if name in _ALWAYS or amount != 0}
+    if rows and rows[0].times != 1:
+        amounts["times"] = rows[0].times
+    return {f"onnxtile.{name}": _text(amount) for name, amount in amounts.items()}
+
+
+def _sum(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> dict[str, Amount]:
+    """All together, a constant that several share once; of memory the most that is alive."""
+    found: dict[str, Any] = {name: total(getattr(row, name) for row in rows if not row.stored) for name in _ADDED}
+    weights = sum_weights([constants[name] for name in dict.fromkeys(name for row in rows for name in row.constants)])
+    found |= {"params": weights.params, "buffers": weights.buffers, "weight_bytes": weights.bytes}
+    whole = NodeProfile(name="", op="", live_bytes=largest(row.live_bytes for row in rows), **found)
+    return {name: getattr(whole, name) for name in _AMOUNTS}
+
+
+def _text(amount: Amount) -> str:
+    """`12`, `12*batch`, `3..5`, `3..` without an upper end, or `unknown: reason`."""
+    if isinstance(amount, Range):
+        return f"{amount.min}..{'' if amount.max is None else amount.max}"
+    return printable(str(amount), 500) if isinstance(amount, Unknown) else str(amount)
+
+
+def write(model: ir.Model, found: Mapping[ir.Node, Notes], sizes: str = "") -> bool:
+    """Give nodes their notes, and all others none; returns whether that changed anything."""
+    changed = model.metadata_props.get(SIZES) != (sizes or None)
+    model.metadata_props.pop(SIZES, None)
+    if sizes:
+        model.metadata_props[SIZES] = sizes
+    graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for graph in graphs:
+        for node in nodes_within(graph):
+            wanted, held = found.get(node, {}), node.metadata_props
+            if wanted == {key: value for key, value in held.items() if key in KEYS}:
+                continue
+            changed = True
+            for key in KEYS & held.keys():
+                del held[key]
+            held.update(wanted)
+    return changed
+
+
+def has_unknown(node: ir.Node) -> bool:
+    """Whether the node's notes leave an amount open, or open above."""
+    held = (text for key, text in node.metadata_props.items() if key in KEYS)
+    return any(text.startswith("unknown: ") or text.endswith("..") for text in held)

@@ -1,0 +1,1 @@
+"""Count as other tools do, for comparison."""

@@ -1,0 +1,76 @@
+"""`profile`: what every node of a model costs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx_ir as ir
+
+from onnxtile.errors import UsageError
+from onnxtile.ir.dimensions import still_free
+from onnxtile.ir.io.interop import AnyModel, to_ir
+from onnxtile.ir.io.lazy import skim
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.inline import inline
+from onnxtile.passes.manager import PassManager
+from onnxtile.profiling.conventions.first_io import FirstIo
+from onnxtile.profiling.conventions.first_io import first_io as table_of_first_io
+from onnxtile.profiling.conventions.ptflops import ptflops_macs
+from onnxtile.profiling.cost_walk import profile_of
+from onnxtile.profiling.results import Profile
+from onnxtile.profiling.summary import ModelFacts, facts_of
+
+CONVENTIONS = ("macs", "ptflops")
+
+
+def profile(
+    model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs", details: bool = False
+) -> Profile:
+    """What every node of the model costs, and all of them together: operations, parameters, memory, bandwidth.
+
+    Amounts are whole numbers, exact formulas in the model's free dimensions, ranges where it depends on the run, or
+    unknown with a reason. `bind`: sizes of free dimensions by name. Local functions are looked into, call by call;
+    weights aren't read. `convention`: `macs`, or `ptflops` for what that tool counts in place of multiply-accumulates.
+    `details`: the shapes and attributes of each node as text, too. docs/profile.md gives each field's formula, unit and
+    source.
+
+    Raises UsageError, ModelError, UnsupportedError.
+    """
+    if convention not in CONVENTIONS:
+        raise UsageError(f"convention {convention!r} is unknown: take one of {', '.join(CONVENTIONS)}")
+    macs_of = None if convention == "macs" else ptflops_macs
+    loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
+    inline(_bound(loaded, bind))
+    return profile_of(loaded, convention, macs_of, details)
+
+
+def profile_lowered(model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs") -> Profile:
+    """The same for what `lower` made of a model: of `bind` it takes the dimensions that are still free there."""
+    loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
+    return profile(loaded, bind=still_free(loaded, bind or {}), convention=convention)
+
+
+def facts(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> ModelFacts:
+    """What the model is made of: operators, the values of their attributes, inputs, outputs, constants and types.
+
+    Errors are those of `profile`.
+    """
+    found = _bound(to_ir(model), bind)
+    PassManager([InferShapes()], check=False)(found)
+    return facts_of(found)
+
+
+def first_io(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> FirstIo:
+    """The table of `--view first-io`: the first input and the first output of each node, by what shapes onnx finds.
+
+    Errors are those of `profile`.
+    """
+    return table_of_first_io(_bound(to_ir(model), bind))
+
+
+def _bound(model: ir.Model, bind: Mapping[str, int] | None) -> ir.Model:
+    PassManager([BindDims(bind)] if bind else [], check=False)(model)
+    return model

@@ -1,0 +1,220 @@
+"""The result: what each node costs, and all of them together; the same for every front end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, to_json, total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What a node, or several, compute, hold and move in one run of the model. docs/profile.md gives each formula.
+
+    `macs`: multiply-accumulates of products; `elementwise`, `transcendental`, `comparison`: other operations;
+    `movement`: elements copied. `params`: elements of constants that feed it, `buffers` of them statistics that aren't
+    learned; `weight_bytes`: what those and the parameters of their quantization take as they are stored.
+    `input_bytes`, `output_bytes`: of all its inputs, constants too, and outputs.
+    """
+
+    macs: Amount = 0
+    elementwise: Amount = 0
+    transcendental: Amount = 0
+    comparison: Amount = 0
+    movement: Amount = 0
+    params: Amount = 0
+    buffers: Amount = 0
+    weight_bytes: Amount = 0
+    input_bytes: Amount = 0
+    output_bytes: Amount = 0
+
+    @property
+    def flops(self) -> Amount:
+        """Arithmetic operations: two a multiply-accumulate, and all others but moves."""
+        return total([product([2, self.macs]), self.elementwise, self.transcendental, self.comparison])
+
+    @property
+    def bandwidth(self) -> Amount:
+        """Bytes in and out."""
+        return total([self.input_bytes, self.output_bytes])
+
+    def costs_json(self) -> dict[str, Any]:
+        """The fields of Costs for scripts: numbers, formulas as strings, ranges, null where unknown."""
+        names = [each.name for each in dataclasses.fields(Costs)]
+        return {name: to_json(getattr(self, name)) for name in (*names[:1], "flops", *names[1:], "bandwidth")}
+
+
+SUMMED = ("macs", "elementwise", "transcendental", "comparison", "movement", "input_bytes", "output_bytes")
+"""Costs that add up, node by node; those of constants don't, as nodes share them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeProfile(Costs):
+    """One node. Amounts are those of all its runs together; `times` is how often it runs.
+
+    `scope`: '' in the main graph, else where its graph is. `module`: the part of the network it belongs to, by its
+    exporter's metadata or its name. `origin`, `tile`: what a lowered model says of itself. `stored`: the node only
+    holds a constant. `live_bytes`: values alive while it runs, without stored constants. `tiles`: products of tiles
+    that it computes; `partial_sums`: those of its additions that add them up. `constants`: names of the stored
+    constants that feed it. With details, `inputs` and `outputs`: name, type and shape of each value, as text;
+    `attributes` by name, as text.
+    """
+
+    name: str
+    op: str
+    domain: str = ""
+    scope: str = ""
+    module: str = ""
+    origin: str | None = None
+    tile: str | None = None
+    stored: bool = False
+    times: Amount = 1
+    live_bytes: Amount = 0
+    tiles: Amount = 0
+    partial_sums: Amount = 0
+    constants: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def intensity(self) -> float | None:
+        """Arithmetic operations a byte moved; None where either isn't a number, or nothing is moved."""
+        flops, moved = self.flops, self.bandwidth
+        return flops / moved if isinstance(flops, int) and isinstance(moved, int) and moved else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Amounts as `amounts.to_json` has them; `unknown` says why one is null. No details where there are none."""
+        details = {"inputs": self.inputs, "outputs": self.outputs, "attributes": dict(self.attributes)}
+        return {
+            "name": self.name, "op": self.op, "domain": self.domain, "scope": self.scope, "module": self.module,
+            "origin": self.origin, "tile": self.tile, "stored": self.stored, "times": to_json(self.times),
+            **self.costs_json(), "live_bytes": to_json(self.live_bytes), "tiles": to_json(self.tiles),
+            "partial_sums": to_json(self.partial_sums), "intensity": self.intensity,
+            "constants": self.constants, "unknown": self.unknown, **(details if self.inputs or self.outputs else {}),
+        }  # fmt: skip
+
+    @property
+    def unknown(self) -> dict[str, str]:
+        """Why an amount can't be told, by field."""
+        if not any(isinstance(each, Unknown) for each in vars(self).values()):
+            return {}
+        found = ((each.name, getattr(self, each.name)) for each in dataclasses.fields(self))
+        return {name: amount.reason for name, amount in found if isinstance(amount, Unknown)}
+
+
+_UNTOLD = Unknown("an ONNX model doesn't say which parameters are trained")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals(Costs):
+    """All nodes together; a constant that several nodes share is counted once, an If as its least and most.
+
+    An amount that is unknown for some node is a range without an upper end: a lower bound. `activation_bytes`: outputs
+    of all nodes but those that only hold constants; of a node's further outputs those that something reads.
+    `peak_bandwidth`: the most that one run of a node moves. `peak_live_bytes`: the most memory at any time, all weights
+    resident; `peak_live_bytes_streamed`: with the weights of the running node only. `nodes` counts rows. `trainable`,
+    `frozen`: parameters that are trained, and that aren't.
+    """
+
+    nodes: int = 0
+    trainable: Amount = _UNTOLD
+    frozen: Amount = _UNTOLD
+    activation_bytes: Amount = 0
+    peak_bandwidth: Amount = 0
+    peak_live_bytes: Amount = 0
+    peak_live_bytes_streamed: Amount = 0
+
+    def to_json(self) -> dict[str, Any]:
+        own = (
+            "trainable",
+            "frozen",
+            "activation_bytes",
+            "peak_bandwidth",
+            "peak_live_bytes",
+            "peak_live_bytes_streamed",
+        )
+        return {"nodes": self.nodes, **self.costs_json(), **{name: to_json(getattr(self, name)) for name in own}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Costs):
+    """Nodes that have something in common; a constant that several of them share is counted once."""
+
+    name: str
+    nodes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "nodes": self.nodes, **self.costs_json()}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Stored constants: numbers, statistics among them (`buffers`), and bytes."""
+
+    params: Amount = 0
+    buffers: Amount = 0
+    bytes: Amount = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a model costs. `constants`: the stored ones, each whole. `symbols`: what those in formulas stand for.
+    `convention`: macs, or ptflops.
+    """
+
+    nodes: tuple[NodeProfile, ...]
+    totals: Totals
+    constants: Mapping[str, Weights] = field(default_factory=dict)
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    convention: str = "macs"
+
+    def by(self, what: str, depth: int | None = None, nodes: Sequence[NodeProfile] | None = None) -> tuple[Group, ...]:
+        """The nodes (None: all) in groups, in order of appearance: by `op`, `module` (its first `depth` parts),
+        `origin` or `scope`. Branches of an If are added up, each from nothing to all of it.
+        """
+        groups: dict[str, list[NodeProfile]] = {}
+        for node in self.nodes if nodes is None else nodes:
+            name = getattr(node, what) or ""
+            if what == "module" and depth is not None:
+                mark = "/" if "/" in name else "."  # as exporters, or torch itself, write paths
+                name = mark.join(name.split(mark)[:depth])
+            groups.setdefault(name, []).append(node)
+        return tuple(self._group(name, nodes) for name, nodes in groups.items())
+
+    def _group(self, name: str, nodes: Sequence[NodeProfile]) -> Group:
+        running = [node for node in nodes if not node.stored]
+        sums = {field: total(getattr(node, field) for node in running) for field in SUMMED}
+        names = dict.fromkeys(constant for node in nodes for constant in node.constants)
+        untold = [node for node in nodes if isinstance(node.params, Unknown)]
+        weights = sum_weights(
+            [self.constants[name] for name in names]
+            + [Weights(node.params, node.buffers, node.weight_bytes) for node in untold]
+        )
+        return Group(
+            name=name,
+            nodes=len(nodes),
+            params=weights.params,
+            buffers=weights.buffers,
+            weight_bytes=weights.bytes,
+            **sums,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": "onnxtile.profile/1",
+            "convention": self.convention,
+            "totals": self.totals.to_json(),
+            "symbols": dict(self.symbols),
+            "nodes": [node.to_json() for node in self.nodes],
+        }
+
+
+def sum_weights(weights: Sequence[Weights]) -> Weights:
+    """All of them together."""
+    if len(weights) == 1:
+        return weights[0]
+    return Weights(*(total(getattr(each, name) for each in weights) for name in ("params", "buffers", "bytes")))

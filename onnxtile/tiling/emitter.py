@@ -1,0 +1,164 @@
+"""Spell a model's calls to tiled products out: which constants are cut ahead of time, and what they're called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.ir.arrays import little_endian, read_array
+from onnxtile.ir.bounds import most, raise_hint
+from onnxtile.ir.constants import constant_tensor, declared_ir_version, drop_if_unused
+from onnxtile.ir.graphs import CALL_DOMAIN, all_graphs, default_opset, graphs_with_initializers, is_tiled_product
+from onnxtile.ir.metadata import ANNOTATION_META, ORIGIN, TILE
+from onnxtile.ir.names import Names
+from onnxtile.tiling.calls import function_of
+from onnxtile.tiling.forms.table import Form
+from onnxtile.tiling.sinks.ir import Sink
+from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join
+
+WEIGHTS = ("pretile", "split")
+MOST_TIMES = 16
+"""Times the bytes that a model holds that Cast and DequantizeLinear may make of them: of 2 bits, 32."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A constant operand cut ahead of time: its tiles are initializers of `graph`, named `prefix/...`."""
+
+    product: TiledProduct
+    side: Side
+    prefix: str
+    tensor: ir.TensorProtocol
+    graph: ir.Graph
+
+    @property
+    def dtype(self) -> ir.DataType:
+        return self.tensor.dtype
+
+    @property
+    def blank(self) -> np.ndarray:
+        """Stands in for the constant where its numbers don't matter; takes no memory."""
+        return np.broadcast_to(np.empty((), self.dtype.numpy()), self.tensor.shape.numpy())
+
+
+class Speller:
+    """Plans the spelling of all calls of a model in one form; a constant that calls share is cut once.
+
+    `weights`: `pretile` cuts constant operands ahead of time, `split` leaves that to run time.
+    """
+
+    def __init__(self, model: ir.Model, form: Form, weights: str) -> None:
+        if weights not in WEIGHTS:
+            raise UsageError(f"weights is {weights!r}: take one of {', '.join(WEIGHTS)}")
+        self._model, self._form = model, form
+        self.opset = default_opset(model.opset_imports) or 0
+        self.products = {
+            node: TiledProduct.of_call(node)
+            for graph in all_graphs(model)
+            for node in graph
+            if is_tiled_product(node) and not form.keeps_calls
+        }
+        self.cuts: list[Cut] = []
+        self._operands: dict[tuple[ir.Node, Side], Operand] = {}
+        self._prefixes: dict[ir.Node, str] = {}
+        if not self.products:
+            return
+        names = Names(model)
+        prefixes: dict[object, str] = {}
+        self._prefixes.update((call, names.prefix_of(call)) for call in self.products)
+        for call, product in self.products.items():
+            function_of(product, self.opset, model)
+            if product.plan.m.padding is None and not form.ability.symbolic_m:
+                words = "can't cut an M known only at run time; bind it, or take form batched"
+                raise UnsupportedError(f"{call.name!r}: the {form.name} form {words}")
+            for side, value in zip(SIDES, call.inputs, strict=True):
+                cut = weights == "pretile" and value is not None and not value.meta.get(ANNOTATION_META)
+                tensor = constant_tensor(value, declared_ir_version(model)) if cut else None
+                assert value is not None and value.name is not None
+                if tensor is None:
+                    self._operands[call, side] = Operand(value.name)
+                    continue
+                self._operands[call, side] = self._cut(value, tensor, product, side, names, prefixes)
+        self._check_generated(model)
+
+    def _check_generated(self, model: ir.Model) -> None:
+        """Refuse what would write far more than the model holds: a few bytes make a weight of any size."""
+        made = sum(cut.tensor.nbytes for cut in self.cuts if isinstance(cut.tensor, ir.LazyTensor))
+        tensors = [
+            value.const_value for graph in graphs_with_initializers(model) for value in graph.initializers.values()
+        ]
+        held = sum(tensor.nbytes for tensor in tensors if tensor is not None)
+        if made > most("generated-bytes") + MOST_TIMES * held:
+            words = f"weights that operators make come to {made:,} bytes, {raise_hint('generated-bytes')}"
+            raise UnsupportedError(f"{words}; or cut them at run time, --weights split")
+
+    def _cut(
+        self,
+        value: ir.Value,
+        tensor: ir.TensorProtocol,
+        product: TiledProduct,
+        side: Side,
+        names: Names,
+        prefixes: dict[object, str],
+    ) -> Operand:
+        plan = product.plan
+        key = (value, side, product.transposed(side), tuple(product.axes(side)), plan.full, plan.empty)
+        if key not in prefixes:
+            producer = value.producer()
+            graph = value.graph if producer is None else producer.graph
+            assert isinstance(graph, ir.Graph) and value.name is not None
+            prefixes[key] = names.prefix(value.name)
+            self.cuts.append(Cut(product, side, prefixes[key], tensor, graph))
+        return Operand(prefixes[key], precut=True)
+
+    def arrays(self, cut: Cut, array: np.ndarray | None = None) -> Iterator[tuple[str, np.ndarray]]:
+        """The initializers that a cut stands for, one at a time; `array` stands in for the constant."""
+        array = little_endian(read_array(cut.tensor)) if array is None else array
+        if cut.product.transposed(cut.side):
+            array = array.swapaxes(-1, -2)
+        return self._form.constants(cut.product, cut.side, cut.prefix, array)
+
+    def spell(self, call: ir.Node, sink: Sink) -> None:
+        """Add the nodes that compute the call's output."""
+        a, b, output = self._operands[call, "A"], self._operands[call, "B"], call.outputs[0].name
+        assert output is not None
+        prefix = self._prefixes[call]
+        result = join(prefix, "C")
+        sink.alias(result, output)
+        self._form.spell(sink, self.products[call], a, b, result, prefix)
+
+    def drop_calls(self) -> None:
+        """Take the calls' hold off the constants that were cut, drop those nobody else reads, and our functions."""
+        for (call, side), operand in self._operands.items():
+            if operand.precut:
+                index = SIDES.index(side)
+                value = call.inputs[index]
+                call.replace_input_with(index, None)
+                drop_if_unused(value, self._model)
+        if self._form.keeps_calls:
+            return
+        for name in {product.name for product in self.products.values()}:
+            del self._model.functions[CALL_DOMAIN, name, ""]
+        domains = {node.domain for graph in all_graphs(self._model) for node in graph if node not in self.products} | {
+            function.domain for function in self._model.functions.values()
+        }
+        if CALL_DOMAIN not in domains:
+            self._model.opset_imports.pop(CALL_DOMAIN, None)
+            for function in self._model.functions.values():
+                function.opset_imports.pop(CALL_DOMAIN, None)
+        self._model.ir_version = declared_ir_version(self._model)
+
+    def precut(self, call: ir.Node) -> tuple[bool, bool]:
+        """Which of the call's operands are constants cut ahead of time."""
+        return self._operands[call, "A"].precut, self._operands[call, "B"].precut
+
+    def outer(self, call: ir.Node) -> str:
+        """The box of the tile that the call cuts again; empty where it cuts no tile."""
+        return call.metadata_props.get(TILE, "")
+
+    def origin(self, call: ir.Node) -> str:
+        return call.metadata_props.get(ORIGIN, call.name or "")

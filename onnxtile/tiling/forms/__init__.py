@@ -1,0 +1,1 @@
+"""The forms of a tiled product, one a file: unrolled, batched, loop, function."""

@@ -1,0 +1,308 @@
+"""The batched form: one MatMul over all tiles at once, about ten nodes whatever the size of the product.
+
+With tile axes in front, C[mt, nt, tm, tn] = sum over kt of A[mt, 1, kt, tm, tk] @ B[1, nt, kt, tk, tn]. Ragged edges
+are padded with zeros: along K zero meets zero, and what M and N gain is cut off again, so no element changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.tiling.forms.unrolled import Unrolled
+from onnxtile.tiling.legality import INTEGERS, Ability
+from onnxtile.tiling.opset_compat import pad_end, reduce_sum, squeeze, take_first, take_first_dynamic
+from onnxtile.tiling.plan import Axis
+from onnxtile.tiling.sinks.ir import Sink
+from onnxtile.tiling.tiled_product import SIDES, WIDER, Operand, Side, TiledProduct, join, with_zeros
+
+SUMMED_AS = WIDER | {ir.DataType.UINT32: ir.DataType.INT64, ir.DataType.UINT64: ir.DataType.INT64}
+"""Types that ReduceSum adds in another: narrow floats for precision, unsigned integers (modulo 2^n, exactly) because
+onnxruntime's ReduceSum lacks them."""
+
+
+Size = int | str
+"""A length as Reshape takes it; or the name of a value of one element that has it."""
+
+
+class Rows(NamedTuple):
+    """Values of one element that tell of A's rows, where only run time knows them and they're cut; else empty.
+
+    `length`: how many there are; `tiles`: how many tiles of them; `padded`: how many rows these have.
+    """
+
+    length: str = ""
+    tiles: str = ""
+    padded: str = ""
+
+
+class Batched:
+    """Pad, Reshape and Transpose to tiles, MatMul, ReduceSum over k, and back."""
+
+    name = "batched"
+    ability = Ability(symbolic_m=True)
+    keeps_calls = False
+    pads = True
+    at_least_one_tile: ClassVar[bool] = False
+    """Whether rows that turn out to be none are a tile of zeros nevertheless."""
+
+    def constants(
+        self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """A constant operand in the layout that the products take: its tiles, padded, one after the other."""
+        return constants(product, side, prefix, array)
+
+    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+        """Add the nodes that compute `output`; everything new is named `prefix/...`.
+
+        A product without elements is spelled unrolled: Reshape gives 0 another meaning.
+        """
+        if product.plan.empty:
+            Unrolled().spell(sink, product, a, b, output, prefix)
+            return
+        rows = _rows(sink, product, a.name, self.at_least_one_tile, prefix)
+        tiles = [
+            f"{operand.name}/tiles" if operand.precut else _tiled(sink, product, side, operand.name, rows, prefix)
+            for side, operand in zip(SIDES, (a, b), strict=True)
+        ]
+        _untiled(sink, product, self._multiply(sink, product, tiles, rows, prefix), output, rows, prefix)
+
+    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: Rows, prefix: str) -> str:
+        """Every tile of C from the tiles of A and B, in an array [batch, m-tiles, n-tiles, rows, columns]."""
+        products = join(prefix, "products")
+        sink.node(product.operator, tiles, [products], tile=box(product))
+        return products if product.plan.k.whole else _sum_over_k(sink, product, products, prefix)
+
+
+def constants(product: TiledProduct, side: Side, prefix: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """A constant operand as `prefix/tiles`: [batch, m-tiles, n-tiles, k-tiles, rows, columns], padded with zeros.
+
+    An axis of tiles that the operand doesn't have is 1; that of a k left whole isn't there.
+    """
+    if product.plan.empty:
+        yield from Unrolled().constants(product, side, prefix, array)
+        return
+    rank = product.rank(side)
+    padding = [0] * (rank - len(product.axes(side))) + [axis.padding or 0 for _, _, axis in product.axes(side)]
+    layout = _Layout(product, side, Rows())
+    batch = array.shape[: layout.batch]
+    tiles = with_zeros(array, padding).reshape(*batch, *map(int, layout.sizes(layout.source)))
+    yield f"{prefix}/tiles", tiles.transpose([*range(layout.batch), *(layout.batch + i for i in layout.permutation)])
+
+
+class _Layout:
+    """Axes of an operand behind its batch axes: as Reshape cuts them (`source`) and as MatMul takes them (`target`)."""
+
+    def __init__(self, product: TiledProduct, side: Side, rows: Rows) -> None:
+        plan, tiles_of_k = product.plan, [] if product.plan.k.whole else ["kt"]
+        self.batch = max(product.rank(side) - 2, 0)
+        self._size: dict[str, Size] = {"mt": _count(plan.m), "nt": _count(plan.n), "kt": plan.k.count or 1}
+        self._size |= {"tm": _tile(plan.m), "tk": _tile(plan.k), "tn": _tile(plan.n)}
+        if rows.tiles and self.batch:
+            self._size["mt"] = 0
+        if side == "A":
+            self._size["nt"] = 1
+            self.source = ["mt", "tm", "nt", *tiles_of_k, "tk"]
+            self.target = ["mt", "nt", *tiles_of_k, "tm", "tk"]
+            if keeps_rows(product):
+                self._size["tm"] = 0
+                self.source = ["tm", "mt", "nt", *tiles_of_k, "tk"]
+        else:
+            self._size["mt"] = 1
+            self.source = ["mt", *tiles_of_k, "tk", "nt", "tn"]
+            self.target = ["mt", "nt", *tiles_of_k, "tk", "tn"]
+
+    def sizes(self, labels: list[str]) -> list[Size]:
+        return [self._size[label] for label in labels]
+
+    @property
+    def permutation(self) -> list[int]:
+        return [self.source.index(label) for label in self.target]
+
+    @property
+    def in_order(self) -> bool:
+        """No axis longer than one moves past another, so that Reshape alone does it; rows that it keeps don't move."""
+        if self._size["tm"] == 0:
+            return self.source == self.target
+        source, target = ([x for x in labels if self._size[x] != 1] for labels in (self.source, self.target))
+        return source == target
+
+
+def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, rows: Rows, prefix: str) -> str:
+    """Add the nodes that bring an operand into the layout of `constants`."""
+    rank, name = product.rank(side), join(prefix, side)
+    if product.transposed(side):
+        sink.node("Transpose", [value], [f"{name}_transposed"], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
+        value = f"{name}_transposed"
+    padding = {position: axis.padding for position, _, axis in product.axes(side) if axis.padding != 0}
+    if None in padding.values():
+        _pad_at_run_time(sink, product, value, f"{name}_padded", rows, padding)
+        value = f"{name}_padded"
+    elif padding:
+        known = {position: amount or 0 for position, amount in padding.items()}
+        pad_end(sink, value, f"{name}_padded", rank, known, product.dtype not in INTEGERS)
+        value = f"{name}_padded"
+    layout = _Layout(product, side, rows)
+    if side == "A" and rows.tiles and layout.batch:
+        value = _cut_rows(sink, product, value, rows, prefix)
+    if layout.in_order:
+        reshape(sink, value, f"{name}_tiles", [*[0] * layout.batch, *layout.sizes(layout.target)])
+    else:
+        reshape(sink, value, f"{name}_cut", [*[0] * layout.batch, *layout.sizes(layout.source)])
+        permutation = [*range(layout.batch), *(layout.batch + i for i in layout.permutation)]
+        sink.node("Transpose", [f"{name}_cut"], [f"{name}_tiles"], {"perm": permutation})
+    return f"{name}_tiles"
+
+
+def _cut_rows(sink: Sink, product: TiledProduct, value: str, rows: Rows, prefix: str) -> str:
+    """Make two axes of A's rows beside batch axes, tiles and rows of one, by taking rows 0, 1, ... in so many rows.
+
+    A Reshape of A itself could do so by -1 only, which is open where a batch axis is empty.
+    """
+    first, count, one, numbers = (join(prefix, f"rows_{leaf}") for leaf in ("first", "count", "step", "numbers"))
+    squeeze(sink, "Squeeze", rows.padded, count, 0)
+    bounds = [sink.constant(first, np.array(0, np.int64)), count, sink.constant(one, np.array(1, np.int64))]
+    sink.node("Range", bounds, [numbers])
+    reshape(sink, numbers, join(prefix, "rows_of_tiles"), [-1, _tile(product.plan.m)])
+    cut = join(prefix, "A_rows")
+    sink.node("Gather", [value, join(prefix, "rows_of_tiles")], [cut], {"axis": product.a_rank - 2})
+    return cut
+
+
+def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> str:
+    total, axis = join(prefix, "total"), output_batch(product) + 2
+    summed_as = SUMMED_AS.get(product.dtype)
+    if summed_as is None:
+        reduce_sum(sink, value, total, axis)
+        return total
+    sink.node("Cast", [value], [f"{value}_wide"], {"to": summed_as.value})
+    reduce_sum(sink, f"{value}_wide", f"{total}_wide", axis)
+    sink.node("Cast", [f"{total}_wide"], [total], {"to": product.dtype.value})
+    return total
+
+
+def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, rows: Rows, prefix: str) -> None:
+    """From [batch, mt, nt, tm, tn] to the shape of the product: Transpose, Reshape, Slice, as needed."""
+    plan, batch = product.plan, output_batch(product)
+    if keeps_rows(product):
+        swapped = join(prefix, "rows")
+        sink.node("Transpose", [value], [swapped], {"perm": [*range(batch), *(batch + i for i in (2, 0, 1, 3))]})
+        value = swapped
+    elif _count(plan.n) != 1 and _tile(plan.m) != 1:
+        swapped = join(prefix, "rows")
+        sink.node("Transpose", [value], [swapped], {"perm": [*range(batch), *(batch + i for i in (0, 2, 1, 3))]})
+        value = swapped
+    shape: list[Size] = [0] * batch
+    ragged = {}
+    for axis, rank in ((plan.m, product.a_rank), (plan.n, product.b_rank)):
+        if rank > 1:
+            if axis.padding != 0:
+                ragged[len(shape)] = axis
+            whole: Size = (axis.count or 1) * (axis.tile or 1)
+            if axis.size is None:
+                whole = 0 if keeps_rows(product) else rows.padded if batch and rows.padded else -1
+            shape.append(whole)
+    padded = join(prefix, "padded") if ragged else output
+    reshape(sink, value, padded, shape)
+    if plan.m.padding is None:
+        m = rows.length
+        ends = [m] + [sink.constant(join(prefix, "N"), np.array([plan.n.size], np.int64))] * (plan.n.padding != 0)
+        if len(ends) > 1:
+            sink.node("Concat", ends, [join(prefix, "ends")], {"axis": 0})
+        take_first_dynamic(sink, padded, output, list(ragged), join(prefix, "ends") if len(ends) > 1 else m)
+    elif ragged:
+        take_first(sink, padded, output, {position: axis.size or 0 for position, axis in ragged.items()})
+
+
+def reshape(sink: Sink, value: str, output: str, shape: Sequence[Size]) -> None:
+    """Reshape; 0 keeps the axis at the same place, so that batch axes may have any length.
+
+    A length that is a value stands behind the batch axes. It's put together with those behind it first: onnxruntime
+    makes -1 of one that is alone, which is open where a batch axis is empty.
+    """
+    name = f"{output}_shape"
+    at = next((index for index, size in enumerate(shape) if isinstance(size, str)), None)
+    if at is None:
+        sink.node("Reshape", [value, sink.constant(name, np.array(shape, np.int64))], [output])
+        return
+    front, back = (
+        sink.constant(f"{name}_{which}", np.array(each, np.int64))
+        for which, each in (("front", shape[:at]), ("back", shape[at + 1 :] or [1]))
+    )
+    sink.node("Concat", [str(shape[at]), back], [f"{name}_end"], {"axis": 0})
+    sink.node("Concat", [front, f"{name}_end"], [name], {"axis": 0})
+    if at + 1 < len(shape):
+        sink.node("Reshape", [value, name], [output])
+    else:
+        sink.node("Reshape", [value, name], [f"{output}_column"])
+        squeeze(sink, "Squeeze", f"{output}_column", output, at + 1)
+
+
+def keeps_rows(product: TiledProduct) -> bool:
+    """Whether A's rows, however many, stay in one piece beside batch axes, where Reshape has to keep their axis.
+
+    -1 would be open where a batch axis is empty.
+    """
+    return product.plan.m.size is None and product.plan.m.tile is None and output_batch(product) > 0
+
+
+def _rows(sink: Sink, product: TiledProduct, a: str, at_least_one: bool, prefix: str) -> Rows:
+    """Add the nodes that tell A's rows, where they are cut and known only at run time.
+
+    `at_least_one`: without rows there's one tile, of zeros, of which nothing is kept.
+    """
+    m = product.plan.m
+    if m.padding is not None:
+        return Rows()
+    shape, axis, length = (join(prefix, leaf) for leaf in ("A_shape", "M_axis", "M"))
+    sink.node("Shape", [a], [shape])
+    position = product.a_rank - (1 if product.transpose_a else 2)
+    sink.node("Gather", [shape, sink.constant(axis, np.array([position], np.int64))], [length], {"axis": 0})
+    tile, below, above, tiles = (join(prefix, f"M_{leaf}") for leaf in ("tile", "below", "above", "tiles"))
+    sink.constant(tile, np.array([m.tile], np.int64))
+    sink.node("Add", [length, sink.constant(below, np.array([(m.tile or 1) - 1], np.int64))], [above])
+    sink.node("Div", [above, tile], [tiles])
+    if at_least_one:
+        some, one, more, counted = (join(prefix, f"M_{leaf}") for leaf in ("any", "one", "one_more", "counted"))
+        sink.node("Sign", [length], [some])  # 1, or 0 where there are none
+        sink.node("Add", [tiles, sink.constant(one, np.array([1], np.int64))], [more])
+        sink.node("Sub", [more, some], [counted])
+        tiles = counted
+    sink.node("Mul", [tiles, tile], [join(prefix, "M_padded")])
+    return Rows(length, tiles, join(prefix, "M_padded"))
+
+
+def _pad_at_run_time(
+    sink: Sink, product: TiledProduct, value: str, output: str, rows: Rows, padding: dict[int, int | None]
+) -> None:
+    """Pad A's rows up to whole tiles."""
+    rank = product.a_rank
+    sink.node("Sub", [rows.padded, rows.length], [f"{output}_rows"])
+    front = sink.constant(f"{output}_front", np.zeros(2 * rank - 2, np.int64))
+    back = sink.constant(f"{output}_columns", np.array([padding.get(rank - 1, 0)], np.int64))
+    sink.node("Concat", [front, f"{output}_rows", back], [f"{output}_pads"], {"axis": 0})
+    sink.node("Pad", [value, f"{output}_pads"], [output])
+
+
+def _count(axis: Axis) -> int:
+    """Pieces of an axis as Reshape writes them; -1: as many as there are."""
+    return -1 if axis.count is None else axis.count
+
+
+def _tile(axis: Axis) -> int:
+    """Elements of a piece as Reshape writes them; -1: as many as there are."""
+    return -1 if axis.tile is None else axis.tile
+
+
+def output_batch(product: TiledProduct) -> int:
+    return max(product.a_rank, product.b_rank, 2) - 2
+
+
+def box(product: TiledProduct) -> str:
+    """The size of one tile product, as metadata says it."""
+    return ",".join(
+        f"{letter}{'' if tile is None else tile}" for letter, tile in zip("mkn", product.plan.tile, strict=True)
+    )

@@ -1,0 +1,179 @@
+"""The unrolled form: Split, one MatMul a tile, Add, Concat. What a compiler without loops wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product as every
+from typing import Any, ClassVar
+
+import numpy as np
+
+from onnxtile.errors import UsageError
+from onnxtile.tiling.legality import INTEGERS, Ability
+from onnxtile.tiling.opset_compat import Splitter, merge_tree, pad_end, take_first
+from onnxtile.tiling.plan import Axis, additions
+from onnxtile.tiling.sinks.ir import Sink
+from onnxtile.tiling.tiled_product import SIDES, WIDER, Operand, Side, TiledProduct, join, with_zeros
+
+Grid = dict[tuple[int, ...], str]
+"""Names of an operand's tiles by their indices along the operand's axes."""
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """C's tile (m, n) is the sum over k of the tile products A(m, k) @ B(k, n); C is their concatenation.
+
+    `max_fan_in`, `max_fan_out`: the most inputs that a Concat or Sum, and outputs that a Split, may have; None: any.
+    """
+
+    max_fan_in: int | None = None
+    max_fan_out: int | None = None
+    name: ClassVar[str] = "unrolled"
+    ability: ClassVar[Ability] = Ability(spells_each_tile=True)
+    keeps_calls: ClassVar[bool] = False
+    pads: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for what, most in (("max_fan_in", self.max_fan_in), ("max_fan_out", self.max_fan_out)):
+            if most is not None and most < 2:
+                raise UsageError(f"{what} is {most}: nothing can be joined or split with fewer than 2")
+
+    def constants(
+        self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """The tiles of a constant operand, as views, named `prefix/k0_n3`."""
+        if product.plan.full:
+            rank = product.rank(side)
+            padding = {position: axis.padding or 0 for position, _, axis in product.axes(side)}
+            array = with_zeros(array, [padding.get(axis, 0) for axis in range(rank)])
+            product = replace(product, plan=product.plan.padded)
+        *outer, (_, letter, inner) = product.axes(side)
+        labelled = [(f"{letter}{i}", slice(*piece)) for i, piece in enumerate(_pieces(inner))]
+        for pieces in every(*(enumerate(_pieces(axis)) for _, _, axis in outer)):
+            labels = (f"{letter}{i}_" for (_, letter, _), (i, _) in zip(outer, pieces, strict=True))
+            start = f"{prefix}/{''.join(labels)}"
+            box: tuple[Any, ...] = (Ellipsis, *(slice(*piece) for _, piece in pieces))
+            for label, piece in labelled:
+                yield start + label, array[box + (piece,)]  # noqa: RUF005  # no star there before Python 3.11
+
+    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+        """Add the nodes that compute `output`; everything new is named `prefix/...`."""
+        if product.plan.full and product.plan.padded != product.plan:
+            self._spell_padded(sink, product, a, b, output, prefix)
+            return
+        a_tiles, b_tiles = (
+            self._tiles(sink, product, side, operand, prefix) for side, operand in zip(SIDES, (a, b), strict=True)
+        )
+        m_pieces, k_pieces, n_pieces = (_pieces(axis) for axis in (product.plan.m, product.plan.k, product.plan.n))
+        boxes = {
+            letter: [f"{letter}{start}:{'' if stop is None else stop}" for start, stop in pieces]
+            for letter, pieces in (("m", m_pieces), ("k", k_pieces), ("n", n_pieces))
+        }
+        rows = []
+        for m in range(len(m_pieces)):
+            row = join(prefix, f"m{m}") if len(m_pieces) > 1 else output
+            tiles = []
+            for n in range(len(n_pieces)):
+                tile = join(prefix, f"m{m}_n{n}") if len(n_pieces) > 1 else row
+                start = join(prefix, f"m{m}_n{n}_k")
+                partials = [f"{start}{k}" for k in range(len(k_pieces))] if len(k_pieces) > 1 else [tile]
+                for k, partial in enumerate(partials):
+                    a_tile = a_tiles[(m, k) if product.a_rank > 1 else (k,)]
+                    b_tile = b_tiles[(k, n) if product.b_rank > 1 else (k,)]
+                    box = f"{boxes['m'][m]},{boxes['k'][k]},{boxes['n'][n]}"
+                    sink.node(product.operator, (a_tile, b_tile), (partial,), tile=box)
+                if len(partials) > 1:
+                    self._add_up(sink, product, partials, tile)
+                tiles.append(tile)
+            if len(tiles) > 1:
+                merge_tree(sink, "Concat", tiles, row, {"axis": _output_rank(product) - 1}, self.max_fan_in)
+            rows.append(row)
+        if len(rows) > 1:
+            axis = _output_rank(product) - (2 if product.b_rank > 1 else 1)
+            merge_tree(sink, "Concat", rows, output, {"axis": axis}, self.max_fan_in)
+
+    def _spell_padded(
+        self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str
+    ) -> None:
+        """Pad the operands that aren't constants, spell the padded product, and cut off what was added."""
+        operands = []
+        for side, operand in zip(SIDES, (a, b), strict=True):
+            padding = {position: axis.padding for position, _, axis in product.axes(side) if axis.padding}
+            if padding and not operand.precut:
+                name, rank = join(prefix, f"{side}_padded"), product.rank(side)
+                at = (
+                    {2 * rank - 3 - axis: size for axis, size in padding.items()}
+                    if product.transposed(side)
+                    else padding
+                )
+                pad_end(sink, operand.name, name, rank, at, product.dtype not in INTEGERS)
+                operand = Operand(name)
+            operands.append(operand)
+        rank, plan = _output_rank(product), product.plan
+        ends = {rank - 2: plan.m, rank - 1: plan.n}
+        ragged = {position: axis.size or 0 for position, axis in ends.items() if axis.padding}
+        padded = join(prefix, "padded") if ragged else output
+        self.spell(sink, replace(product, plan=plan.padded), operands[0], operands[1], padded, prefix)
+        if ragged:
+            take_first(sink, padded, output, ragged)
+
+    def _tiles(self, sink: Sink, product: TiledProduct, side: Side, operand: Operand, prefix: str) -> Grid:
+        """The operand's tiles: constants that are there already, or Split from a value."""
+        axes = product.axes(side)
+        counts = [len(_pieces(axis)) for _, _, axis in axes]
+        if operand.precut:
+            return {index: f"{operand.name}/{_label(axes, index)}" for index in every(*map(range, counts))}
+        name = operand.name
+        if product.transposed(side):
+            rank = product.rank(side)
+            name = join(prefix, f"{side}_transposed")
+            sink.node("Transpose", [operand.name], [name], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
+        grid: Grid = {(): name}
+        for position, letter, axis in axes:
+            if axis.whole:
+                grid = {(*index, 0): piece for index, piece in grid.items()}
+                continue
+            lengths = axis.lengths
+            splitter = Splitter(sink, join(prefix, f"{side}_{letter}_lengths"), position, self.max_fan_out)
+            finer: Grid = {}
+            for index, piece in grid.items():
+                parts = [join(prefix, f"{side}_{_label(axes, (*index, i))}") for i in range(len(lengths))]
+                splitter.split(piece, parts, lengths)
+                finer |= {(*index, i): part for i, part in enumerate(parts)}
+            grid = finer
+        return grid
+
+    def _add_up(self, sink: Sink, product: TiledProduct, partials: list[str], total: str) -> None:
+        """Add partial sums in the order asked for; narrow floats in a wider type, rounded once."""
+        wider = WIDER.get(product.dtype)
+        values, last = list(partials), total
+        if wider is not None:
+            values = [f"{partial}_wide" for partial in partials]
+            last = f"{total}_wide"
+            for partial, value in zip(partials, values, strict=True):
+                sink.node("Cast", (partial,), (value,), {"to": wider.value})
+        if product.accumulate == "sum" and product.dtype not in INTEGERS:
+            merge_tree(sink, "Sum", values, last, {}, self.max_fan_in)
+        else:  # Sum takes no integers, whose additions are exact in any order
+            pairs = additions(len(partials), "chain" if product.accumulate == "sum" else product.accumulate)
+            for step, (left, right) in enumerate(pairs, 1):
+                result = last if step == len(pairs) else f"{total}_sum{step}"
+                sink.node("Add", (values[left], values[right]), (result,))
+                values.append(result)
+        if wider is not None:
+            sink.node("Cast", (last,), (total,), {"to": product.dtype.value})
+
+
+def _pieces(axis: Axis) -> list[tuple[int, int | None]]:
+    return [(0, None)] if axis.size is None else list(axis)
+
+
+def _label(axes: list[tuple[int, str, Axis]], index: tuple[int, ...]) -> str:
+    """`k0_n3`: indices with their letters, as many as there are."""
+    return "_".join([f"{letter}{i}" for (_, letter, _), i in zip(axes, index, strict=False)])
+
+
+def _output_rank(product: TiledProduct) -> int:
+    vectors = (product.a_rank == 1) + (product.b_rank == 1)
+    return max(product.a_rank, product.b_rank, 2) - vectors

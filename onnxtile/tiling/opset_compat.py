@@ -1,0 +1,119 @@
+"""Operators that changed their form from one opset to the next, written in the one that a sink asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from onnxtile.tiling.sinks.ir import Sink
+
+
+class Splitter:
+    """Splits values along one axis, by a tree where a node would have more than `most` outputs (None: no limit).
+
+    From opset 13 on, lengths are constants: `name`, `name1`, ..., one for all nodes that split alike.
+    """
+
+    def __init__(self, sink: Sink, name: str, axis: int, most: int | None) -> None:
+        self._sink, self._name, self._axis, self._most = sink, name, axis, most
+        self._constants: dict[tuple[int, ...], str] = {}
+
+    def split(self, value: str, outputs: Sequence[str], lengths: Sequence[int]) -> None:
+        most = self._most or len(outputs)
+        if len(outputs) <= most:
+            self._node(value, outputs, lengths)
+            return
+        size = most
+        while -(-len(outputs) // size) > most:
+            size *= most
+        chunks = [slice(start, start + size) for start in range(0, len(outputs), size)]
+        parts = [outputs[each][0] + f"_and_{len(outputs[each]) - 1}" * (len(outputs[each]) > 1) for each in chunks]
+        self._node(value, parts, [sum(lengths[each]) for each in chunks])
+        for part, each in zip(parts, chunks, strict=True):
+            if len(outputs[each]) > 1:
+                self.split(part, outputs[each], lengths[each])
+
+    def _node(self, value: str, outputs: Sequence[str], lengths: Sequence[int]) -> None:
+        if self._sink.opset < 13:
+            self._sink.node("Split", [value], outputs, {"axis": self._axis, "split": lengths})
+            return
+        key = tuple(lengths)
+        if key not in self._constants:
+            name = f"{self._name}{len(self._constants) or ''}"
+            self._constants[key] = self._sink.constant(name, np.array(lengths, np.int64))
+        self._sink.node("Split", [value, self._constants[key]], outputs, {"axis": self._axis})
+
+
+def merge_tree(
+    sink: Sink, op_type: str, parts: Sequence[str], output: str, attributes: dict[str, int], most: int | None
+) -> None:
+    """Concat or Sum of any number of values with no more than `most` inputs a node (None: no limit)."""
+    level = 0
+    while most is not None and len(parts) > most:
+        merged = []
+        for index, start in enumerate(range(0, len(parts), most)):
+            group = parts[start : start + most]
+            if len(group) > 1:
+                name = f"{output}_{op_type.lower()}{level}_{index}"
+                sink.node(op_type, group, [name], attributes)
+                merged.append(name)
+            else:
+                merged += group
+        parts, level = merged, level + 1
+    sink.node(op_type, parts, [output], attributes)
+
+
+def reduce_sum(sink: Sink, value: str, output: str, axis: int) -> None:
+    """Sum over one axis and drop it."""
+    if sink.opset < 13:
+        sink.node("ReduceSum", [value], [output], {"axes": [axis], "keepdims": 0})
+    else:
+        axes = sink.constant(f"{output}_axes", np.array([axis], np.int64))
+        sink.node("ReduceSum", [value, axes], [output], {"keepdims": 0})
+
+
+def squeeze(sink: Sink, op_type: str, value: str, output: str, axis: int) -> None:
+    """Drop an axis of length 1, or put one in: `op_type` is Squeeze or Unsqueeze."""
+    if sink.opset < 13:
+        sink.node(op_type, [value], [output], {"axes": [axis]})
+    else:
+        sink.node(op_type, [value, sink.constant(f"{output}_axes", np.array([axis], np.int64))], [output])
+
+
+def take_first(sink: Sink, value: str, output: str, ends: dict[int, int]) -> None:
+    """Keep the first `ends[axis]` elements along each axis given."""
+    axes, stops = list(ends), list(ends.values())
+    if sink.opset < 10:
+        sink.node("Slice", [value], [output], {"axes": axes, "starts": [0] * len(axes), "ends": stops})
+    else:
+        take_first_dynamic(sink, value, output, axes, sink.constant(f"{output}_ends", np.array(stops, np.int64)))
+
+
+def take_first_dynamic(sink: Sink, value: str, output: str, axes: Sequence[int], ends: str) -> None:
+    """Keep the first elements along `axes`, as many as the value `ends` says at run time (opset 10)."""
+    starts = sink.constant(f"{output}_starts", np.zeros(len(axes), np.int64))
+    axes_name = sink.constant(f"{output}_axes", np.array(axes, np.int64))
+    sink.node("Slice", [value, starts, ends, axes_name], [output])
+
+
+def pad_end(sink: Sink, value: str, output: str, rank: int, padding: dict[int, int], is_float: bool) -> None:
+    """Append zeros: `padding[axis]` of them along each axis given, each fewer than the axis is long or 1."""
+    amounts = [0] * rank + [padding.get(axis, 0) for axis in range(rank)]
+    if sink.opset >= 11:
+        sink.node("Pad", [value, sink.constant(f"{output}_pads", np.array(amounts, np.int64))], [output])
+    elif is_float:
+        sink.node("Pad", [value], [output], {"pads": amounts})
+    else:
+        _pad_integers(sink, value, output, padding)
+
+
+def _pad_integers(sink: Sink, value: str, output: str, padding: dict[int, int]) -> None:
+    """Pad knows no integers before opset 11: append a slice minus itself."""
+    for axis, amount in padding.items():
+        last = axis == list(padding)[-1]
+        padded, piece, zeros = output if last else f"{output}_{axis}", f"{output}_{axis}_like", f"{output}_{axis}_zeros"
+        take_first(sink, value, piece, {axis: amount})
+        sink.node("Sub", [piece, piece], [zeros])
+        sink.node("Concat", [value, zeros], [padded], {"axis": axis})
+        value = padded

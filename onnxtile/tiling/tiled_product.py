@@ -1,0 +1,117 @@
+"""One tiled product: all that a form needs to spell it, and all that a call to its function says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.tiling.legality import BYTES
+from onnxtile.tiling.plan import Accumulate, Axis, TilePlan
+
+Side = Literal["A", "B"]
+SIDES: tuple[Side, Side] = ("A", "B")
+WIDER = {ir.DataType.FLOAT16: ir.DataType.FLOAT, ir.DataType.BFLOAT16: ir.DataType.FLOAT}
+"""Types whose partial sums are added in a wider one and rounded once."""
+
+
+@dataclass(frozen=True)
+class TiledProduct:
+    """C = A @ B (numpy.matmul's rule) cut by `plan`; an operand stored transposed is read so first.
+
+    `types`: those of A and B; both are the same, or each is one of int8 and uint8, whose products are int32.
+    `a_rank`, `b_rank`: axes of the operands, 1 for a vector. Axes before the last two are independent products.
+    """
+
+    plan: TilePlan
+    a_rank: int
+    b_rank: int
+    types: tuple[ir.DataType, ir.DataType]
+    accumulate: Accumulate
+    transpose_a: bool = False
+    transpose_b: bool = False
+
+    @property
+    def operator(self) -> str:
+        """What multiplies tiles."""
+        return "MatMulInteger" if self.types[0] in BYTES else "MatMul"
+
+    @property
+    def dtype(self) -> ir.DataType:
+        """The type of C and its partial sums."""
+        return ir.DataType.INT32 if self.types[0] in BYTES else self.types[0]
+
+    @property
+    def name(self) -> str:
+        """The function's name; products that are spelled alike have the same."""
+        plan = self.plan
+        sizes = "x".join("M" if axis.size is None else str(axis.size) for axis in (plan.m, plan.k, plan.n))
+        tiles = "x".join("M" if tile is None else str(tile) for tile in plan.tile)
+        forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b
+        ranks = f"_r{self.a_rank}{self.b_rank}" if (self.a_rank, self.b_rank) != (2, 2) else ""
+        forms += "_empty" * plan.empty + "_full" * plan.full
+        types = "_".join(dict.fromkeys(dtype.name.lower() for dtype in self.types))
+        return f"{self.operator}_{sizes}_by_{tiles}_{types}_{self.accumulate}{ranks}{forms}"
+
+    @property
+    def attributes(self) -> dict[str, int | list[int] | str]:
+        """What a call carries, so that it says what it is and can be spelled again; -1: known at run time."""
+        plan = self.plan
+        return {
+            "size": [-1 if axis.size is None else axis.size for axis in (plan.m, plan.k, plan.n)],
+            "tile": [-1 if tile is None else tile for tile in plan.tile],
+            "ranks": [self.a_rank, self.b_rank],
+            "types": [dtype.value for dtype in self.types],
+            "accumulate": self.accumulate,
+            "empty": int(plan.empty),
+            "full": int(plan.full),
+            "transpose_a": int(self.transpose_a),
+            "transpose_b": int(self.transpose_b),
+        }
+
+    @classmethod
+    def of_call(cls, node: ir.Node) -> TiledProduct:
+        """The product that a call stands for."""
+        sizes, tiles, (a_rank, b_rank) = (node.attributes[name].as_ints() for name in ("size", "tile", "ranks"))
+        m, k, n = (
+            Axis(None if size < 0 else size, None if tile < 0 else tile)
+            for size, tile in zip(sizes, tiles, strict=True)
+        )
+        accumulate: Accumulate = node.attributes["accumulate"].as_string()  # type: ignore[assignment]  # our own
+        a_type, b_type = map(ir.DataType, node.attributes["types"].as_ints())
+        transposed = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
+        empty, full = (bool(node.attributes[name].as_int()) for name in ("empty", "full"))
+        return cls(TilePlan(m, k, n, empty, full), a_rank, b_rank, (a_type, b_type), accumulate, *transposed)
+
+    def axes(self, side: Side) -> list[tuple[int, str, Axis]]:
+        """The operand's axes that take part, as (position, letter, axis): two, or one of a vector."""
+        rank = self.a_rank if side == "A" else self.b_rank
+        pair = [("m", self.plan.m), ("k", self.plan.k)] if side == "A" else [("k", self.plan.k), ("n", self.plan.n)]
+        if rank == 1:
+            pair = [("k", self.plan.k)]
+        return [(rank - len(pair) + index, letter, axis) for index, (letter, axis) in enumerate(pair)]
+
+    def transposed(self, side: Side) -> bool:
+        return self.transpose_a if side == "A" else self.transpose_b
+
+    def rank(self, side: Side) -> int:
+        return self.a_rank if side == "A" else self.b_rank
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An operand of a product to spell: a value's name, or the name under which its tiles are constants."""
+
+    name: str
+    precut: bool = False
+
+
+def join(prefix: str, leaf: str) -> str:
+    return f"{prefix}/{leaf}" if prefix else leaf
+
+
+def with_zeros(array: np.ndarray, amounts: list[int]) -> np.ndarray:
+    """The array with zeros appended along each axis; itself where none are."""
+    return np.pad(array, [(0, amount) for amount in amounts]) if any(amounts) else array

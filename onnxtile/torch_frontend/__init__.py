@@ -1,0 +1,1 @@
+"""Take networks of torch: modules, TorchScript files and exported programs."""

@@ -1,0 +1,1 @@
+"""Count the work of the operators of torch."""

@@ -1,0 +1,171 @@
+"""What torch's operators compute beside the multiplications of products, with the formulas of ONNX's operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onnxtile.ir.symbolic.amounts import Unknown
+from onnxtile.operators.work.elementwise import SILU
+from onnxtile.operators.work.work import Operations
+from onnxtile.torch_frontend.aten.counting import NOTHING, Count, names, of_input, of_one, of_result
+from onnxtile.torch_frontend.aten.elementwise import (
+    binary,
+    clamp,
+    elu,
+    functions,
+    gelu,
+    glu,
+    norm_of_vectors,
+    power,
+    reduced,
+    softmax_of,
+    variance,
+    weighted,
+)
+from onnxtile.torch_frontend.aten.layers import (
+    affine,
+    attention,
+    batch_norm,
+    bias,
+    cudnn_rnn,
+    encoder_layer,
+    norm,
+    rms_norm,
+    rnn_layer,
+    self_attention_of,
+)
+from onnxtile.torch_frontend.aten.products import PRODUCTS
+from onnxtile.torch_frontend.aten.windows import adaptive, bags, cdist, pool, put, resampled, scattered
+
+_E, _T, _C, _M = (Operations(**{kind: 1}) for kind in ("elementwise", "transcendental", "comparison", "movement"))
+_MOVED = of_result(_M)
+_SORTED = Unknown("how many comparisons a sort takes depends on the data and on the engine")
+OPERATIONS: Mapping[str, Count] = {
+    **functions(),
+    **names("add sub rsub", binary),
+    **names(
+        "mul div floor_divide remainder fmod bitwise_and bitwise_or bitwise_xor logical_and logical_or logical_xor "
+        "bitwise_left_shift bitwise_right_shift square __and__ __or__ __xor__ __lshift__ __rshift__ nan_to_num",
+        of_result(_E),
+    ),
+    **names("eq ne lt le gt ge maximum minimum fmax fmin isclose heaviside copysign", of_result(_C)),
+    **names(
+        "atan2 hypot logaddexp logaddexp2 sinc lgamma digamma i0 special_i0 special_i0e special_ndtr "
+        "special_entr special_log_ndtr float_power polygamma igamma igammac special_i1 special_i1e special_zeta "
+        "special_ndtri special_erfcx special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 "
+        "special_bessel_y1 special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 "
+        "special_modified_bessel_k1 special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 "
+        "special_spherical_bessel_j0",
+        of_result(_T),
+    ),
+    **names("rsqrt", of_result(Operations(elementwise=1, transcendental=1))),
+    **names("log_sigmoid_forward", of_result(Operations(elementwise=2, transcendental=2))),
+    **names("logit", of_result(Operations(elementwise=2, transcendental=1))),
+    **names("deg2rad rad2deg", of_result(_E)),
+    **names("silu", of_result(of_one(SILU))),
+    "aten.gelu": gelu, "aten.glu": glu, "aten.elu": elu, "aten.pow": power,
+    **names("clamp clamp_min clamp_max hardtanh", clamp),
+    **names("lerp addcmul addcdiv", weighted),
+    **names("sum nansum prod logical_any logical_all", reduced(_E)),
+    **names("amax amin max min argmax argmin any all aminmax", reduced(_C)),
+    "aten.equal": of_input(_C),
+    "aten.mean": reduced(_E, whole=True),
+    **names("var std var_mean std_mean", variance),
+    **names("norm linalg_vector_norm", norm_of_vectors),
+    "aten.logsumexp": lambda call: Operations(
+        3 * call.inputs[0].elements - call.outputs[0].elements, call.inputs[0].elements + call.outputs[0].elements,
+        call.inputs[0].elements - call.outputs[0].elements, 0,
+    ),
+    **names("cumsum cumprod", of_result(_E)),
+    "aten._weight_norm_interface": lambda call: Operations(
+        elementwise=3 * call.inputs[0].elements, transcendental=call.inputs[1].elements
+    ),  # v * (g / |v|)
+    "aten._pack_padded_sequence": lambda call: Operations(movement=call.outputs[0].elements),
+    **names("_softmax _log_softmax _safe_softmax", softmax_of),
+    **names("native_layer_norm native_group_norm", norm),
+    **names("_fused_rms_norm rms_norm", rms_norm),
+    **names(
+        "native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm "
+        "miopen_batch_norm batch_norm_elemt _batch_norm_no_update _batch_norm_with_update",
+        batch_norm,
+    ),
+    **names("convolution _convolution convolution_overrideable mkldnn_convolution", bias),
+    **names("addmm baddbmm addbmm addmv addr _addmm_activation", affine),
+    **names("linear mkldnn_linear", bias),
+    **names("mm bmm mv dot vdot _int_mm _trilinear cudnn_convolution miopen_convolution _scaled_mm _grouped_mm "
+             "_scaled_grouped_mm", lambda call: NOTHING),
+    **{name: attention for name in PRODUCTS if "scaled_dot_product" in name},
+    "aten._native_multi_head_attention": self_attention_of,
+    "aten._transformer_encoder_layer_fwd": encoder_layer,
+    "aten.mkldnn_rnn_layer": rnn_layer,
+    **names("_cudnn_rnn miopen_rnn", cudnn_rnn),
+    **names("_cdist_forward _euclidean_dist", cdist),
+    **names("max_pool1d_with_indices max_pool2d_with_indices", pool(False, 2)),
+    "aten.max_pool3d_with_indices": pool(False, 3), "aten.max_pool1d": pool(False, 1),
+    "aten.avg_pool1d": pool(True, 1), "aten.avg_pool2d": pool(True, 2), "aten.avg_pool3d": pool(True, 3),
+    **names("_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool1d", adaptive(True)),
+    **names("adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d", adaptive(False)),
+    **names(
+        "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
+        "_upsample_nearest_exact2d _upsample_nearest_exact3d", resampled(0)),
+    **names("upsample_linear1d upsample_bilinear2d upsample_trilinear3d", resampled(2)),
+    **names("upsample_bicubic2d", resampled(4)),
+    **names(
+        "cat stack clone copy _to_copy embedding index index_select gather take constant_pad_nd reflection_pad1d "
+        "reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d repeat roll flip "
+        "tril triu pixel_shuffle pixel_unshuffle channel_shuffle im2col zeros ones full zeros_like ones_like full_like "
+        "new_zeros new_ones new_full eye arange linspace logspace fill zero where masked_fill contiguous tril_indices "
+        "triu_indices rot90 diag_embed diagonal_copy narrow_copy slice_scatter select_scatter rand randn randint "
+        "rand_like randn_like normal uniform bernoulli random exponential repeat_interleave scalar_tensor "
+        "view_as_real_copy _reshape_copy complex polar max_unpool2d max_unpool3d _pad_circular masked_select "
+        "split_with_sizes_copy unbind_copy expand_copy native_channel_shuffle index_fill one_hot hann_window unfold "
+        "randperm _conj_physical conj_physical real imag angle alias_copy as_strided_copy view_copy permute_copy "
+        "squeeze_copy unsqueeze_copy t_copy transpose_copy unfold_copy slice_copy select_copy detach_copy block_diag "
+        "diagonal_scatter as_strided_scatter _chunk_cat randint_like cauchy geometric log_normal",
+        _MOVED,
+    ),
+    "aten.col2im": of_input(_E),
+    **names("scatter scatter_add scatter_reduce index_add index_copy masked_scatter", scattered),
+    **names("index_put _index_put_impl _unsafe_index_put", put),
+    "aten._embedding_bag_forward_only": bags, "aten._embedding_bag": bags,
+    **names("nonzero", lambda call: Operations(0, 0, call.inputs[0].elements, call.outputs[0].elements)),
+    "aten._unsafe_index": _MOVED,
+    **names(
+        "topk sort argsort kthvalue median nanmedian mode _unique _unique2 unique_dim unique_consecutive searchsorted "
+        "bucketize multinomial bincount histc isin",
+        lambda call: Operations(comparison=_SORTED, movement=sum(value.elements for value in call.outputs)),
+    ),
+}  # fmt: skip
+"""How to count each operator's operations."""
+SILENT = frozenset(
+    f"aten.{name}"
+    for name in [
+        "empty",
+        "empty_like",
+        "empty_strided",
+        "new_empty",
+        "new_empty_strided",
+        "empty_permuted",
+        "_local_scalar_dense",
+        "sym_size",
+        "sym_numel",
+        "sym_stride",
+        "sym_storage_offset",
+        "is_same_size",
+        "resize",
+        "_assert_async",
+        "_assert_scalar",
+        "sym_constrain_range",
+        "sym_constrain_range_for_size",
+        "_assert_tensor_metadata",
+        "is_nonzero",
+        "item",
+    ]
+) | {
+    "profiler._record_function_enter",
+    "profiler._record_function_enter_new",
+    "profiler._record_function_exit",
+    "prim.layout",
+    "prim.device",
+}
+"""Operators that compute and move nothing."""

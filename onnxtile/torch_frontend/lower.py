@@ -1,0 +1,88 @@
+"""`lower` for models of torch: exported, lowered, and held against torch itself."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from onnxtile.errors import PassError
+from onnxtile.ir.io.files import check_output
+from onnxtile.ir.io.load import load
+from onnxtile.ir.io.progress import Progress, silent
+from onnxtile.lowering.lower import Wish, lowering_to
+from onnxtile.lowering.model_file import saving
+from onnxtile.tiling.forms.table import form_of
+from onnxtile.torch_frontend.compare import compare_with_torch
+from onnxtile.torch_frontend.export import export
+from onnxtile.torch_frontend.trace.recording import Network
+from onnxtile.verification.verdict import Verdict
+from onnxtile.verification.verify import verify as prove
+
+
+def lower_torch(
+    model: Network,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    wish: Wish,
+    *,
+    verify: bool = True,
+    output: str | os.PathLike[str] | None = None,
+    keep_exported: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Export the model as it runs with these inputs, lower that, and show that the result is what torch computes.
+
+    Gives a ModelProto, or with `output` the Report. `keep_exported`: where the exported model goes, too. With `verify`
+    the lowered model is proven equivalent to the exported one, and runs against torch. Raises PassError where it isn't
+    equivalent, UnsupportedError where torch can't export the model, having written nothing.
+    """
+    say = progress or silent
+    with exported(model, args, kwargs, keep_exported, say) as source:
+        target = source.with_name("lowered.onnx") if output is None else Path(output)
+        with lowering_to(source, target, wish, None, say) as (temporary, report):
+            for verdict in verdicts(model, args, kwargs, source, temporary, say) if verify else ():
+                if not verdict.equivalent:
+                    raise PassError(f"the lowered model isn't equivalent: {why(verdict)}; it wasn't kept")
+        return onnx.load(target) if output is None else report
+
+
+@contextmanager
+def exported(
+    model: Network,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    keep: str | os.PathLike[str] | None = None,
+    say: Progress = silent,
+) -> Iterator[Path]:
+    """The model as an ONNX file, gone afterwards; `keep`: a copy goes there unless something is raised meanwhile."""
+    if keep is not None:
+        check_output(Path(keep))
+    with tempfile.TemporaryDirectory(prefix="onnxtile.") as folder:
+        path = Path(folder) / "exported.onnx"
+        say("export to ONNX")
+        export(model, args, kwargs, path)
+        yield path
+        if keep is not None:
+            with saving(load(path), Path(keep), form_of("function"), "split", keep_external=False):
+                pass
+
+
+def verdicts(
+    model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], source: Path, lowered: Path, say: Progress
+) -> Iterator[Verdict]:
+    """Of the lowered model against the exported one, by proof; then against torch, by running both."""
+    yield prove(source, lowered, progress=say)
+    yield compare_with_torch(model, args, kwargs, lowered, progress=say)
+
+
+def why(verdict: Verdict) -> str:
+    """The reason, or the first that is wrong."""
+    values = [(each.name, each.reason) for each in verdict.regions if not each.equivalent]
+    values += [(each.name, each.reason) for each in verdict.outputs if not each.equivalent]
+    return verdict.reason or "{!r} is {}".format(*values[0])

@@ -1,0 +1,191 @@
+"""The architecture of a network: its modules as a tree, with what each returns, holds and computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from onnxtile.ir.symbolic.amounts import Amount, to_json, total
+from onnxtile.profiling.results import Profile
+from onnxtile.torch_frontend.profile import profile_of, value_text
+from onnxtile.torch_frontend.trace.calls import ModuleCall, ModuleFacts, Recording
+from onnxtile.torch_frontend.trace.recording import Network, record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """A module. `depth`: 0 is the network itself. `outputs`: type and shape of what its first call returned, as text.
+
+    `params`, `trainable`, `macs`: of it and all modules in it, each parameter once; `own_params`: of it alone.
+    `calls`: how often it ran, 0 where it didn't. `last`: whether it's the last one in its module.
+    """
+
+    path: str
+    kind: str
+    depth: int
+    last: bool
+    calls: int
+    outputs: tuple[str, ...]
+    params: int
+    trainable: int
+    own_params: int
+    macs: Amount
+
+    @property
+    def name(self) -> str:
+        """What its module calls it."""
+        return self.path.rpartition(".")[2]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "path": self.path, "kind": self.kind, "depth": self.depth, "calls": self.calls, "outputs": self.outputs,
+            "params": self.params, "trainable": self.trainable, "own_params": self.own_params,
+            "macs": to_json(self.macs),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeTotals:
+    """The network together; sizes in bytes, estimated as torchinfo 1.8 does for a step of training.
+
+    `input_bytes`: what it was called with. `forward_backward_bytes`: twice, for the gradients, what every call of a
+    module returned that has parameters and no modules in it (of several tensors the first). `params_bytes`: all
+    parameters, no buffers. `total_bytes`: the three together. `layers`: calls of modules without modules
+    in them; `activation_bytes`: what those of torch's own returned, and what was computed outside of them.
+    """
+
+    params: int
+    trainable: int
+    frozen: int
+    buffers: int
+    macs: Amount
+    layers: int
+    activation_bytes: Amount
+    input_bytes: int
+    forward_backward_bytes: int
+    params_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        return self.input_bytes + self.forward_backward_bytes + self.params_bytes
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "params": self.params, "trainable": self.trainable, "frozen": self.frozen, "buffers": self.buffers,
+            "macs": to_json(self.macs), "layers": self.layers, "activation_bytes": to_json(self.activation_bytes),
+            "input_bytes": self.input_bytes, "forward_backward_bytes": self.forward_backward_bytes,
+            "params_bytes": self.params_bytes, "total_bytes": self.total_bytes,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The modules, each before those in it, and all together. `profile`: the operators that they call."""
+
+    branches: tuple[Branch, ...]
+    totals: TreeTotals
+    profile: Profile
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": "onnxtile.profile/1",
+            "view": "tree",
+            "totals": self.totals.to_json(),
+            "modules": [branch.to_json() for branch in self.branches],
+        }
+
+
+def tree_torch(
+    model: Network,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] = {},
+    *,
+    depth: int | None = None,
+    device: str | None = None,
+) -> Tree:
+    """The modules of a network down to a depth (None: all), by one run with these inputs. Errors: see profile_torch."""
+    return tree_of(record(model, args, kwargs, device), depth)
+
+
+def tree_of(recording: Recording, depth: int | None = None, profile: Profile | None = None) -> Tree:
+    """The tree of a run that was recorded; `profile`: of the same run, where there is one already."""
+    found = profile_of(recording) if profile is None else profile
+    branches = tuple(_Branches(recording, found).walk(depth))
+    return Tree(branches, _totals(recording, found), found)
+
+
+class _Branches:
+    def __init__(self, recording: Recording, profile: Profile) -> None:
+        self._recording = recording
+        self._calls: dict[str, list[ModuleCall]] = {}
+        for call in recording.module_calls:
+            self._calls.setdefault(call.path, []).append(call)
+        self._macs: dict[str, list[Amount]] = {}
+        for row in profile.nodes:
+            for path in _around(row.module):
+                self._macs.setdefault(path, []).append(row.macs)
+
+    def walk(self, depth: int | None) -> Iterator[Branch]:
+        yield from self._below(self._recording.modules[""], 0, True, depth)
+
+    def _below(self, module: ModuleFacts, level: int, last: bool, depth: int | None) -> Iterator[Branch]:
+        calls, constants = self._calls.get(module.path, []), self._recording.constants
+        held = [constants[name] for name in dict.fromkeys(self._held(module))]
+        yield Branch(
+            path=module.path, kind=module.kind, depth=level, last=last, calls=len(calls),
+            outputs=tuple(value_text(value) for value in calls[0].outputs) if calls else (),
+            params=sum(each.elements for each in held),
+            trainable=sum(each.elements for each in held if each.kind == "trainable"),
+            own_params=sum(constants[name].elements for name in self._own(module)),
+            macs=total(self._macs.get(module.path, [])),
+        )  # fmt: skip
+        if depth is None or level < depth:
+            for path in module.children:
+                inner = self._recording.modules.get(path)
+                if inner is not None:  # a module under a second name is listed under its first
+                    yield from self._below(inner, level + 1, path == module.children[-1], depth)
+
+    def _held(self, module: ModuleFacts) -> Iterator[str]:
+        """Names of the parameters of a module and of all in it."""
+        yield from self._own(module)
+        for path in module.children:
+            if path in self._recording.modules:
+                yield from self._held(self._recording.modules[path])
+
+    def _own(self, module: ModuleFacts) -> list[str]:
+        names = self._recording.names
+        return list(dict.fromkeys(names[name] for name in module.parameters if name in names))
+
+
+def _around(path: str) -> Iterator[str]:
+    """The paths of a module and of those around it."""
+    yield path
+    while path:
+        path = path.rpartition(".")[0]
+        yield path
+
+
+def _totals(recording: Recording, profile: Profile) -> TreeTotals:
+    constants = recording.constants.values()
+    trained, frozen = (
+        sum(each.elements for each in constants if each.kind == kind) for kind in ("trainable", "frozen")
+    )
+    returned = [
+        recording.bytes_of(call.outputs[0])
+        for call in recording.module_calls
+        if call.outputs and call.path in recording.modules and _holds(recording.modules[call.path])
+    ]
+    return TreeTotals(
+        params=trained + frozen, trainable=trained, frozen=frozen,
+        buffers=sum(each.elements for each in constants if each.kind == "buffer"), macs=profile.totals.macs,
+        layers=sum(call.leaf for call in recording.module_calls),
+        activation_bytes=profile.totals.activation_bytes,
+        input_bytes=sum(map(recording.bytes_of, recording.inputs)), forward_backward_bytes=2 * sum(returned),
+        params_bytes=sum(each.bytes for each in constants if each.kind != "buffer"),
+    )  # fmt: skip
+
+
+def _holds(module: ModuleFacts) -> bool:
+    """Whether a module has parameters of its own, and no modules."""
+    return bool(module.parameters) and not module.children

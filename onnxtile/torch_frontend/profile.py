@@ -1,0 +1,206 @@
+"""The profile of a network of torch: a row for each call of an operator that computes or copies something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from onnxtile.errors import UsageError
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, largest, total
+from onnxtile.operators.work.work import Operations
+from onnxtile.profiling.results import SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
+from onnxtile.torch_frontend.aten.work import computes, macs_of, operations_of
+from onnxtile.torch_frontend.conventions import ptflops_macs
+from onnxtile.torch_frontend.trace.calls import Call, ModuleCall, Recording, Unsized, Value
+from onnxtile.torch_frontend.trace.recording import Network, record
+
+DOMAIN = "torch"
+"""The domain of rows of a torch network."""
+_NONE = Operations()
+_PACKED = Unknown("its weights are packed in an object of torch's own, which doesn't tell their sizes")
+
+
+def profile_torch(
+    model: Network,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] = {},
+    *,
+    convention: str = "macs",
+    device: str | None = None,
+    details: bool = False,
+) -> Profile:
+    """What every operator that the network calls costs, by one run with these inputs.
+
+    Everything is as `onnxtile.profile` tells of an ONNX model, and counted by the same formulas. Parameters count in
+    the totals whether a call reads them or not; buffers only where they're floating-point numbers that one reads.
+
+    Raises UsageError, and what the network itself raises when it runs.
+    """
+    return profile_of(record(model, args, kwargs, device), convention, details)
+
+
+def profile_of(recording: Recording, convention: str = "macs", details: bool = False) -> Profile:
+    """The profile of a run that was recorded."""
+    if convention not in ("macs", "ptflops"):
+        raise UsageError(f"convention {convention!r} is unknown: take one of macs, ptflops")
+    return _Profiling(recording, convention, details).profile()
+
+
+class _Profiling:
+    def __init__(self, recording: Recording, convention: str, details: bool) -> None:
+        self._recording = recording
+        self._convention = convention
+        self._details = details
+        self._names: dict[str, int] = {}
+        self._weights = {
+            name: Weights(each.elements, each.elements if each.kind == "buffer" else 0, each.bytes)
+            for name, each in recording.constants.items()
+            if each.counts and (each.kind != "buffer" or convention == "macs")
+        }
+
+    def profile(self) -> Profile:
+        recording = self._recording
+        live = list(_live_bytes(recording))
+        rows = tuple(self._row(call, live[at]) for at, call in enumerate(recording.calls) if computes(call))
+        return Profile(rows, self._totals(rows), self._used(rows), {}, self._convention)
+
+    def _row(self, call: Call, live: int) -> NodeProfile:
+        constants = self._feeding(call)
+        weights = sum_weights([self._weights[name] for name in constants]) if constants else Weights()
+        if _has_packed(call):
+            weights = Weights(_PACKED, 0, _PACKED)
+        if self._convention == "macs":
+            macs, done = macs_of(call), operations_of(call)
+        else:
+            macs, done = ptflops_macs(call), _NONE
+        return NodeProfile(
+            name=self._name(call), op=op_of(call), domain=DOMAIN, module=call.module.path, macs=macs,
+            elementwise=done.elementwise, transcendental=done.transcendental, comparison=done.comparison,
+            movement=done.movement, params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes,
+            input_bytes=self._bytes(call.inputs), output_bytes=self._bytes(call.outputs), live_bytes=live,
+            constants=constants, **(_details(call) if self._details else {}),
+        )  # fmt: skip
+
+    def _feeding(self, call: Call) -> tuple[str, ...]:
+        """Names of the weights that the call reads, or that what it reads is computed from alone."""
+        names = [name for value in call.inputs for name in value.sources if name in self._weights]
+        return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
+
+    def _bytes(self, values: Sequence[Value]) -> int:
+        """Bytes of values, each once; of one that is spread over more elements than there are, those that there are."""
+        found, bytes_of = 0, self._recording.bytes_of
+        for at, value in enumerate(values):
+            if not at or value not in values[:at]:
+                found += bytes_of(value)
+        return found
+
+    def _name(self, call: Call) -> str:
+        operator = call.operator.name.rpartition(".")[2]
+        name = f"{call.module.path}/{operator}" if call.module.path else operator
+        count = self._names[name] = self._names.get(name, 0) + 1
+        return name if count == 1 else f"{name}.{count}"
+
+    def _used(self, rows: Sequence[NodeProfile]) -> dict[str, Weights]:
+        """All parameters, and buffers that some call reads."""
+        read = {name for row in rows for name in row.constants}
+        return {
+            name: weights
+            for name, weights in self._weights.items()
+            if name in read or self._recording.constants[name].kind != "buffer"
+        }
+
+    def _totals(self, rows: Sequence[NodeProfile]) -> Totals:
+        packed = [Weights(_PACKED, 0, _PACKED)] if any(isinstance(row.params, Unknown) for row in rows) else []
+        weights = sum_weights([*self._used(rows).values(), *packed, Weights()])
+        kinds = {"trainable": 0, "frozen": 0, "buffer": 0}
+        for constant in self._recording.constants.values():
+            kinds[constant.kind] += constant.elements
+        moved, live, streamed = {0}, {0}, list[Amount]([0])
+        for row in rows:
+            moved.add(row.input_bytes + row.output_bytes)  # type: ignore[operator]  # here all of them are numbers
+            live.add(row.live_bytes)  # type: ignore[arg-type]  # the same
+            streamed.append(total([row.live_bytes, row.weight_bytes]))
+        return Totals(
+            **{field: total([getattr(row, field) for row in rows]) for field in SUMMED},
+            params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, nodes=len(rows),
+            trainable=kinds["trainable"], frozen=kinds["frozen"], activation_bytes=self._activations(),
+            peak_bandwidth=max(moved), peak_live_bytes=total([max(live), weights.bytes]),
+            peak_live_bytes_streamed=largest(streamed),
+        )  # fmt: skip
+
+    def _activations(self) -> int:
+        """What layers return, and outside of them what operators make: the first result, and others that are read."""
+        layers = [
+            call.outputs
+            for call in self._recording.module_calls
+            if call.layer and not (call.parent and in_layer(call.parent))
+        ]
+        others = [call.outputs for call in self._recording.calls if computes(call) and not in_layer(call.module)]
+        return sum(self._bytes(self._kept(outputs)) for outputs in (*layers, *others))
+
+    def _kept(self, outputs: tuple[Value, ...]) -> Sequence[Value]:
+        """The first, and those others that are read or returned."""
+        if len(outputs) < 2:
+            return outputs
+        storages = self._recording.storages
+        return [value for at, value in enumerate(outputs) if at == 0 or storages[value.storage].was_read]
+
+
+def _has_packed(call: Call) -> bool:
+    """Whether it's given weights that torch keeps in objects of its own, as quantized modules do."""
+    return any(isinstance(each, torch.ScriptObject) for each in (*call.arguments, *call.keywords.values()))
+
+
+def op_of(call: Call) -> str:
+    """What people call it: the kind of the innermost module, where it has no modules in it; else torch's operator."""
+    module = call.module
+    if module.layer or (module.leaf and module.path):
+        return module.kind
+    return call.operator.name.removeprefix("aten.")
+
+
+def in_layer(module: ModuleCall) -> bool:
+    """Whether a module that runs is a layer, or is called by one."""
+    at: ModuleCall | None = module
+    while at is not None and not at.layer:
+        at = at.parent
+    return at is not None
+
+
+def _live_bytes(recording: Recording) -> Iterator[int]:
+    """Bytes alive during each call, without constants: memory from the call that makes it to the last that reads it."""
+    changes = [0] * (len(recording.calls) + 2)
+    for storage in recording.storages:
+        if not storage.constant:
+            changes[storage.made] += storage.bytes
+            changes[storage.read + 1] -= storage.bytes
+    alive = 0
+    for change in changes[: len(recording.calls)]:
+        alive += change
+        yield alive
+
+
+def type_text(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def value_text(value: Value) -> str:
+    sizes = value.shape.kind if isinstance(value.shape, Unsized) else ",".join(map(str, value.shape))
+    return f"{type_text(value.dtype)}[{sizes}]"
+
+
+def _details(call: Call) -> dict[str, Any]:
+    plain = {name: each for name, each in call.operator.named(call.arguments, call.keywords) if _is_plain(each)}
+    return {
+        "inputs": tuple(value_text(value) for value in call.inputs),
+        "outputs": tuple(value_text(value) for value in call.outputs),
+        "attributes": {name: str(each) for name, each in plain.items()},
+    }
+
+
+def _is_plain(given: object) -> bool:
+    if isinstance(given, list):
+        return bool(given) and all(_is_plain(each) for each in given)
+    return isinstance(given, (int, float, str, torch.dtype)) and not isinstance(given, Value)

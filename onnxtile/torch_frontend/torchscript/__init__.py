@@ -1,0 +1,1 @@
+"""Run a ScriptModule step by step, so that its modules are seen."""

@@ -1,0 +1,321 @@
+"""What a method of a ScriptModule does, step by step, made out before anything of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import torch
+
+from onnxtile.torch_frontend.torchscript.operations import CONTAINERS, IN_PLACE_OF_TORCH, alone, is_container, operation
+
+Values: TypeAlias = dict[str, Any]
+"""A graph's values by their names, which are no one else's in it."""
+
+
+class UnknownError(Exception):
+    """A graph holds something that isn't known here; the message says what."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """A scripted module as it was found: its attributes from the root give the path."""
+
+    module: Any
+    path: str
+    kind: str
+
+    def child(self, name: str) -> Module | None:
+        """The module that the attribute is; None for anything else."""
+        found = self.module.getattr(name)
+        if not isinstance(found, torch._C.ScriptModule):
+            return None
+        return Module(found, f"{self.path}.{name}" if self.path else name, str(found._type().name()))
+
+    def children(self) -> list[str]:
+        return [name for name, _ in torch._C.ModuleDict(self.module).items()]
+
+
+class Runner(Protocol):
+    def method(self, module: Module, name: str, args: Sequence[object]) -> object: ...
+
+    def call(self, call: Call, args: Sequence[Any]) -> object: ...
+
+    def graph(self, plan: Plan, args: Sequence[object]) -> object: ...
+
+
+Step: TypeAlias = Callable[[Values, Runner], None]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a method; `has_containers`: it's given lists or dicts."""
+
+    method: str
+    has_containers: bool
+
+
+@dataclass
+class Plan:
+    """The steps of a graph or a block, and the names of its inputs and outputs."""
+
+    inputs: list[str]
+    outputs: list[str]
+    steps: list[Step] = field(default_factory=list)
+
+    def run(self, values: Values, runner: Runner) -> None:
+        for step in self.steps:
+            step(values, runner)
+
+
+@dataclass
+class Planner:
+    """Makes plans, each once."""
+
+    known: dict[tuple[str, str], Plan | UnknownError] = field(default_factory=dict)
+
+    def plan(self, module: Module, method: str) -> Plan | UnknownError:
+        """The plan of a method, or why there is none."""
+        key = module.path, method
+        if key not in self.known:
+            found = module.module._get_method(method)
+            try:
+                self.known[key] = _Planning(self, found).of(found.graph, module)
+            except UnknownError as error:
+                self.known[key] = error
+        return self.known[key]
+
+
+def shares_containers(graph: Any) -> bool:
+    """Whether a graph without calls changes a list or dict that it's given, or gives one back."""
+    inputs = [value for value in graph.inputs() if is_container(value.type())]
+    if not inputs:
+        return False
+    aliases = graph.alias_db()
+    outputs = [value for value in graph.outputs() if is_container(value.type())]
+    return any(
+        aliases.has_writers(value) or any(aliases.may_contain_alias(value, output) for output in outputs)
+        for value in inputs
+    )
+
+
+@dataclass
+class _Planning:
+    """Makes the plan of one graph. `modules`: values that are known to be modules, by name."""
+
+    planner: Planner
+    method: Any = None
+    modules: dict[str, Module] = field(default_factory=dict)
+
+    def of(self, graph: Any, module: Module | None = None) -> Plan:
+        if module is not None:
+            self.modules[next(iter(graph.inputs())).debugName()] = module
+        return self.block(graph)
+
+    def block(self, block: Any) -> Plan:
+        plan = Plan(_names(block.inputs()), _names(block.outputs()))
+        for node in block.nodes():
+            step = self.step(node)
+            if step is not None:
+                plan.steps.append(step)
+        return plan
+
+    def step(self, node: Any) -> Step | None:
+        kind = node.kind()
+        made = _STEPS.get(kind)
+        if made is not None:
+            return made(self, node)
+        plain = IN_PLACE_OF_TORCH.get(kind)
+        inputs, outputs = list(node.inputs()), _names(node.outputs())
+        if plain is not None and (
+            kind not in CONTAINERS or (inputs and inputs[0].type().kind() in ("ListType", "DictType"))
+        ):
+            return _assigned(plain, _names(inputs), outputs)
+        found = operation(node)
+        if isinstance(found, str):
+            raise UnknownError(found)
+        return _assigned(found, _names(inputs), outputs)
+
+    def constant(self, node: Any) -> Step | None:
+        output = node.output()
+        if output.type().kind() == "FunctionType":
+            return None
+        name = output.debugName()
+        try:
+            value = output.toIValue()
+        except RuntimeError as error:
+            raise UnknownError(f"a constant is a {output.type().annotation_str}") from error
+        return lambda values, runner: values.__setitem__(name, value)
+
+    def get_attribute(self, node: Any) -> Step:
+        attribute, of, name = node.s("name"), node.input().debugName(), node.output().debugName()
+        owner, kind = self.modules.get(of), node.output().type()
+        child = owner.child(attribute) if owner is not None and kind.kind() in ("ClassType", "InterfaceType") else None
+        if child is not None:
+            self.modules[name] = child
+            return lambda values, runner: values.__setitem__(name, child)
+        if owner is None and node.input().type().kind() not in ("ClassType", "InterfaceType"):
+            raise UnknownError(f"prim::GetAttr of a {node.input().type().annotation_str}")
+        if is_container(kind) and self.changes(attribute):
+            raise UnknownError(f"the list or dict {attribute!r} of a module is changed")
+
+        def step(values: Values, runner: Runner) -> None:
+            whose = values[of]
+            if not isinstance(whose, Module):
+                values[name] = getattr(whose, attribute)
+                return
+            values[name] = whose.child(attribute) or whose.module.getattr(attribute)
+
+        return step
+
+    def changes(self, attribute: str) -> bool:
+        """Whether this method, or one that it calls, changes what such an attribute holds."""
+        graph = self.method.inlined_graph
+        found = [node for node in graph.findAllNodes("prim::GetAttr") if node.s("name") == attribute]
+        if not found:
+            return False
+        aliases = graph.alias_db()
+        return any(aliases.has_writers(node.output()) for node in found)
+
+    def set_attribute(self, node: Any) -> Step:
+        attribute = node.s("name")
+        whose, value = node.inputs()
+        if is_container(value.type()) or value.type().kind() == "ClassType":
+            raise UnknownError(f"a list, dict or object becomes the attribute {attribute!r}")
+        owner, name = whose.debugName(), value.debugName()
+        if owner not in self.modules:
+            raise UnknownError(f"the attribute {attribute!r} of an object is set")
+        return lambda values, runner: values[owner].module.setattr(attribute, values[name])
+
+    def call_method(self, node: Any) -> Step:
+        inputs, method = list(node.inputs()), node.s("name")
+        names, output = _names(inputs), node.output().debugName()
+        module = self.modules.get(names[0])
+        call = Call(method, any(is_container(value.type()) for value in inputs[1:]))
+        if module is None and inputs[0].type().kind() != "InterfaceType":
+            raise UnknownError(f"the method {method!r} of a {inputs[0].type().annotation_str} is called")
+        if module is None:
+            if call.has_containers:
+                raise UnknownError(f"the method {method!r} of a module that varies is given a list or dict")
+            return lambda values, runner: values.__setitem__(
+                output, runner.call(call, [values[name] for name in names])
+            )
+        whole = call.has_containers and isinstance(self.planner.plan(module, method), UnknownError)
+        if whole and shares_containers(module.module._get_method(method).inlined_graph):
+            raise UnknownError(f"{module.path} changes a list or dict that it's given, and runs whole")
+        known = module
+
+        def step(values: Values, runner: Runner) -> None:
+            values[output] = runner.method(known, method, [values[name] for name in names[1:]])
+
+        return step
+
+    def call_function(self, node: Any) -> Step:
+        """A function is taken in, and followed where all of it is known; run whole where not."""
+        inputs, output = list(node.inputs()), node.output().debugName()
+        names = _names(inputs[1:])
+        if inputs[0].node().s("name") == "get_fastpath_enabled":  # scripted it's always yes; here it's as it was set
+            return _assigned(torch.backends.mha.get_fastpath_enabled, [], [output])
+        graph = alone(node)
+        inlined = graph.copy()
+        torch._C._jit_pass_inline(inlined)
+        try:
+            plan = _Planning(self.planner, _Inlined(inlined)).of(inlined)
+        except UnknownError:
+            if shares_containers(inlined):
+                raise
+            function = torch._C._create_function_from_graph("function", graph)
+            return _assigned(function, names, [output])
+        return lambda values, runner: values.__setitem__(output, runner.graph(plan, [values[name] for name in names]))
+
+    def choice(self, node: Any) -> Step:
+        condition = node.input().debugName()
+        (yes, no), outputs = [self.block(block) for block in node.blocks()], _names(node.outputs())
+
+        def step(values: Values, runner: Runner) -> None:
+            plan = yes if values[condition] else no
+            plan.run(values, runner)
+            _move(values, plan.outputs, outputs)
+
+        return step
+
+    def loop(self, node: Any) -> Step:
+        most, condition, *first = _names(node.inputs())
+        body, outputs = self.block(next(iter(node.blocks()))), _names(node.outputs())
+
+        def step(values: Values, runner: Runner) -> None:
+            count, goes_on = 0, values[condition]
+            carried = [values[name] for name in first]
+            while count < values[most] and goes_on:
+                values.update(zip(body.inputs, [count, *carried], strict=True))
+                body.run(values, runner)
+                goes_on, *carried = (values[name] for name in body.outputs)
+                count += 1
+            values.update(zip(outputs, carried, strict=True))
+
+        return step
+
+    def make_tuple(self, node: Any) -> Step:
+        kind = node.output().type()
+        names, outputs = _names(node.inputs()), _names(node.outputs())
+        if kind.annotation_str.startswith("Tuple["):
+            return _assigned(lambda *each: each, names, outputs)
+        if is_container(kind):
+            raise UnknownError(f"a {kind.annotation_str} holds a list or dict")
+        return _assigned(torch._C._create_function_from_graph("named", alone(node)), names, outputs)
+
+    def pick_module(self, node: Any) -> Step:
+        """One of a ModuleList's by number, or of a ModuleDict's by name."""
+        of, key = _names(node.inputs())
+        name = node.output().debugName()
+
+        def step(values: Values, runner: Runner) -> None:
+            container, wanted = values[of], values[key]
+            child = container.child(wanted if isinstance(wanted, str) else container.children()[wanted])
+            values[name] = child
+
+        return step
+
+
+@dataclass(frozen=True)
+class _Inlined:
+    inlined_graph: Any
+
+
+_STEPS: dict[str, Callable[[_Planning, Any], Step | None]] = {
+    "prim::Constant": _Planning.constant,
+    "prim::GetAttr": _Planning.get_attribute,
+    "prim::SetAttr": _Planning.set_attribute,
+    "prim::CallMethod": _Planning.call_method,
+    "prim::CallFunction": _Planning.call_function,
+    "prim::If": _Planning.choice,
+    "prim::Loop": _Planning.loop,
+    "prim::TupleConstruct": _Planning.make_tuple,
+    "prim::ModuleContainerIndex": _Planning.pick_module,
+}
+
+
+def _assigned(function: Callable[..., Any], names: Sequence[str], outputs: Sequence[str]) -> Step:
+    if len(outputs) == 1:
+        (output,) = outputs
+
+        def one(values: Values, runner: Runner) -> None:
+            values[output] = function(*[values[name] for name in names])
+
+        return one
+
+    def several(values: Values, runner: Runner) -> None:
+        found = function(*[values[name] for name in names])
+        if outputs:
+            values.update(zip(outputs, found, strict=True))
+
+    return several
+
+
+def _names(values: Iterable[Any]) -> list[str]:
+    return [value.debugName() for value in values]
+
+
+def _move(values: Values, names: Sequence[str], to: Sequence[str]) -> None:
+    values.update(zip(to, [values[name] for name in names], strict=True))

@@ -1,0 +1,1 @@
+"""Record the operators that one run of a network calls."""

@@ -1,0 +1,183 @@
+"""What is kept of a forward run: calls of operators and of modules, with shapes and types in place of tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from onnxtile.torch_frontend.trace.skipping import reads_numbers
+
+
+class UnsizedError(Exception):
+    """Sizes are asked for that a tensor doesn't have; the words go on from the operator's name."""
+
+
+class Unsized(Sequence[int]):
+    """In the place of the shape of a tensor that isn't one block of numbers: nested, or sparse. Reading it says so."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __getitem__(self, place: Any) -> Any:
+        raise UnsizedError(f"works on a {self.kind} tensor, whose sizes don't tell how much that is")
+
+    def __len__(self) -> int:
+        return len(self[0])
+
+
+class Value(NamedTuple):
+    """A tensor that was read or made. `storage`: the number of the memory that it's in, which its views share.
+    `sources`: names of the constants that it's computed from, where it's computed from nothing else. `shape`: Unsized
+    where the tensor isn't one block of numbers.
+    """
+
+    shape: Sequence[int]
+    dtype: torch.dtype
+    storage: int
+    sources: tuple[str, ...] = ()
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(slots=True)
+class Storage:
+    """Memory that tensors are in. `made`, `read`: numbers of the first and the last call that it's alive in."""
+
+    bytes: int
+    made: int
+    read: int
+    constant: bool = False
+
+    @property
+    def was_read(self) -> bool:
+        return self.read > self.made
+
+
+class Constant(NamedTuple):
+    """A parameter, a buffer, or another tensor that was there before the run."""
+
+    elements: int
+    bytes: int
+    kind: Literal["trainable", "frozen", "buffer"]
+    counts: bool
+    """Whether it's a weight where it feeds a call: parameters are, and floating-point numbers along axes."""
+
+
+class Operator:
+    """An operator of torch, such as aten.addmm.default."""
+
+    __slots__ = ("_defaults", "_names", "changes", "name", "overload", "reads")
+
+    def __init__(self, func: torch._ops.OpOverload | torch._ops.HigherOrderOperator) -> None:
+        schema = getattr(func, "_schema", None)
+        namespace, _, name = func.name().partition(".")[0].rpartition("::")
+        plain = name.endswith("_") and not name.startswith("__")
+        self.name = f"{namespace or 'higher_order'}.{name.rstrip('_') if plain else name}"
+        """Without the mark of operators that write their result in place."""
+        self.overload = getattr(func, "_overloadname", "")
+        self.changes = (schema is not None and bool(schema.is_mutable)) or name == "native_batch_norm"
+        self.reads = schema is None or reads_numbers(func)
+        arguments = schema.arguments if schema is not None else ()
+        self._names = {argument.name: place for place, argument in enumerate(arguments)}
+        self._defaults = {
+            argument.name: argument.default_value for argument in arguments if argument.has_default_value()
+        }
+
+    def has(self, name: str) -> bool:
+        """Whether it takes an argument of that name."""
+        return name in self._names
+
+    def argument(self, arguments: Sequence[Any], keywords: Mapping[str, Any], name: str) -> Any:
+        """The argument of that name; KeyError where the operator has none."""
+        place = self._names[name]
+        if place < len(arguments):
+            return arguments[place]
+        return keywords[name] if name in keywords else self._defaults[name]
+
+    def named(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """What was given, by name."""
+        yield from zip(self._names, arguments, strict=False)
+        yield from keywords.items()
+
+
+@dataclass(slots=True)
+class ModuleCall:
+    """A call of a module: `path` is its name in the network, '' the network itself; `kind` the name of its class.
+
+    `leaf`: it has no modules in it. `layer`: it's one of torch's own that hasn't. `order`: calls of modules before it.
+    """
+
+    path: str
+    kind: str
+    parent: ModuleCall | None
+    leaf: bool
+    layer: bool
+    order: int
+    outputs: tuple[Value, ...] = ()
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of an operator, in the innermost module that was running. `arguments` has Values in place of tensors."""
+
+    operator: Operator
+    arguments: Sequence[Any]
+    keywords: Mapping[str, Any]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    module: ModuleCall
+
+    def argument(self, name: str) -> Any:
+        return self.operator.argument(self.arguments, self.keywords, name)
+
+    def shape(self, name: str) -> Sequence[int]:
+        """The shape of the tensor that's given by that name."""
+        value: Value = self.argument(name)
+        return value.shape
+
+
+@dataclass
+class ModuleFacts:
+    """A module of the network, called or not. `parameters`: names of its own ones, without those of modules in it."""
+
+    path: str
+    kind: str
+    parameters: list[str] = field(default_factory=list)
+    children: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Recording:
+    """One forward run of a network."""
+
+    calls: list[Call]
+    modules: dict[str, ModuleFacts]
+    """All modules by path, in the order in which the network has them."""
+    module_calls: list[ModuleCall]
+    """In the order in which they began."""
+    storages: list[Storage]
+    constants: dict[str, Constant]
+    names: dict[str, str]
+    """The name in `constants` of each parameter, by its own: several may be one."""
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+
+    def bytes_of(self, value: Value) -> int:
+        """Return its bytes: those of its memory, where its shape doesn't say them or says more than there are."""
+        there = self.storages[value.storage].bytes
+        if isinstance(value.shape, Unsized):
+            return there
+        size = value.bytes
+        return size if size < there or not there else there

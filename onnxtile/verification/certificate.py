@@ -1,0 +1,205 @@
+"""The certificate of a proof: what was shown of which files, and all that it takes to show it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from onnxtile import __version__
+from onnxtile.errors import ModelError, UsageError
+from onnxtile.ir.io.checker import one_line
+from onnxtile.ir.io.files import real, replacing
+from onnxtile.ir.io.load import check_regular
+from onnxtile.ir.io.progress import Progress, silent
+from onnxtile.ir.metadata import TILE, box_text
+from onnxtile.verification.coverage import LONGEST
+from onnxtile.verification.graphs import nodes_inside
+from onnxtile.verification.opened import CHUNK, Opened, open_model
+from onnxtile.verification.verdict import Verdict
+from onnxtile.verification.verify import METHODS, verify
+
+SCHEMA = "onnxtile.certificate/1"
+MOST_CASES = 10_000
+"""Of a certificate: more would run for days."""
+ENGINES = ("onnx", "onnxruntime", "numpy")
+_REGION = ("name", "op", "scope", "method", "equivalent", "reason", "tiles", "where")
+"""What has to come out the same of a region the next time; how it was run may differ with versions."""
+_PARTS = {
+    "bind": dict, "cases": int, "limits": dict, "lowered": dict, "original": dict, "seed": int, "verdict": dict,
+    "versions": dict,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """What came of repeating a certificate: the verdict now, and what isn't as it says."""
+
+    verdict: Verdict | None
+    differences: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences
+
+
+def write_certificate(
+    path: Path, verdict: Verdict, original: Path, lowered: Path, bind: Mapping[str, int] | None = None
+) -> None:
+    """Write down what was shown of two files, moved into place whole.
+
+    `limits` in it are the longest sides of a tile product, as the lowered file says. Raises UsageError, also for models
+    that aren't equivalent, and ModelError.
+    """
+    if not verdict.equivalent:
+        raise UsageError("a certificate is for models that are equivalent: nothing was written")
+    models = [open_model(model) for model in (original, lowered)]
+    document = {
+        "schema": SCHEMA,
+        "versions": versions(),
+        "original": _files_of(models[0], original, path),
+        "lowered": _files_of(models[1], lowered, path),
+        "limits": _largest_tile(models[1].proto),
+        "bind": dict(bind or {}),
+        "seed": verdict.seed,
+        "cases": verdict.cases,
+        "verdict": verdict.to_json(),
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+
+
+def recheck(path: Path, workers: int | None = None, progress: Progress | None = None) -> Recheck:
+    """Repeat what a certificate says: the files' hashes, then the proof with its method, cases and seed.
+
+    The models lie where the certificate says, seen from its folder. Raises ModelError for a file that isn't a
+    certificate, and what `verify` raises.
+    """
+    document = _read(path)
+    try:
+        return _repeat(path, document, workers, progress)
+    except UsageError as error:
+        raise ModelError(f"{path}: it can't be repeated: {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
+        raise ModelError(f"{path}: not a whole certificate: {type(error).__name__}: {error}") from error
+
+
+def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress: Progress | None) -> Recheck:
+    say = progress or silent
+    folder, different = real(path).parent, []
+    told = document["verdict"]
+    if told["equivalent"] is not True or told["method"] not in METHODS:
+        raise ModelError(f"{path}: it doesn't say by a known method that the models are equivalent; a certificate does")
+    if not 0 <= document["cases"] <= MOST_CASES:
+        raise ModelError(f"{path}: cases is {document['cases']}, not 0 to {MOST_CASES}")
+    for which in ("original", "lowered"):
+        say(f"hash the {which} model")
+        for name, digest in document[which]["sha256"].items():
+            file = folder / name
+            if not file.is_file():
+                raise ModelError(f"{path}: {file} isn't there; put the models where they were beside the certificate")
+            if hash_of(file) != digest:
+                different.append(f"{which}: {name} isn't the file that was certified")
+    if different:
+        return Recheck(None, tuple(different))
+    first, second = (folder / document[which]["file"] for which in ("original", "lowered"))
+    different += _unnamed(path, document, {"original": first, "lowered": second})
+    if different:
+        return Recheck(None, tuple(different))
+    verdict = verify(
+        first, second, method=told["method"], cases=document["cases"] or None, seed=document["seed"],
+        bind=document["bind"], workers=workers, progress=progress,
+    )  # fmt: skip
+    now = json.loads(json.dumps(verdict.to_json()))
+    for key in ("equivalent", "method", "reason", "kept"):
+        if now[key] != told[key]:
+            different.append(f"{key} is {now[key]} now, and was {told[key]}")
+    for name, key in (("region", "regions"), ("output", "outputs")):
+        keys = _REGION if key == "regions" else ("name", "equivalent")
+        pairs = zip([*now[key], None], [*told[key], None], strict=False)
+        for one, other in pairs:
+            if {each: (one or {}).get(each) for each in keys} != {each: (other or {}).get(each) for each in keys}:
+                different.append(f"{name} {(other or one)['name']!r} isn't judged as it was")
+    return Recheck(verdict, tuple(different))
+
+
+def _unnamed(path: Path, document: dict[str, Any], models: Mapping[str, Path]) -> Iterator[str]:
+    """What the certificate leaves out or says wrong of files that are as it says: files without a hash, limits."""
+    for which, model in models.items():
+        opened = open_model(model)
+        for name in sorted(_relative(file, path) for file in _files(opened, model)):
+            if name not in document[which]["sha256"]:
+                yield f"{which}: {name} isn't certified"
+    if _largest_tile(opened.proto) != document["limits"]:
+        yield f"limits are {_largest_tile(opened.proto)} now, and were {document['limits']}"
+
+
+def _files(opened: Opened, model: Path) -> list[Path]:
+    """A model's file and those of its external data."""
+    external = onnx.TensorProto.EXTERNAL
+    stored = [each for each in opened.proto.graph.initializer if each.data_location == external]
+    return [model, *sorted({*opened.inner, *(opened.place(each)[0] for each in stored)})]
+
+
+def _files_of(opened: Opened, model: Path, certificate: Path) -> dict[str, Any]:
+    """A model's file and those of its external data, from the certificate's folder, with their SHA-256."""
+    names = {_relative(path, certificate): hash_of(path) for path in _files(opened, model)}
+    return {"file": _relative(model, certificate), "sha256": names}
+
+
+def _relative(path: Path, certificate: Path) -> str:
+    try:
+        return Path(os.path.relpath(real(path), real(certificate).parent)).as_posix()
+    except ValueError as error:
+        raise UsageError(f"{path} and the certificate are on different drives; write it to the same") from error
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The releases of what a proof rests on."""
+    return {"onnxtile": __version__} | {name: version(name) for name in ENGINES}
+
+
+def _largest_tile(model: onnx.ModelProto) -> dict[str, int]:
+    """The longest side of a tile product along M, K and N, as the nodes say."""
+    found: dict[str, int] = {}
+    holders = (model.graph.node, *(function.node for function in model.functions))
+    for node in (inner for nodes in holders for each in nodes for inner in nodes_inside(each)):
+        tile = next((pair.value for pair in node.metadata_props if pair.key == TILE), "")
+        for part in box_text(tile).split(","):
+            letter, sides = part[:1], part[1:].split(":")
+            if letter and len(part) <= LONGEST and all(side.isdecimal() for side in sides):
+                length = int(sides[-1]) - (int(sides[0]) if len(sides) > 1 else 0)
+                found[letter] = max(found.get(letter, 0), length)
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    check_regular(path, "a certificate")
+    try:
+        document = json.loads(path.read_text())
+    except OSError as error:
+        raise ModelError(f"{path}: {(error.strerror or str(error)).lower()}; give the path of a certificate") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not a certificate: {one_line(error)}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ModelError(f"{path}: not a certificate: its schema isn't {SCHEMA}")
+    for name, kind in _PARTS.items():
+        if not isinstance(document.get(name), kind) or isinstance(document[name], bool):
+            raise ModelError(f"{path}: not a whole certificate: its {name!r} is missing, or isn't of its type")
+    return document

@@ -1,0 +1,193 @@
+"""Reports: what comes first, what is counted, and that no name is broken, in a terminal of any width and in a file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from rich.cells import cell_len
+
+from onnxtile.cli.table import Column, Name, Table
+from tests.cli.test_app import Cli, cli
+from tests.support import parse, whole
+from tests.terminals import terminal
+
+__all__ = ["cli"]  # a fixture
+F32 = np.dtype(np.float32)
+LONG = "backbone/[red]layers[/red].11/" * 6 + ":smile: attention/query"
+
+
+def products(widths: list[int], names: list[str]) -> onnx.ModelProto:
+    """A chain of MatMul of one row, from width to width."""
+    lines = [f'["{name}"] h{index + 1} = MatMul (h{index}, w{index})' for index, name in enumerate(names)]
+    text = f"""<ir_version: 8, opset_import: ["" : 17]>
+        chain (float[1,{widths[0]}] h0) => (float[1,{widths[-1]}] h{len(names)}) {{ {" ".join(lines)} }}"""
+    weights = {f"w{index}": whole([widths[index], widths[index + 1]], F32, index) for index in range(len(names))}
+    return parse(text, **weights)
+
+
+@pytest.fixture(scope="module")
+def hundred(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hundred products that fit 8,8,8, but for two, and one of a size that nobody knows."""
+    widths = [8] * 101
+    widths[40] = widths[70] = 9
+    model = products(widths, [f"layer{index}" for index in range(100)])
+    path = tmp_path_factory.mktemp("hundred") / "net.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def test_check_shows_what_does_not_fit_and_counts_the_rest(cli: Cli, hundred: Path) -> None:
+    status, out, err = cli("check", hundred, "--max", "8,8,8")
+    lines = out.splitlines()
+    assert (status, err) == (1, "")
+    assert [line.split()[0] for line in lines[:5]] == ["product", "layer39", "layer40", "layer69", "layer70"]
+    assert lines[5:] == ["96 products fit; --all lists them", "100 products at 8,8,8: 96 fit, 4 over"]
+    with terminal(80) as screen:
+        assert cli("check", hundred, "--max", "8,8,8")[0] == 1
+    assert screen.lines == lines
+    everything = cli("check", hundred, "--max", "8,8,8", "--all")[1].splitlines()
+    order = [39, 40, 69, 70, *(index for index in range(100) if index not in (39, 40, 69, 70))]
+    assert [line.split()[0] for line in everything[1:-1]] == [f"layer{index}" for index in order]
+    document = json.loads(cli("check", hundred, "--max", "8,8,8", "--json")[1])
+    assert [row["name"] for row in document["contractions"]] == [f"layer{index}" for index in range(100)]
+
+
+def test_lower_shows_what_it_cut_and_counts_the_rest(cli: Cli, hundred: Path, tmp_path: Path) -> None:
+    status, out, err = cli("lower", hundred, "--max", "8,8,8", "-o", tmp_path / "out.onnx", "--verify")
+    lines = out.splitlines()
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in lines[1:5]] == ["layer39", "layer40", "layer69", "layer70"]
+    assert lines[5] == "96 products fit; --all lists them"
+    assert lines[6].startswith("100 products at 8,8,8: 4 tiled, 96 fit; 100 nodes became ")
+    assert lines[6].endswith(f" in {tmp_path / 'out.onnx'}")
+    status, out, _ = cli("check", tmp_path / "out.onnx", "--max", "8,8,8")
+    assert (status, len(out.splitlines())) == (0, 2)
+
+
+def test_what_needs_action_comes_before_what_was_cut(cli: Cli, tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        g (float[8,8] x, float[n,8] z) => (float[8,8] y, float[n,8] u) {
+        ["small"] a = MatMul (x, w) ["big"] b = MatMul (a, v) ["back"] y = MatMul (b, t) ["free"] u = MatMul (z, w) }"""
+    onnx.save(parse(text, w=whole([8, 8], F32, 1), v=whole([8, 16], F32, 2), t=whole([16, 8], F32, 3)), tmp_path / "m")
+    status, out, _ = cli("lower", tmp_path / "m", "--max", "8,8,8")
+    lines = out.splitlines()
+    assert status == 1
+    assert [line.split()[0] for line in lines[1:4]] == ["free", "big", "back"]
+    assert "1 product fits; --all lists it" in lines
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 132])
+def test_a_terminal_gets_names_without_their_middle(cli: Cli, tmp_path: Path, columns: int) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(products([16, 16, 16], [LONG, "short"]), path)
+    calls = [["check", path, "--max", "4,4,4"], ["profile", path], ["capture", path, "--name", "*"]]
+    for call in calls:
+        status, piped, _ = cli(*call)
+        with terminal(columns) as screen:
+            assert cli(*call)[0] == status
+        rows = [line for line in screen.lines if " MatMul " in line]
+        assert len(rows) == 2
+        assert max(map(len, rows)) <= max(columns, 80)
+        if call[0] != "capture":  # that names values
+            assert f"\n{LONG} MatMul " in piped
+            head, tail = rows[0].split(" MatMul ")[0].split("...")
+            assert LONG.startswith(head) and LONG.endswith(tail) and head and tail
+
+
+def test_a_pipe_gets_every_row_and_every_letter(cli: Cli, hundred: Path) -> None:
+    out = cli("profile", hundred)[1]
+    assert all(f"\nlayer{index} MatMul " in out for index in range(100))
+    with terminal(80) as screen:
+        cli("profile", hundred)
+    assert "... and 40 more; --top, --by, --json or --csv" in screen.lines
+
+
+def test_no_line_ends_in_blanks_and_paths_stay_whole(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / ("a long path with [blue]blanks " * 6)
+    folder.mkdir()
+    path = folder / "net.onnx"
+    onnx.save(products([8, 8, 8], ["a", "b"]), path)
+    outcomes = {
+        "lower": ["--max", "4,4,4"], "annotate": [], "capture": ["--name", "a", "-o", folder / "v.npz"],
+        "run": ["--passes", "infer-shapes", "-o", folder / "o.onnx"],
+    }  # fmt: skip
+    for command, options in outcomes.items():
+        for columns in (None, 80):
+            if columns is None:
+                status, out, err = cli(command, path, *options)
+                assert (status, err) == (0, "")
+            else:
+                with terminal(columns) as screen:
+                    assert cli(command, path, *options)[0] == 0
+                out = screen.text
+            assert any(f" in {folder}" in line for line in out.splitlines())
+            assert all(line == line.rstrip() for line in out.splitlines())
+
+
+def test_standard_output_is_the_report_s_alone(tmp_path: Path) -> None:
+    """What a pass prints, in Python, goes to standard error."""
+    onnx.save(products([8, 8], ["a"]), tmp_path / "net.onnx")
+    (tmp_path / "talks.py").write_text(
+        "import onnx_ir as ir\nprint('loaded')\n"
+        "class Talks(ir.passes.InPlacePass):\n"
+        "    def call(self, model):\n        print('working')\n        return ir.passes.PassResult(model, False)\n"
+    )
+    words = [sys.executable, "-m", "onnxtile", "run", "net.onnx", "--passes", "talks:Talks", "-o", "out.onnx", "--json"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "loaded\nworking\n")
+    assert json.loads(done.stdout)["schema"] == "onnxtile.run/1"
+
+
+def test_cells_take_as_many_places_as_they_show() -> None:
+    table = Table([Column("name", shorten="middle"), Column("n", right=True), Column("why", shorten="end")])
+    for name in ("日本語" * 20, "e\u0301" * 40, "x" * 200, "plain"):
+        table.add(Name(name, "MatMul"), "1,024", "because of this and that")
+    for columns in (44, 60, 80):
+        lines = list(table.lines(columns))
+        assert all(line.cell_len <= columns for line in lines)
+        places = {cell_len(line.plain[: line.plain.index("1,024")]) for line in lines[1:]}
+        assert len(places) == 1
+    assert [line.plain for line in table.lines(None)][3] == f"{'x' * 200} MatMul  1,024  because of this and that"
+
+
+def test_numbers_and_formulas_are_cut_between_words() -> None:
+    table = Table([Column("n", right=True), Column("first", shorten="end")])
+    table.add("1", "0.1234 -5.678 9.012 33.44")
+    assert [line.plain for line in table.lines(22)] == ["n  first", "1  0.1234 -5.678 ..."]
+    assert [line.plain for line in table.lines(26)][1] == "1  0.1234 -5.678 9.012 ..."
+    table.add("2", "Max(12345678901234567890)")
+    assert [line.plain for line in table.lines(22)][2] == "2  Max(123456789012..."
+
+
+def test_a_long_cell_pads_no_others_in_a_pipe() -> None:
+    table = Table([Column("name", shorten="middle"), Column("n", right=True, shorten="end"), Column("what")])
+    table.add("a" * 1000, "1", "x")
+    table.add("b", "2*n + " * 100 + "1", "y")
+    table.add("c", "3", "z")
+    lines = [line.plain for line in table.lines(None)]
+    assert lines[1] == f"{'a' * 1000}  {'1':>32}  x"
+    assert lines[3] == f"{'c':100}  {'3':>32}  z"
+    assert all(len(line) < 1100 for line in lines)
+
+
+def test_every_command_writes_its_report_to_standard_output(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(products([8, 8, 8], ["a", "b"]), path)
+    calls: dict[str, list[object]] = {
+        "check": [path, "--max", "4,4,4"], "lower": [path, "--max", "4,4,4", "-o", tmp_path / "l.onnx"],
+        "verify": [path, path], "profile": [path], "annotate": [path, "-o", tmp_path / "a.onnx"],
+        "capture": [path, "--name", "*"], "run": [path, "--passes", "infer-shapes", "-o", tmp_path / "r.onnx"],
+        "reduce": [path, "--passes", "infer-shapes", "-o", tmp_path / "reduced"], "passes": [],
+    }  # fmt: skip
+    for command, arguments in calls.items():
+        status, out, err = cli(command, *arguments)
+        assert (status in (0, 1), err) == (True, ""), command
+        assert out.endswith("\n"), command
+        status, out, err = cli(command, *arguments, "--json")
+        assert (isinstance(json.loads(out), dict), err) == (True, ""), command

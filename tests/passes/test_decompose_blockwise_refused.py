@@ -1,0 +1,148 @@
+"""Products by packed weights: what is refused, with which words, what is only sized, hostile sizes."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+import onnxtile
+from onnxtile.passes import decompose_blockwise as its_pass
+from tests.passes.test_decompose_blockwise import F16, F32, INFO, bnb4, model, n_bits
+from tests.support import operators
+
+
+def changed(made: onnx.ModelProto, **attributes: int) -> onnx.ModelProto:
+    node = made.graph.node[0]
+    kept = [each for each in node.attribute if each.name not in attributes]
+    del node.attribute[:]
+    node.attribute.extend([*kept, *(helper.make_attribute(name, value) for name, value in attributes.items())])
+    return made
+
+
+def with_tensor(made: onnx.ModelProto, name: str, array: np.ndarray) -> onnx.ModelProto:
+    next(each for each in made.graph.initializer if each.name == name).CopyFrom(numpy_helper.from_array(array, name))
+    return made
+
+
+def as_input(made: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    tensor = next(each for each in made.graph.initializer if each.name == name)
+    made.graph.input.append(INFO(name, tensor.data_type, tensor.dims))
+    made.graph.initializer.remove(tensor)
+    return made
+
+
+def with_g_idx(made: onnx.ModelProto) -> onnx.ModelProto:
+    made.graph.initializer.append(numpy_helper.from_array(np.zeros(32, np.int32), "g"))
+    made.graph.node[0].input.extend(["", "g"])
+    return made
+
+
+def with_input(made: onnx.ModelProto, *names: str) -> onnx.ModelProto:
+    made.graph.node[0].input.extend(names)
+    return made
+
+
+BYTES = np.dtype(np.uint8)
+REFUSED = {
+    "its attribute speed isn't understood": lambda: changed(n_bits([4, 32], 32, 8), speed=1),
+    "it has g_idx, which is deprecated": lambda: with_g_idx(n_bits([4, 32], 32, 8)),
+    "its B isn't a constant": lambda: as_input(n_bits([4, 32], 32, 8), "B"),
+    "its scales isn't a constant": lambda: as_input(n_bits([4, 32], 32, 8), "scales"),
+    "its zero_points isn't a constant": lambda: as_input(n_bits([4, 32], 32, 8, zeros="packed"), "zero_points"),
+    "its absmax isn't a constant": lambda: as_input(bnb4([4, 32], 32, 8), "absmax"),
+    "bits is 3, which isn't supported; it must be 2 or 4 or 8": lambda: changed(n_bits([4, 32], 32, 8), bits=3),
+    "block_size is 24; it must be a power of two": lambda: changed(n_bits([4, 32], 32, 8), block_size=24),
+    "weight_prepacked is 1, which isn't supported": lambda: changed(n_bits([4, 32], 32, 8), weight_prepacked=1),
+    "quant_type is 2, which isn't supported": lambda: changed(bnb4([4, 32], 32, 8), quant_type=2),
+    "transB is 0, which isn't supported; it must be 1": lambda: changed(bnb4([4, 32], 32, 32), transB=0),
+    r"B has the shape \[8, 2, 8\], where .* make it \[8, 2, 16\]": lambda: changed(n_bits([4, 32], 32, 8), bits=8),
+    r"scales has the shape \[3\], where": lambda: with_tensor(n_bits([4, 32], 32, 8), "scales", np.ones(3, F32)),
+    r"zero_points has the shape \[8, 2\], where .* make it \[8, 1\]": lambda: with_tensor(
+        n_bits([4, 32], 32, 8, zeros="packed"), "zero_points", np.ones([8, 2], BYTES)
+    ),
+    "B is INT8, not UINT8": lambda: with_tensor(n_bits([4, 32], 32, 8), "B", np.zeros([8, 2, 8], np.int8)),
+    "zero_points are FLOAT16, neither UINT8 nor": lambda: with_tensor(
+        n_bits([4, 32], 32, 8, zeros="packed"), "zero_points", np.ones([8, 2], F16)
+    ),
+    "its scales and A are of different types": lambda: with_tensor(
+        n_bits([4, 32], 32, 8), "scales", np.ones([8, 2], F16)
+    ),
+    "B has 3 elements, where .* make it 128": lambda: with_tensor(bnb4([4, 32], 32, 8), "B", np.ones(3, BYTES)),
+    "absmax has 3 elements, where .* make it 16": lambda: with_tensor(bnb4([4, 32], 32, 8), "absmax", np.ones(3, F32)),
+    "its bias isn't known to be 8 elements": lambda: with_tensor(
+        n_bits([4, 32], 32, 8, bias=True), "bias", np.ones(3, F32)
+    ),
+    "its inputs aren't A, B, absmax": lambda: with_input(bnb4([4, 32], 32, 8), "A"),
+    "its attribute K isn't a number of elements": lambda: changed(n_bits([4, 32], 32, 8), K=0),
+    "DOUBLE isn't tiled": lambda: n_bits([4, 32], 32, 8, dtype=np.dtype(np.float64)),
+    "the shape of its A isn't known": lambda: unknown(n_bits([4, 32], 32, 8)),
+}
+
+
+def unknown(made: onnx.ModelProto) -> onnx.ModelProto:
+    """A is what an operator makes that nobody knows."""
+    made.graph.input[0].name = "X"
+    made.graph.node.insert(0, helper.make_node("Secret", ["X"], ["A"], domain="elsewhere"))
+    made.opset_import.append(helper.make_opsetid("elsewhere", 1))
+    made.graph.value_info.append(helper.make_value_info("A", helper.make_tensor_type_proto(1, None)))
+    return made
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_is_refused(words: str) -> None:
+    made = REFUSED[words]()
+    before = made.SerializeToString()
+    report, _ = onnxtile.estimate(made, (None, 16, 4))
+    row = report.contractions[-1]  # one of a domain that nobody knows may come first
+    assert row.status == "refused"
+    assert re.search(words, str(row.reason))
+    assert onnxtile.lower(made, (None, 16, 4)).graph.node == made.graph.node
+    assert made.SerializeToString() == before
+
+
+def test_too_many_tiles_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(its_pass, "MOST_PACKED_TILES", 3)
+    (row,) = onnxtile.estimate(n_bits([4, 32], 32, 8), (4, 16, 4))[0].contractions
+    assert row.status == "refused"
+    assert str(row.reason) == "too-many-tiles: it makes 4 tiles of packed weights, more than 3; take a larger --max"
+
+
+def test_operands_that_contradict() -> None:
+    with pytest.raises(onnxtile.OnnxtileError, match="its operands contradict, K is 33 and 32"):
+        onnxtile.check(n_bits([4, 33], 32, 8), (4, 4, 4))
+
+
+FUSED = {
+    "MatMulNBitsMlp": ({"K": 32, "N": 8, "block_size": 32, "activation": "silu"}, [(4, 32, 8)] * 2),
+    "MatMulNBitsQkv": ({"K": 32, "Nq": 8, "Nkv": 4, "block_size": 32}, [(4, 32, 8), (4, 32, 4), (4, 32, 4)]),
+}
+
+
+@pytest.mark.parametrize("op_type", FUSED)
+def test_fused_operators_are_sized(op_type: str) -> None:
+    attributes, wanted = FUSED[op_type]
+    node = helper.make_node(op_type, ["A"], ["Y"], "fc", domain="com.microsoft", **attributes)
+    made = model(node, [4, 32], [4, 8], F32, 21)
+    rows = onnxtile.check(made, (4, 4, 4)).contractions
+    assert [(row.m, row.k, row.n) for row in rows] == wanted
+    assert {row.status for row in rows} == {"over"}
+    report, _ = onnxtile.estimate(made, (4, 4, 4))
+    assert all("isn't lowered yet" in str(row.reason) for row in report.contractions)
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_product_of_packed_bytes_is_sized_by_its_shape_operand(constant: bool) -> None:
+    node = helper.make_node("MatMulFpQ4", ["A", "B", "s"], ["Y"], "fc", domain="com.microsoft")
+    made = model(node, [4, 32], [4, 8], F32, 21, B=np.zeros(9, np.uint8), s=np.array([32, 8]))
+    (row,) = onnxtile.check(made if constant else as_input(made, "s"), (4, 4, 4)).contractions
+    assert ((row.k, row.n) == (32, 8)) == constant
+    assert row.status == ("over" if constant else "unknown")
+
+
+def test_a_block_of_hostile_size_is_as_long_as_the_weights() -> None:
+    made = changed(with_tensor(bnb4([4, 32], 32, 8), "absmax", np.ones(1, F32)), block_size=1 << 60)
+    assert operators(onnxtile.lower(made, (4, 16, 4))).count("MatMul") == 4
