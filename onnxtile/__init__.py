@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "lower": "api",
     "check": "lowering.check",
-    "estimate": "lowering.lower",
+    "estimate": "api",
     "verify": "verification.verify",
     "profile": "api",
     "capture": "api",
@@ -36,6 +36,7 @@ __all__ = [*_HOMES, *_MODULES, "__version__"]
 if TYPE_CHECKING:
     from onnxtile import passes as passes
     from onnxtile.api import capture as capture
+    from onnxtile.api import estimate as estimate
     from onnxtile.api import lower as lower
     from onnxtile.api import profile as profile
     from onnxtile.debugging import instruments as instruments
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from onnxtile.ir.bounds import allowing as allowing
     from onnxtile.ir.io.links import following_links as following_links
     from onnxtile.lowering.check import check as check
-    from onnxtile.lowering.lower import estimate as estimate
     from onnxtile.lowering.report import Report as Report
     from onnxtile.passes.manager import PassManager as PassManager
     from onnxtile.profiling.results import Profile as Profile

@@ -44,7 +44,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "ir.constant_folding._MOST_AXES": ("a constant is computed ahead of time, or at run time", _LOWERING, "test_constants_of_as_many_axes_as_are_made_and_of_more"),
     "tiling.legality.MOST_TILES": ("a product is cut, or refused", _LOWERING, "test_products_of_as_many_tiles_as_are_made_and_of_more"),
     "ir.dimensions.LARGEST": ("a limit is taken, or refused", _LOWERING, "test_limits_as_large_as_a_size_may_be_and_larger"),
-    "lowering.lower.MAX_NODES": ("form auto is unrolled, or batched", "lowering/test_form_costs.py", "test_auto_unrolls_up_to_its_budget"),
+    "lowering.options.MAX_NODES": ("form auto is unrolled, or batched", "lowering/test_form_costs.py", "test_auto_unrolls_up_to_its_budget"),
     "ir.io.partial_files._LONGEST": ("a file in the making has the output's name, or its beginning", _BEYOND, "test_names_of_outputs_that_are_in_those_of_files_in_the_making_and_longer_ones"),
     "passes.decompose_blockwise.MOST_PACKED_TILES": ("packed weights are cut, or refused", _LOWERING, "test_packed_weights_of_as_many_tiles_as_are_made_and_of_more"),
     "passes.decompose_qdq.LONGEST": ("a quantized product becomes integers, or stays", _LOWERING, "test_quantized_products_as_long_as_int32_holds_and_longer"),

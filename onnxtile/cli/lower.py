@@ -19,7 +19,6 @@ from onnxtile.torch_frontend.detection import is_torch
 if TYPE_CHECKING:
     from onnxtile.ir.io.progress import Progress
     from onnxtile.lowering.form_costs import Cost
-    from onnxtile.lowering.lower import Wish
     from onnxtile.lowering.report import Report
     from onnxtile.passes.instrument import Instrument, Step
     from onnxtile.verification.verdict import Verdict
@@ -92,17 +91,15 @@ def command(
     from onnxtile.cli.output import progress
     from onnxtile.debugging.instruments.dump_after import DumpAfter as DumpAfterPass
     from onnxtile.ir.io.files import check_output
-    from onnxtile.lowering.lower import Wish, lowering_to
-    from onnxtile.lowering.model_file import DataFile
-    from onnxtile.operators.table import families
+    from onnxtile.lowering.lower import estimate, lowering_to
+    from onnxtile.lowering.options import LoweringOptions
     from onnxtile.passes.instrument import Timing
-    from onnxtile.tiling.limits import Limits
     from onnxtile.verification.verify import verify as compare
 
-    data = DataFile(external_data, align_data)
-    wish = Wish(
-        Limits.parse(max), families(ops), form, weights, accumulate, max_nodes, max_fan_in, max_fan_out, data, pad_tiles
-    )
+    options = LoweringOptions.of(
+        max, ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes, max_fan_in=max_fan_in,
+        max_fan_out=max_fan_out, pad_tiles=pad_tiles, external_data=external_data, align_data=align_data,
+    )  # fmt: skip
     if is_torch(model):
         refuse(model, bind=bind)
     else:
@@ -110,7 +107,7 @@ def command(
     sizes = parse_bind(bind)
     if dry_run:
         with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:
-            found = _estimate(source.path, wish, sizes)
+            found = estimate(source.path, options, sizes)
         _tell_estimate(*found, everything, json)
         return
     target, also = output or _beside(model), [each for each in (report, keep_exported) if each is not None]
@@ -121,14 +118,14 @@ def command(
     timing = Timing()
     watch: list[Instrument] = [timing]
     if dump_after is not None:
-        watch.append(DumpAfterPass(*dump_after, keep=[model, target, *also], elsewhere=wish.pass_names()))
+        watch.append(DumpAfterPass(*dump_after, keep=[model, target, *also], elsewhere=options.pass_names()))
     steps = timing.steps if time_passes else None
     verdicts: dict[str, Verdict] = {}
     try:
         with (
             progress(f"lower {model.name}") as say,
             _source(model, input, keep_exported, say) as source,
-            lowering_to(source.path, target, wish, sizes, say, also, watch) as (temporary, result),
+            lowering_to(source.path, target, options, sizes, say, also, watch) as (temporary, result),
         ):
             if verify:
                 verdicts["verify"] = compare(source.path, temporary, bind=sizes, progress=say)
@@ -215,15 +212,6 @@ def _tell(
         print_verdict(verdict)
     if steps is not None:
         print_steps(steps)
-
-
-def _estimate(source: Path, wish: Wish, sizes: dict[str, int]) -> tuple[Report, list[Cost]]:
-    from onnxtile.lowering.lower import estimate
-
-    return estimate(
-        source, wish.limits, ops=wish.families, weights=wish.weights, accumulate=wish.accumulate,
-        max_fan_in=wish.max_fan_in, max_fan_out=wish.max_fan_out, pad_tiles=wish.pad_tiles, bind=sizes,
-    )  # fmt: skip
 
 
 def _tell_estimate(result: Report, found: list[Cost], everything: bool, json: bool) -> None:

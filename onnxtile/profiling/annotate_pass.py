@@ -20,7 +20,7 @@ _ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_byt
 _AMOUNTS = (*(each.name for each in dataclasses.fields(Costs)), "flops", "bandwidth", "partial_sums", "live_bytes")
 _ADDED = (*SUMMED, "partial_sums")
 KEYS = frozenset(f"onnxtile.{name}" for name in (*_AMOUNTS, "times"))
-"""Metadata keys of nodes, each named after what it holds: see `profiling.record`."""
+"""Metadata keys of nodes, each named after what it holds: see `profiling.results`."""
 SIZES = "onnxtile.sizes"
 """Metadata key of the model: the sizes of free dimensions that notes were worked out with."""
 Notes = Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What ptflops 0.7.5 counts for a call of a torch operator, as `profiling/conventions.py` has it for ONNX.
+"""What ptflops 0.7.5 counts for a call of a torch operator, as `profiling/conventions/ptflops.py` has it for ONNX.
 
 ptflops hooks modules and functions; here every operator counts as the module or function that calls it. Products,
 convolutions with their biases, twice the elements of batch norms, elements of what pools read, of what activations make

@@ -15,8 +15,9 @@ from onnxtile.errors import PassError
 from onnxtile.ir.io.files import check_output
 from onnxtile.ir.io.load import load
 from onnxtile.ir.io.progress import Progress, silent
-from onnxtile.lowering.lower import Wish, lowering_to
+from onnxtile.lowering.lower import lowering_to
 from onnxtile.lowering.model_file import saving
+from onnxtile.lowering.options import LoweringOptions
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.torch_frontend.compare import compare_with_torch
 from onnxtile.torch_frontend.export import export
@@ -29,7 +30,7 @@ def lower_torch(
     model: Network,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    wish: Wish,
+    options: LoweringOptions,
     *,
     verify: bool = True,
     output: str | os.PathLike[str] | None = None,
@@ -45,10 +46,10 @@ def lower_torch(
     say = progress or silent
     with exported(model, args, kwargs, keep_exported, say) as source:
         target = source.with_name("lowered.onnx") if output is None else Path(output)
-        with lowering_to(source, target, wish, None, say) as (temporary, report):
+        with lowering_to(source, target, options, None, say) as (temporary, report):
             for verdict in verdicts(model, args, kwargs, source, temporary, say) if verify else ():
                 if not verdict.equivalent:
-                    raise PassError(f"the lowered model isn't equivalent: {why(verdict)}; it wasn't kept")
+                    raise PassError(f"the lowered model isn't equivalent: {verdict.why}; it wasn't kept")
         return onnx.load(target) if output is None else report
 
 
@@ -79,10 +80,3 @@ def verdicts(
     """Of the lowered model against the exported one, by proof; then against torch, by running both."""
     yield prove(source, lowered, progress=say)
     yield compare_with_torch(model, args, kwargs, lowered, progress=say)
-
-
-def why(verdict: Verdict) -> str:
-    """The reason, or the first that is wrong."""
-    values = [(each.name, each.reason) for each in verdict.regions if not each.equivalent]
-    values += [(each.name, each.reason) for each in verdict.outputs if not each.equivalent]
-    return verdict.reason or "{!r} is {}".format(*values[0])

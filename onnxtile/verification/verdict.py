@@ -76,6 +76,13 @@ class Verdict:
         """The first value inside the models that is outside its bound."""
         return next((layer.name for layer in self.layers if not layer.equivalent), None)
 
+    @property
+    def why(self) -> str:
+        """The reason, or the first region or output that is different."""
+        judged: tuple[RegionVerdict | ValueVerdict, ...] = (*self.regions, *self.outputs)
+        wrong = [f"{each.name!r} is {each.reason}" for each in judged if not each.equivalent]
+        return self.reason or next(iter(wrong), "equivalent")
+
     def to_json(self) -> dict[str, Any]:
         """Figures that aren't finite are null: JSON has no others."""
         document = {"schema": SCHEMA, **asdict(self), "first_outside": self.first_outside}

@@ -19,6 +19,7 @@ import onnxtile
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.lowering import lower as lowering
 from onnxtile.lowering import model_file as saving
+from onnxtile.lowering.options import LoweringOptions
 from tests.support import matmul, parse, run_reference, whole
 
 F32 = np.dtype(np.float32)
@@ -116,10 +117,8 @@ def test_a_bad_alignment_is_refused(align: int) -> None:
 
 def test_a_failure_leaves_no_data_behind(tmp_path: Path) -> None:
     def fails() -> None:
-        wish = lowering.Wish(
-            onnxtile.Limits(*LIMITS), ("matmul",), "unrolled", "pretile", "chain", data=saving.DataFile(always=True)
-        )
-        with lowering.lowering_to(model(), tmp_path / "o.onnx", wish):
+        options = LoweringOptions.of(LIMITS, external_data=True)
+        with lowering.lowering_to(model(), tmp_path / "o.onnx", options):
             raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):

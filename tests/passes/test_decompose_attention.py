@@ -18,7 +18,6 @@ from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 import onnxtile
-import onnxtile.lowering.lower
 from onnxtile.verification.roundoff import gamma
 from tests.support import FORMS, assert_verified, run_onnxruntime, run_reference, sizes_of_products, whole
 

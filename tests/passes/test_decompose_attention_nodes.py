@@ -11,7 +11,6 @@ import pytest
 from onnx import helper
 
 import onnxtile
-import onnxtile.lowering.lower
 from onnxtile.errors import PassError
 from onnxtile.operators.table import contractions
 from onnxtile.passes import DecomposeAttention, InferShapes
@@ -28,7 +27,7 @@ def simple(opset: int = 24, **attributes: Any) -> onnx.ModelProto:
 
 def refused(model: onnx.ModelProto, words: str) -> None:
     """`lower` leaves the model as it is and says why."""
-    report = onnxtile.lowering.lower.estimate(model, (4, 4, 4), ops="attention")[0]
+    report = onnxtile.estimate(model, (4, 4, 4), ops="attention")[0]
     reasons = {row.reason for row in report.contractions if row.status == "refused"}
     assert any(words in str(reason) for reason in reasons), reasons
     assert onnxtile.lower(model, (4, 4, 4), ops="attention", form="batched") == model

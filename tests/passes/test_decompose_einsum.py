@@ -15,9 +15,11 @@ from onnx import helper, numpy_helper
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 import onnxtile
+from onnxtile import estimate
 from onnxtile.ir.io.interop import to_ir
 from onnxtile.ir.io.progress import silent
-from onnxtile.lowering.lower import Wish, estimate, lower_ir
+from onnxtile.lowering.lower import lower_ir
+from onnxtile.lowering.options import LoweringOptions
 from onnxtile.operators.einsum_equation import Equation, EquationError
 from onnxtile.passes import DecomposeEinsum, InferShapes
 from tests.support import (
@@ -181,8 +183,8 @@ def test_a_constant_is_laid_out_ahead_of_time() -> None:
 
 
 def test_only_nodes_that_do_something_are_made() -> None:
-    wish = Wish(onnxtile.Limits(4, 4, 4), ("matmul",), "function", "pretile", "chain")
-    lowered = lower_ir(to_ir(case("bij,bjk->bik", [2, 8, 8], [2, 8, 8]).model), wish, {}, silent)
+    options = LoweringOptions.of((4, 4, 4), form="function")
+    lowered = lower_ir(to_ir(case("bij,bjk->bik", [2, 8, 8], [2, 8, 8]).model), options, {}, silent)
     assert [node.domain for node in lowered.model.graph] == ["onnxtile"]
     same = case("ij,jk->ik", [2, 3], [3, 2])
     assert onnxtile.lower(same.model, LIMITS) == same.model

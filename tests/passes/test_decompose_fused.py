@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 import onnxtile
+from onnxtile import estimate
 from onnxtile.ir.graphs import CALL_DOMAIN
 from onnxtile.ir.io.interop import to_ir
-from onnxtile.lowering.lower import estimate
 from onnxtile.passes import DecomposeFused, InferShapes
 from onnxtile.passes.rewrites.activations import ACTIVATIONS
 from tests.support import (

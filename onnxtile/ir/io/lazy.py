@@ -29,7 +29,7 @@ _ELSEWHERE = onnx.TensorProto(data_location=onnx.TensorProto.EXTERNAL).Serialize
 def skim(path: Path) -> ir.Model:
     """Read a model whose large weights stay in the file: each is external data of the model file itself.
 
-    Such a model isn't to be written. What can't be read so is read whole; errors are those of `source.load`.
+    Such a model isn't to be written. What can't be read so is read whole; errors are those of `ir.io.load.load`.
     """
     try:
         return source.from_proto(_skimmed(path), str(path), path.parent)

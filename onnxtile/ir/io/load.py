@@ -119,7 +119,7 @@ def _find_data(model: ir.Model, folder: Path | None) -> None:
 
 
 def _read_inner(model: ir.Model) -> None:
-    """Read what bodies, attributes and functions keep in external data into the model, as `audit.read_in` does."""
+    """Read what bodies, attributes and functions keep in external data into the model, as `trust.read_in` does."""
     for graph in model.graphs():
         for value in graph.initializers.values() if graph is not model.graph else ():
             value.const_value = _inside(value.const_value)

@@ -23,7 +23,7 @@ from tests.support import matmul
 WRITER = """
 import sys, time
 from pathlib import Path
-from onnxtile.files import data_file, new_folder, replacing
+from onnxtile.ir.io.files import data_file, new_folder, replacing
 kind, output = sys.argv[1], Path(sys.argv[2])
 making = {
     "file": lambda: replacing(output), "folder": lambda: new_folder(output),

@@ -1,0 +1,107 @@
+"""How a model is lowered: the one object that Python, the command line, torch and `estimate` build."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from onnxtile.errors import UsageError
+from onnxtile.lowering.model_file import DataFile
+from onnxtile.lowering.weight_stream import ALIGNMENT
+from onnxtile.operators.table import families
+from onnxtile.passes.base import Decompose
+from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.decompose_attention import DecomposeAttention
+from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
+from onnxtile.passes.decompose_einsum import DecomposeEinsum
+from onnxtile.passes.decompose_fused import DecomposeFused
+from onnxtile.passes.decompose_gemm import DecomposeGemm
+from onnxtile.passes.decompose_qdq import DecomposeQdq
+from onnxtile.passes.decompose_quantized import DecomposeQuantized
+from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.registry import pass_name
+from onnxtile.passes.restore_products import RestoreProducts
+from onnxtile.passes.specialize_functions import SpecializeFunctions
+from onnxtile.passes.tile_matmul import TileMatMul
+from onnxtile.tiling.emitter import WEIGHTS
+from onnxtile.tiling.forms.table import form_of
+from onnxtile.tiling.limits import AnyLimits, Limits
+from onnxtile.tiling.plan import Accumulate
+
+MAX_NODES = 10_000
+"""Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
+AUTO = "auto"
+FormName: TypeAlias = Literal["unrolled", "batched", "loop", "function", "auto"]
+WeightsName: TypeAlias = Literal["pretile", "split"]
+DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
+    "attention": (DecomposeAttention,),
+    "matmul": (
+        DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized, DecomposeGemm
+    ),
+}  # fmt: skip
+"""The passes that write operators of a family out as MatMul, in the order in which they run."""
+DecidingPass: TypeAlias = Decompose | TileMatMul
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoweringOptions:
+    """How to lower. Raises UsageError for what can't be.
+
+    `form`: how tiles are written; `auto` is unrolled up to `max_nodes` nodes, and batched beyond. `weights`: constants
+    are cut ahead of time (pretile) or at run time (split). `accumulate`: how partial sums along K are added.
+    `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
+    `pad_tiles`: products are padded with zeros to the size of `limits`. `data`: where weights of a file go.
+    """
+
+    limits: Limits
+    families: tuple[str, ...] = ("matmul",)
+    form: str = "unrolled"
+    weights: str = "pretile"
+    accumulate: Accumulate = "chain"
+    max_nodes: int = MAX_NODES
+    max_fan_in: int | None = None
+    max_fan_out: int | None = None
+    pad_tiles: bool = False
+    data: DataFile = field(default_factory=DataFile)
+
+    def __post_init__(self) -> None:
+        if self.form != AUTO:
+            form_of(self.form)
+        if self.weights not in WEIGHTS:
+            raise UsageError(f"weights is {self.weights!r}: take one of {', '.join(WEIGHTS)}")
+        TileMatMul(self.limits, self.accumulate)
+        form_of("unrolled", self.max_fan_in, self.max_fan_out)
+
+    @classmethod
+    def of(
+        cls,
+        max: AnyLimits,
+        *,
+        ops: str | Sequence[str] = "matmul",
+        external_data: bool = False,
+        align_data: int = ALIGNMENT,
+        **options: Any,
+    ) -> LoweringOptions:
+        """Build options from limits in any form, names of families, and the fields of this class."""
+        data = DataFile(external_data, align_data)
+        return cls(limits=Limits.of(max), families=families(ops), data=data, **options)
+
+    @property
+    def ability(self) -> str:
+        """The form that says what may be cut: with auto, the one that is taken when unrolled won't do."""
+        return "batched" if self.form == AUTO else self.form
+
+    def passes(self) -> list[DecidingPass]:
+        """Return the passes that cut what is asked for, in their order."""
+        how = (self.ability, True, self.pad_tiles)
+        asked = [cls for family, classes in DECOMPOSE.items() if family in self.families for cls in classes]
+        if not asked:
+            return []
+        made_only = "matmul" not in self.families
+        return [*(cls(self.limits, *how) for cls in asked), TileMatMul(self.limits, self.accumulate, *how, made_only)]
+
+    def pass_names(self) -> list[str]:
+        """Return the names of the passes that a lowering may run."""
+        first = (BindDims(), InferShapes(), RestoreProducts(self.limits), SpecializeFunctions())
+        return [pass_name(each) for each in (*first, *self.passes())]

@@ -1,0 +1,79 @@
+"""The Python functions: their signatures show their options, and calls that can't be are refused in words."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+import pytest
+
+import onnxtile
+from tests.support import matmul
+
+LIMITS = (4, 4, 4)
+
+
+def test_signatures_show_the_options() -> None:
+    names = set(inspect.signature(onnxtile.lower).parameters)
+    assert names >= {"model", "max", "ops", "form", "weights", "accumulate", "bind", "output", "verify", "pad_tiles"}
+    assert inspect.signature(onnxtile.lower).parameters["form"].default == "unrolled"
+    assert set(inspect.signature(onnxtile.estimate).parameters) >= {"model", "max", "ops", "weights", "bind"}
+
+
+def test_limits_in_the_second_place_or_by_name() -> None:
+    model = matmul([6, 9], [9, 10], [6, 10])
+    assert onnxtile.lower(model, LIMITS) == onnxtile.lower(model, max=LIMITS) == onnxtile.lower(model, "4,4,4")
+
+
+def test_what_comes_back_is_what_was_given(tmp_path: Path) -> None:
+    model = matmul([6, 9], [9, 10], [6, 10])
+    onnx.save(model, tmp_path / "m.onnx")
+    assert isinstance(onnxtile.lower(model, LIMITS), onnx.ModelProto)
+    assert isinstance(onnxtile.lower(ir.from_proto(model), LIMITS), ir.Model)
+    assert isinstance(onnxtile.lower(tmp_path / "m.onnx", LIMITS), onnx.ModelProto)
+    assert onnxtile.lower(model, LIMITS, output=tmp_path / "l.onnx").ok
+
+
+@pytest.mark.parametrize("form", ["unrolled", "batched", "loop", "function"])
+def test_a_lowering_that_is_verified(form: str, tmp_path: Path) -> None:
+    model = matmul([6, 9], [9, 10], [6, 10])
+    plain = onnxtile.lower(model, LIMITS, form=form)  # type: ignore[call-overload]  # a name of a form
+    assert onnxtile.lower(model, LIMITS, form=form, verify=True) == plain  # type: ignore[call-overload]
+    onnxtile.lower(model, LIMITS, form=form, verify=True, output=tmp_path / "l.onnx")  # type: ignore[call-overload]
+    assert (tmp_path / "l.onnx").exists()
+
+
+def test_one_that_is_not_equivalent_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault is put into what is written: an Add of two tiles becomes a Sub."""
+    from onnxtile.tiling.forms.unrolled import Unrolled
+
+    spell = Unrolled.spell
+
+    def with_a_fault(self: Unrolled, sink: object, *arguments: object) -> None:
+        class Faulty:
+            def __getattr__(self, name: str) -> object:
+                return getattr(sink, name)
+
+            def node(self, op: str, *rest: object, **more: object) -> object:
+                return sink.node("Sub" if op == "Add" else op, *rest, **more)  # type: ignore[attr-defined]
+
+        spell(self, Faulty(), *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Unrolled, "spell", with_a_fault)
+    model = matmul([6, 9], [9, 10], [6, 10])
+    for options in ({}, {"output": tmp_path / "l.onnx"}):
+        with pytest.raises(onnxtile.PassError, match="the lowered model isn't equivalent: 'product' is .*wasn't kept"):
+            onnxtile.lower(model, LIMITS, verify=True, **options)  # type: ignore[call-overload]
+    assert not list(tmp_path.iterdir())
+
+
+def test_calls_that_are_refused(tmp_path: Path) -> None:
+    model = matmul([6, 9], [9, 10], [6, 10])
+    with pytest.raises(onnxtile.UsageError, match=r"no limits are given: say max=\(M, K, N\), such as"):
+        onnxtile.lower(model)  # type: ignore[call-overload]
+    with pytest.raises(onnxtile.UsageError, match="a model of ONNX is lowered without inputs: give the limits alone"):
+        onnxtile.lower(model, LIMITS, max=LIMITS)  # type: ignore[call-overload]
+    with pytest.raises(onnxtile.UsageError, match="keep_exported is for models of torch"):
+        onnxtile.lower(model, LIMITS, keep_exported=tmp_path / "e.onnx")  # type: ignore[call-overload]
