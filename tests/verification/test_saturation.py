@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
@@ -165,3 +166,8 @@ def test_zero_points_of_rows_and_columns() -> None:
     wanted = (a.astype(int) - [[1], [2]]) @ (b.astype(int) - [[-1, 3]])
     np.testing.assert_array_equal(product(a, b, rows, columns), wanted)
     assert SATURATES in WARNING
+
+
+def test_onnxruntime_is_spoiled_only_where_that_was_asked_for() -> None:
+    """Collecting doctests imports all modules below `tests`: the one that spoils onnxruntime isn't to be among them."""
+    assert getattr(onnxruntime, "spoiled", False) == (os.environ.get("ONNXTILE_TEST_SATURATES") == "1")
