@@ -19,7 +19,15 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 import onnxtile
 from onnxtile.verification.roundoff import gamma
-from tests.support import FORMS, assert_verified, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import (
+    FORMS,
+    OLD_ONNXRUNTIME,
+    assert_verified,
+    run_onnxruntime,
+    run_reference,
+    sizes_of_products,
+    whole,
+)
 
 CANNOT = (
     onnxruntime_errors.NotImplemented, onnxruntime_errors.Fail, onnxruntime_errors.InvalidGraph,
@@ -204,6 +212,7 @@ def exact_cases(draw: st.DrawFn) -> Case:
     return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(FORMS)))
 
 
+@pytest.mark.skipif(OLD_ONNXRUNTIME, reason="onnxruntime before 1.24 masks otherwise than onnx says")
 @FEW
 @given(exact_cases())
 def test_attention_to_one_key_is_bit_exact(case: Case) -> None:

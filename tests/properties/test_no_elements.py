@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 import onnxtile
 from tests.commands import FORMS, status
-from tests.support import FLOAT, run_onnxruntime, run_reference, whole
+from tests.support import FLOAT, OLD_ONNXRUNTIME, run_onnxruntime, run_reference, whole
 
 F32 = np.dtype(np.float32)
 INFO = onnx.helper.make_tensor_value_info
@@ -80,16 +80,24 @@ def model(case: Case, constant: bool, opset: int = 20) -> onnx.ModelProto:
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=8)
 
 
+EMPTY = pytest.mark.skipif(OLD_ONNXRUNTIME, reason="onnxruntime before 1.24 spreads no axis over an empty one")
+
+
 def same(case: Case, constant: bool, forms: Sequence[str], limits: Sequence[Sequence[int | None]], opset: int) -> None:
     original = model(case, constant, opset)
     feeds = {"x": whole(list(case.fed), F32, 3)}
     if not constant:
         feeds["w"] = whole(list(case.fed_b or map(int, case.b)), F32, 1)
-    (want,) = run_onnxruntime(original, feeds)
+    engines = (
+        (run_onnxruntime, run_reference)
+        if not OLD_ONNXRUNTIME or 0 not in (*case.fed, *case.fed_b)
+        else (run_reference,)
+    )
+    (want,) = engines[0](original, feeds)
     for form in forms:
         for limit in limits:
             lowered = onnxtile.lower(original, limit, form=form)
-            for run in (run_onnxruntime, run_reference):
+            for run in engines:
                 (got,) = run(lowered, feeds)
                 assert got.shape == want.shape
                 np.testing.assert_array_equal(got, want)
@@ -128,6 +136,7 @@ def test_other_lengths_are_right_too(name: str) -> None:
         same(case._replace(fed=fed), False, FORMS[1:], [(4, 4, 4), (None, 4, 4)], 20)
 
 
+@EMPTY
 def test_full_tiles() -> None:
     for name in ("rows", "batch and rows"):
         original = model(RUN_TIME[name], True)
@@ -136,6 +145,7 @@ def test_full_tiles() -> None:
             assert run_onnxruntime(lowered, {"x": np.zeros(RUN_TIME[name].fed, F32)})[0].size == 0
 
 
+@EMPTY
 def test_every_command_on_an_empty_batch(tmp_path: Path) -> None:
     path, output = tmp_path / "m.onnx", tmp_path / "o.onnx"
     onnx.save(model(RUN_TIME["batch and rows"], True), path)

@@ -16,7 +16,15 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 import onnxtile
 from onnxtile.tiling.forms.table import FORMS
-from tests.support import assert_verified, make, run_onnxruntime, run_reference, sizes_of_products, whole
+from tests.support import (
+    OLD_ONNXRUNTIME,
+    assert_verified,
+    make,
+    run_onnxruntime,
+    run_reference,
+    sizes_of_products,
+    whole,
+)
 
 TYPES: dict[str, tuple[Any, int, int]] = {  # name: numpy type, first opset of MatMul and of Gemm that takes it
     "float16": (np.float16, 7, 7), "float32": (np.float32, 7, 7), "float64": (np.float64, 7, 7),
@@ -176,7 +184,8 @@ def holds(case: Case) -> None:
         made = [node for node in lowered.graph.node if node.op_type in ("Concat", "Sum", "Split")]
         assert all(len(node.input) <= (case.how.get("max_fan_in") or 99) for node in made if node.op_type != "Split")
         assert all(len(node.output) <= (case.how.get("max_fan_out") or 99) for node in made)
-    for engine in ("onnx.reference",) if case.only_reference else ("onnx.reference", "onnxruntime"):
+    empty = OLD_ONNXRUNTIME and any(0 in shape for shape in shapes_of(case.model))
+    for engine in ("onnx.reference",) if case.only_reference or empty else ("onnx.reference", "onnxruntime"):
         try:
             (want,) = run(engine, case.model, case.feeds)
         except CANNOT:  # the original: onnxruntime lacks types, and some empty products
@@ -186,7 +195,8 @@ def holds(case: Case) -> None:
         assert got.dtype == want.dtype
         assert got.shape == want.shape
         np.testing.assert_array_equal(got, want)
-    assert_verified(case.model, lowered)
+    if not empty:
+        assert_verified(case.model, lowered)
 
 
 @given(matmuls())
