@@ -10,6 +10,8 @@ import onnx_ir as ir
 import pytest
 
 import onnxtile
+from onnxtile.cli.lower import command as lower_command
+from onnxtile.lowering.options import LoweringOptions
 from tests.support import matmul
 
 LIMITS = (4, 4, 4)
@@ -20,6 +22,17 @@ def test_signatures_show_the_options() -> None:
     assert names >= {"model", "max", "ops", "form", "weights", "accumulate", "bind", "output", "verify", "pad_tiles"}
     assert inspect.signature(onnxtile.lower).parameters["form"].default == "unrolled"
     assert set(inspect.signature(onnxtile.estimate).parameters) >= {"model", "max", "ops", "weights", "bind"}
+
+
+def test_defaults_are_those_of_the_options() -> None:
+    """Public functions and the command line write them out: help shows them, and nothing heavy is imported."""
+    options = LoweringOptions.of(LIMITS)
+    shown = {name: value.default for name, value in inspect.signature(onnxtile.lower).parameters.items()}
+    command = {name: value.default for name, value in inspect.signature(lower_command).parameters.items()}
+    for name in ("form", "weights", "accumulate", "max_nodes", "max_fan_in", "max_fan_out", "pad_tiles"):
+        assert getattr(options, name) == shown[name] == command[name]
+    assert options.data.align == shown["align_data"] == command["align_data"]
+    assert options.families == (shown["ops"],) == (command["ops"],)
 
 
 def test_limits_in_the_second_place_or_by_name() -> None:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch.fx._pytree import tree_flatten_spec
 from torch.utils._pytree import tree_unflatten
 
-from onnxtile.errors import UsageError
+from onnxtile.torch_frontend.trace.exported import flat_inputs
 
 OnOutput = Callable[[str, str, object], None]
 Call = tuple[str, str, str]
@@ -28,13 +27,7 @@ def run_with_outputs(
     `know(path, class)` is told all its modules first; `take(path, class, values)` what each gives, one value or a tuple
     of them, at the end of its call. Raises UsageError where inputs aren't those that it takes.
     """
-    spec: Any = graph._in_spec
-    try:
-        given = tree_flatten_spec((list(args), dict(kwargs)), spec)
-    except (KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"the exported program takes other inputs than the {len(args)} given: {error}") from error
-    if len(args) != spec.child(0).num_children:
-        raise UsageError(f"the exported program takes {spec.child(0).num_children} positional inputs, not {len(args)}")
+    given = flat_inputs(graph, args, kwargs)
     runner = _Runner(graph, take)
     for _, path, kind in runner.calls:
         know(path, kind)

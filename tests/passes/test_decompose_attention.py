@@ -212,15 +212,15 @@ def exact_cases(draw: st.DrawFn) -> Case:
     return Case(model, feeds, draw(st.sampled_from(LIMITS)), draw(st.sampled_from(FORMS)))
 
 
-@pytest.mark.skipif(OLD_ONNXRUNTIME, reason="onnxruntime before 1.24 masks otherwise than onnx says")
 @FEW
 @given(exact_cases())
 def test_attention_to_one_key_is_bit_exact(case: Case) -> None:
     result = lowered(case)
     want = run_reference(case.model, case.feeds)
-    for got in engines(result, case.feeds):
+    for got in [run_reference(result, case.feeds)] if OLD_ONNXRUNTIME else engines(result, case.feeds):
         close(case, got, want, dict.fromkeys(("Y", "present_key", "present_value", "qk_matmul_output"), 0.0))
-    assert_verified(case.model, result)
+    if not OLD_ONNXRUNTIME:
+        assert_verified(case.model, result)
 
 
 def engines(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> list[list[np.ndarray]]:

@@ -136,13 +136,13 @@ def test_other_lengths_are_right_too(name: str) -> None:
         same(case._replace(fed=fed), False, FORMS[1:], [(4, 4, 4), (None, 4, 4)], 20)
 
 
-@EMPTY
 def test_full_tiles() -> None:
     for name in ("rows", "batch and rows"):
         original = model(RUN_TIME[name], True)
         for form in FORMS[1:]:
             lowered = onnxtile.lower(original, (4, 4, 4), form=form, pad_tiles=True)
-            assert run_onnxruntime(lowered, {"x": np.zeros(RUN_TIME[name].fed, F32)})[0].size == 0
+            run = run_reference if OLD_ONNXRUNTIME else run_onnxruntime
+            assert run(lowered, {"x": np.zeros(RUN_TIME[name].fed, F32)})[0].size == 0
 
 
 @EMPTY

@@ -32,17 +32,23 @@ def modules_of_exported(graph: torch.fx.GraphModule) -> dict[str, ModuleFacts]:
     return found
 
 
-def run_exported(
-    graph: torch.fx.GraphModule, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack
-) -> Any:
-    """Run the graph of an exported program (its `.module()`). Raises UsageError where inputs aren't those it takes."""
+def flat_inputs(graph: torch.fx.GraphModule, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    """Return the inputs as the graph of an exported program takes them. Raises UsageError where it takes others."""
     spec: Any = graph._in_spec
     try:
-        given = tree_flatten_spec((list(args), dict(kwargs)), spec)
+        flat = tree_flatten_spec((list(args), dict(kwargs)), spec)
     except (KeyError, ValueError, TypeError) as error:
         raise UsageError(f"the exported program takes other inputs than the {len(args)} given: {error}") from error
     if len(args) != spec.child(0).num_children:
         raise UsageError(f"the exported program takes {spec.child(0).num_children} positional inputs, not {len(args)}")
+    return list(flat)
+
+
+def run_exported(
+    graph: torch.fx.GraphModule, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack
+) -> Any:
+    """Run the graph of an exported program (its `.module()`). Raises UsageError where inputs aren't those it takes."""
+    given = flat_inputs(graph, args, kwargs)
     runner = _Runner(graph, stack)
     stack.enter("", next((kind for node in graph.graph.nodes for path, kind in _modules_around(node) if not path), ""))
     results = runner.run(*given, enable_io_processing=False)
