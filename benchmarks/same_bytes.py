@@ -17,16 +17,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from corpus import sizes
+
 import onnxtile
 
 FORMS = ("unrolled", "batched", "loop", "function")
 
 
-def hashes_of(path: Path, form: str, limits: str, ops: str) -> dict[str, str]:
+def hashes_of(path: Path, form: str, limits: str, ops: str, bind: dict[str, int]) -> dict[str, str]:
     """Lower one model; return the SHA-256 of each file that was written by its name, or the refusal."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            onnxtile.lower(path, limits, ops=ops, form=form, output=Path(folder, "lowered.onnx"))
+            onnxtile.lower(path, limits, ops=ops, form=form, bind=bind, output=Path(folder, "lowered.onnx"))
         except onnxtile.OnnxtileError as error:
             return {"refused": str(error).replace(folder, "FOLDER")}
         files = sorted(Path(folder).iterdir())
@@ -41,6 +43,7 @@ def main() -> int:
     parser.add_argument("--compare", action="store_true", help="compare with HASHES instead of writing it")
     parser.add_argument("--limits", default="64,64,64", metavar="M,K,N")
     parser.add_argument("--ops", default="all", metavar="FAMILIES")
+    parser.add_argument("--bind", action="store_true", help="free dimensions get the sizes of the index")
     parser.add_argument("--only", action="append", metavar="NAME", help="this model; may be given several times")
     options = parser.parse_args()
     entries: list[dict[str, Any]] = json.loads((options.corpus / "index.json").read_text())
@@ -48,9 +51,11 @@ def main() -> int:
     before = json.loads(options.hashes.read_text()) if options.compare else {}
     after, different = {}, 0
     for entry in entries:
+        path = options.corpus / entry["file"]
+        bind = sizes(path, entry["inputs"]) if options.bind else {}
         for form in FORMS:
-            key = f"{entry['name']} {form} {options.limits} {options.ops}"
-            after[key] = hashes_of(options.corpus / entry["file"], form, options.limits, options.ops)
+            key = f"{entry['name']} {form} {options.limits} {options.ops}{' bound' * options.bind}"
+            after[key] = hashes_of(path, form, options.limits, options.ops, bind)
             if options.compare and after[key] != before.get(key):
                 different += 1
                 print(f"different: {key}: {before.get(key)} became {after[key]}", flush=True)
