@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,10 +21,26 @@ import demo
 __all__ = ["cli"]  # a fixture
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DECISIONS = sorted(
+    page for page in (ROOT / "docs" / "decisions").glob("*.md") if page.stem not in ("README", "template")
+)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
+FILES = {
+    path.relative_to(ROOT).as_posix()
+    for path in [
+        *ROOT.glob("*"),
+        *(
+            path
+            for name in ("onnxtile", "tests", "docs", "benchmarks", "examples")
+            for path in (ROOT / name).rglob("*")
+        ),
+    ]
+}
+FILES_OF_READERS = {"mine.py"}
+"""Files that a document tells its reader to write."""
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_python_blocks_run(document: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL))
     exec(compile(code, str(document), "exec"), {})
@@ -79,7 +96,9 @@ def _number(text: str) -> float:
 
 
 @pytest.mark.parametrize(
-    "document", [path for path in DOCUMENTS if "```console" in path.read_text()], ids=lambda path: path.name
+    "document",
+    [path for path in DOCUMENTS if "```console" in path.read_text()],
+    ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_commands_print_what_is_shown(document: Path, folder: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a reader's place; those for torch only where it is."""
@@ -107,10 +126,27 @@ def test_what_is_shown_is_compared() -> None:
     assert not agree(["x 1.5 2"], ["x 1.5 3"], loose=True) and not agree(["x 1.5"], ["x y"], loose=True)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_are_named_exist(document: Path) -> None:
+    named = set(re.findall(r"`([\w./*]+\.(?:py|md))`", document.read_text())) - FILES_OF_READERS
+    assert {name for name in named if not any(fnmatch(f"/{file}", f"*/{name}") for file in FILES)} == set()
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_has_its_sections_and_a_line_in_the_index(page: Path) -> None:
+    text = page.read_text()
+    assert re.match(r"# .+\n\nStatus: (accepted|superseded by \[.+\]\(.+\)), \d{4}-\d\d-\d\d\n", text)
+    assert re.findall(r"^## (.+)", text, re.MULTILINE) == ["Context", "Decision", "Alternatives", "Consequences"]
+    assert all(re.findall(r"^## .+\n\n(.+)", text, re.MULTILINE))
+    title, date = re.findall(r"^# (.+)\n\n.+, (.+)", text)[0]
+    assert f"| [{title}]({page.name}) | {date} |" in (page.parent / "README.md").read_text()
+    assert max(map(len, text.splitlines())) <= 120
 
 
 def test_the_documents_name_every_command_and_option() -> None:
