@@ -188,7 +188,7 @@ def _left(model: ir.Model, options: LoweringOptions, steps: Sequence[DecidingPas
     """Products that the passes made and couldn't cut."""
     products = list(contractions(model))
     for step in steps:
-        for found, decision in step.decisions(model, options.limits, products):
+        for found, decision in step.decide(model, products):
             if decision is not None and found.name not in known:
                 yield _lower_row(found, decision if isinstance(decision, Refusal) else UNCUT, options.families)
 
@@ -200,7 +200,7 @@ def _all(
     limits, products = options.limits, list(contractions(model))
     decided: dict[tuple[ir.Node, str], Decision] = {}
     for step in steps:
-        decided |= {(found.node, found.part): decision for found, decision in step.decisions(model, limits, products)}
+        decided |= {(found.node, found.part): decision for found, decision in step.decide(model, products)}
     for found in products:
         fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
         unlowered = None if fits else Refusal("operator", f"{found.node.op_type} isn't lowered yet")

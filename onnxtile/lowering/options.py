@@ -10,8 +10,8 @@ from onnxtile.errors import UsageError
 from onnxtile.lowering.model_file import DataFile
 from onnxtile.lowering.weight_stream import ALIGNMENT
 from onnxtile.operators.table import families
-from onnxtile.passes.base import Decompose
 from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_einsum import DecomposeEinsum

@@ -1,126 +1,116 @@
-"""What all passes that write an operator out as a product and what's around it have in common."""
+"""The base of the passes that rewrite products: found once, judged once, then rewritten."""
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import ClassVar, Protocol, TypeVar
 
-import numpy as np
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import attribute_float
 from onnxtile.ir.constants import drop_if_unused, raise_ir_version
 from onnxtile.ir.names import Names
-from onnxtile.operators.table import Contraction, Operator, contractions
+from onnxtile.operators.table import Contraction, contractions
+from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.forms.table import form_of
-from onnxtile.tiling.legality import FLOATS, INTEGERS, Decision, Judge, Refusal, opset_refusals
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.legality import Decision, Judge, Refusal
+from onnxtile.tiling.limits import UNLIMITED, Limits
+from onnxtile.tiling.plan import TilePlan
 
 CONSTANTS_FROM = 4
 """Initializers that aren't graph inputs need this IR version."""
+Decided = tuple[Contraction, Decision]
+AnyPass = TypeVar("AnyPass", bound="ProductPass")
 
 
-@dataclass(frozen=True)
-class Decompose(ir.passes.InPlacePass):
-    """Writes `operators` out where they exceed `max` (none given: everywhere).
+class Plan(Protocol):
+    """Decisions that are made before passes run, so that several passes judge each product once."""
 
-    An operator that can't be written out, or cut afterwards, is refused before anything changes, or left as it is where
-    `leave_refused` says so; `form`, `pad_tiles`: see TileMatMul. Operators in local functions are left alone where
-    `max` isn't given.
+    def decided(self, pass_: ProductPass, model: ir.Model) -> Iterable[Decided]:
+        """Return the products of the model that concern the pass, each with its decision."""
+
+    def replaced(self, product: Contraction, nodes: Sequence[ir.Node]) -> None:
+        """Take note that `nodes`, which may hold products, stand in the place of the product's node now."""
+
+
+class ProductPass(ir.passes.InPlacePass):
+    """Finds the products that concern it, judges them, and rewrites those that can be cut.
+
+    A product that can't be is refused before anything changes, or left as it is where `leave_refused` says so. `form`
+    is the one that will be written: some cut an M that is known only at run time, some need newer opsets. `pad_tiles`:
+    products are padded with zeros to the size of `max`.
     """
 
-    max: Limits | None = None
-    form: str = "unrolled"
-    leave_refused: bool = False
-    pad_tiles: bool = False
-    operators: ClassVar[frozenset[Operator]]
+    max: Limits | None
+    form: str
+    leave_refused: bool
+    pad_tiles: bool
+    ir_version: ClassVar[int] = CONSTANTS_FROM
+    """What the pass makes needs this IR version in memory."""
+    _plan: ClassVar[Plan | None] = None
 
     @abstractmethod
-    def refusals(self, found: Contraction, model: ir.Model) -> Iterable[Refusal]:
-        """Reasons that lie in the operator itself: its type, its attributes."""
+    def concerns(self, node: ir.Node, model: ir.Model) -> bool:
+        """Return whether the pass would rewrite the node."""
 
     @abstractmethod
-    def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
-        """Put what the node stands for in its place."""
+    def refusals(self, product: Contraction, model: ir.Model) -> Iterable[Refusal]:
+        """Return the reasons against rewriting that lie in the operator itself: its type, its attributes."""
+
+    @abstractmethod
+    def rewrite(self, product: Contraction, plan: TilePlan, new: Replacement, model: ir.Model) -> None:
+        """Replace the product's node."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "max", None if self.max is None else Limits.of(self.max))
         form_of(self.form)
 
-    def requires(self, model: ir.Model) -> None:
-        for node, refusal in self._nodes(model) if not self.leave_refused else ():
-            if refusal:
-                name = next(found.name for found in contractions(model) if found.node is node)
-                raise ir.passes.PreconditionError(f"{node.op_type} {name!r}: {refusal}")
+    def following(self: AnyPass, plan: Plan) -> AnyPass:
+        """Return the same pass, which takes its decisions from `plan` instead of judging."""
+        copy = replace(self)  # type: ignore[type-var]  # each pass is a dataclass
+        object.__setattr__(copy, "_plan", plan)
+        return copy
 
-    def call(self, model: ir.Model) -> ir.passes.PassResult:
-        nodes = [node for node, refusal in self._nodes(model) if not refusal]
-        if not nodes:
-            return ir.passes.PassResult(model, modified=False)
-        names = Names(model)
-        raise_ir_version(model, CONSTANTS_FROM)
-        for node in nodes:
-            sources = list(node.inputs)
-            self.write_out(node, model, names)
-            for source in sources:
-                drop_if_unused(source, model)
-        return ir.passes.PassResult(model, modified=True)
+    def decide(self, model: ir.Model, products: Iterable[Contraction] | None = None) -> list[Decided]:
+        """Judge the products that concern the pass; where one of a node's is refused, all of them are.
 
-    def ensures(self, model: ir.Model) -> None:
-        for node, refusal in self._nodes(model):
-            if not refusal:
-                raise ir.passes.PostconditionError(f"{node.op_type} {node.name!r} is still there")
-
-    def concerns(self, node: ir.Node, model: ir.Model) -> bool:
-        """Whether the pass would write the node out."""
-        return (node.domain, node.op_type) in self.operators
-
-    def decisions(
-        self, model: ir.Model, limits: Limits, products: Iterable[Contraction] | None = None
-    ) -> Iterator[tuple[Contraction, Decision]]:
-        """Every product that concerns the pass, with what is to be done; `products`: see `Judge.decisions`."""
-        judge = Judge(model, limits, form_of(self.form).ability, self.pad_tiles)
+        `products`: those to judge, instead of all of the model.
+        """
+        found = contractions(model) if products is None else products
+        judge = Judge(model, self.max or UNLIMITED, form_of(self.form).ability, self.pad_tiles)
         return judge.decisions(
-            lambda node: self.concerns(node, model), lambda found: self.refusals(found, model), products
+            [product for product in found if self.concerns(product.node, model)],
+            lambda product: self.refusals(product, model),
         )
 
-    def _nodes(self, model: ir.Model) -> list[tuple[ir.Node, Refusal | None]]:
-        """The nodes to write out, and those that can't be, each once."""
-        if self.max is not None:
-            decided = list(self.decisions(model, self.max))
-            pairs = [(found.node, each if isinstance(each, Refusal) else None) for found, each in decided if each]
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        if self._plan is None:
+            products = list(contractions(model))
+            decided = self.decide(model, products)
+            if not self.leave_refused:
+                self.refuse(decided, products)
         else:
-            every = [
-                found for found in contractions(model) if self.concerns(found.node, model) and not found.in_function
-            ]
-            reasons = (chain(opset_refusals(found), _unsized(found), self.refusals(found, model)) for found in every)
-            pairs = [(found.node, next(why, None)) for found, why in zip(every, reasons, strict=True)]
-        return list(dict(pairs).items())
+            decided = list(self._plan.decided(self, model))
+        accepted = {product.node: (product, plan) for product, plan in decided if isinstance(plan, TilePlan)}
+        if accepted:
+            names = Names(model)
+            raise_ir_version(model, self.ir_version)
+            for product, plan in accepted.values():
+                self._replace(product, plan, model, names)
+        return ir.passes.PassResult(model, modified=bool(accepted))
 
+    def refuse(self, decided: Iterable[Decided], products: Iterable[Contraction]) -> None:
+        """Raise PreconditionError for the first of the model's products that can't be rewritten."""
+        for product, decision in decided:
+            if isinstance(decision, Refusal):
+                raise ir.passes.PreconditionError(f"{product.node.op_type} {product.name!r}: {decision}")
 
-def _unsized(found: Contraction) -> Iterator[Refusal]:
-    if found.reason:
-        yield Refusal("unknown-shape", f"{found.reason}; run infer-shapes first")
-
-
-def factor_refusals(found: Contraction, *factors: str) -> Iterator[Refusal]:
-    """Why a product can't be scaled by attributes of its node: they don't exist in its type."""
-    dtype = found.dtype
-    for factor in factors:
-        value = attribute_float(found.node, factor, 1.0)
-        if dtype in (*INTEGERS, *FLOATS) and not _exists_in(dtype, value):
-            yield Refusal("factor", f"{factor} is {value:g}, which {dtype.name} can't hold; scale the operands instead")
-
-
-def _exists_in(dtype: ir.DataType, value: float) -> bool:
-    """Whether a factor can be a constant of the type: a whole number in range, or a float that rounds as usual."""
-    if dtype in INTEGERS:
-        info = np.iinfo(dtype.numpy())
-        return value.is_integer() and int(info.min) <= int(value) <= int(info.max)
-    with np.errstate(over="ignore"):
-        held = float(np.array(value).astype(dtype.numpy()))
-    return abs(held - value) <= abs(value) * 2.0**-8 or not math.isfinite(value)
+    def _replace(self, product: Contraction, plan: TilePlan, model: ir.Model, names: Names) -> None:
+        operands = list(product.node.inputs)
+        new = Replacement(product.node, names)
+        self.rewrite(product, plan, new, model)
+        for operand in operands:
+            drop_if_unused(operand, model)
+        if self._plan is not None:
+            self._plan.replaced(product, new.nodes)

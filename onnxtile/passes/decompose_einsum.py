@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
-from onnxtile.ir.graphs import opset_of
-from onnxtile.ir.names import Names
 from onnxtile.operators.einsum import Einsum, Step
 from onnxtile.operators.einsum_equation import ELLIPSIS
 from onnxtile.operators.table import Contraction
-from onnxtile.passes.base import Decompose
+from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.layout import Layout
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import INTEGERS, Refusal, type_refusals
@@ -31,12 +29,12 @@ class DecomposeEinsum(Decompose):
 
     operators = frozenset({("", "Einsum")})
 
-    def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
-        yield from type_refusals(found, TYPES)
-        if found.reason:
+    def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
+        yield from type_refusals(product, TYPES)
+        if product.reason:
             return
-        einsum = Einsum.of(found.node)
-        yield from _axis_refusals(einsum, found.node)
+        einsum = Einsum.of(product.node)
+        yield from _axis_refusals(einsum, product.node)
         for step in einsum.steps:
             for axis, letters in (("K", step.k), ("N", step.n)):
                 unknown = [letter for letter in letters if not isinstance(einsum.lengths[letter], int)]
@@ -44,12 +42,9 @@ class DecomposeEinsum(Decompose):
                     words = f"{axis} merges letters of which {unknown[0]} is {einsum.lengths[unknown[0]]!r}"
                     yield Refusal("symbolic", f"{words}; bind the model's free dimensions with --bind")
 
-    def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
+    def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
+        node, opset = product.node, product.opset or 0
         einsum, version = Einsum.of(node), declared_ir_version(model)
-        opset = opset_of(node, model)
-        dtype = node.inputs[0].dtype if node.inputs[0] is not None else None
-        assert dtype is not None
-        new = Replacement(node, dtype, names)
         left, left_letters = node.inputs[0], einsum.equation.terms[0]
         for index, step in enumerate(einsum.steps, 1):
             number = f"_{index}" * (len(einsum.steps) > 1)
@@ -60,10 +55,10 @@ class DecomposeEinsum(Decompose):
             for leaf, (value, letters) in zip(("A", "B"), reversed(sides) if step.swapped else sides, strict=True):
                 layout = _operand(step, leaf, value, letters, opset)
                 operands.append(layout.placed(new, f"{leaf}{number}", constant_tensor(value, version)))
-            product = new.node("MatMul", f"product{number}", operands, shape=_shape(step))
+            result = new.node("MatMul", f"product{number}", operands, shape=_shape(step))
             new.stand_in(f"/product{number}" * (len(einsum.steps) > 1))
             left_letters = step.result if index < len(einsum.steps) else einsum.equation.output
-            left = _separated(step, product, left_letters).placed(new, f"result{number}", None)
+            left = _separated(step, result, left_letters).placed(new, f"result{number}", None)
         assert left is not None
         new.swap_in(left)
 

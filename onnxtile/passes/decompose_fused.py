@@ -9,13 +9,12 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
-from onnxtile.ir.names import Names
 from onnxtile.operators.fused import ATTRIBUTES, order_of_axes
 from onnxtile.operators.table import Contraction
-from onnxtile.passes.base import Decompose, factor_refusals
+from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.activations import activated, activation_refusals
 from onnxtile.passes.rewrites.replacement import Replacement
-from onnxtile.passes.rewrites.scaled_product import scaled_product
+from onnxtile.passes.rewrites.scaled_product import factor_refusals, scaled_product
 from onnxtile.tiling.legality import FLOATS, Refusal, type_refusals
 
 GEMM = ("transA", "transB", "alpha", "beta")
@@ -36,19 +35,19 @@ class DecomposeFused(Decompose):
         ("com.microsoft", op_type) for op_type in (*ATTRIBUTES, "FusedMatMulActivation", "GemmFastGelu")
     )
 
-    def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
-        node, opset = found.node, found.opset or 0
+    def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
+        node, opset = product.node, product.opset or 0
         if node.op_type not in ATTRIBUTES:
             words = f"onnxruntime runs {node.op_type} on GPUs only, so nothing could be compared"
             yield Refusal("operator", f"{words}; export the model without optimizing it for one")
             return
         for name in sorted(node.attributes.keys() - ATTRIBUTES[node.op_type].keys()):
             yield Refusal("attribute", f"{node.op_type} has no attribute {name!r}; remove it")
-        yield from type_refusals(found, FLOATS)
-        if found.reason:
+        yield from type_refusals(product, FLOATS)
+        if product.reason:
             return
-        yield from factor_refusals(found, "alpha", *["beta"] * (node.op_type == "FusedGemm"))
-        if found.dtype == ir.DataType.BFLOAT16 and opset < BFLOAT16_FROM:
+        yield from factor_refusals(product, "alpha", *["beta"] * (node.op_type == "FusedGemm"))
+        if product.dtype == ir.DataType.BFLOAT16 and opset < BFLOAT16_FROM:
             yield Refusal("dtype", f"opset {opset} has no MatMul of BFLOAT16; convert to {BFLOAT16_FROM} or newer")
         if node.op_type == "FusedGemm":
             yield from _gemm_refusals(node, opset)
@@ -56,10 +55,10 @@ class DecomposeFused(Decompose):
             words = "transA with a vector for B, where onnxruntime doesn't do what its documentation says"
             yield Refusal("vector", f"{words}; make B a matrix of one column")
 
-    def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
+    def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
+        node = product.node
         a, b = node.inputs[:2]
-        assert a is not None and b is not None and a.dtype is not None
-        new = Replacement(node, a.dtype, names)
+        assert a is not None and b is not None
         if node.op_type == "FusedGemm":
             attributes = {name: value.value for name, value in node.attributes.items() if name in GEMM}
             operands = [value for value in node.inputs if value is not None]

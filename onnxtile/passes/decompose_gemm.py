@@ -10,11 +10,10 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float, attribute_int
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
-from onnxtile.ir.names import Names
 from onnxtile.operators.table import Contraction
-from onnxtile.passes.base import Decompose, factor_refusals
+from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.replacement import Replacement
-from onnxtile.passes.rewrites.scaled_product import scaled_product
+from onnxtile.passes.rewrites.scaled_product import factor_refusals, scaled_product
 from onnxtile.tiling.legality import FLOATS, INTEGERS, Refusal, type_refusals
 
 
@@ -29,15 +28,15 @@ class DecomposeGemm(Decompose):
 
     operators = frozenset({("", "Gemm")})
 
-    def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
-        yield from type_refusals(found, (*INTEGERS, *FLOATS))
-        yield from factor_refusals(found, "alpha", "beta")
+    def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
+        yield from type_refusals(product, (*INTEGERS, *FLOATS))
+        yield from factor_refusals(product, "alpha", "beta")
 
-    def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
+    def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
+        node = product.node
         a, b, c = (*node.inputs, None)[:3]
         assert a is not None and b is not None and a.dtype is not None
         dtype, of_a = a.dtype, constant_tensor(a, declared_ir_version(model)) is None
-        new = Replacement(node, dtype, names)
         if attribute_int(node, "transA", 0):
             a = new.node("Transpose", "A_transposed", [a], {"perm": [1, 0]}, _reversed(a))
         if attribute_int(node, "transB", 0):

@@ -9,12 +9,10 @@ from itertools import chain
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_int
-from onnxtile.ir.graphs import opset_of
-from onnxtile.ir.names import Names
 from onnxtile.operators.table import Contraction
-from onnxtile.passes.base import Decompose
+from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.arithmetic import Arithmetic
-from onnxtile.passes.rewrites.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
+from onnxtile.passes.rewrites.quantization import Quantized, integer_product, integer_refusals, rescaled
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import BYTES, Refusal
 
@@ -42,14 +40,12 @@ class DecomposeQdq(Decompose):
         fits = isinstance(depth, int) and depth <= LONGEST and y.zero is not None and y.zero.dtype in BYTES
         return fits and not any(chain(integer_refusals((a, b)), *reasons))
 
-    def refusals(self, found: Contraction, model: ir.Model) -> Iterable[Refusal]:
+    def refusals(self, product: Contraction, model: ir.Model) -> Iterable[Refusal]:
         return ()
 
-    def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
-        found, fold = (
-            _quantized(node),
-            Arithmetic(Replacement(node, INT32, names), model, opset_of(node, model)),
-        )
+    def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
+        node, fold = product.node, Arithmetic(new, model, product.opset or 0)
+        found = _quantized(node)
         assert found is not None
         a, b, y = found
         assert a.scale is not None and b.scale is not None
@@ -57,7 +53,7 @@ class DecomposeQdq(Decompose):
         total = integer_product(fold, a, b, node.outputs[0].shape)
         scale = a.parameter(fold, a.scale, "a_scale"), b.parameter(fold, b.scale, "b_scale")
         scales = fold.of("Mul", "scales", *scale, ir.DataType.FLOAT)
-        fold.new.swap_in(rescaled(fold, total, scales, y), last=last)
+        new.swap_in(rescaled(fold, total, scales, y), last=last)
         for producer in dict.fromkeys(before):
             assert producer is not None and producer.graph is not None
             if not producer.outputs[0].uses() and not producer.outputs[0].is_graph_output():

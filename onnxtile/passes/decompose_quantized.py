@@ -9,10 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float, attribute_int
-from onnxtile.ir.graphs import opset_of
-from onnxtile.ir.names import Names
 from onnxtile.operators.table import Contraction
-from onnxtile.passes.base import Decompose
+from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.arithmetic import Arithmetic
 from onnxtile.passes.rewrites.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
 from onnxtile.passes.rewrites.replacement import Replacement
@@ -49,23 +47,22 @@ class DecomposeQuantized(Decompose):
         """MatMulInteger without zero points is tile-matmul's."""
         return super().concerns(node, model) and (node.op_type != "MatMulInteger" or any(node.inputs[2:]))
 
-    def refusals(self, found: Contraction, model: ir.Model) -> Iterator[Refusal]:
-        for name in sorted(found.node.attributes.keys() - (_FACTORS if found.node.op_type == "QGemm" else set())):
-            yield Refusal("attribute", f"{found.node.op_type} has no attribute {name!r}; remove it")
-        a, b, y = _operands(found.node)
-        dynamic = found.node.op_type == "DynamicQuantizeMatMul"
+    def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
+        for name in sorted(product.node.attributes.keys() - (_FACTORS if product.node.op_type == "QGemm" else set())):
+            yield Refusal("attribute", f"{product.node.op_type} has no attribute {name!r}; remove it")
+        a, b, y = _operands(product.node)
+        dynamic = product.node.op_type == "DynamicQuantizeMatMul"
         yield from integer_refusals((b,) if dynamic else (a, b))
-        if dynamic and found.opset is not None and found.opset < 11:
-            yield Refusal("opset", f"opset {found.opset} lacks DynamicQuantizeLinear, which 11 has")
-        if not isinstance(found.size.k, int):
-            words = f"K is {found.size.k}, and what zero points add depends on it; bind it"
+        if dynamic and product.opset is not None and product.opset < 11:
+            yield Refusal("opset", f"opset {product.opset} lacks DynamicQuantizeLinear, which 11 has")
+        if not isinstance(product.size.k, int):
+            words = f"K is {product.size.k}, and what zero points add depends on it; bind it"
             yield Refusal("symbolic-k", words)
-        for side, length in ((a, found.size.m), (b, found.size.n), (y, 1)):
+        for side, length in ((a, product.size.m), (b, product.size.n), (y, 1)):
             yield from side.refusals(length, model)
 
-    def write_out(self, node: ir.Node, model: ir.Model, names: Names) -> None:
-        new = Replacement(node, INT32, names)
-        fold = Arithmetic(new, model, opset_of(node, model))
+    def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
+        node, fold = product.node, Arithmetic(new, model, product.opset or 0)
         a, b, y = _operands(node)
         bias = _input(node, _PLACES[node.op_type][1])
         if node.op_type == "DynamicQuantizeMatMul":

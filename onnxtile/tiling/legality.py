@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, groupby
 from typing import Literal
 
@@ -12,8 +13,8 @@ import onnx_ir as ir
 from onnxtile.ir.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.ir.dimensions import LARGEST, free_dimensions
 from onnxtile.ir.graphs import default_opset
-from onnxtile.operators.sizes import Dim
-from onnxtile.operators.table import Contraction, contractions
+from onnxtile.operators.sizes import Dim, Size
+from onnxtile.operators.table import Contraction
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.plan import Axis, TilePlan
 
@@ -91,43 +92,46 @@ class Judge:
     ability: Ability
     full: bool = False
 
-    def decisions(
-        self, concerns: Callable[[ir.Node], bool], refusals: Refusals, products: Iterable[Contraction] | None = None
-    ) -> Iterator[tuple[Contraction, Decision]]:
-        """Every product that's of concern, with what is to be done; one of several of a node counts for all of them.
+    def decisions(self, products: Iterable[Contraction], refusals: Refusals) -> list[tuple[Contraction, Decision]]:
+        """Return each product with what is to be done; of a node's products one that's refused or over counts for all.
 
-        `products`: all that the model holds, where they're known already.
+        `refusals`: the reasons that lie in a product's operator.
         """
-        free = free_dimensions(self.model)
-        found = [each for each in (contractions(self.model) if products is None else products) if concerns(each.node)]
-        for _, of_node in groupby(found, key=lambda each: each.node):
-            parts = list(of_node)
-            if all(self._fits(part) for part in parts):
-                yield from ((part, None) for part in parts)
+        decided: list[tuple[Contraction, Decision]] = []
+        for _, same_node in groupby(products, key=lambda product: product.node):
+            of_node = list(same_node)
+            if all(map(self._fits, of_node)):
+                decided += [(product, None) for product in of_node]
                 continue
-            decided = [self._plan(part, refusals, free) for part in parts]
-            refusal = next((each for each in decided if isinstance(each, Refusal)), None)
-            yield from ((part, refusal or plan) for part, plan in zip(parts, decided, strict=True))
+            plans = [self._plan(product, refusals) for product in of_node]
+            refusal = next((plan for plan in plans if isinstance(plan, Refusal)), None)
+            decided += [(product, refusal or plan) for product, plan in zip(of_node, plans, strict=True)]
+        return decided
 
-    def _fits(self, found: Contraction) -> bool:
-        return legality(found, self.limits) == "fits" and (not self.full or _is_full(found, self.limits))
+    @cached_property
+    def _free(self) -> list[str]:
+        """The model's free dimensions."""
+        return free_dimensions(self.model)
 
-    def _plan(self, found: Contraction, more: Refusals, free: Sequence[str]) -> TilePlan | Refusal:
+    def _fits(self, product: Contraction) -> bool:
+        return legality(product, self.limits) == "fits" and (not self.full or _is_full(product, self.limits))
+
+    def _plan(self, product: Contraction, more: Refusals) -> TilePlan | Refusal:
         reasons = (
-            _place_refusals(found, self.model),
-            more(found),
-            _size_refusals(found, self.limits, self.ability, free),
-            _full_refusals(found) if self.full else (),
+            _place_refusals(product, self.model),
+            more(product),
+            _size_refusals(product, self.limits, self.ability, self._free),
+            _full_refusals(product) if self.full else (),
         )
         for refusal in chain.from_iterable(reasons):
             return refusal
-        size = found.size
+        size = product.size
         empty = 0 in (size.m, size.k, size.n, size.batch)
         full = self.full and not empty
-        m, k, n = (Axis.cut(x if isinstance(x, int) else None, most, full) for _, x, most in _axes(found, self.limits))
+        m, k, n = cut_axes(size, self.limits, full)
         if empty and m.size is None and not m.whole:  # what is spelled tile by tile then needs its count
-            words = f"M is {_named(size.m, found.cause)} in a product without elements"
-            return Refusal("symbolic-m", f"{words}{_cure(size.m, free)}, or leave M unlimited (--max *,K,N)")
+            words = f"M is {_named(size.m, product.cause)} in a product without elements"
+            return Refusal("symbolic-m", f"{words}{_cure(size.m, self._free)}, or leave M unlimited (--max *,K,N)")
         plan = TilePlan(m, k, n, empty, full)
         padded = max((axis.count or 0) * (axis.tile or 0) for axis in (m, k, n))
         if padded > LARGEST:
@@ -138,6 +142,13 @@ class Judge:
             words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"
             return Refusal("too-many-tiles", f"{words}; take a larger --max, or --form batched")
         return plan
+
+
+def cut_axes(size: Size, limits: Limits, full: bool = False) -> tuple[Axis, Axis, Axis]:
+    """Cut M, K and N to the limits; a length that isn't a number is known at run time. `full`: see Axis.cut."""
+    lengths = (length if isinstance(length, int) else None for length in (size.m, size.k, size.n))
+    m, k, n = (Axis.cut(length, limit, full) for length, limit in zip(lengths, limits.axes, strict=True))
+    return m, k, n
 
 
 def _place_refusals(contraction: Contraction, model: ir.Model) -> Iterator[Refusal]:

@@ -62,6 +62,7 @@ class Limits:
         return ",".join("*" if limit is None else str(limit) for limit in self.axes)
 
 
+UNLIMITED = Limits(None, None, None)
 AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
 
 

@@ -10,6 +10,7 @@ from onnxtile.operators.table import contractions
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
+from onnxtile.passes.rewrites.replacement import Replacement
 
 EXPANDED = (DecomposeAttention, DecomposeEinsum, DecomposeFused)
 """Passes that write operators out whose bounds can't be had from the operator itself."""
@@ -26,7 +27,7 @@ def write_out(model: ir.Model, changed: Values) -> Values:
     names = Names(model)
     for decompose in (cls() for cls in EXPANDED):
         nodes = {
-            found.node: None
+            found.node: found
             for found in before
             if decompose.concerns(found.node, model)
             and any((found.scope, str(value.name)) in changed for value in found.node.outputs)
@@ -34,8 +35,8 @@ def write_out(model: ir.Model, changed: Values) -> Values:
             and found.reason is None
             and next(iter(decompose.refusals(found, model)), None) is None
         }
-        for node in nodes:
-            decompose.write_out(node, model, names)
+        for found in nodes.values():
+            decompose.write_out(found, Replacement(found.node, names), model)
         made = [found for found in contractions(model) if PREFIX_META in found.node.meta]
         for found in made if isinstance(decompose, DecomposeAttention) else ():
             found.node.meta[ATTENTION_META] = True

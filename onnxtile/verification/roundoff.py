@@ -83,7 +83,7 @@ def shaken(original: ir.Model, changed: Set[tuple[str, str]]) -> ir.Model | None
 def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value, model: ir.Model) -> bool:
     """Move one product; false for an operator whose bound isn't known here, which then may not differ at all."""
     node, y = found.node, found.node.outputs[0]
-    weights = weights_of(node, found, model) if node.domain == "com.microsoft" and node.op_type in INPUTS else None
+    weights = weights_of(found, model) if node.domain == "com.microsoft" and node.op_type in INPUTS else None
     if isinstance(weights, Refusal) or (weights is None and (node.domain, node.op_type) not in PLAIN):
         return False
     wide = ir.DataType.DOUBLE if dtype == ir.DataType.DOUBLE else ir.DataType.FLOAT

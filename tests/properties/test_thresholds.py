@@ -180,7 +180,7 @@ def test_products_of_as_many_tiles_as_are_made_and_of_more(place: str) -> None:
         model = ir.from_proto(placed(parse(text), place))
         for each in (InferShapes(), SpecializeFunctions()):
             each(model)
-        decisions = [decision for _, decision in TileMatMul(Limits(1, 1, 1)).decisions(model, Limits(1, 1, 1))]
+        decisions = [decision for _, decision in TileMatMul(Limits(1, 1, 1)).decide(model)]
         assert len(decisions) == (2 if "branch" in place else 1)
         for decision in decisions:
             assert isinstance(decision, TilePlan) is not refused

@@ -21,9 +21,10 @@ _ATTRIBUTES = {
 }
 
 
-def weights_of(node: ir.Node, found: Contraction, model: ir.Model) -> Blocks | Codes | Refusal:
-    """The node's weights, or why they can't be read."""
-    unknown = [each.name for each in node.attributes.values() if not _is_known(each, node.op_type)]
+def weights_of(product: Contraction, model: ir.Model) -> Blocks | Codes | Refusal:
+    """Return the weights of a product's node, or why they can't be read."""
+    node = product.node
+    unknown = [attribute.name for attribute in node.attributes.values() if not _is_known(attribute, node.op_type)]
     if unknown:
         return Refusal("attribute", f"its attribute {unknown[0]} isn't understood; leave it out if it says nothing")
     names, version = INPUTS[node.op_type], declared_ir_version(model)
@@ -38,14 +39,14 @@ def weights_of(node: ir.Node, found: Contraction, model: ir.Model) -> Blocks | C
             return Refusal("not-constant", f"its {name} isn't a constant; make it an initializer that isn't an input")
     packed, scales, zeros = tensors["B"], tensors[names[2]], tensors.get("zero_points")
     assert packed is not None and scales is not None
-    if scales.dtype != found.dtype:
+    if scales.dtype != product.dtype:
         return Refusal("dtype", f"its {names[2]} and A are of different types; give both the same")
     choices = {"bits": (2, 4, 8), "weight_prepacked": (0,), "quant_type": (0, 1), "transB": (1,)}
     for name, values in choices.items():
         if attribute_int(node, name, values[-1] if name != "bits" else 4) not in values:
             why = f"{name} is {attribute_int(node, name, 0)}, which isn't supported"
             return Refusal("attribute", f"{why}; it must be {' or '.join(map(str, values))}")
-    block_size, (k, n) = attribute_int(node, "block_size", 0), (attribute_int(node, each, 0) for each in "KN")
+    block_size, (k, n) = attribute_int(node, "block_size", 0), (attribute_int(node, name, 0) for name in "KN")
     if block_size < 16 or block_size & (block_size - 1):
         return Refusal("attribute", f"block_size is {block_size}; it must be a power of two, 16 or more")
     table = NF4 if attribute_int(node, "quant_type", 0) else FP4

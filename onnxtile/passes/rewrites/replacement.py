@@ -16,12 +16,12 @@ from onnxtile.ir.node_replacement import register_constant, replace_node
 class Replacement:
     """Collects what takes a node's place: new values are `prefix/...`, new nodes know their origin."""
 
-    def __init__(self, node: ir.Node, dtype: ir.DataType, names: Names) -> None:
+    def __init__(self, node: ir.Node, names: Names) -> None:
         self.origin = names.origin(node)
         self.prefix = names.prefix_of(node)
         self.nodes: list[ir.Node] = []
         self._node = node
-        self._type = ir.TensorType(dtype)
+        self._dtype = None if not node.inputs or node.inputs[0] is None else node.inputs[0].dtype
         assert isinstance(node.graph, ir.Graph)
         self._graph = node.graph
         self.graph = None if names.is_function_body(node.graph) else node.graph
@@ -36,8 +36,8 @@ class Replacement:
         shape: ir.Shape | None = None,
         dtype: ir.DataType | None = None,
     ) -> ir.Value:
-        """Add a node and return its output, `prefix/leaf`, of the replaced node's type if `dtype` isn't given."""
-        (output,) = self.several(op_type, inputs, {leaf: (dtype or self._type.dtype, shape)}, attributes)
+        """Add a node and return its output, `prefix/leaf`, of the first operand's type if `dtype` isn't given."""
+        (output,) = self.several(op_type, inputs, {leaf: (self._type(dtype), shape)}, attributes)
         return output
 
     def several(
@@ -64,10 +64,9 @@ class Replacement:
     ) -> ir.Value:
         """Add an initializer `prefix/leaf` to the graph, or a Constant to a function, and return it.
 
-        An array is taken as of `dtype`, or of the replaced node's type if that isn't given; a tensor mustn't be shared.
+        An array is taken as of `dtype`, or of the first operand's type if that isn't given; a tensor mustn't be shared.
         """
-        own = dtype or self._type.dtype
-        tensor = ir.Tensor(numbers, dtype=own) if isinstance(numbers, np.ndarray) else numbers
+        tensor = ir.Tensor(numbers, dtype=self._type(dtype)) if isinstance(numbers, np.ndarray) else numbers
         if self.graph is None:
             value = self.node("Constant", leaf, [], {"value": tensor}, ir.Shape(tensor.shape.numpy()), tensor.dtype)
             tensor.name = value.name
@@ -75,6 +74,11 @@ class Replacement:
         value = register_constant(self._graph, f"{self.prefix}/{leaf}", tensor)
         value.meta[PREFIX_META] = self.prefix
         return value
+
+    def _type(self, dtype: ir.DataType | None) -> ir.DataType:
+        own = dtype or self._dtype
+        assert own is not None
+        return own
 
     def stand_in(self, part: str = "") -> None:
         """Let the last node that was added stand for the replaced one: it's named so, and keeps what's said of it.

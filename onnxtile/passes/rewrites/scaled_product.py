@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.ir.attributes import attribute_float
+from onnxtile.operators.table import Contraction
 from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.tiling.legality import FLOATS, INTEGERS, Refusal
 from onnxtile.tiling.tiled_product import WIDER
 
 
@@ -27,3 +33,22 @@ def scaled_product(
     y = new.node("MatMul", "product", [a, b], shape=shape)
     new.stand_in()
     return y if before or alpha == 1 else new.node("Mul", "scaled", [y, new.constant("alpha", alpha)])
+
+
+def factor_refusals(product: Contraction, *factors: str) -> Iterator[Refusal]:
+    """Yield why a product can't be scaled by attributes of its node: they don't exist in its type."""
+    dtype = product.dtype
+    for factor in factors:
+        value = attribute_float(product.node, factor, 1.0)
+        if dtype in (*INTEGERS, *FLOATS) and not _exists_in(dtype, value):
+            yield Refusal("factor", f"{factor} is {value:g}, which {dtype.name} can't hold; scale the operands instead")
+
+
+def _exists_in(dtype: ir.DataType, value: float) -> bool:
+    """Return whether the type holds a factor: as a whole number in range, or as a float that rounds as usual."""
+    if dtype in INTEGERS:
+        info = np.iinfo(dtype.numpy())
+        return value.is_integer() and int(info.min) <= int(value) <= int(info.max)
+    with np.errstate(over="ignore"):
+        held = float(np.array(value).astype(dtype.numpy()))
+    return abs(held - value) <= abs(value) * 2.0**-8 or not math.isfinite(value)
