@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class OnnxtileError(Exception):
     """Base of all errors that onnxtile raises on purpose; the command line turns it into exit status 2."""
@@ -25,3 +27,21 @@ class PassError(OnnxtileError):
 
 class LimitsError(OnnxtileError):
     """A product exceeds the limits although a pass promised that none does."""
+
+
+def wrong_name(words: str, name: object, choices: Iterable[str], otherwise: str = "") -> UsageError:
+    """Return the error for a name that isn't one of `choices`; it lists them, and asks after one that is close.
+
+    >>> print(wrong_name("form 'batchd' is unknown", "batchd", ["unrolled", "batched"]))
+    form 'batchd' is unknown: take one of unrolled, batched; did you mean 'batched'?
+    """
+    choices = list(choices)
+    return UsageError(f"{words}: take one of {', '.join(choices)}{otherwise}{did_you_mean(name, choices)}")
+
+
+def did_you_mean(name: object, choices: Iterable[str]) -> str:
+    """Return a question after the choice that a wrong name is closest to; no text where none is close."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(str(name)[:100].lower(), choices, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

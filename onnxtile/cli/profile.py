@@ -10,7 +10,7 @@ import typer
 
 from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, wrong_name
 from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def command(
     from onnxtile.profiling.selection import GROUPS, matching, ordered
 
     if view not in (*profile_view.VIEWS, FIRST_IO):
-        raise UsageError(f"view {view!r} is unknown: take one of {', '.join((*profile_view.VIEWS, FIRST_IO))}")
+        raise wrong_name(f"view {view!r} is unknown", view, (*profile_view.VIEWS, FIRST_IO))
     if by is not None and by not in GROUPS:
-        raise UsageError(f"can't group by {by!r}: take one of {', '.join(GROUPS)}")
+        raise wrong_name(f"can't group by {by!r}", by, GROUPS)
     shaping = {
         "--against": against, "--view": view not in ("costs", FIRST_IO), "--convention": convention != "macs",
         "--by": by, "--depth": depth, "--op": op, "--name": name, "--sort": sort, "--top": top, "--details": details,

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import NamedTuple
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, wrong_name
 
 
 class Bound(NamedTuple):
@@ -48,7 +48,7 @@ def allowing(moved: Mapping[str, int]) -> Iterator[None]:
     """Move bounds for what runs inside, such as {"inlined-nodes": 1_000_000}; UsageError for one that isn't there."""
     for name, number in moved.items():
         if name not in BOUNDS:
-            raise UsageError(f"there is no bound {name!r}: take one of {', '.join(BOUNDS)}")
+            raise wrong_name(f"there is no bound {name!r}", name, BOUNDS)
         if number < 0:
             raise UsageError(f"bound {name} is {number}: give a whole number from 0 on")
     token = _moved.set({**_moved.get(), **moved})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import wrong_name
 from onnxtile.lowering.model_file import DataFile
 from onnxtile.lowering.weight_stream import ALIGNMENT
 from onnxtile.operators.table import families
@@ -69,7 +69,7 @@ class LoweringOptions:
         if self.form != AUTO:
             form_of(self.form)
         if self.weights not in WEIGHTS:
-            raise UsageError(f"weights is {self.weights!r}: take one of {', '.join(WEIGHTS)}")
+            raise wrong_name(f"weights is {self.weights!r}", self.weights, WEIGHTS)
         TileMatMul(self.limits, self.accumulate)
         form_of("unrolled", self.max_fan_in, self.max_fan_out)
 

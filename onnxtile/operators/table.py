@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.errors import ModelError, UsageError
+from onnxtile.errors import ModelError, UsageError, wrong_name
 from onnxtile.ir.attributes import UnsizedError, node_name
 from onnxtile.ir.graphs import Scope, called_functions, default_opset, is_tiled_product, scopes_with_nodes
 from onnxtile.ir.metadata import UNKNOWN_META
@@ -171,5 +171,5 @@ def families(ops: str | Iterable[str]) -> tuple[str, ...]:
         return FAMILIES
     for name in names:
         if name not in FAMILIES:
-            raise UsageError(f"operator family {name!r} is unknown: take some of {', '.join(FAMILIES)}, or all")
+            raise wrong_name(f"operator family {name!r} is unknown", name, FAMILIES, ", or all")
     return tuple(names)

@@ -16,7 +16,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from onnxtile.errors import OnnxtileError, UsageError
+from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, wrong_name
 from onnxtile.tiling.limits import Limits
 
 ENTRY_POINTS = "onnxtile.passes"
@@ -54,7 +54,7 @@ def pass_class(name: str) -> type[ir.passes.PassBase]:
         return _checked(_imported(name), name)
     for point in entry_points(group=ENTRY_POINTS, name=name):
         return _checked(point.load(), name)
-    raise UsageError(f"pass {name!r} is unknown: take one of {', '.join(pass_names())}, or module:Class")
+    raise wrong_name(f"pass {name!r} is unknown", name, pass_names(), ", or module:Class")
 
 
 def _imported(name: str) -> Any:
@@ -134,7 +134,8 @@ def make_pass(name: str, options: Mapping[str, str]) -> ir.passes.PassBase:
     values = {}
     for key, value in options.items():
         if key not in fields:
-            raise UsageError(f"pass {name}: no option {key!r}; it has {', '.join(fields) or 'none'}")
+            words = f"pass {name}: no option {key!r}; it has {', '.join(fields) or 'none'}"
+            raise UsageError(f"{words}{did_you_mean(key, fields)}")
         values[key] = _read(name, key, value, fields[key])
     try:
         return cls(**values)

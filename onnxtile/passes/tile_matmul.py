@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import wrong_name
 from onnxtile.ir.constants import stored
 from onnxtile.ir.graphs import CALL_DOMAIN, callees_first, is_tiled_product
 from onnxtile.ir.metadata import ORIGIN, PREFIX_META
@@ -46,7 +46,7 @@ class TileMatMul(ProductPass):
 
     def __post_init__(self) -> None:
         if self.accumulate not in ACCUMULATIONS:
-            raise UsageError(f"accumulate is {self.accumulate!r}: take one of {', '.join(ACCUMULATIONS)}")
+            raise wrong_name(f"accumulate is {self.accumulate!r}", self.accumulate, ACCUMULATIONS)
         super().__post_init__()
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import wrong_name
 from onnxtile.ir.dimensions import still_free
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.lazy import skim
@@ -20,10 +20,8 @@ from onnxtile.profiling.conventions.first_io import FirstIo
 from onnxtile.profiling.conventions.first_io import first_io as table_of_first_io
 from onnxtile.profiling.conventions.ptflops import ptflops_macs
 from onnxtile.profiling.cost_walk import profile_of
-from onnxtile.profiling.results import Profile
+from onnxtile.profiling.results import CONVENTIONS, Profile
 from onnxtile.profiling.summary import ModelFacts, facts_of
-
-CONVENTIONS = ("macs", "ptflops")
 
 
 def profile(
@@ -40,7 +38,7 @@ def profile(
     Raises UsageError, ModelError, UnsupportedError.
     """
     if convention not in CONVENTIONS:
-        raise UsageError(f"convention {convention!r} is unknown: take one of {', '.join(CONVENTIONS)}")
+        raise wrong_name(f"convention {convention!r} is unknown", convention, CONVENTIONS)
     macs_of = None if convention == "macs" else ptflops_macs
     loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
     inline(_bound(loaded, bind))

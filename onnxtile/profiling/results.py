@@ -9,6 +9,8 @@ from typing import Any
 
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, to_json, total
 
+CONVENTIONS = ("macs", "ptflops")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, wrong_name
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown
 from onnxtile.profiling.results import Costs, Group, NodeProfile, Profile
 
@@ -40,7 +40,7 @@ def ordered(rows: Sequence[Shown], sort: str | None, top: int | None) -> tuple[S
     Without `sort` the rows stay in their order, `top` taking those with the most macs.
     """
     if sort is not None and sort not in SORTABLE:
-        raise UsageError(f"can't sort by {sort!r}: take one of {', '.join(SORTABLE)}")
+        raise wrong_name(f"can't sort by {sort!r}", sort, SORTABLE)
     if sort is None and top is None:
         return tuple(rows)
     return tuple(sorted(rows, key=lambda row: _greatness(row, sort or "macs"), reverse=True)[:top])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.errors import UnsupportedError, wrong_name
 from onnxtile.ir.arrays import little_endian, read_array
 from onnxtile.ir.bounds import most, raise_hint
 from onnxtile.ir.constants import constant_tensor, declared_ir_version, drop_if_unused
@@ -53,7 +53,7 @@ class Speller:
 
     def __init__(self, model: ir.Model, form: Form, weights: str) -> None:
         if weights not in WEIGHTS:
-            raise UsageError(f"weights is {weights!r}: take one of {', '.join(WEIGHTS)}")
+            raise wrong_name(f"weights is {weights!r}", weights, WEIGHTS)
         self._model, self._form = model, form
         self.opset = default_opset(model.opset_imports) or 0
         self.products = {

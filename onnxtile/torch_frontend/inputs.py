@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, wrong_name
 
 DTYPES = {
     "float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16,
@@ -42,7 +42,7 @@ def parse_input(text: str) -> InputSpec:
     if not all(word.isascii() and word.isdigit() and len(word) < 12 for word in words):
         raise UsageError(f"--input {text}: write [NAME=]SIZExSIZE[:TYPE], such as 1x3x224x224 or ids=1x128:int64")
     if colon and dtype not in DTYPES:
-        raise UsageError(f"--input {text}: type {dtype!r} is unknown: take one of {', '.join(DTYPES)}")
+        raise wrong_name(f"--input {text}: type {dtype!r} is unknown", dtype, DTYPES)
     shape = tuple(map(int, words))
     if math.prod(shape) > MOST_ELEMENTS:
         raise UsageError(f"--input {text}: that is {math.prod(shape):,} numbers; give smaller sizes")

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import wrong_name
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, largest, total
 from onnxtile.operators.work.work import Operations
-from onnxtile.profiling.results import SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
+from onnxtile.profiling.results import CONVENTIONS, SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 from onnxtile.torch_frontend.aten.work import computes, macs_of, operations_of
 from onnxtile.torch_frontend.conventions import ptflops_macs
 from onnxtile.torch_frontend.trace.calls import Call, ModuleCall, Recording, Unsized, Value
@@ -43,8 +43,8 @@ def profile_torch(
 
 def profile_of(recording: Recording, convention: str = "macs", details: bool = False) -> Profile:
     """The profile of a run that was recorded."""
-    if convention not in ("macs", "ptflops"):
-        raise UsageError(f"convention {convention!r} is unknown: take one of macs, ptflops")
+    if convention not in CONVENTIONS:
+        raise wrong_name(f"convention {convention!r} is unknown", convention, CONVENTIONS)
     return _Profiling(recording, convention, details).profile()
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, wrong_name
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
 from onnxtile.ir.io.progress import Progress, silent
@@ -65,7 +65,7 @@ def verify(
     """
     method = method or ("bound" if inputs else "exact")
     if method not in METHODS:
-        raise UsageError(f"method is {method!r}: take one of {', '.join(METHODS)}")
+        raise wrong_name(f"method is {method!r}", method, METHODS)
     if inputs and method == "exact":
         raise UsageError("inputs are for method bound: the exact proof makes its own")
     for name, number, least in (("cases", cases, 1), ("seed", seed, 0), ("workers", workers, 1)):

@@ -26,7 +26,7 @@ LOWERED = onnxtile.lower(MODEL, (2, 4, 3))
 X = {"X": np.ones((4, 8), np.float32)}
 
 CALLS: dict[str, dict[str, Any]] = {
-    "method is 'Exact': take one of exact, bound": {"method": "Exact"},
+    "method is 'Exact': take one of exact, bound; did you mean 'exact'?": {"method": "Exact"},
     "method is 'proof': take one of exact, bound": {"method": "proof"},
     "inputs are for method bound: the exact proof makes its own": {"method": "exact", "inputs": X},
     "cases is 0: give a whole number, 1 or more": {"cases": 0},

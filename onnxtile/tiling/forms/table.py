@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import wrong_name
 from onnxtile.tiling.forms.batched import Batched
 from onnxtile.tiling.forms.function import Function
 from onnxtile.tiling.forms.loop import Loop
@@ -52,5 +52,5 @@ def form_of(name: str, max_fan_in: int | None = None, max_fan_out: int | None = 
     `max_fan_in`, `max_fan_out`: see Unrolled; the others have no node with more than three inputs or outputs.
     """
     if not isinstance(name, str) or name not in FORMS:
-        raise UsageError(f"form {name!r} is unknown: take one of {', '.join(FORMS)}")
+        raise wrong_name(f"form {name!r} is unknown", name, FORMS)
     return Unrolled(max_fan_in, max_fan_out) if name == Unrolled.name else FORMS[name]
