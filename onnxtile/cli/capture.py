@@ -97,7 +97,7 @@ def command(
                 progress=say,
             )  # fmt: skip
     if json:
-        print_json(report.to_json())
+        print_json(report)
     else:
         print_captured(report)
 

@@ -28,7 +28,7 @@ def command(
     with progress(f"check {model.name}"):
         report = check(model, max, ops=ops, bind=parse_bind(bind))
     if json:
-        print_json(report.to_json())
+        print_json(report)
     else:
         print_report(report, summary(report), everything)
     if not report.ok:

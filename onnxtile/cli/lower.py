@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,14 +189,15 @@ def _tell(
     from onnxtile.cli.output import amount_text, console, print_json, print_report, print_steps, steps_to_json, summary
     from onnxtile.cli.verify import print_verdict
     from onnxtile.ir.io.files import replacing
+    from onnxtile.ir.json_encoding import json_text
 
     document = result.to_json() | {"output": None if target is None else str(target)}
-    document |= {name: verdict.to_json() for name, verdict in verdicts.items()}
+    document |= verdicts
     if steps is not None:
         document["passes"] = steps_to_json(steps)
     if report is not None:
         with replacing(report) as temporary:
-            temporary.write_text(json_module.dumps(document, indent=2) + "\n")
+            temporary.write_text(json_text(document))
     if json:
         print_json(document)
         return
@@ -219,8 +219,7 @@ def _tell_estimate(result: Report, found: list[Cost], everything: bool, json: bo
     from onnxtile.cli.output import print_costs, print_json, print_report, summary
 
     if json:
-        forms = [cost.to_json() for cost in found]
-        print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": forms})
+        print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": found})
     else:
         print_report(result, f"{summary(result)}; nothing was written", everything)
         print_costs(found)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxtile.cli.screen import console, first, progress, styled
 from onnxtile.cli.table import Column, Name, Table
+from onnxtile.ir.json_encoding import encode, json_text
 
 if TYPE_CHECKING:
     from onnxtile.ir.symbolic.amounts import Amount
@@ -26,8 +25,9 @@ MOST_ROWS = 60
 """Rows of a table on a terminal; files, pipes, --json and --report get all."""
 
 
-def print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+def print_json(document: object) -> None:
+    """Print one JSON object; see `encode` for what it may hold."""
+    sys.stdout.write(json_text(document))
 
 
 def print_report(report: Report, words: str, everything: bool = False) -> None:
@@ -115,7 +115,7 @@ def print_steps(steps: Sequence[Step]) -> None:
 def steps_to_json(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """The same for scripts; `share` is of the time of all passes."""
     total = sum(step.seconds for step in steps) or 1.0
-    return [dataclasses.asdict(step) | {"share": step.seconds / total} for step in steps]
+    return [encode(step) | {"share": step.seconds / total} for step in steps]
 
 
 def amount_text(amount: Amount) -> str:

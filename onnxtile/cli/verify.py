@@ -85,7 +85,7 @@ def command(
     if certificate is not None and verdict.equivalent:
         write_certificate(certificate, verdict, original, lowered, parse_bind(bind))
     if json:
-        print_json(verdict.to_json())
+        print_json(verdict)
     else:
         print_verdict(verdict)
         if certificate is not None and not verdict.equivalent:
@@ -104,10 +104,8 @@ def _recheck(path: Path, others: list[object], workers: int | None, json: bool) 
     with progress("recheck") as say:
         found = recheck(path, workers, say)
     if json:
-        verdict = None if found.verdict is None else found.verdict.to_json()
-        print_json(
-            {"schema": "onnxtile.recheck/1", "holds": found.holds, "differences": found.differences, "verdict": verdict}
-        )
+        answer = {"holds": found.holds, "differences": found.differences, "verdict": found.verdict}
+        print_json({"schema": "onnxtile.recheck/1", **answer})
     else:
         if found.verdict is not None:
             print_verdict(found.verdict)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from onnxtile.ir.json_encoding import json_text
 from onnxtile.lowering.model_file import saving
 from onnxtile.tiling.forms.table import FORMS
 
@@ -34,6 +34,5 @@ def write_model(model: ir.Model, path: Path) -> None:
 
 def write_report(folder: Path, report: Mapping[str, Any], commands: Sequence[str]) -> None:
     """Write the report, the versions with it, and the commands that repeat the failure, a line each."""
-    document = {**report, "versions": versions()}
-    (folder / REPORT).write_text(json.dumps(document, indent=2) + "\n")
+    (folder / REPORT).write_text(json_text({**report, "versions": versions()}))
     (folder / COMMAND).write_text("".join(f"{command}\n" for command in commands))

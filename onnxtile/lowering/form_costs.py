@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import onnx_ir as ir
 
 from onnxtile.ir.graphs import all_graphs, default_opset, is_tiled_product
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, to_json
+from onnxtile.ir.json_encoding import JsonRecord
+from onnxtile.ir.symbolic.amounts import Amount, Unknown
 from onnxtile.lowering.report import Report
 from onnxtile.tiling.emitter import Speller
 from onnxtile.tiling.forms.table import FORMS, Form
@@ -19,7 +19,7 @@ from onnxtile.tiling.tiled_product import TiledProduct
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(JsonRecord):
     """A form's cost for all tiled products of a model together.
 
     `nodes` made for them; `node_bytes` they take in the file; `weight_bytes` of the constants that are cut; `macs` that
@@ -33,9 +33,6 @@ class Cost:
     weight_bytes: int
     macs: Amount
     impossible: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"macs": to_json(self.macs)}
 
 
 def costs(model: ir.Model, forms: list[Form], weights: str, report: Report) -> list[Cost]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, to_json, total
+from onnxtile.ir.json_encoding import JsonRecord, encode
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, total
 from onnxtile.operators.sizes import Dim
 from onnxtile.operators.table import Contraction
 from onnxtile.tiling.limits import Limits
@@ -15,7 +15,7 @@ Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(JsonRecord):
     """One product. Sizes are elements: numbers, expressions in free dimensions, or None with a `reason`.
 
     `tiles` is the largest tile (m, k, n) of a tiled product; None along an axis left whole. `part` names the product
@@ -63,13 +63,12 @@ class Row:
         return product(sizes)
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {
-            "tiles": None if self.tiles is None else dict(zip("mkn", self.tiles, strict=True)),
-        }
+        tiles = None if self.tiles is None else dict(zip("mkn", self.tiles, strict=True))
+        return super().to_json() | {"tiles": tiles}
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(JsonRecord):
     """All products of a model against the limits; `command` is check or lower.
 
     `pads`: ragged tiles are computed at their full size.
@@ -111,18 +110,12 @@ class Report:
         return not (self.over or self.unknown)
 
     def to_json(self) -> dict[str, Any]:
-        """`over` and `unknown` are counts; `contractions` has a row each."""
-        return {
-            "schema": f"onnxtile.{self.command}/1",
-            "limits": dict(zip("mkn", self.limits.axes, strict=True)),
-            "over": len(self.over),
-            "unknown": len(self.unknown),
-            "nodes_before": self.nodes_before,
-            "nodes_after": self.nodes_after,
-            **(
-                {"macs": to_json(self.macs), "padded_macs": to_json(self.padded_macs)}
-                if self.command == "lower"
-                else {}
-            ),
-            "contractions": [row.to_json() for row in self.contractions],
-        }
+        """Return the report for scripts: `over` and `unknown` are counts; `contractions` has a row each."""
+        computed = {"macs": self.macs, "padded_macs": self.padded_macs} if self.command == "lower" else {}
+        document: dict[str, Any] = encode({
+            "schema": f"onnxtile.{self.command}/1", "limits": self.limits,
+            "over": len(self.over), "unknown": len(self.unknown),
+            "nodes_before": self.nodes_before, "nodes_after": self.nodes_after,
+            **computed, "contractions": self.contractions,
+        })  # fmt: skip
+        return document

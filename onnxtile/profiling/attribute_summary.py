@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.profiling.formatting import attribute_text, dtype_text, item_text, type_text
 
 MOST_VALUES = 12
@@ -17,7 +18,7 @@ MOST_VALUES = 12
 
 
 @dataclass(frozen=True)
-class AttributeFacts:
+class AttributeFacts(JsonRecord):
     """What an attribute of an operator is, in the nodes that give it.
 
     `kind`: int, floats, tensor, ...; `reference` to an attribute of the function around. `nodes`: how many give it.
@@ -35,15 +36,8 @@ class AttributeFacts:
 
     def to_json(self) -> dict[str, Any]:
         """For scripts; an infinite bound is a string."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "nodes": self.nodes,
-            "min": _finite(self.min),
-            "max": _finite(self.max),
-            "distinct": self.distinct,
-            "values": [{"value": text, "nodes": count} for text, count in self.values],
-        }
+        values = [{"value": text, "nodes": count} for text, count in self.values]
+        return super().to_json() | {"min": _finite(self.min), "max": _finite(self.max), "values": values}
 
 
 def attribute_facts(attributes: Iterable[ir.Attr]) -> tuple[AttributeFacts, ...]:

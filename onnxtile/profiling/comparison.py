@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import onnx_ir as ir
 
+from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.metadata import ORIGIN
-from onnxtile.ir.symbolic.amounts import Amount, difference, to_json, total
+from onnxtile.ir.symbolic.amounts import Amount, difference, total
 from onnxtile.profiling.results import NodeProfile, Profile, Totals
 
 _ADDING = ("Add", "Sum", "ReduceSum")
 _TOTALS = (
-    "macs", "flops", "params", "weight_bytes", "bandwidth", "activation_bytes", "peak_bandwidth", "peak_live_bytes",
-    "peak_live_bytes_streamed",
+    "nodes", "macs", "flops", "params", "weight_bytes", "bandwidth", "activation_bytes", "peak_bandwidth",
+    "peak_live_bytes", "peak_live_bytes_streamed",
 )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def _made_for(value: ir.Value, origin: str, in_body: bool) -> bool:
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth moved partial_sums"):
     """One node of the original, and what was made of it.
 
     `nodes`, `tiles`: how many nodes, and how many products of tiles among them. `macs`, `bandwidth`: before and after.
@@ -63,17 +63,9 @@ class Change:
         """Bytes moved beyond the original's."""
         return difference(self.bandwidth[1], self.bandwidth[0])
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name, "op": self.op, "nodes": self.nodes, "tiles": to_json(self.tiles),
-            "macs": [to_json(each) for each in self.macs], "padding": to_json(self.padding),
-            "bandwidth": [to_json(each) for each in self.bandwidth], "moved": to_json(self.moved),
-            "partial_sums": to_json(self.partial_sums),
-        }  # fmt: skip
-
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(JsonRecord, members="totals=both_totals partial_sums changes unmatched"):
     """Two profiles: `changes` has the nodes that became others, in the original's order; `totals` are before and after.
 
     `unmatched`: nodes of the second model that belong to no node of the first, by name.
@@ -83,15 +75,16 @@ class Comparison:
     changes: tuple[Change, ...]
     unmatched: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def both_totals(self) -> dict[str, tuple[Amount, Amount]]:
+        """Nodes and amounts of the models, by name: before and after."""
         before, after = self.totals
-        both = {name: [to_json(getattr(before, name)), to_json(getattr(after, name))] for name in _TOTALS}
-        return {
-            "totals": {"nodes": [before.nodes, after.nodes], **both},
-            "partial_sums": to_json(total(change.partial_sums for change in self.changes)),
-            "changes": [change.to_json() for change in self.changes],
-            "unmatched": list(self.unmatched),
-        }
+        return {name: (getattr(before, name), getattr(after, name)) for name in _TOTALS}
+
+    @property
+    def partial_sums(self) -> Amount:
+        """Additions that add up products of tiles."""
+        return total(change.partial_sums for change in self.changes)
 
 
 def compare(before: Profile, after: Profile) -> Comparison:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, to_json, total
+from onnxtile.ir.json_encoding import JsonRecord, encode
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, total
+
+_COSTS = """macs flops elementwise transcendental comparison movement params buffers weight_bytes
+    input_bytes output_bytes bandwidth"""
 
 CONVENTIONS = ("macs", "ptflops")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Costs:
+class Costs(JsonRecord, members=_COSTS):
     """What a node, or several, compute, hold and move in one run of the model. docs/profile.md gives each formula.
 
     `macs`: multiply-accumulates of products; `elementwise`, `transcendental`, `comparison`: other operations;
@@ -43,18 +47,17 @@ class Costs:
         """Bytes in and out."""
         return total([self.input_bytes, self.output_bytes])
 
-    def costs_json(self) -> dict[str, Any]:
-        """The fields of Costs for scripts: numbers, formulas as strings, ranges, null where unknown."""
-        names = [each.name for each in dataclasses.fields(Costs)]
-        return {name: to_json(getattr(self, name)) for name in (*names[:1], "flops", *names[1:], "bandwidth")}
-
 
 SUMMED = ("macs", "elementwise", "transcendental", "comparison", "movement", "input_bytes", "output_bytes")
 """Costs that add up, node by node; those of constants don't, as nodes share them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeProfile(Costs):
+class NodeProfile(
+    Costs,
+    members=f"""name op domain scope module origin tile stored times {_COSTS}
+        live_bytes tiles partial_sums intensity constants unknown""",
+):
     """One node. Amounts are those of all its runs together; `times` is how often it runs.
 
     `scope`: '' in the main graph, else where its graph is. `module`: the part of the network it belongs to, by its
@@ -89,15 +92,9 @@ class NodeProfile(Costs):
         return flops / moved if isinstance(flops, int) and isinstance(moved, int) and moved else None
 
     def to_json(self) -> dict[str, Any]:
-        """Amounts as `amounts.to_json` has them; `unknown` says why one is null. No details where there are none."""
-        details = {"inputs": self.inputs, "outputs": self.outputs, "attributes": dict(self.attributes)}
-        return {
-            "name": self.name, "op": self.op, "domain": self.domain, "scope": self.scope, "module": self.module,
-            "origin": self.origin, "tile": self.tile, "stored": self.stored, "times": to_json(self.times),
-            **self.costs_json(), "live_bytes": to_json(self.live_bytes), "tiles": to_json(self.tiles),
-            "partial_sums": to_json(self.partial_sums), "intensity": self.intensity,
-            "constants": self.constants, "unknown": self.unknown, **(details if self.inputs or self.outputs else {}),
-        }  # fmt: skip
+        """Return the row for scripts: `unknown` says why an amount is null. No details where there are none."""
+        details = {"inputs": self.inputs, "outputs": self.outputs, "attributes": self.attributes}
+        return super().to_json() | (encode(details) if self.inputs or self.outputs else {})
 
     @property
     def unknown(self) -> dict[str, str]:
@@ -112,7 +109,11 @@ _UNTOLD = Unknown("an ONNX model doesn't say which parameters are trained")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Totals(Costs):
+class Totals(
+    Costs,
+    members=f"""nodes {_COSTS} trainable frozen activation_bytes
+        peak_bandwidth peak_live_bytes peak_live_bytes_streamed""",
+):
     """All nodes together; a constant that several nodes share is counted once, an If as its least and most.
 
     An amount that is unknown for some node is a range without an upper end: a lower bound. `activation_bytes`: outputs
@@ -130,27 +131,13 @@ class Totals(Costs):
     peak_live_bytes: Amount = 0
     peak_live_bytes_streamed: Amount = 0
 
-    def to_json(self) -> dict[str, Any]:
-        own = (
-            "trainable",
-            "frozen",
-            "activation_bytes",
-            "peak_bandwidth",
-            "peak_live_bytes",
-            "peak_live_bytes_streamed",
-        )
-        return {"nodes": self.nodes, **self.costs_json(), **{name: to_json(getattr(self, name)) for name in own}}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Group(Costs):
+class Group(Costs, members=f"name nodes {_COSTS}"):
     """Nodes that have something in common; a constant that several of them share is counted once."""
 
     name: str
     nodes: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "nodes": self.nodes, **self.costs_json()}
 
 
 @dataclass(frozen=True)
@@ -163,11 +150,12 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(JsonRecord, members="schema convention totals symbols nodes"):
     """What a model costs. `constants`: the stored ones, each whole. `symbols`: what those in formulas stand for.
     `convention`: macs, or ptflops.
     """
 
+    schema: ClassVar[str] = "onnxtile.profile/1"
     nodes: tuple[NodeProfile, ...]
     totals: Totals
     constants: Mapping[str, Weights] = field(default_factory=dict)
@@ -204,15 +192,6 @@ class Profile:
             weight_bytes=weights.bytes,
             **sums,
         )
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema": "onnxtile.profile/1",
-            "convention": self.convention,
-            "totals": self.totals.to_json(),
-            "symbols": dict(self.symbols),
-            "nodes": [node.to_json() for node in self.nodes],
-        }
 
 
 def sum_weights(weights: Sequence[Weights]) -> Weights:

@@ -6,14 +6,14 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import onnx_ir as ir
 
 from onnxtile.ir.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.ir.dimensions import fed_inputs, free_dimensions, name_free_dimensions
+from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.metadata import SPARSE_META
-from onnxtile.ir.symbolic.amounts import Amount, to_json, total
+from onnxtile.ir.symbolic.amounts import Amount, total
 from onnxtile.operators.value_sizes import elements, value_bytes
 from onnxtile.profiling.attribute_summary import AttributeFacts, attribute_facts
 from onnxtile.profiling.formatting import dtype_text, type_name
@@ -22,7 +22,7 @@ _INT64_BYTES = 8
 
 
 @dataclass(frozen=True)
-class OperatorFacts:
+class OperatorFacts(JsonRecord, members="domain op nodes=nodes_by_graph is_function attributes"):
     """An operator: its nodes in the main graph, in bodies of its nodes, and in local functions as they're written.
 
     `is_function`: it's a local function of the model. `attributes`: over all these nodes.
@@ -41,15 +41,9 @@ class OperatorFacts:
         """In all graphs."""
         return self.main + self.bodies + self.functions
 
-    def to_json(self) -> dict[str, Any]:
-        """For scripts."""
-        return {
-            "domain": self.domain,
-            "op": self.op,
-            "nodes": {"main": self.main, "bodies": self.bodies, "functions": self.functions},
-            "is_function": self.is_function,
-            "attributes": [each.to_json() for each in self.attributes],
-        }
+    @property
+    def nodes_by_graph(self) -> dict[str, int]:
+        return {"main": self.main, "bodies": self.bodies, "functions": self.functions}
 
 
 @dataclass(frozen=True)
@@ -92,7 +86,7 @@ class FunctionFacts:
 
 
 @dataclass(frozen=True)
-class ModelFacts:
+class ModelFacts(JsonRecord, members="* nodes"):
     """A model. Names are exact; in values of attributes, what's long is shortened and says so.
 
     `types`: how many values of the main graph and of bodies have each type, initializers among them; `?` stands for
@@ -120,15 +114,6 @@ class ModelFacts:
     def nodes(self) -> int:
         """In all graphs."""
         return sum(each.nodes for each in self.operators)
-
-    def to_json(self) -> dict[str, Any]:
-        """For scripts; in a stable order."""
-        constants = [
-            dataclasses.asdict(each) | {"elements": to_json(each.elements), "bytes": to_json(each.bytes)}
-            for each in self.constants
-        ]
-        operators = [each.to_json() for each in self.operators]
-        return dataclasses.asdict(self) | {"nodes": self.nodes, "constants": constants, "operators": operators}
 
 
 def facts_of(model: ir.Model) -> ModelFacts:

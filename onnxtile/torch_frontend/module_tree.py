@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from onnxtile.ir.symbolic.amounts import Amount, to_json, total
+from onnxtile.ir.json_encoding import JsonRecord
+from onnxtile.ir.symbolic.amounts import Amount, total
 from onnxtile.profiling.results import Profile
 from onnxtile.torch_frontend.profile import profile_of, value_text
 from onnxtile.torch_frontend.trace.calls import ModuleCall, ModuleFacts, Recording
@@ -14,7 +15,7 @@ from onnxtile.torch_frontend.trace.recording import Network, record
 
 
 @dataclass(frozen=True, kw_only=True)
-class Branch:
+class Branch(JsonRecord, members="path kind depth calls outputs params trainable own_params macs"):
     """A module. `depth`: 0 is the network itself. `outputs`: type and shape of what its first call returned, as text.
 
     `params`, `trainable`, `macs`: of it and all modules in it, each parameter once; `own_params`: of it alone.
@@ -37,16 +38,9 @@ class Branch:
         """What its module calls it."""
         return self.path.rpartition(".")[2]
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "path": self.path, "kind": self.kind, "depth": self.depth, "calls": self.calls, "outputs": self.outputs,
-            "params": self.params, "trainable": self.trainable, "own_params": self.own_params,
-            "macs": to_json(self.macs),
-        }  # fmt: skip
-
 
 @dataclass(frozen=True, kw_only=True)
-class TreeTotals:
+class TreeTotals(JsonRecord, members="* total_bytes"):
     """The network together; sizes in bytes, estimated as torchinfo 1.8 does for a step of training.
 
     `input_bytes`: what it was called with. `forward_backward_bytes`: twice, for the gradients, what every call of a
@@ -70,30 +64,16 @@ class TreeTotals:
     def total_bytes(self) -> int:
         return self.input_bytes + self.forward_backward_bytes + self.params_bytes
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "params": self.params, "trainable": self.trainable, "frozen": self.frozen, "buffers": self.buffers,
-            "macs": to_json(self.macs), "layers": self.layers, "activation_bytes": to_json(self.activation_bytes),
-            "input_bytes": self.input_bytes, "forward_backward_bytes": self.forward_backward_bytes,
-            "params_bytes": self.params_bytes, "total_bytes": self.total_bytes,
-        }  # fmt: skip
-
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(JsonRecord, members="schema view totals modules=branches"):
     """The modules, each before those in it, and all together. `profile`: the operators that they call."""
 
+    schema: ClassVar[str] = Profile.schema
+    view: ClassVar[str] = "tree"
     branches: tuple[Branch, ...]
     totals: TreeTotals
     profile: Profile
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema": "onnxtile.profile/1",
-            "view": "tree",
-            "totals": self.totals.to_json(),
-            "modules": [branch.to_json() for branch in self.branches],
-        }
 
 
 def tree_torch(

@@ -117,7 +117,7 @@ def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress:
         first, second, method=told["method"], cases=document["cases"] or None, seed=document["seed"],
         bind=document["bind"], workers=workers, progress=progress,
     )  # fmt: skip
-    now = json.loads(json.dumps(verdict.to_json()))
+    now = verdict.to_json()
     for key in ("equivalent", "method", "reason", "kept"):
         if now[key] != told[key]:
             different.append(f"{key} is {now[key]} now, and was {told[key]}")

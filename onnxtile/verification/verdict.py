@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-SCHEMA = "onnxtile.verify/1"
+from onnxtile.ir.json_encoding import JsonRecord
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,14 @@ class RegionVerdict:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(JsonRecord, members="schema * first_outside"):
     """Whether the models are equivalent; `reason` where they can't be compared at all.
 
     `kept`: nodes that are as they were. `layers`: with method `bound`, values inside the models, in order. `warnings`:
     what to know of the engines that judged.
     """
 
+    schema: ClassVar[str] = "onnxtile.verify/1"
     equivalent: bool
     method: str
     engine: str
@@ -82,11 +82,3 @@ class Verdict:
         judged: tuple[RegionVerdict | ValueVerdict, ...] = (*self.regions, *self.outputs)
         wrong = [f"{each.name!r} is {each.reason}" for each in judged if not each.equivalent]
         return self.reason or next(iter(wrong), "equivalent")
-
-    def to_json(self) -> dict[str, Any]:
-        """Figures that aren't finite are null: JSON has no others."""
-        document = {"schema": SCHEMA, **asdict(self), "first_outside": self.first_outside}
-        for each in (*document["outputs"], *document["regions"], *document["layers"]):
-            for figure in ("max_abs_error", "allowed"):
-                each[figure] = each[figure] if math.isfinite(each[figure]) else None
-        return document

@@ -12,7 +12,8 @@ from onnxtile.cli.output import MOST_ROWS, amount_text
 from onnxtile.cli.screen import console, first
 from onnxtile.cli.table import Column, Name, Table
 from onnxtile.cli.views.summary import print_facts
-from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, to_json, total
+from onnxtile.ir.json_encoding import encode
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, total
 from onnxtile.profiling.comparison import Comparison
 from onnxtile.profiling.conventions.first_io import FirstIo
 from onnxtile.profiling.conventions.ptflops import ptflops_total
@@ -199,7 +200,7 @@ def _printed_by_ptflops(profile: Profile) -> dict[str, Any]:
     """Its totals, where they were asked for."""
     if profile.convention != "ptflops":
         return {}
-    functions, modules = (to_json(ptflops_total(profile, activation_modules=each)) for each in (False, True))
+    functions, modules = (encode(ptflops_total(profile, activation_modules=each)) for each in (False, True))
     return {"ptflops_prints": {"activation_functions": functions, "activation_modules": modules}}
 
 

@@ -18,6 +18,7 @@ from onnxtile.debugging.capture.statistics import storable
 from onnxtile.errors import UsageError
 from onnxtile.ir.io.files import check_new_folder, check_output, new_folder, replacing
 from onnxtile.ir.io.interop import AnyModel
+from onnxtile.ir.json_encoding import json_text
 
 INDEX = "index.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -59,8 +60,7 @@ class Target:
             places, rows = _files(names), list[Value]()
             with new_folder(self.path) as folder:
                 yield lambda row, array: _add_file(folder, rows, replace(row, place=places[row.value]), array)
-                index = {"schema": SCHEMA, "values": [row.to_json() for row in rows]}
-                (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n")
+                (folder / INDEX).write_text(json_text({"schema": SCHEMA, "values": rows}))
         else:
             places = _members(names)
             with replacing(self.path) as temporary, zipfile.ZipFile(temporary, "w") as archive:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
+
+from onnxtile.ir.json_encoding import JsonRecord
 
 SCHEMA = "onnxtile.capture/1"
 Number = int | float | None
 
 
 @dataclass(frozen=True)
-class Value:
+class Value(JsonRecord):
     """A captured value.
 
     `node` gives it, an `op`; or `nodes` nodes that a lowering made for the original's `node` put it together, the last
@@ -41,9 +42,6 @@ class Value:
     stored: str | None = None
     place: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"shape": list(self.shape), "first": list(self.first)}
-
 
 @dataclass(frozen=True)
 class Skipped:
@@ -55,7 +53,7 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Fed:
+class Fed(JsonRecord):
     """What the model was run on: `given` inputs, or `random` ones from `seed`.
 
     `sizes`: those of free dimensions, as bound, as the given inputs have them, or as made up.
@@ -66,34 +64,21 @@ class Fed:
     sizes: Mapping[str, int]
     made_up: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"made_up": list(self.made_up)}
-
 
 @dataclass(frozen=True)
-class CaptureReport:
+class CaptureReport(JsonRecord, members="schema output inputs *"):
     """What was captured of which nodes, and what wasn't; `output`: where it was written.
 
     `unmatched`: what was asked for that nothing in the model fits, in words. `warnings`: what to know of the engine.
     """
 
+    schema: ClassVar[str] = SCHEMA
     values: tuple[Value, ...]
     skipped: tuple[Skipped, ...]
     unmatched: tuple[str, ...]
     inputs: Fed
     output: Path | None = None
     warnings: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema": SCHEMA,
-            "output": None if self.output is None else str(self.output),
-            "inputs": self.inputs.to_json(),
-            "values": [value.to_json() for value in self.values],
-            "skipped": [dataclasses.asdict(each) for each in self.skipped],
-            "unmatched": list(self.unmatched),
-            "warnings": list(self.warnings),
-        }
 
 
 class Captured(Mapping[str, np.ndarray]):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import onnx_ir as ir
@@ -25,6 +25,7 @@ from onnxtile.ir.io.files import check_new_folder
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.load import copy_of
 from onnxtile.ir.io.progress import Progress, silent
+from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.passes.manager import PassManager
 from onnxtile.passes.registry import pipeline_text
 
@@ -32,7 +33,10 @@ Function = Callable[[ir.Model, ir.Model], bool]
 
 
 @dataclass(frozen=True)
-class Reduction:
+class Reduction(
+    JsonRecord,
+    members="schema fails pass=guilty pipeline failure nodes_before inputs_fail cuts nodes",
+):
     """The guilty pass, and the smallest model found on which it fails.
 
     `guilty`: the pass as text; `pipeline`: the passes that fail on `model`, the guilty one last and mostly alone;
@@ -41,6 +45,8 @@ class Reduction:
     model's `nodes_before`; `cuts`: how many parts of it were tried.
     """
 
+    schema: ClassVar[str] = "onnxtile.reduce/1"
+    fails: ClassVar[bool] = True
     guilty: str
     pipeline: str
     failure: str
@@ -51,10 +57,6 @@ class Reduction:
     nodes: tuple[str, ...]
     nodes_before: int
     cuts: int
-
-    def to_json(self) -> dict[str, Any]:
-        said = {name: getattr(self, name) for name in ("pipeline", "failure", "nodes_before", "inputs_fail", "cuts")}
-        return {"schema": "onnxtile.reduce/1", "fails": True, "pass": self.guilty, **said, "nodes": list(self.nodes)}
 
 
 def reduce(

@@ -244,13 +244,3 @@ def names_in(amount: Amount) -> set[str]:
     if isinstance(amount, Range):
         return names_in(amount.min) | (set() if amount.max is None else names_in(amount.max))
     return set() if isinstance(amount, (int, Unknown)) else {str(each) for each in amount.free_symbols}
-
-
-def to_json(amount: Amount) -> int | str | dict[str, int | str | None] | None:
-    """A number; a formula as a string; a range as its ends; null for what is unknown."""
-    if isinstance(amount, Unknown):
-        return None
-    if isinstance(amount, Range):
-        low, high = (None if end is None else to_json(end) for end in (amount.min, amount.max))
-        return {"min": low, "max": high}  # type: ignore[dict-item]  # numbers give numbers or strings
-    return amount if isinstance(amount, int) else str(amount)

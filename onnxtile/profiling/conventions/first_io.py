@@ -10,17 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import onnx
 import onnx_ir as ir
 
 from onnxtile.ir.io.checker import skeleton
+from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.symbolic.amounts import bytes_of
 
 
 @dataclass(frozen=True)
-class FirstIoRow:
+class FirstIoRow(JsonRecord, members="* sum"):
     """A node of the main graph, named by its operator and place; bytes of its first input and first output."""
 
     name: str
@@ -34,7 +34,7 @@ class FirstIoRow:
 
 
 @dataclass(frozen=True)
-class FirstIo:
+class FirstIo(JsonRecord, members="rows totals"):
     """The table; all amounts are bytes."""
 
     rows: tuple[FirstIoRow, ...]
@@ -59,11 +59,10 @@ class FirstIo:
         """All first outputs, and the first input of the first node."""
         return self.total_activation + (self.rows[0].input if self.rows else 0)
 
-    def to_json(self) -> dict[str, Any]:
-        """The table for scripts."""
-        rows = [{"name": row.name, "input": row.input, "output": row.output, "sum": row.sum} for row in self.rows]
+    @property
+    def totals(self) -> dict[str, int]:
         names = ("peak_bandwidth", "total_input", "total_activation", "total_bandwidth")
-        return {"rows": rows, "totals": {name: getattr(self, name) for name in names}}
+        return {name: getattr(self, name) for name in names}
 
 
 def first_io(model: ir.Model) -> FirstIo:
