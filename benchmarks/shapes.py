@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.graphs import all_graphs
 from onnxtile.ir.io.load import load
-from onnxtile.operators.table import contractions
+from onnxtile.operators.contractions import contractions
 from onnxtile.passes.infer_shapes import InferShapes
 
 

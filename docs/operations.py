@@ -1,12 +1,13 @@
-"""Writes docs/operations.md from the table of what operators compute: `python docs/operations.py`."""
+"""Write docs/operations.md from the table of what operators compute: `python docs/operations.py`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from onnxtile.operators.measures import ELEMENTS_OF
-from onnxtile.operators.work.table import OPERATORS
-from onnxtile.operators.work.work import KINDS, Work
+from onnxtile.operators.registry import DOMAINS
+from onnxtile.operators.table import OPERATORS
+from onnxtile.operators.work import KINDS, Work
 
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """# What operators compute beside products
@@ -46,14 +47,14 @@ COLUMNS = ("operator", *KINDS)
 def page() -> str:
     """The page as it should be."""
     parts = [HEAD, LEGEND, *(f"- {words}: {meaning}\n" for words, meaning in sorted(legend().items(), key=_lower))]
-    for domain in dict.fromkeys(domain for domain, _ in OPERATORS):
+    for domain in DOMAINS:
         rows: dict[tuple[str, ...], list[str]] = {}
         for operator in sorted(operator for operator in OPERATORS if operator[0] == domain):
-            rows.setdefault(cells(OPERATORS[operator]), []).append(operator[1])
+            rows.setdefault(cells(OPERATORS[operator].work), []).append(operator[1])
         lines = [_line((", ".join(names), *words)) for words, names in rows.items()]
         table = "\n".join([_line(COLUMNS), _line(["---"] * len(COLUMNS)), *lines])
         parts.append(f"\n## {domain or 'ai.onnx'}\n\n{table}\n")
-    parts.append("\nWritten by `python docs/operations.py` from the [table](../onnxtile/operators/work/table.py).\n")
+    parts.append("\nWritten by `python docs/operations.py` from [the families' files](../onnxtile/operators).\n")
     return "".join(parts)
 
 
@@ -69,8 +70,8 @@ def cells(work: Work) -> tuple[str, ...]:
 def legend() -> dict[str, str]:
     """What formulas count by, beside elements of inputs and outputs; words that mean several things tell them all."""
     found: dict[str, dict[str, None]] = {}
-    for work in OPERATORS.values():
-        for formula in work.formulas():
+    for facts in OPERATORS.values():
+        for formula in facts.work.formulas():
             for each in formula.measures():
                 if each.meaning not in ("", ELEMENTS_OF):
                     found.setdefault(each.words, {})[each.meaning] = None

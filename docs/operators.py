@@ -1,4 +1,4 @@
-"""Writes docs/operators.md from the table of operators: `python docs/operators.py`."""
+"""Write docs/operators.md from the table of operators: `python docs/operators.py`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import onnx
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
-from onnxtile.operators.entry import Entry
-from onnxtile.operators.table import FAMILIES, TABLE, Operator
+from onnxtile.operators.registry import DOMAINS, FAMILIES, Operator, Products
+from onnxtile.operators.table import PRODUCTS
 from onnxtile.tiling.legality import OPSETS
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -22,10 +22,10 @@ operator that has several.
 
 A pass refuses, beside what its row says, K or N that isn't known (bind it with --bind), and opsets other than
 {OPSETS[0]} to {OPSETS[-1]}. Attention is lowered with `--ops attention`. What is neither here nor among the
-[operators without a product](../onnxtile/operators/product_free.py), such as one of a foreign domain, is reported as
+operators without a product ([operations.md](operations.md) has both), such as one of a foreign domain, is reported as
 unknown, in the family `other`.
 
-Written by `python docs/operators.py` from the [table](../onnxtile/operators/table.py); versions are those of
+Written by `python docs/operators.py` from [the families' files](../onnxtile/operators); versions are those of
 {MADE_WITH}.
 """
 WHY = {
@@ -35,19 +35,18 @@ WHY = {
     "attention": "isn't lowered yet: has no function body in onnx",
     "other": "isn't a product of two operands: the operator makes a matrix itself, or hides what it does",
 }
-"""Why operators are only reported, where their entry has no reason of its own."""
+"""Why operators are only reported, where they have no reason of their own."""
 COLUMNS = ("operator", "family", "versions", "products", "lowered by", "refused")
 
 
 def page() -> str:
     """The page as it should be."""
     versions = versions_of()
-    domains = dict.fromkeys(domain for domain, _ in TABLE)
     sections = []
-    for domain in domains:
-        here = [(operator, entry) for operator, entry in TABLE.items() if operator[0] == domain]
-        here.sort(key=lambda each: (FAMILIES.index(each[1].family), each[0]))
-        lines = [_row(operator, entry, versions.get(operator, [])) for operator, entry in here]
+    for domain in DOMAINS:
+        here = [(operator, products) for operator, products in PRODUCTS.items() if operator[0] == domain]
+        here.sort(key=lambda row: (FAMILIES.index(row[1].family), row[0]))
+        lines = [_row(operator, products, versions.get(operator, [])) for operator, products in here]
         table = "\n".join(_line(cells) for cells in (COLUMNS, ["---"] * len(COLUMNS), *lines))
         sections.append(f"\n## {domain or 'ai.onnx'}\n\n{table}\n")
     return HEAD + "".join(sections)
@@ -61,11 +60,11 @@ def versions_of() -> dict[Operator, list[int]]:
     return {operator: sorted(versions) for operator, versions in found.items()}
 
 
-def _row(operator: Operator, entry: Entry, versions: list[int]) -> list[str]:
-    products = entry.formula if entry.sizes else entry.reason
-    lowered = f"`{entry.lowered_by}`" if entry.lowered_by else "reported only"
-    refused = entry.refused or ("" if entry.lowered_by else WHY[entry.family])
-    return [operator[1], entry.family, ", ".join(map(str, versions)), products, lowered, refused]
+def _row(operator: Operator, products: Products, versions: list[int]) -> list[str]:
+    sizes = products.formula if products.sizes else products.reason
+    lowered = f"`{products.lowered_by}`" if products.lowered_by else "reported only"
+    refused = products.refused or ("" if products.lowered_by else WHY[products.family])
+    return [operator[1], products.family, ", ".join(map(str, versions)), sizes, lowered, refused]
 
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:

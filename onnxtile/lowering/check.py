@@ -9,7 +9,7 @@ from onnxtile.ir.graphs import count_nodes
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.links import following_links
 from onnxtile.lowering.report import Report, Row
-from onnxtile.operators.table import Contraction, contractions, families
+from onnxtile.operators.contractions import Contraction, contractions, families
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inline
 from onnxtile.passes.manager import PassManager

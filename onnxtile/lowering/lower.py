@@ -25,7 +25,7 @@ from onnxtile.lowering.model_writer import UNROLLED, to_proto
 from onnxtile.lowering.options import AUTO, DecidingPass, LoweringOptions
 from onnxtile.lowering.postcondition import Shapes, left_over
 from onnxtile.lowering.report import Report, Row
-from onnxtile.operators.table import Contraction, contractions
+from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.inline import inlined

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from onnxtile.errors import wrong_name
 from onnxtile.lowering.model_file import DataFile
 from onnxtile.lowering.weight_stream import ALIGNMENT
-from onnxtile.operators.table import families
+from onnxtile.operators.contractions import families
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention

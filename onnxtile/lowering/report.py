@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, total
+from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Dim
-from onnxtile.operators.table import Contraction
 from onnxtile.tiling.limits import Limits
 
 Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]

@@ -1,14 +1,25 @@
-"""Attention: a product of queries and keys, and one of the weights that come of it and the values."""
+"""Attention: a product of queries and keys, one of the weights that come of it and the values, and what's between.
+
+Queries and keys are scaled, keys once for each query head (onnxruntime's kinds scale the scores instead); scores are
+bounded, masked and made weights by a Softmax over keys. Masks, inputs or causal, are an addition a score; making them
+isn't counted. Keys and values of the past are copied in front of the new ones. Of sequences that differ in
+length, the longest counts for all. A rotation takes 4 multiplications and 2 additions for two elements.
+"""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import attribute_int, attribute_string, node_name
+from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_string, node_name
+from onnxtile.ir.symbolic.amounts import Amount, product
 from onnxtile.operators.arithmetic import quotient, total
-from onnxtile.operators.entry import Entry
+from onnxtile.operators.formula import condition, measure
+from onnxtile.operators.measures import X, Y, input_sizes, is_given, isnt, of_input, of_output, of_products
+from onnxtile.operators.reduction import softmax
+from onnxtile.operators.registry import MICROSOFT, PREVIEW, Products, declare
 from onnxtile.operators.sizes import Dim, Size, count_of, given, same, shape
+from onnxtile.operators.work import ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 
 QUERIES_BY_KEYS = "queries by keys"
 WEIGHTS_BY_VALUES = "weights by values"
@@ -16,7 +27,7 @@ KEYS_BY_STATE, KEYS_BY_VALUES, QUERIES_BY_STATE = "keys by state", "keys by valu
 
 
 def two_products(query: Dim, keys: Dim, head: Dim, value_head: Dim, batch: Dim) -> dict[str, Size]:
-    """The products of softmax(Q K') V for lengths of queries and keys and sizes of heads, `batch` times each."""
+    """Return the products of softmax(Q K') V for lengths of queries and keys and sizes of heads, `batch` times each."""
     return {
         QUERIES_BY_KEYS: Size(query, head, keys, batch),
         WEIGHTS_BY_VALUES: Size(query, keys, value_head, batch),
@@ -34,7 +45,7 @@ def attention(node: ir.Node) -> dict[str, Size]:
     batch = same(node, "the batch", same(node, "the batch", batch_q, batch_k), batch_v)
     keys, head = same(node, "the length of keys", length_k, length_v), same(node, "the head size", head_q, head_k)
     quotient(node, "number of query heads", heads, same(node, "the number of key heads", heads_k, heads_v))
-    past = [_past(node, index, of) for index, of in ((4, head), (5, value_head)) if given(node, index)]
+    past = [_past(node, index, size) for index, size in ((4, head), (5, value_head)) if given(node, index)]
     if past:
         keys = total([past[0] if len(past) < 2 else same(node, "the past length", *past), keys])
     return two_products(query, keys, head, value_head, count_of([batch, heads]))
@@ -48,7 +59,7 @@ def flex_attention(node: ir.Node) -> dict[str, Size]:
 
 
 def _heads(node: ir.Node, index: int, attribute: str) -> list[Dim]:
-    """Batch, heads, length and head size of an operand with 4 axes, or with 3 and the heads in an attribute."""
+    """Return batch, heads, length and head size of an operand with 4 axes, or with 3 and the heads in an attribute."""
     dims = shape(node, index)
     if len(dims) == 4:
         return dims
@@ -85,24 +96,102 @@ def linear_attention(node: ir.Node) -> dict[str, Size]:
     return {KEYS_BY_STATE: Size(1, key, value, steps), **products} if delta else products
 
 
-_LINEAR = (
+# Work beside the products
+
+SCORES = of_products(
+    "scores", "queries x keys x batch x heads", lambda size: (size.m, size.n, size.batch), QUERIES_BY_KEYS
+)
+QUERIES = of_products("queries", "queries x batch x heads", lambda size: (size.m, size.batch), QUERIES_BY_KEYS)
+QUERY_NUMBERS = of_products(
+    "query numbers", "queries x head size x batch x heads", lambda s: (s.m, s.k, s.batch), QUERIES_BY_KEYS
+)
+_KEY_NUMBERS = of_products(
+    "key numbers", "keys x head size x batch x heads", lambda s: (s.n, s.k, s.batch), QUERIES_BY_KEYS
+)
+WEIGHTS = softmax(SCORES, QUERIES)
+SOFTCAP = (2 * ELEMENTWISE + TRANSCENDENTAL) * SCORES * isnt("softcap", 0)
+CACHED = MOVEMENT * (of_output(1, "Y[1]") + of_output(2, "Y[2]"))
+
+
+def masked(*indices: int, causal: str = "", default: int = 0) -> Work:
+    """Return an addition a score where one of these inputs is a mask, or the attribute says that it's causal."""
+
+    def holds(node: ir.Node, opset: int | None) -> bool:
+        says_so = bool(causal) and bool(attribute_int(node, causal, default))
+        windows = any(attribute_int(node, f"{side}_window_size", -1) >= 0 for side in ("left", "right"))
+        return says_so or windows or any(given(node, index) for index in indices)
+
+    return ELEMENTWISE * SCORES * condition("masked")(holds)
+
+
+@measure("rotated", "elements that are rotated: `rotary_embedding_dim` of each head, or all")
+def _rotated(node: ir.Node, opset: int | None) -> Amount:
+    dims = input_sizes(node, 0, 3)
+    rotated, heads = attribute_int(node, "rotary_embedding_dim", 0), attribute_int(node, "num_heads", 0)
+    if not rotated:
+        return product(dims)
+    if len(dims) == 3 and heads < 1:
+        raise UnsizedError("it rotates a part of each head, and num_heads isn't given")
+    return product([*dims[:-1], rotated, heads if len(dims) == 3 else 1])
+
+
+_GATED = condition("gated update_rule")(
+    lambda node, opset: "gated" in attribute_string(node, "update_rule", "gated_delta")
+)
+_DELTA = condition("delta update_rule")(
+    lambda node, opset: "delta" in attribute_string(node, "update_rule", "gated_delta")
+)
+_STATES = of_products(
+    "states", "key size x value size x tokens x batch x heads", lambda s: (s.m, s.n, s.batch), KEYS_BY_VALUES
+)
+_LINEAR_WORK = (
+    ELEMENTWISE * (_STATES * _GATED + 2 * of_input(2, "value") * _DELTA + Y)
+    + TRANSCENDENTAL * of_input(4, "decay") * _GATED
+)
+"""States decay by exponentials; delta rules take from a value what its key finds, times beta; results are scaled."""
+_LINEAR_FORMULA = (
     f"for every token: {KEYS_BY_STATE} (delta rules): 1 x key size x value size; {KEYS_BY_VALUES}: key size x 1 x "
     f"value size; {QUERIES_BY_STATE}: 1 x key size x value size; batch = batch x tokens x heads"
 )
-LOWERED_BY = "decompose-attention"
+_LOWERED_BY = "decompose-attention"
 _REFUSED = "lengths of keys and values that aren't numbers; empty operands; a body that onnx can't write or check"
-ONNX: dict[str, Entry] = {
-    "Attention": Entry(
+declare(
+    "Attention",
+    products=Products(
         "attention",
         attention,
         f"{QUERIES_BY_KEYS}: M = query length, K = head size, N = key length with the past; {WEIGHTS_BY_VALUES}: "
         "M = query length, K = key length with the past, N = value head size; batch = batch x query heads",
-        LOWERED_BY,
+        _LOWERED_BY,
         refused=_REFUSED,
     ),
-    "LinearAttention": Entry("attention", linear_attention, _LINEAR, LOWERED_BY, refused=_REFUSED),
-}
-PREVIEW: dict[str, Entry] = {
-    "FlexAttention": Entry("attention", flex_attention, "as Attention, without a past", LOWERED_BY, refused=_REFUSED),
-}
-MICROSOFT: dict[str, Entry] = {"LinearAttention": Entry("attention", linear_attention, _LINEAR)}
+    work=ELEMENTWISE * (X + _KEY_NUMBERS)
+    + SOFTCAP
+    + masked(3, 6, causal="is_causal")
+    + WEIGHTS
+    + CACHED * is_given(4, "past_key"),
+)
+declare(
+    "FlexAttention",
+    PREVIEW,
+    products=Products("attention", flex_attention, "as Attention, without a past", _LOWERED_BY, refused=_REFUSED),
+    work=ELEMENTWISE * (X + _KEY_NUMBERS) + WEIGHTS,
+)
+declare(
+    "LinearAttention",
+    products=Products("attention", linear_attention, _LINEAR_FORMULA, _LOWERED_BY, refused=_REFUSED),
+    work=_LINEAR_WORK,
+)
+declare(
+    "LinearAttention",
+    MICROSOFT,
+    products=Products("attention", linear_attention, _LINEAR_FORMULA),
+    work=_LINEAR_WORK,
+)
+declare("RotaryEmbedding", "", MICROSOFT, work=3 * ELEMENTWISE * _rotated)
+declare("MRotaryEmbedding", MICROSOFT, work=3 * ELEMENTWISE * _rotated)
+declare(
+    "GemmaRotaryEmbedding",
+    MICROSOFT,
+    work=3 * ELEMENTWISE * (Y + of_output(1, "Y[1]")) + 2 * TRANSCENDENTAL * X,
+)

@@ -6,11 +6,27 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import attribute_int, attribute_ints
+from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints
+from onnxtile.ir.symbolic.amounts import Amount, product
 from onnxtile.operators.arithmetic import quotient, total
-from onnxtile.operators.attention import QUERIES_BY_KEYS, WEIGHTS_BY_VALUES, two_products
-from onnxtile.operators.entry import Entry
+from onnxtile.operators.attention import (
+    CACHED,
+    QUERIES,
+    QUERIES_BY_KEYS,
+    QUERY_NUMBERS,
+    SCORES,
+    SOFTCAP,
+    WEIGHTS,
+    WEIGHTS_BY_VALUES,
+    masked,
+    two_products,
+)
+from onnxtile.operators.formula import Formula, condition, measure
+from onnxtile.operators.measures import X, input_sizes, is_given, of_input, of_output, of_products, sum_of
+from onnxtile.operators.normalization import by_root_mean_square
+from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
 from onnxtile.operators.sizes import Dim, Size, count_of, given, same, shape
+from onnxtile.operators.work import ELEMENTWISE, MOVEMENT, Work
 
 PROJECTION = "projection"
 Sizes = Callable[[ir.Node], Mapping[str, Size]]
@@ -84,7 +100,7 @@ def packed_multi_head(node: ir.Node) -> Mapping[str, Size]:
     batch, length = shape(node, 4, 2)
     value = query if len(query) == 4 else shape(node, 2, 2)
     head, value_head = (
-        each[-1] if len(query) == 4 else quotient(node, "hidden size", each[-1], heads) for each in (query, value)
+        of[-1] if len(query) == 4 else quotient(node, "hidden size", of[-1], heads) for of in (query, value)
     )
     return two_products(length, length, head, value_head, count_of([batch, heads]))
 
@@ -101,39 +117,126 @@ def grouped(node: ir.Node) -> Mapping[str, Size]:
     return two_products(query[1], keys, head, head, count_of([query[0], heads]))
 
 
+# Work beside the products
+
+_PROJECTED = of_products("projected", "elements of queries, keys and values", lambda s: (s.m, s.n, s.batch), PROJECTION)
+_SCALED = ELEMENTWISE * SCORES + WEIGHTS
+_MIXED = ELEMENTWISE * sum_of("inputs 0 to 2", "queries, keys and values that are given", (0, 1, 2))
+
+
+def _rotary(numbers: Formula) -> Work:
+    wanted = condition("do_rotary")(lambda node, opset: bool(attribute_int(node, "do_rotary", 0)))
+    return 3 * ELEMENTWISE * numbers * wanted
+
+
+def _bias(index: int) -> Work:
+    """Return an addition a score where that input is given."""
+    return ELEMENTWISE * SCORES * is_given(index, "attention_bias")
+
+
+def _past(index: int, name: str = "past_key") -> Work:
+    """Return the copies of keys and values of the past, as one output or two, where that input is given."""
+    return (MOVEMENT * of_output(1, "Y[1]") if name == "past" else CACHED) * is_given(index, name)
+
+
+def _of_new_keys(node: ir.Node) -> tuple[Amount, Amount]:
+    """Return how many keys of how many numbers are new in GroupQueryAttention, those of all heads and batches."""
+    batch, length, width = input_sizes(node, 0, 3)[:3]
+    heads, of_keys = (attribute_int(node, name, 0) for name in ("num_heads", "kv_num_heads"))
+    own = heads if given(node, 1) else heads + 2 * of_keys
+    if not isinstance(width, int) or own < 1 or width % own:
+        raise UnsizedError("the size of its heads isn't known")
+    length = input_sizes(node, 1, 3)[1] if given(node, 1) else length
+    return product([batch, length, of_keys]), width // own
+
+
+_NEW_KEYS = measure("new keys", "keys that aren't of the past, times batch x heads")(
+    lambda node, opset: _of_new_keys(node)[0]
+)
+_NEW_KEY_NUMBERS = measure("new key numbers", "those times their head size")(
+    lambda node, opset: product(_of_new_keys(node))
+)
+
 _TWO = (
     f"{QUERIES_BY_KEYS}: M = query length, K = head size, N = key length; {WEIGHTS_BY_VALUES}: M = query length, "
     "K = key length, N = value head size; batch = batch x heads"
 )
-_PROJECTED = f"{PROJECTION}: M = batch x length, K = input size, N = hidden sizes of Q + K + V; {_TWO}"
-_SPARSE = "can't be sized: which keys it reads is known only at run time"
-_ORDERED = "isn't sized: its operands are in layouts of one GPU library"
-ONNX: dict[str, Entry] = {}
-MICROSOFT: dict[str, Entry] = {
-    "Attention": Entry("attention", projected(past=4), _PROJECTED),
-    "QAttention": Entry("attention", projected(past=8), _PROJECTED),
-    "DecoderMaskedSelfAttention": Entry("attention", projected(past=4), _PROJECTED),
-    "PackedAttention": Entry("attention", projected(token_offset=3), f"{_PROJECTED}; lengths as padded"),
-    "MultiHeadAttention": Entry("attention", multi_head(6, 8), _TWO),
-    "DecoderMaskedMultiHeadAttention": Entry("attention", multi_head(5, 7), _TWO),
-    "PackedMultiHeadAttention": Entry("attention", packed_multi_head, f"{_TWO}; lengths as padded"),
-    "GroupQueryAttention": Entry("attention", grouped, f"{_TWO} of the query; with a past, key length isn't known"),
-    "DecoderAttention": Entry("attention", reason="can't be sized: whether it reads a cache is known only at run time"),
-    "LongformerAttention": Entry("attention", reason="can't be sized: which tokens attend to all is run-time data"),
-    "GatedDeltaNet": Entry("attention", reason="can't be sized: how sequences are packed is known only at run time"),
-    "GatedDeltaNetStateReplay": Entry("attention", reason="can't be sized: how much is replayed is run-time data"),
-    "Mamba2Verify": Entry("attention", reason="can't be sized: a convolution and a recurrence in one operator"),
-    "QOrderedAttention": Entry("attention", reason=_ORDERED),
-    "QOrderedLongformerAttention": Entry("attention", reason=_ORDERED),
-    **dict.fromkeys(
-        (
-            "SparseAttention",
-            "DynamicSparseAttention",
-            "PagedAttention",
-            "SparsePagedAttention",
-            "SparseAttentionIndexer",
-            "PackedSparseAttentionIndexer",
-        ),
-        Entry("attention", reason=_SPARSE),
-    ),
-}
+_PROJECTED_TWO = f"{PROJECTION}: M = batch x length, K = input size, N = hidden sizes of Q + K + V; {_TWO}"
+_BIASED = ELEMENTWISE * _PROJECTED * is_given(2, "bias")
+_BOTH_ROTATED = _rotary(2 * QUERY_NUMBERS)
+declare(
+    "Attention",
+    MICROSOFT,
+    products=Products("attention", projected(past=4), _PROJECTED_TWO),
+    work=_BIASED + _BOTH_ROTATED + _SCALED + masked(3, causal="unidirectional") + _bias(5) + _past(4, "past"),
+)
+declare(
+    "QAttention",
+    MICROSOFT,
+    products=Products("attention", projected(past=8), _PROJECTED_TWO),
+    work=ELEMENTWISE * (X * is_given(6, "input_zero_point") + of_input(1, "weight") * is_given(7, "weight_zero_point"))
+    + ELEMENTWISE * _PROJECTED
+    + _BIASED
+    + _BOTH_ROTATED
+    + _SCALED
+    + masked(5, causal="unidirectional")
+    + _past(8, "past"),
+    quantization=(3, 4, 6, 7),
+)
+declare(
+    "DecoderMaskedSelfAttention",
+    MICROSOFT,
+    products=Products("attention", projected(past=4), _PROJECTED_TWO),
+    work=_BIASED + _BOTH_ROTATED + _SCALED + masked(3) + _bias(5) + _past(4, "past"),
+)
+declare(
+    "PackedAttention",
+    MICROSOFT,
+    products=Products("attention", projected(token_offset=3), f"{_PROJECTED_TWO}; lengths as padded"),
+    work=_BIASED + _SCALED + _bias(5),
+)
+declare(
+    "MultiHeadAttention",
+    MICROSOFT,
+    products=Products("attention", multi_head(6, 8), _TWO),
+    work=_MIXED * is_given(3, "bias") + _SCALED + masked(4, causal="unidirectional") + _bias(5) + _past(6),
+)
+declare(
+    "DecoderMaskedMultiHeadAttention",
+    MICROSOFT,
+    products=Products("attention", multi_head(5, 7), _TWO),
+    work=_MIXED * is_given(10, "bias") + _SCALED + masked(3) + _bias(4) + _past(5),
+)
+declare(
+    "PackedMultiHeadAttention",
+    MICROSOFT,
+    products=Products("attention", packed_multi_head, f"{_TWO}; lengths as padded"),
+    work=_MIXED * is_given(3, "bias") + _SCALED + _bias(6),
+)
+declare(
+    "GroupQueryAttention",
+    MICROSOFT,
+    products=Products("attention", grouped, f"{_TWO} of the query; with a past, key length isn't known"),
+    work=by_root_mean_square(QUERY_NUMBERS, QUERIES, QUERY_NUMBERS) * is_given(14, "q_norm_weight")
+    + by_root_mean_square(_NEW_KEY_NUMBERS, _NEW_KEYS, _NEW_KEY_NUMBERS) * is_given(15, "k_norm_weight")
+    + _rotary(QUERY_NUMBERS + _NEW_KEY_NUMBERS)
+    + SOFTCAP
+    + _SCALED
+    + masked(causal="causal", default=1)
+    + _bias(10)
+    + _past(3),
+)
+
+# Those that can't be sized
+
+for _names, _reason in {
+    "DecoderAttention": "can't be sized: whether it reads a cache is known only at run time",
+    "LongformerAttention": "can't be sized: which tokens attend to all is run-time data",
+    "GatedDeltaNet": "can't be sized: how sequences are packed is known only at run time",
+    "GatedDeltaNetStateReplay": "can't be sized: how much is replayed is run-time data",
+    "Mamba2Verify": "can't be sized: a convolution and a recurrence in one operator",
+    "QOrderedAttention QOrderedLongformerAttention": "isn't sized: its operands are in layouts of one GPU library",
+    "SparseAttention DynamicSparseAttention PagedAttention SparsePagedAttention SparseAttentionIndexer "
+    "PackedSparseAttentionIndexer": "can't be sized: which keys it reads is known only at run time",
+}.items():
+    declare(_names, MICROSOFT, products=unsized("attention", _reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,13 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, node_name
+from onnxtile.ir.symbolic.amounts import Amount, Number, product, total
 from onnxtile.operators.einsum_equation import Equation, EquationError, Letters
-from onnxtile.operators.entry import Entry
+from onnxtile.operators.formula import condition, measure
+from onnxtile.operators.measures import Y, sizes_of
+from onnxtile.operators.registry import Products, declare
 from onnxtile.operators.sizes import Dim, Size, count_of, same, shape
+from onnxtile.operators.work import ELEMENTWISE, MOVEMENT
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,14 @@ class Step:
         return Size(self.length(self.m), self.length(self.k), self.length(self.n), self.length(outer))
 
     def length(self, letters: Letters) -> Dim:
-        """The length of these letters' axes as one."""
+        """Return the length of these letters' axes as one."""
         dims = [self.lengths[letter] for letter in letters]
         return dims[0] if len(dims) == 1 else count_of(dims)
 
 
 @dataclass(frozen=True)
 class Einsum:
-    """What an Einsum says: its equation, the length of each letter's axis, and its products."""
+    """An Einsum node: its equation, the length of each letter's axis, and its products."""
 
     equation: Equation
     lengths: Mapping[str, Dim]
@@ -56,7 +61,7 @@ class Einsum:
 
     @classmethod
     def of(cls, node: ir.Node) -> Einsum:
-        """Raises UnsizedError where a shape isn't known, ModelError where the equation can't be right."""
+        """Read a node; UnsizedError where a shape isn't known, ModelError where the equation can't be right."""
         attribute = node.attributes.get("equation")
         if attribute is not None and attribute.is_ref():
             raise UnsizedError("its equation is given by the function's caller")
@@ -68,13 +73,13 @@ class Einsum:
             raise ModelError(f"Einsum {node_name(node)!r}: its equation {text!r} {error}") from error
         own = [_own_lengths(node, letters, dims) for letters, dims in zip(equation.terms, shapes, strict=True)]
         lengths: Mapping[str, Dim] = {}
-        for each in own:
-            lengths = _joined(node, lengths, each)
+        for lengths_of_operand in own:
+            lengths = _joined(node, lengths, lengths_of_operand)
         return cls(equation, lengths, tuple(_steps(node, equation, own)))
 
 
 def sizes(node: ir.Node) -> dict[str, Size]:
-    """Einsum's products by their number; none where it has one operand."""
+    """Return Einsum's products by their number; none where it has one operand."""
     if len(node.inputs) < 2:
         return {}
     einsum = Einsum.of(node)
@@ -83,7 +88,7 @@ def sizes(node: ir.Node) -> dict[str, Size]:
 
 
 def _own_lengths(node: ir.Node, letters: Letters, dims: Sequence[Dim]) -> dict[str, Dim]:
-    """The length of each letter's axis in one operand."""
+    """Return the length of each letter's axis in one operand."""
     own: dict[str, Dim] = {}
     for letter, dim in zip(letters, dims, strict=True):
         own[letter] = same(node, f"letter {letter}", own[letter], dim) if letter in own else dim
@@ -91,7 +96,7 @@ def _own_lengths(node: ir.Node, letters: Letters, dims: Sequence[Dim]) -> dict[s
 
 
 def _joined(node: ir.Node, left: Mapping[str, Dim], right: Mapping[str, Dim]) -> dict[str, Dim]:
-    """The lengths of both; where they differ, 1 is broadcast."""
+    """Return the lengths of both; where they differ, 1 is broadcast."""
     joined = {**left, **right}
     for letter in left.keys() & right.keys():
         x, y = left[letter], right[letter]
@@ -101,11 +106,11 @@ def _joined(node: ir.Node, left: Mapping[str, Dim], right: Mapping[str, Dim]) ->
 
 def _steps(node: ir.Node, equation: Equation, own: Sequence[Mapping[str, Dim]]) -> Iterator[Step]:
     left, lengths = equation.terms[0], own[0]
-    place = {letter: index for index, letter in enumerate(equation.output)}
+    position = {letter: index for index, letter in enumerate(equation.output)}
     for index, right in enumerate(equation.terms[1:], 1):
-        later = {*place, *(letter for term in equation.terms[index + 1 :] for letter in term)}
+        later = {*position, *(letter for term in equation.terms[index + 1 :] for letter in term)}
         lengths = _joined(node, lengths, own[index])
-        order = sorted(dict.fromkeys((*left, *right)), key=lambda letter: place.get(letter, len(place)))
+        order = sorted(dict.fromkeys((*left, *right)), key=lambda letter: position.get(letter, len(position)))
         known = {letter for letter in order if isinstance(lengths[letter], int)}
         m = [letter for letter in order if letter in later and letter not in right]
         n = [letter for letter in order if letter in later and letter not in left]
@@ -122,18 +127,49 @@ def _steps(node: ir.Node, equation: Equation, own: Sequence[Mapping[str, Dim]]) 
         lengths = {letter: lengths[letter] for letter in left}
 
 
+@measure("summed", "additions along letters that no other operand and no output has, before a product")
+def _summed(node: ir.Node, opset: int | None) -> Amount:
+    equation = Einsum.of(node).equation
+    operands = [
+        dict(zip(letters, sizes_of(value), strict=True))
+        for letters, value in zip(equation.terms, node.inputs, strict=True)
+    ]
+    output, left, sums = set(equation.output), operands[0], []
+    for index, right in enumerate(operands[1:], 1):
+        later = output.union(*operands[index + 1 :])
+        sums += [_sum_of(left, later.union(right)), _sum_of(right, later.union(left))]
+        both = {**right, **{letter: size for letter, size in left.items() if size != 1 or letter not in right}}
+        left = {letter: size for letter, size in both.items() if letter in later}
+    return total([*sums, _sum_of(left, output)])
+
+
+def _sum_of(sizes: dict[str, Number], kept: set[str]) -> Amount:
+    """Return the additions that leave of an operand one element for each of the letters kept."""
+    left = math.prod(size for letter, size in sizes.items() if letter in kept)
+    return total([math.prod(sizes.values()), product([-1, left])])
+
+
+@condition("one operand, and nothing summed")
+def _rearranged(node: ir.Node, opset: int | None) -> bool:
+    if len(node.inputs) > 1:
+        return False
+    equation = Einsum.of(node).equation
+    return set(equation.terms[0]) == set(equation.output)
+
+
 _REFUSED = (
     "types other than float, double, float16 and integers of 32, 64 bits; letters of length 0, or of length 1 in one "
     "operand and more in another; an ellipsis that the result lacks; merged letters and diagonals of unknown lengths"
 )
-ONNX: dict[str, Entry] = {
-    "Einsum": Entry(
+declare(
+    "Einsum",
+    products=Products(
         "matmul",
         sizes,
         "a product a pair of operands; letters of both and the result: batch, of both only: K; of the first: M, of the"
         " second: N",
         "decompose-einsum",
         refused=_REFUSED,
-    )
-}
-MICROSOFT: dict[str, Entry] = {}
+    ),
+    work=ELEMENTWISE * _summed + MOVEMENT * Y * _rearranged,
+)

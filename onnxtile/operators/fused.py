@@ -6,8 +6,10 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, node_name
-from onnxtile.operators.entry import Entry, one
-from onnxtile.operators.matmul import gemm, matmul, matmul_of
+from onnxtile.operators.elementwise import TANH_GELU, activation, bias
+from onnxtile.operators.matmul import ALPHA, GEMM, GEMM_WORK, MATMUL, gemm, matmul, matmul_of
+from onnxtile.operators.measures import Y
+from onnxtile.operators.registry import MICROSOFT, declare, one_product
 from onnxtile.operators.sizes import Dim, Size, shape
 
 INT, FLOAT, STRING = ir.AttributeType.INT, ir.AttributeType.FLOAT, ir.AttributeType.STRING
@@ -18,11 +20,11 @@ ATTRIBUTES = {
     "TransposeMatMul": _TRANSPOSE_MATMUL,
     "FusedGemm": {**_TRANSPOSE_MATMUL, "beta": FLOAT, "activation": STRING, **_PARAMETERS},
 }
-"""What fused products may say; onnxruntime's schemas, which onnx's checker doesn't know."""
+"""Attributes of fused products by onnxruntime's schemas, which onnx's checker doesn't know."""
 
 
 def check_attributes(node: ir.Node) -> None:
-    """Raises ModelError for an attribute of another type than its own, UnsizedError for one that a caller gives."""
+    """Check attributes: ModelError for one of another type than its own, UnsizedError for one that a caller gives."""
     for name, type_ in ATTRIBUTES.get(node.op_type, ATTRIBUTES["FusedMatMul"]).items():
         attribute = node.attributes.get(name)
         if attribute is not None and attribute.type != type_:
@@ -33,7 +35,7 @@ def check_attributes(node: ir.Node) -> None:
 
 
 def order_of_axes(node: ir.Node, side: str, rank: int) -> list[int]:
-    """The axes of a fused product's operand as MatMul would have them.
+    """Return the axes of a fused product's operand as MatMul would have them.
 
     transBatch brings the first axis before the last, trans then swaps the last two; a vector stays as it is. Source:
     onnxruntime's matmul_helper.h and the shape inference of FusedMatMul in contrib_defs.cc.
@@ -62,34 +64,48 @@ def fused_matmul(node: ir.Node) -> Size:
     return matmul_of(node, *ordered)
 
 
-GPU_ONLY = "onnxruntime runs it on GPUs only, so nothing could be compared"
-_TRANSPOSED = "MatMul of the operands in the order that trans and transBatch say"
-_MATMUL = one(
-    "matmul",
-    fused_matmul,
-    _TRANSPOSED,
-    "decompose-fused",
-    "types other than floats; transA with a vector B, which engines compute otherwise; unknown attributes",
-)
-
-
 def fused_gemm(node: ir.Node) -> Size:
     """FusedGemm: activation(alpha * A' @ B' + beta * C), where A' and B' are A and B or their transposes."""
     check_attributes(node)
     return gemm(node)
 
 
-ONNX: dict[str, Entry] = {}
-MICROSOFT: dict[str, Entry] = {
-    "FusedMatMul": _MATMUL,
-    "TransposeMatMul": _MATMUL,
-    "FusedMatMulActivation": one("matmul", fused_matmul, _TRANSPOSED, None, GPU_ONLY),
-    "FusedGemm": one(
+ACTIVATED = activation("activation") * Y
+_GPU_ONLY = "onnxruntime runs it on GPUs only, so nothing could be compared"
+_TRANSPOSED = "MatMul of the operands in the order that trans and transBatch say"
+declare(
+    "FusedMatMul TransposeMatMul",
+    MICROSOFT,
+    products=one_product(
+        "matmul",
+        fused_matmul,
+        _TRANSPOSED,
+        "decompose-fused",
+        "types other than floats; transA with a vector B, which engines compute otherwise; unknown attributes",
+    ),
+    work=ALPHA,
+)
+declare(
+    "FusedMatMulActivation",
+    MICROSOFT,
+    products=one_product("matmul", fused_matmul, _TRANSPOSED, refused=_GPU_ONLY),
+    work=ALPHA + ACTIVATED,
+)
+declare(
+    "FusedGemm",
+    MICROSOFT,
+    products=one_product(
         "matmul",
         fused_gemm,
-        "transA, transB swap A's and B's axes",
+        GEMM,
         "decompose-fused",
         "types other than floats; activations that are unknown or lack parameters; unknown attributes",
     ),
-    "GemmFastGelu": one("matmul", matmul, "MatMul, broadcast batch axes", None, GPU_ONLY),
-}
+    work=GEMM_WORK + ACTIVATED,
+)
+declare(
+    "GemmFastGelu",
+    MICROSOFT,
+    products=one_product("matmul", matmul, MATMUL, refused=_GPU_ONLY),
+    work=bias(2, "bias") + TANH_GELU * Y,
+)

@@ -1,4 +1,4 @@
-"""Operators that are one matrix product, with what's around it."""
+"""Operators that are one matrix product, and what they compute beside it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import attribute_int, node_name
-from onnxtile.operators.arithmetic import quotient
-from onnxtile.operators.entry import Entry, one
+from onnxtile.operators.elementwise import SIGMOID, activation, bias
+from onnxtile.operators.measures import RESULT_ROWS, RESULTS, X, Y, is_given, isnt, of_input, of_products, says
+from onnxtile.operators.registry import MICROSOFT, declare, one_product, unsized
 from onnxtile.operators.sizes import Dim, Size, broadcast, count_of, same, shape
+from onnxtile.operators.work import ELEMENTWISE, NONE, TRANSCENDENTAL
 
 
 def matmul(node: ir.Node, left: int = 0, right: int = 1) -> Size:
@@ -42,18 +44,6 @@ def distances(node: ir.Node) -> Size:
     return Size(a[0], same(node, "K", a[-1], b[-1]), b[0], 1)
 
 
-def by_rows(node: ir.Node) -> Size:
-    """A [..., K] by B [N, packed K], whose bytes hold several numbers (com.microsoft, blocks of float8 or float4)."""
-    a, b = shape(node, 0, least=1), shape(node, 1, 2)
-    return Size(count_of(a[:-1]), a[-1], b[0], 1)
-
-
-def ordered(node: ir.Node) -> Size:
-    """QOrderedMatMul: A [batch, M, K] by B [K, N], stored in an order of cuBLASLt's, transposed or not."""
-    a, b = shape(node, 0, least=2), shape(node, 2)
-    return Size(a[-2], a[-1], quotient(node, "number of weights", count_of(b), a[-1]), count_of(a[:-2]))
-
-
 def transposable(node: ir.Node) -> Size:
     """SparseToDenseMatMul: A [M, K] by B [..., K, N], each with its last axes swapped where transA, transB say so."""
     a, b = shape(node, 0, 2), shape(node, 1, least=2)
@@ -75,24 +65,54 @@ def mixed_streams(node: ir.Node) -> Size:
     return Size(streams, streams, block[-1], count_of(block[:-1]))
 
 
-_MATMUL, _GEMM = "MatMul, broadcast batch axes", "transA, transB swap A's and B's axes"
+MATMUL, GEMM = "MatMul, broadcast batch axes", "transA, transB swap A's and B's axes"
 _TYPES = "types other than floats of 16, 32, 64 bits and integers of 32, 64 bits"
-ONNX = {
-    "MatMul": one("matmul", matmul, _MATMUL, "tile-matmul", _TYPES),
-    "Gemm": one("matmul", gemm, _GEMM, "decompose-gemm", f"{_TYPES}; alpha or beta that the type can't hold"),
-}
-MICROSOFT = {
-    "GemmFloat8": one("matmul", gemm, _GEMM),
-    "CDist": one("matmul", distances, "M, N = rows of A and B, K = columns: the product among squared distances"),
-    "QOrderedMatMul": one("matmul", ordered, "MatMul, batch of A; B in a layout of one GPU library"),
-    "SparseToDenseMatMul": one("matmul", transposable, f"{_GEMM}; A is sparse, batch axes of B"),
-    "MatMulBlockQuantizedFp4Weight": one("matmul", by_rows, "M = rows of A, K = columns of A, N = rows of B"),
-    "MatMulBlockQuantizedFp8Weight": one("matmul", by_rows, "M = rows of A, K = columns of A, N = rows of B"),
-    "GatedRelativePositionBias": one("matmul", gates, "M = positions x heads, K = head size, N = columns of weight"),
-    "RouterGateUpProj": one("matmul", matmul, "MatMul, broadcast batch axes"),
-    "HyperConnectionLowRankMix": Entry(
-        "matmul", reason="can't be sized yet: a network of low rank inside one operator"
+ALPHA = ELEMENTWISE * Y * isnt("alpha", 1)
+GEMM_WORK = ALPHA + ELEMENTWISE * (Y + of_input(2, "C") * isnt("beta", 1)) * is_given(2, "C")
+declare("MatMul", products=one_product("matmul", matmul, MATMUL, "tile-matmul", _TYPES), work=NONE)
+declare(
+    "Gemm",
+    products=one_product("matmul", gemm, GEMM, "decompose-gemm", f"{_TYPES}; alpha or beta that the type can't hold"),
+    work=GEMM_WORK,
+)
+declare(
+    "GemmFloat8",
+    MICROSOFT,
+    products=one_product("matmul", gemm, GEMM),
+    work=GEMM_WORK + bias(3, "scaleA") + bias(5, "scaleY") + activation("activation", "NONE") * Y,
+)
+_COLUMNS = of_products("N", "columns of the product's result", lambda size: (size.n,))
+declare(
+    "CDist",
+    MICROSOFT,
+    products=one_product(
+        "matmul", distances, "M, N = rows of A and B, K = columns: the product among squared distances"
     ),
-    "MoEGroupRouter": Entry("matmul", reason="can't be sized yet: it holds a product where it has a projection"),
-    "HyperConnectionPostMix": one("matmul", mixed_streams, "M = K = streams, N = hidden size, batch = positions"),
-}
+    # squares of both operands' elements and their sums, -2 times the product, two additions
+    work=ELEMENTWISE * (2 * X - RESULT_ROWS + 2 * of_input(1, "B") - _COLUMNS + 3 * Y)
+    + TRANSCENDENTAL * Y * says("metric", "euclidean", default="sqeuclidean"),
+)
+declare(
+    "SparseToDenseMatMul",
+    MICROSOFT,
+    products=one_product("matmul", transposable, f"{GEMM}; A is sparse, batch axes of B"),
+    work=ALPHA,
+)
+declare(
+    "GatedRelativePositionBias",
+    MICROSOFT,
+    products=one_product("matmul", gates, "M = positions x heads, K = head size, N = columns of weight"),
+    # query and product take biases, half the columns each are summed and made a gate, two gates weigh the output
+    work=ELEMENTWISE * (X + 2 * RESULTS - 2 * RESULT_ROWS + 4 * RESULT_ROWS + Y) + 2 * SIGMOID * RESULT_ROWS,
+)
+declare(
+    "HyperConnectionPostMix",
+    MICROSOFT,
+    products=one_product("matmul", mixed_streams, "M = K = streams, N = hidden size, batch = positions"),
+    work=2 * ELEMENTWISE * Y,
+)
+declare(
+    "HyperConnectionLowRankMix",
+    MICROSOFT,
+    products=unsized("matmul", "can't be sized yet: a network of low rank inside one operator"),
+)

@@ -20,8 +20,8 @@ from onnxtile.ir.attributes import (
 from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, amount_of, product, total
 from onnxtile.operators.formula import Formula, condition, measure
+from onnxtile.operators.registry import products_of
 from onnxtile.operators.sizes import Dim, Size, given
-from onnxtile.operators.table import entry_of
 from onnxtile.operators.value_sizes import dimensions, elements
 
 SMALL = 64
@@ -209,22 +209,29 @@ def axes_of(node: ir.Node, index: int, default: Sequence[int]) -> Sequence[int]:
 # Sizes of an operator's products
 
 
-def of_products(words: str, meaning: str, count: Callable[[Size], Sequence[Dim]], part: str | None = None) -> Formula:
-    """A measure of the node's products, as the table of contractions sizes them; of one `part`, or summed over all.
+def of_products(
+    words: str, meaning: str, count: Callable[[Size], Sequence[Dim]], product_name: str | None = None
+) -> Formula:
+    """Return a measure of the node's products as the registry sizes them: of the one of that name, or of all summed.
 
     `count` picks the axes of a Size whose product is counted.
     """
 
     def read(node: ir.Node, opset: int | None) -> Amount:
-        entry = entry_of(node)
-        if entry is None or entry.sizes is None:
-            raise UnsizedError(f"{node.op_type} {'has no products' if entry is None else entry.reason}")
-        found = entry.sizes(node)
-        if part is not None and part not in found:
-            return 0
-        chosen = found.values() if part is None else [found[part]]
+        products = products_of(node)
+        if products is None or products.sizes is None:
+            raise UnsizedError(f"{node.op_type} {'has no products' if products is None else products.reason}")
+        sizes = products.sizes(node)
+        if product_name is not None:
+            sizes = {product_name: sizes[product_name]} if product_name in sizes else {}
         return known_total(
-            [product([amount_of("a size of its product", dim) for dim in count(size)]) for size in chosen]
+            [product([amount_of("a size of its product", dim) for dim in count(size)]) for size in sizes.values()]
         )
 
     return measure(words, meaning)(read)
+
+
+RESULTS = of_products("M x N", "elements of the products' results", lambda size: (size.m, size.n, size.batch))
+WINDOWS = of_products("M x K", "elements of the products' first operands", lambda size: (size.m, size.k, size.batch))
+WEIGHTS = of_products("K x N", "elements of a product's second operand", lambda size: (size.k, size.n))
+RESULT_ROWS = of_products("M", "rows of the product's result", lambda size: (size.m, size.batch))

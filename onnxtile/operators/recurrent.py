@@ -1,4 +1,11 @@
-"""Recurrent operators: a product with the input of all steps, and one with the state in every step."""
+"""Recurrent operators: a product with the input of all steps, one with the state in every step, and cells.
+
+A cell is one number of the state in one step; all steps count, though a sequence may be shorter. A gate adds what comes
+of the input and of the state, and, if they're given, two biases (and in an LSTM its peephole: a product, an addition).
+
+LSTM, 4 gates: C = f * C + i * c takes 3, H = o * h(C) takes 1. GRU, 3 gates: the reset takes 1, H = (1 - z) * h + z * H
+takes 4. A clip bounds what goes into an activation from both sides.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +13,14 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import attribute_int
-from onnxtile.operators.entry import Entry
+from onnxtile.ir.attributes import UnsizedError, attribute_int
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, total
+from onnxtile.operators.elementwise import activation_of
+from onnxtile.operators.formula import Formula, condition, measure
+from onnxtile.operators.measures import X, input_sizes, is_given, of_input
+from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
 from onnxtile.operators.sizes import Dim, Size, count_of, same, shape
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, Work
 
 INPUT, STATE, RESET_STATE = "input", "state", "reset state"
 _INPUT = f"{INPUT}: M = steps x batch, K = input size, N = gates x hidden size, batch = directions"
@@ -25,7 +37,7 @@ def recurrent(gates: int, stored_transposed: bool = False) -> Callable[[ir.Node]
     def sizes(node: ir.Node) -> Mapping[str, Size]:
         x, w, r = (shape(node, index, 3) for index in range(3))
         steps, batch = reversed(x[:2]) if attribute_int(node, "layout", 0) else x[:2]
-        (n_w, k_w), (n_r, k_r) = ((each[2], each[1]) if stored_transposed else (each[1], each[2]) for each in (w, r))
+        (n_w, k_w), (n_r, k_r) = ((of[2], of[1]) if stored_transposed else (of[1], of[2]) for of in (w, r))
         directions = same(node, "the number of directions", w[0], r[0])
         n, hidden = same(node, "gates x hidden size", n_w, n_r), _hidden(node, gates, n_r, k_r)
         return {
@@ -37,9 +49,8 @@ def recurrent(gates: int, stored_transposed: bool = False) -> Callable[[ir.Node]
 
 
 def _hidden(node: ir.Node, gates: int, n: Dim, k: Dim) -> Dim:
-    """The hidden size, as the recurrent weight and the node say it."""
-    told = attribute_int(node, "hidden_size", 0)
-    hidden = same(node, "the hidden size", k, told or None)
+    """Return the hidden size, as the recurrent weight and the node say it."""
+    hidden = same(node, "the hidden size", k, attribute_int(node, "hidden_size", 0) or None)
     same(node, "gates x hidden size", gates * hidden if isinstance(hidden, int) else None, n)
     return hidden
 
@@ -52,13 +63,97 @@ def _state(node: ir.Node, batch: Dim, hidden: Dim, n: Dim, times: Dim) -> dict[s
     return {STATE: Size(batch, hidden, gates, times), RESET_STATE: Size(batch, hidden, hidden, times)}
 
 
-_GRU = f"{_STATE}; without linear_before_reset 2 gates there, and {RESET_STATE}: the third"
-ONNX: dict[str, Entry] = {
-    "RNN": Entry("rnn", recurrent(1), f"{_INPUT}; {_STATE}; 1 gate"),
-    "LSTM": Entry("rnn", recurrent(4), f"{_INPUT}; {_STATE}; 4 gates"),
-    "GRU": Entry("rnn", recurrent(3), f"{_INPUT}; {_GRU}; 3 gates"),
-}
-MICROSOFT: dict[str, Entry] = {
-    "DynamicQuantizeLSTM": Entry("rnn", recurrent(4, stored_transposed=True), f"{_INPUT}; {_STATE}; 4 gates"),
-    "AttnLSTM": Entry("rnn", reason="isn't sized: in every step an attention over a memory runs inside it"),
-}
+# Cells
+
+
+def _cells(node: ir.Node) -> list[Amount]:
+    """Return steps, batch, hidden size and directions."""
+    steps, batch = input_sizes(node, 0, 3)[:2]
+    recurrent = input_sizes(node, 2, 3)
+    return [steps, batch, recurrent[1 if node.op_type.startswith("DynamicQuantize") else 2], recurrent[0]]
+
+
+_CELLS = measure("cells", "numbers of the state: steps x batch x hidden size x directions")(
+    lambda node, opset: product(_cells(node))
+)
+
+
+def _activations(*functions: tuple[str, int]) -> Work:
+    """Return the work of functions, and how often a cell calls each; `activations` may name others."""
+
+    def part(kind: str) -> Formula:
+        def read(node: ir.Node, opset: int | None) -> Amount:
+            *numbers, directions = _cells(node)
+            names = _named(node, [name for name, _ in functions], directions)
+            times = [times for _, times in functions] * (len(names) // len(functions))
+            if attribute_int(node, "input_forget", 0) and len(functions) == 3:
+                times[::3] = [count - 1 for count in times[::3]]
+            calls = [
+                product([count, *numbers, getattr(activation_of(name), kind).amount(node, opset, {})])
+                for name, count in zip(names, times, strict=True)
+            ]
+            return next((amount for amount in calls if isinstance(amount, Unknown)), None) or total(calls)
+
+        return measure("acts", "operations of that kind in the activations of all cells")(read)
+
+    return Work(part("elementwise"), part("transcendental"), part("comparison"))
+
+
+def _named(node: ir.Node, default: list[str], directions: Amount) -> list[str]:
+    attribute = node.attributes.get("activations")
+    if attribute is not None and (attribute.is_ref() or attribute.type != ir.AttributeType.STRINGS):
+        raise UnsizedError("its attribute activations isn't a list of names, or is given where its function is called")
+    if not isinstance(directions, int):
+        raise UnsizedError("how many directions it has isn't known")
+    names = list(attribute.as_strings()) if attribute is not None else []
+    if names and len(names) != len(default) * directions:
+        raise UnsizedError(f"it names {len(names)} activations, not {len(default)} for each of {directions} directions")
+    return names or default * directions
+
+
+_BIASED, _CLIPPED = is_given(3, "B"), condition("clip")(lambda node, opset: "clip" in node.attributes)
+_COUPLED = condition("input_forget")(lambda node, opset: bool(attribute_int(node, "input_forget", 0)))
+
+
+def _gates(gates: int, functions: int) -> Work:
+    """Return the work of adding up gates, and of bounding what goes into activations."""
+    return ELEMENTWISE * (_CELLS * gates + _CELLS * 2 * gates * _BIASED) + (
+        COMPARISON * _CELLS * 2 * functions * _CLIPPED
+    )
+
+
+_LSTM = (
+    _gates(4, 5)
+    + ELEMENTWISE * (_CELLS * 4 + _CELLS * 6 * is_given(7, "P") + _CELLS * _COUPLED)
+    + _activations(("Sigmoid", 3), ("Tanh", 1), ("Tanh", 1))
+)
+"""input_forget: the forget gate is 1 less the input gate, an activation less and a subtraction more."""
+_ZEROED = of_input(1, "W") * is_given(9, "W_zero_point") + of_input(2, "R") * is_given(11, "R_zero_point")
+declare(
+    "RNN",
+    products=Products("rnn", recurrent(1), f"{_INPUT}; {_STATE}; 1 gate"),
+    work=_gates(1, 1) + _activations(("Tanh", 1)),
+)
+declare(
+    "GRU",
+    products=Products(
+        "rnn",
+        recurrent(3),
+        f"{_INPUT}; {_STATE}; without linear_before_reset 2 gates there, and {RESET_STATE}: the third; 3 gates",
+    ),
+    work=_gates(3, 3) + ELEMENTWISE * _CELLS * 5 + _activations(("Sigmoid", 2), ("Tanh", 1)),
+)
+declare("LSTM", products=Products("rnn", recurrent(4), f"{_INPUT}; {_STATE}; 4 gates"), work=_LSTM)
+declare(
+    "DynamicQuantizeLSTM",
+    MICROSOFT,
+    products=Products("rnn", recurrent(4, stored_transposed=True), f"{_INPUT}; {_STATE}; 4 gates"),
+    # input and state are quantized as DynamicQuantizeLinear does, what comes of each gate's two products is scaled
+    work=_LSTM + ELEMENTWISE * (3 * X + _CELLS * 3 + _CELLS * 8 + _ZEROED) + COMPARISON * (4 * X + _CELLS * 4),
+    quantization=(8, 9, 10, 11),
+)
+declare(
+    "AttnLSTM",
+    MICROSOFT,
+    products=unsized("rnn", "isn't sized: in every step an attention over a memory runs inside it"),
+)

@@ -1,4 +1,4 @@
-"""Transforms that are products by a matrix they make themselves, and operators that hide what they hold."""
+"""Transforms that are products by a matrix they make themselves."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, node_name
-from onnxtile.operators.entry import Entry, one
+from onnxtile.ir.symbolic.amounts import Amount, total
+from onnxtile.operators.formula import condition, measure
+from onnxtile.operators.measures import WINDOWS, Y, is_given, output_sizes
+from onnxtile.operators.registry import MICROSOFT, declare, one_product
 from onnxtile.operators.sizes import Dim, Size, count_of, given, shape
+from onnxtile.operators.work import ELEMENTWISE, NONE
 
 
 def dft(node: ir.Node) -> Size:
@@ -22,8 +26,8 @@ def dft(node: ir.Node) -> Size:
         length = 2 * (length - 1) if isinstance(length, int) else None
     others = count_of([dim for index, dim in enumerate(x[:-1]) if index != axis])
     taken = _frequencies(length) if inverse and onesided else length
-    made = _frequencies(length) if onesided and not inverse else length
-    return Size(others, count_of([taken, x[-1]]), count_of([made, 1 if inverse and onesided else 2]), 1)
+    given_back = _frequencies(length) if onesided and not inverse else length
+    return Size(others, count_of([taken, x[-1]]), count_of([given_back, 1 if inverse and onesided else 2]), 1)
 
 
 def stft(node: ir.Node) -> Size:
@@ -35,8 +39,8 @@ def stft(node: ir.Node) -> Size:
         raise ModelError(f"STFT {node_name(node)!r}: frame_step is {step}; it must be 1 or more")
     if isinstance(frame, int) and isinstance(x[1], int):
         frames = max(0, (x[1] - frame) // step + 1)
-    made = _frequencies(frame) if attribute_int(node, "onesided", 1) else frame
-    return Size(count_of([x[0], frames]), count_of([frame, x[2]]), count_of([made, 2]), 1)
+    frequencies = _frequencies(frame) if attribute_int(node, "onesided", 1) else frame
+    return Size(count_of([x[0], frames]), count_of([frame, x[2]]), count_of([frequencies, 2]), 1)
 
 
 def rfft(node: ir.Node) -> Size:
@@ -64,7 +68,7 @@ def _frequencies(length: Dim) -> Dim:
 
 
 def _dft_axis(node: ir.Node, rank: int) -> int:
-    """The axis of a DFT: an attribute (1 by default) before opset 20, an input (-2 by default) since."""
+    """Return the axis of a DFT: an attribute (1 by default) before opset 20, an input (-2 by default) since."""
     if given(node, 2):
         axis = _number(node, 2, "axis")
     elif "axis" in node.attributes or rank == 3:
@@ -80,7 +84,7 @@ def _dft_axis(node: ir.Node, rank: int) -> int:
 
 
 def _number(node: ir.Node, index: int, name: str) -> int:
-    """A scalar input that is a constant."""
+    """Return a scalar input that is a constant; UnsizedError where it isn't one."""
     value = node.inputs[index]
     tensor = None if value is None or value.is_graph_input() else ir.convenience.get_const_tensor(value)
     if tensor is None or tensor.size != 1:
@@ -88,18 +92,40 @@ def _number(node: ir.Node, index: int, name: str) -> int:
     return int(tensor.numpy().item())
 
 
-_HIDDEN = "can't be looked into: it runs a program of its own"
-ONNX: dict[str, Entry] = {
-    "DFT": one("other", dft, "M = signals, K = length x parts, N = frequencies x parts: by the transform's matrix"),
-    "STFT": one("other", stft, "M = batch x frames, K = frame length x parts, N = frequencies x 2: by the matrix"),
-    "AffineGrid": one("other", affine_grid, "M = positions of the grid, K = axes + 1, N = axes, batch = batch"),
-}
-MICROSOFT: dict[str, Entry] = {
-    "Rfft": one("other", rfft, "M = signals, K = length, N = frequencies x 2: by the matrix of the transform"),
-    "Irfft": one("other", rfft, "M = signals, K = frequencies x 2, N = length: by the matrix of the transform"),
-    "EPContext": Entry("other", reason=_HIDDEN),
-    "Snpe": Entry("other", reason=_HIDDEN),
-}
-TRAINING: dict[str, Entry] = {
-    "Gradient": Entry("other", reason="can't be sized: it stands for derivatives of other nodes, products included"),
-}
+@measure("axes' lengths", "lengths of the grid's axes together")
+def _grid_axes(node: ir.Node, opset: int | None) -> Amount:
+    return total(output_sizes(node, 3)[1:-1])
+
+
+_INVERSE = condition("inverse")(lambda node, opset: bool(attribute_int(node, "inverse", 0)))
+declare(
+    "DFT",
+    products=one_product(
+        "other", dft, "M = signals, K = length x parts, N = frequencies x parts: by the transform's matrix"
+    ),
+    work=ELEMENTWISE * Y * _INVERSE,
+)
+declare(
+    "STFT",
+    products=one_product(
+        "other", stft, "M = batch x frames, K = frame length x parts, N = frequencies x 2: by the matrix"
+    ),
+    work=ELEMENTWISE * WINDOWS * is_given(2, "window"),
+)
+declare(
+    "Rfft",
+    MICROSOFT,
+    products=one_product("other", rfft, "M = signals, K = length, N = frequencies x 2: by the matrix of the transform"),
+    work=NONE,
+)
+declare(
+    "Irfft",
+    MICROSOFT,
+    products=one_product("other", rfft, "M = signals, K = frequencies x 2, N = length: by the matrix of the transform"),
+    work=NONE,
+)
+declare(
+    "AffineGrid",
+    products=one_product("other", affine_grid, "M = positions of the grid, K = axes + 1, N = axes, batch = batch"),
+    work=2 * ELEMENTWISE * _grid_axes,
+)

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.constants import drop_if_unused, raise_ir_version
 from onnxtile.ir.names import Names
-from onnxtile.operators.table import Contraction, contractions
+from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.legality import Decision, Judge, Refusal

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import LimitsError
 from onnxtile.ir.dimensions import free_dimensions
-from onnxtile.operators.table import contractions
+from onnxtile.operators.contractions import contractions
 from onnxtile.tiling.legality import doubt, legality
 from onnxtile.tiling.limits import Limits
 

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from onnxtile.operators.table import Contraction, Operator, contractions
+from onnxtile.operators.contractions import Contraction, contractions
+from onnxtile.operators.registry import Operator
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal, cut_axes, opset_refusals

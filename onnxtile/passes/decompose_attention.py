@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.operators.table import Contraction, contractions
+from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.base import Decided
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.function_bodies import NoBodyError, schema_of, written_out

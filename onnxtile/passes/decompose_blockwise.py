@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.operators.block_packing import Blocks, Codes
-from onnxtile.operators.table import Contraction
+from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.packed_tiles import Cutting
 from onnxtile.passes.rewrites.packed_weights import INPUTS, TYPES, bias_of, weights_of

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.einsum import Einsum, Step
 from onnxtile.operators.einsum_equation import ELLIPSIS
-from onnxtile.operators.table import Contraction
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.layout import Layout
 from onnxtile.passes.rewrites.replacement import Replacement

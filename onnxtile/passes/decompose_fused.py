@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.fused import ATTRIBUTES, order_of_axes
-from onnxtile.operators.table import Contraction
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.activations import activated, activation_refusals
 from onnxtile.passes.rewrites.replacement import Replacement

@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float, attribute_int
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
-from onnxtile.operators.table import Contraction
+from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.scaled_product import factor_refusals, scaled_product

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float, attribute_int
-from onnxtile.operators.table import Contraction
+from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.arithmetic import Arithmetic
 from onnxtile.passes.rewrites.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnxtile.ir.graphs import CALL_DOMAIN, all_graphs, default_opset, is_tiled_product
 from onnxtile.ir.metadata import ORIGIN
 from onnxtile.ir.node_replacement import replace_node
-from onnxtile.operators.table import contractions
+from onnxtile.operators.contractions import contractions
 from onnxtile.tiling.calls import function_of
 from onnxtile.tiling.legality import legality
 from onnxtile.tiling.limits import Limits

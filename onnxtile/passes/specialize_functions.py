@@ -11,7 +11,7 @@ from onnxtile.errors import UnsupportedError
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import callees_first, is_tiled_product, subgraphs
 from onnxtile.ir.metadata import SHAPED_META
-from onnxtile.operators.table import TABLE
+from onnxtile.operators.table import PRODUCTS
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.rewrites.call_arguments import bind_arguments
 
@@ -96,7 +96,8 @@ def _with_products(model: ir.Model) -> dict[Key, ir.Function]:
             for key, function in others.items()
             if key not in wanted
             and any(
-                (node.domain, node.op_type) in TABLE or node.op_identifier() in wanted for node in function.all_nodes()
+                (node.domain, node.op_type) in PRODUCTS or node.op_identifier() in wanted
+                for node in function.all_nodes()
             )
         }
         wanted, grown = wanted | more, bool(more)

@@ -11,7 +11,7 @@ from onnxtile.errors import wrong_name
 from onnxtile.ir.constants import stored
 from onnxtile.ir.graphs import CALL_DOMAIN, callees_first, is_tiled_product
 from onnxtile.ir.metadata import ORIGIN, PREFIX_META
-from onnxtile.operators.table import Contraction
+from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.calls import function_of

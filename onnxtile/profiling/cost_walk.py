@@ -27,10 +27,11 @@ from onnxtile.ir.symbolic.amounts import (
     product,
     total,
 )
-from onnxtile.operators.table import contractions_of
+from onnxtile.operators.contractions import contractions_of
+from onnxtile.operators.table import operations_of
 from onnxtile.operators.trip_counts import Trips, boolean
 from onnxtile.operators.value_sizes import value_bytes
-from onnxtile.operators.work.lookup import Operations, operations_of
+from onnxtile.operators.work import Operations
 from onnxtile.profiling.comparison import adds_partial_products
 from onnxtile.profiling.constant_inputs import Constants
 from onnxtile.profiling.formatting import attribute_text, value_text

@@ -13,8 +13,8 @@ import onnx_ir as ir
 from onnxtile.ir.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.ir.dimensions import LARGEST, free_dimensions
 from onnxtile.ir.graphs import default_opset
+from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Dim, Size
-from onnxtile.operators.table import Contraction
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.plan import Axis, TilePlan
 

@@ -9,7 +9,7 @@ import torch
 
 from onnxtile.errors import wrong_name
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, largest, total
-from onnxtile.operators.work.work import Operations
+from onnxtile.operators.work import Operations
 from onnxtile.profiling.results import CONVENTIONS, SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 from onnxtile.torch_frontend.aten.work import computes, macs_of, operations_of
 from onnxtile.torch_frontend.conventions import ptflops_macs

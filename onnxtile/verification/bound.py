@@ -15,7 +15,7 @@ from onnxtile.ir.graphs import Scope, count_nodes, scopes, subgraphs
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.load import carry_over, read_external_data
 from onnxtile.ir.io.progress import Progress, silent
-from onnxtile.operators.table import contractions
+from onnxtile.operators.contractions import contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inlined
 from onnxtile.passes.manager import PassManager

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.metadata import ATTENTION_META, PREFIX_META
 from onnxtile.ir.names import Names
-from onnxtile.operators.table import contractions
+from onnxtile.operators.contractions import contractions
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused

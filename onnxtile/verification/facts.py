@@ -14,7 +14,7 @@ from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.ir.graphs import scopes
 from onnxtile.ir.io import load as source
 from onnxtile.ir.io.checker import skeleton_of_proto
-from onnxtile.operators.table import Contraction, contractions
+from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.manager import PassManager

@@ -9,8 +9,8 @@ import onnx_ir as ir
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError
 from onnxtile.ir.dimensions import free_dimensions
+from onnxtile.operators.contractions import contractions
 from onnxtile.operators.einsum import Einsum
-from onnxtile.operators.table import contractions
 
 Dims = Sequence["int | ir.SymbolicDim"]
 

@@ -10,8 +10,8 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.ir.graphs import CALL_DOMAIN
+from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.einsum import Einsum
-from onnxtile.operators.table import Contraction
 from onnxtile.passes.base import CONSTANTS_FROM
 from onnxtile.verification.constant_nodes import with_constants
 from onnxtile.verification.derivations import Cut, Derivation, Factor

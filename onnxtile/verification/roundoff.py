@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float
 from onnxtile.ir.metadata import ATTENTION_META
-from onnxtile.operators.table import Contraction, contractions
+from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.rewrites.packed_weights import INPUTS, bias_of, weights_of
 from onnxtile.tiling.legality import Refusal
 

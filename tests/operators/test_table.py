@@ -10,8 +10,10 @@ import pytest
 
 import onnxtile
 from onnxtile.lowering.report import Row
-from onnxtile.operators.product_free import PRODUCT_FREE
-from onnxtile.operators.table import TABLE, contractions
+from onnxtile.operators.contractions import contractions
+from onnxtile.operators.registry import declare
+from onnxtile.operators.table import OPERATORS, PRODUCTS
+from onnxtile.operators.work import NONE
 from tests.support import ROOT, node_model, parse
 
 DOCUMENT = runpy.run_path(str(ROOT / "docs" / "operators.py"))
@@ -24,18 +26,19 @@ def rows_of(model: onnx.ModelProto) -> list[Row]:
 # The table is complete
 
 
-def test_every_registered_operator_is_known() -> None:
-    known = TABLE.keys() | {(domain, op) for domain, names in PRODUCT_FREE.items() for op in names}
-    new = sorted(DOCUMENT["versions_of"]().keys() - known)
-    assert not new, f"does each hold a matrix product? Enter it in the table or in product_free.py: {new}"
+def test_an_operator_is_declared_once() -> None:
+    with pytest.raises(AssertionError, match="'MatMul'. is declared twice"):
+        declare("MatMul", work=NONE)
 
 
-def test_an_operator_is_in_one_place() -> None:
-    assert not {(domain, op) for domain, op in TABLE if op in PRODUCT_FREE.get(domain, ())}
+def test_work_is_declared_unless_products_cannot_be_sized() -> None:
+    with pytest.raises(AssertionError, match="what Newest compute isn't declared"):
+        declare("Newest")
+    assert ("", "Newest") not in OPERATORS
 
 
 def test_every_line_says_its_sizes_or_why_not() -> None:
-    for operator, entry in TABLE.items():
+    for operator, entry in PRODUCTS.items():
         assert entry.formula if entry.sizes else entry.reason, operator
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import onnxtile
 from onnxtile.lowering.report import Row
+from onnxtile.operators.contractions import contractions
 from onnxtile.operators.sizes import Size
-from onnxtile.operators.table import TABLE, contractions
+from onnxtile.operators.table import PRODUCTS
 from tests.support import Shapes, node_model, run_onnxruntime, run_reference
 
 SIZE = st.integers(1, 5)
@@ -198,7 +199,7 @@ def test_attention_with_names_for_lengths() -> None:
 )
 def test_attention_that_contradicts_itself_is_an_error(shapes: Shapes, attributes: dict[str, int], words: str) -> None:
     node = ir.from_proto(node_model("Attention", shapes, [4], opset=23, **attributes)).graph.node(0)
-    sizes_of = TABLE["", "Attention"].sizes
+    sizes_of = PRODUCTS["", "Attention"].sizes
     assert sizes_of is not None
     with pytest.raises(onnxtile.ModelError, match=words):
         sizes_of(node)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 import pytest
 
 from onnxtile import Limits
-from onnxtile.operators.table import Contraction, contractions
+from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes import DecomposeGemm, InferShapes, TileMatMul
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.tiling.legality import Judge, Refusal

@@ -12,7 +12,7 @@ from onnx import helper
 
 import onnxtile
 from onnxtile.errors import PassError
-from onnxtile.operators.table import contractions
+from onnxtile.operators.contractions import contractions
 from onnxtile.passes import DecomposeAttention, InferShapes
 from tests.passes.test_decompose_attention import attention
 from tests.support import make, run_reference, whole

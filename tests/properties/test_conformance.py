@@ -18,7 +18,7 @@ from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.loader import load_model_tests
 
 import onnxtile
-from onnxtile.operators.table import TABLE
+from onnxtile.operators.table import PRODUCTS
 from tests.support import run_onnxruntime, run_reference
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -62,7 +62,7 @@ def cases() -> dict[str, TestCase]:
         every = [case for kind in KINDS for case in load_model_tests(kind=kind)]
     for case in every:
         attention = case.name.startswith("test_attention") and not case.name.endswith("_expanded")
-        if not attention and operators(model_of(case).graph) & TABLE.keys():
+        if not attention and operators(model_of(case).graph) & PRODUCTS.keys():
             found[case.name] = case
     return found
 

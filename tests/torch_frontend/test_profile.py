@@ -19,7 +19,7 @@ import onnxtile  # noqa: E402  # the same
 from onnxtile.errors import UsageError  # noqa: E402  # the same
 from onnxtile.ir.symbolic.amounts import Unknown  # noqa: E402  # the same
 from onnxtile.operators.measures import X  # noqa: E402  # the same
-from onnxtile.operators.work.reduction import softmax as softmax_formula  # noqa: E402  # the same
+from onnxtile.operators.reduction import softmax as softmax_formula  # noqa: E402  # the same
 from onnxtile.profiling.conventions.ptflops import ptflops_total  # noqa: E402  # the same
 from onnxtile.profiling.results import Weights, sum_weights  # noqa: E402  # the same
 from onnxtile.torch_frontend.aten.elementwise import softmax  # noqa: E402  # the same

@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
-from onnxtile.operators.table import TABLE
+from onnxtile.operators.table import PRODUCTS
 from onnxtile.verification.engines import ENGINES, preferred, reference_runner
 from onnxtile.verification.integers import product
 from onnxtile.verification.saturation import EIGHT_BIT, SATURATES, holds_8_bit_products, saturates
@@ -97,9 +97,9 @@ def takes_bytes(schema: Any) -> bool:
 
 def test_every_operator_that_multiplies_bytes_is_known() -> None:
     schemas = {("" if each.domain == "ai.onnx" else each.domain, each.name): each for each in get_all_operator_schema()}
-    able = {key for key, schema in schemas.items() if key in TABLE and takes_bytes(schema)}
+    able = {key for key, schema in schemas.items() if key in PRODUCTS and takes_bytes(schema)}
     assert {op for _, op in able - EIGHT_BIT} <= FLOATS
-    assert TABLE.keys() >= EIGHT_BIT
+    assert PRODUCTS.keys() >= EIGHT_BIT
 
 
 INSIDE = {

@@ -7,7 +7,7 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import attribute_int
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.operators.block_packing import FP4, NF4, Blocks, Codes
-from onnxtile.operators.table import Contraction
+from onnxtile.operators.contractions import Contraction
 from onnxtile.tiling.legality import FLOATS, Refusal
 
 TYPES = [dtype for dtype in FLOATS if dtype != ir.DataType.DOUBLE]

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float
-from onnxtile.operators.table import Contraction
+from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import FLOATS, INTEGERS, Refusal
 from onnxtile.tiling.tiled_product import WIDER

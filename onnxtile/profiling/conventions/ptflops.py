@@ -24,9 +24,8 @@ from onnxtile.ir.arrays import read_array
 from onnxtile.ir.attributes import UnsizedError, attribute_float, attribute_int, attribute_ints, attribute_string
 from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, product, total
-from onnxtile.operators.product_free import PRODUCT_FREE
 from onnxtile.operators.sizes import given
-from onnxtile.operators.table import entry_of
+from onnxtile.operators.table import OPERATORS
 from onnxtile.operators.value_sizes import dimensions
 from onnxtile.profiling.results import NodeProfile, Profile
 
@@ -50,7 +49,7 @@ def ptflops_macs(node: ir.Node, opset: int | None = None) -> Amount:
     """
     if node.domain:
         return Unknown(f"ptflops counts modules of torch, and none is exported as {node.domain} {node.op_type}")
-    if node.op_type not in PRODUCT_FREE[""] and entry_of(node) is None:
+    if ("", node.op_type) not in OPERATORS:
         return Unknown(f"{node.op_type} isn't among the operators known of ai.onnx")
     count = _COUNTS.get(node.op_type)
     if count is None or (node.op_type == "Softmax" and opset is not None and opset < _SOFTMAX_OF_ONE_AXIS):

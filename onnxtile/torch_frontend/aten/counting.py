@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
-from onnxtile.operators.work.work import Operations, Work
+from onnxtile.operators.work import Operations, Work
 from onnxtile.torch_frontend.trace.calls import Call, Value
 
 Count = Callable[[Call], Operations]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from onnxtile.operators.work.elementwise import GELU, PER_ELEMENT, TANH_GELU
-from onnxtile.operators.work.work import Operations
+from onnxtile.operators.elementwise import GELU, PER_ELEMENT, TANH_GELU
+from onnxtile.operators.work import Operations
 from onnxtile.torch_frontend.aten.counting import Count, additions, names, of_one, of_result, times, together
 from onnxtile.torch_frontend.trace.calls import Call, Value
 

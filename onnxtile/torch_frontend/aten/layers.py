@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from onnxtile.operators.work.elementwise import GELU, PER_ELEMENT, TANH_GELU
-from onnxtile.operators.work.work import COMPARISON, Operations
+from onnxtile.operators.elementwise import GELU, PER_ELEMENT, TANH_GELU
+from onnxtile.operators.work import COMPARISON, Operations
 from onnxtile.torch_frontend.aten.counting import additions, of_one, times, together
 from onnxtile.torch_frontend.aten.elementwise import softmax
 from onnxtile.torch_frontend.aten.products import PRODUCTS, self_attention

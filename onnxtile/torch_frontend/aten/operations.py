@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxtile.ir.symbolic.amounts import Unknown
-from onnxtile.operators.work.elementwise import SILU
-from onnxtile.operators.work.work import Operations
+from onnxtile.operators.elementwise import SILU
+from onnxtile.operators.work import Operations
 from onnxtile.torch_frontend.aten.counting import NOTHING, Count, names, of_input, of_one, of_result
 from onnxtile.torch_frontend.aten.elementwise import (
     binary,

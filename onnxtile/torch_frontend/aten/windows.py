@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from onnxtile.operators.work.resampling import interpolated
-from onnxtile.operators.work.work import Operations
+from onnxtile.operators.resampling import interpolated
+from onnxtile.operators.work import Operations
 from onnxtile.torch_frontend.aten.counting import Count, additions, given
 from onnxtile.torch_frontend.aten.products import by_product
 from onnxtile.torch_frontend.trace.calls import Call, Value

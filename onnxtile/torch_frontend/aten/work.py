@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from onnxtile.ir.io.checker import one_line
 from onnxtile.ir.symbolic.amounts import Amount, Unknown
-from onnxtile.operators.work.work import KINDS, Operations
+from onnxtile.operators.work import KINDS, Operations
 from onnxtile.torch_frontend.aten.counting import NOTHING
 from onnxtile.torch_frontend.aten.operations import OPERATIONS, SILENT
 from onnxtile.torch_frontend.aten.products import PRODUCTS

@@ -12,7 +12,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 import onnxtile
-from onnxtile.operators.table import contractions
+from onnxtile.operators.contractions import contractions
 from onnxtile.passes.infer_shapes import InferShapes
 from tests.node_cases import (
     NodeCase,

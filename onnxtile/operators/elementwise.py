@@ -26,8 +26,9 @@ from onnxtile.operators.measures import (
     says,
     version,
 )
+from onnxtile.operators.registry import MICROSOFT, declare
 from onnxtile.operators.sizes import given
-from onnxtile.operators.work.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, TRANSCENDENTAL, Work, each
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, TRANSCENDENTAL, Work
 
 SIGMOID = 3 * ELEMENTWISE + TRANSCENDENTAL
 """1 / (1 + exp(-x))."""
@@ -45,10 +46,12 @@ HARD_SIGMOID = 2 * ELEMENTWISE + 2 * COMPARISON
 """max(0, min(1, alpha * x + beta))."""
 
 PER_ELEMENT: dict[str, Work] = {
-    **each("Abs Neg Sign Ceil Floor Round Reciprocal Not BitwiseNot Scale", ELEMENTWISE),
-    **each("Exp Log Sqrt Erf Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh", TRANSCENDENTAL),
-    **each("Relu ThresholdedRelu IsNaN IsInf", COMPARISON),
-    **each("Affine ImageScaler", 2 * ELEMENTWISE),
+    **dict.fromkeys(("Abs", "Neg", "Sign", "Ceil", "Floor", "Round", "Reciprocal"), ELEMENTWISE),
+    **dict.fromkeys(("Not", "BitwiseNot", "Scale"), ELEMENTWISE),
+    **dict.fromkeys(("Exp", "Log", "Sqrt", "Erf", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan"), TRANSCENDENTAL),
+    **dict.fromkeys(("Sinh", "Cosh", "Tanh", "Asinh", "Acosh", "Atanh"), TRANSCENDENTAL),
+    **dict.fromkeys(("Relu", "ThresholdedRelu", "IsNaN", "IsInf"), COMPARISON),
+    **dict.fromkeys(("Affine", "ImageScaler"), 2 * ELEMENTWISE),
     "Sigmoid": SIGMOID,
     "Softplus": SOFTPLUS,
     "Softsign": 3 * ELEMENTWISE,
@@ -65,11 +68,11 @@ PER_ELEMENT: dict[str, Work] = {
     "ScaledTanh": TRANSCENDENTAL + 2 * ELEMENTWISE,
     "Gelu": GELU + 4 * ELEMENTWISE * says("approximate", "tanh", default="none"),
 }  # fmt: skip
-"""What a function of one element computes."""
+"""The work of each function of one element."""
 ACTIVATIONS: dict[str, Work] = {
     **{name.lower(): work for name, work in PER_ELEMENT.items()},
     **dict.fromkeys(("", "none", "identity"), NONE),
-    **each("silu swish", SILU),
+    **dict.fromkeys(("silu", "swish"), SILU),
     "clip": 2 * COMPARISON,
     "gelu": GELU,
     "fastgelu": TANH_GELU,
@@ -78,15 +81,20 @@ ACTIVATIONS: dict[str, Work] = {
 
 
 def activation_of(name: str) -> Work:
-    """UnsizedError where nobody knows it."""
+    """Return the work of a function that is known by that name; UnsizedError for an unknown one."""
     work = ACTIVATIONS.get(name.lower())
     if work is None:
         raise UnsizedError(f"what its activation {name!r} computes isn't known")
     return work
 
 
+def bias(index: int, name: str, output: Formula = Y) -> Work:
+    """Return the work of adding an input to the output, if it's given."""
+    return ELEMENTWISE * output * is_given(index, name)
+
+
 def activation(attribute: str, default: str = "") -> Work:
-    """The function of one element that an attribute names."""
+    """Return the work of the function of one element that an attribute names."""
 
     def part(kind: str) -> Formula:
         def read(node: ir.Node, opset: int | None) -> Amount:
@@ -110,10 +118,10 @@ def _other_power(node: ir.Node, opset: int | None) -> bool:
 
 def _exponent(node: ir.Node) -> float | None:
     try:
-        found = constant(node, 1, "exponent")
+        exponent = constant(node, 1, "exponent")
     except UnsizedError:
         return None
-    return float(found.item()) if found.size == 1 else None
+    return float(exponent.item()) if exponent.size == 1 else None
 
 
 _POWER = measure("(exponent - 1)", "")(lambda node, opset: int(_exponent(node) or 1) - 1)
@@ -130,40 +138,50 @@ def _has_max(node: ir.Node, opset: int | None) -> bool:
 
 
 def _bounded(node: ir.Node, opset: int | None, index: int, name: str) -> bool:
-    """Bounds are inputs since version 11, attributes before."""
+    """Return whether a bound is given: an input since version 11, an attribute before."""
     return given(node, index) if version(opset) >= 11 else name in node.attributes
 
 
-ONNX: dict[str, Work] = {
-    **{name: work * X for name, work in PER_ELEMENT.items()},
-    **each("Add Sub Mul Div Mod And Or Xor BitShift BitwiseAnd BitwiseOr BitwiseXor", ELEMENTWISE * Y),
-    "PRelu": (ELEMENTWISE + COMPARISON) * Y,
-    **each("Equal Greater GreaterOrEqual Less LessOrEqual", COMPARISON * Y),
-    **each("Max Min", COMPARISON * (INPUTS * Y - Y)),
-    "Sum": ELEMENTWISE * (INPUTS * Y - Y),
-    "Mean": ELEMENTWISE * (INPUTS * Y),
-    "Pow": ELEMENTWISE * (_POWER * Y * _small_power) + TRANSCENDENTAL * (Y * _other_power),
-    "Clip": COMPARISON * (X * _has_min + X * _has_max),
-    "Where": MOVEMENT * Y,
-    "SwiGLU": (SWISH + ELEMENTWISE) * Y,
-}
+for _name, _work in PER_ELEMENT.items():
+    declare(_name, work=_work * X)
+declare("Add Sub Mul Div Mod And Or Xor BitShift BitwiseAnd BitwiseOr BitwiseXor", work=ELEMENTWISE * Y)
+declare("PRelu", work=(ELEMENTWISE + COMPARISON) * Y)
+declare("Equal Greater GreaterOrEqual Less LessOrEqual", work=COMPARISON * Y)
+declare("Max Min", work=COMPARISON * (INPUTS * Y - Y))
+declare("Sum", work=ELEMENTWISE * (INPUTS * Y - Y))
+declare("Mean", work=ELEMENTWISE * (INPUTS * Y))
+declare(
+    "Pow",
+    work=ELEMENTWISE * (_POWER * Y * _small_power) + TRANSCENDENTAL * (Y * _other_power),
+    settings=(1,),
+)
+declare("Clip", work=COMPARISON * (X * _has_min + X * _has_max), settings=(1, 2))
+declare("Where", work=MOVEMENT * Y, settings=(0,))
+declare("SwiGLU", work=(SWISH + ELEMENTWISE) * Y)
+
 _PROJECTED = is_given(3, "gate_weight")
 _LIMITED = condition("limit is above 0")(lambda node, opset: number(node, "limit", 0) > 0)
 UNLIMITED_SWIGLU = SIGMOID + ELEMENTWISE * (isnt("activation_alpha", 1) + isnt("activation_beta", 0) + 2)
 SWIGLU = UNLIMITED_SWIGLU + 3 * COMPARISON * _LIMITED
 """G * sigmoid(alpha * G) * (L + beta), where a limit bounds G from above and L from both sides (com.microsoft)."""
-MICROSOFT: dict[str, Work] = {
-    "Gelu": GELU * X,
-    "BiasGelu": (ELEMENTWISE + GELU) * X,
-    "FastGelu": TANH_GELU * X + ELEMENTWISE * (X * is_given(1, "bias")),
-    "QuickGelu": (SILU + ELEMENTWISE * isnt("alpha", 1, 1.702)) * X,
-    "ScaledSiLU": (SILU + ELEMENTWISE) * X,
-    "BiasAdd": 2 * ELEMENTWISE * X,
-    "BiasSplitGelu": ELEMENTWISE * (X + Y) + GELU * Y,
-    "ComplexMul": 3 * ELEMENTWISE * Y,  # 4 multiplications and 2 additions for every 2 numbers
-    "ComplexMulConj": 3 * ELEMENTWISE * Y,
-    "GatedAdd": (2 * ELEMENTWISE * Y + (ELEMENTWISE * (2 * of_input(2, "gate") - ROWS) + SIGMOID * ROWS) * _PROJECTED),
-    "LinearAttentionGate": (SOFTPLUS + 2 * ELEMENTWISE) * X + SIGMOID * of_input(3, "b") * is_given(3, "b"),
-    "SwiGLU": SWIGLU * Y,
-    "IsAllFinite": COMPARISON * ALL_INPUTS,
-}
+declare("Gelu", MICROSOFT, work=GELU * X)
+declare("BiasGelu", MICROSOFT, work=(ELEMENTWISE + GELU) * X)
+declare("FastGelu", MICROSOFT, work=TANH_GELU * X + ELEMENTWISE * (X * is_given(1, "bias")))
+declare("QuickGelu", MICROSOFT, work=(SILU + ELEMENTWISE * isnt("alpha", 1, 1.702)) * X)
+declare("ScaledSiLU", MICROSOFT, work=(SILU + ELEMENTWISE) * X)
+declare("BiasAdd", MICROSOFT, work=2 * ELEMENTWISE * X)
+declare("BiasSplitGelu", MICROSOFT, work=ELEMENTWISE * (X + Y) + GELU * Y)
+# 4 multiplications and 2 additions for every 2 numbers
+declare("ComplexMul ComplexMulConj", MICROSOFT, work=3 * ELEMENTWISE * Y)
+declare(
+    "GatedAdd",
+    MICROSOFT,
+    work=2 * ELEMENTWISE * Y + (ELEMENTWISE * (2 * of_input(2, "gate") - ROWS) + SIGMOID * ROWS) * _PROJECTED,
+)
+declare(
+    "LinearAttentionGate",
+    MICROSOFT,
+    work=(SOFTPLUS + 2 * ELEMENTWISE) * X + SIGMOID * of_input(3, "b") * is_given(3, "b"),
+)
+declare("SwiGLU", MICROSOFT, work=SWIGLU * Y)
+declare("IsAllFinite", MICROSOFT, work=COMPARISON * ALL_INPUTS)

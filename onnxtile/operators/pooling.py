@@ -14,7 +14,8 @@ from onnxtile.ir.attributes import UnsizedError, attribute_ints
 from onnxtile.ir.symbolic.amounts import Amount
 from onnxtile.operators.formula import condition, measure, unknown
 from onnxtile.operators.measures import X, Y, isnt, number
-from onnxtile.operators.work.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
+from onnxtile.operators.registry import MICROSOFT, NCHWC, NHWC, declare
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL
 
 
 @measure("kernel", "elements of a window")
@@ -29,22 +30,27 @@ _ROOT = isnt("p", 1, 2)
 _POWERS = condition("p above 2")(lambda node, opset: number(node, "p", 2) not in (1, 2))
 AVERAGE = ELEMENTWISE * Y * kernel
 MAXIMUM = COMPARISON * (Y * kernel - Y)
-ONNX: dict[str, Work] = {
-    "AveragePool": AVERAGE,
-    "MaxPool": MAXIMUM,
-    "LpPool": ELEMENTWISE * (2 * Y * kernel - Y) + TRANSCENDENTAL * (Y * _ROOT + Y * kernel * _POWERS),
-    "GlobalAveragePool": ELEMENTWISE * X,
-    "GlobalMaxPool": COMPARISON * (X - Y),
-    "GlobalLpPool": ELEMENTWISE * (2 * X - Y) + TRANSCENDENTAL * (Y * _ROOT + X * _POWERS),
-    "MaxUnpool": MOVEMENT * (X + Y),
-    "MaxRoiPool": COMPARISON * unknown("how many elements a bin has depends on the regions"),
-}
-MICROSOFT: dict[str, Work] = {
-    "NhwcMaxPool": MAXIMUM,
-    "MaxpoolWithMask": COMPARISON * unknown("how many elements of a window are compared depends on the mask"),
-}
-NHWC: dict[str, Work] = {
-    name: ONNX[name]
-    for name in ["AveragePool", "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "LpPool", "MaxPool", "MaxUnpool"]
-}
-NCHWC: dict[str, Work] = {name: ONNX[name] for name in ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"]}
+declare("AveragePool", "", NHWC, NCHWC, work=AVERAGE)
+declare("MaxPool", "", NHWC, NCHWC, work=MAXIMUM)
+declare("NhwcMaxPool", MICROSOFT, work=MAXIMUM)
+declare(
+    "LpPool",
+    "",
+    NHWC,
+    work=ELEMENTWISE * (2 * Y * kernel - Y) + TRANSCENDENTAL * (Y * _ROOT + Y * kernel * _POWERS),
+)
+declare("GlobalAveragePool", "", NHWC, NCHWC, work=ELEMENTWISE * X)
+declare("GlobalMaxPool", "", NHWC, NCHWC, work=COMPARISON * (X - Y))
+declare(
+    "GlobalLpPool",
+    "",
+    NHWC,
+    work=ELEMENTWISE * (2 * X - Y) + TRANSCENDENTAL * (Y * _ROOT + X * _POWERS),
+)
+declare("MaxUnpool", "", NHWC, work=MOVEMENT * (X + Y))
+declare("MaxRoiPool", work=COMPARISON * unknown("how many elements a bin has depends on the regions"))
+declare(
+    "MaxpoolWithMask",
+    MICROSOFT,
+    work=COMPARISON * unknown("how many elements of a window are compared depends on the mask"),
+)

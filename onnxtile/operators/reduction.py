@@ -13,7 +13,8 @@ from onnxtile.ir.attributes import attribute_int
 from onnxtile.ir.symbolic.amounts import Amount
 from onnxtile.operators.formula import Formula, measure, unknown
 from onnxtile.operators.measures import X, Y, before, constant_int, lines, version
-from onnxtile.operators.work.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work, each
+from onnxtile.operators.registry import MICROSOFT, declare
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 
 
 def softmax(size: Formula, sums: Formula) -> Work:
@@ -34,23 +35,21 @@ _LINES = measure("lines", "lines of X along `axis`; Softmax and its like before 
 _RUNS = measure("lines", "")(lambda node, opset: lines(node, constant_int(node, 1, "axis")))
 _BIASED_LINES = measure("blocks", "")(lambda node, opset: before(node, attribute_int(node, "axis", 1)))
 SORTED = COMPARISON * unknown("how many comparisons a sort takes depends on the data and on the engine")
-ONNX: dict[str, Work] = {
-    **each("ReduceSum ReduceProd", ELEMENTWISE * (X - Y)),
-    **each("ReduceMax ReduceMin ArgMax ArgMin", COMPARISON * (X - Y)),
-    "ReduceMean": ELEMENTWISE * X,
-    **each("ReduceL1 ReduceSumSquare", ELEMENTWISE * (2 * X - Y)),
-    "ReduceL2": ELEMENTWISE * (2 * X - Y) + TRANSCENDENTAL * Y,
-    "ReduceLogSum": ELEMENTWISE * (X - Y) + TRANSCENDENTAL * Y,
-    "ReduceLogSumExp": ELEMENTWISE * (X - Y) + TRANSCENDENTAL * (X + Y),
-    "Softmax": softmax(X, _LINES),
-    "LogSoftmax": softmax(X, _LINES) + TRANSCENDENTAL * _LINES,
-    "Hardmax": COMPARISON * (X - _LINES) + MOVEMENT * Y,
-    **each("CumSum CumProd", ELEMENTWISE * (X - _RUNS)),
-    "TopK": SORTED + MOVEMENT * Y,
-    "Unique": SORTED + MOVEMENT * Y,
-}
-MICROSOFT: dict[str, Work] = {
-    "BiasSoftmax": ELEMENTWISE * X + softmax(X, _BIASED_LINES),
-    "ReduceSumInteger": ELEMENTWISE * (X - Y),
-    "Unique": SORTED + MOVEMENT * Y,
-}
+declare("ReduceSum", work=ELEMENTWISE * (X - Y), settings=(1,))
+declare("ReduceProd", work=ELEMENTWISE * (X - Y))
+declare("ReduceSumInteger", MICROSOFT, work=ELEMENTWISE * (X - Y))
+declare("ReduceMax ReduceMin", work=COMPARISON * (X - Y), settings=(1,))
+declare("ArgMax ArgMin", work=COMPARISON * (X - Y))
+declare("ReduceMean", work=ELEMENTWISE * X, settings=(1,))
+declare("ReduceL1 ReduceSumSquare", work=ELEMENTWISE * (2 * X - Y))
+declare("ReduceL2", work=ELEMENTWISE * (2 * X - Y) + TRANSCENDENTAL * Y)
+declare("ReduceLogSum", work=ELEMENTWISE * (X - Y) + TRANSCENDENTAL * Y)
+declare("ReduceLogSumExp", work=ELEMENTWISE * (X - Y) + TRANSCENDENTAL * (X + Y))
+declare("Softmax", work=softmax(X, _LINES))
+declare("LogSoftmax", work=softmax(X, _LINES) + TRANSCENDENTAL * _LINES)
+declare("BiasSoftmax", MICROSOFT, work=ELEMENTWISE * X + softmax(X, _BIASED_LINES))
+declare("Hardmax", work=COMPARISON * (X - _LINES) + MOVEMENT * Y)
+declare("CumSum", work=ELEMENTWISE * (X - _RUNS), settings=(1,))
+declare("CumProd", work=ELEMENTWISE * (X - _RUNS))
+declare("TopK", work=SORTED + MOVEMENT * Y, settings=(1,))
+declare("Unique", "", MICROSOFT, work=SORTED + MOVEMENT * Y)

@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints
 from onnxtile.ir.symbolic.amounts import Amount, product
+from onnxtile.operators.elementwise import SIGMOID, SILU, activation
 from onnxtile.operators.formula import NOTHING, Formula, condition, measure
 from onnxtile.operators.measures import (
     ROWS,
@@ -29,20 +30,21 @@ from onnxtile.operators.measures import (
     output_sizes,
     version,
 )
-from onnxtile.operators.work.elementwise import SIGMOID, SILU, activation
-from onnxtile.operators.work.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
+from onnxtile.operators.registry import MICROSOFT, NHWC, declare
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 
 
 def by_variance(size: Formula, rows: Formula, scaled: Formula = NOTHING) -> Work:
-    """So many elements in so many rows, by mean and variance; `scaled`: multiplications and additions behind that."""
+    """Return the work for elements in rows, by mean and variance; `scaled`: what scales and shifts it then."""
     return ELEMENTWISE * (5 * size + rows + scaled) + TRANSCENDENTAL * rows
 
 
 def by_root_mean_square(size: Formula, rows: Formula, scaled: Formula) -> Work:
+    """Return the work for elements in rows, by root mean square; `scaled` as in `by_variance`."""
     return ELEMENTWISE * (3 * size + rows + scaled) + TRANSCENDENTAL * rows
 
 
-BLOCKS = measure("blocks", "parts of X that are normalized as one: all axes from `axis` on, or those in `axes`")(
+_BLOCKS = measure("blocks", "parts of X that are normalized as one: all axes from `axis` on, or those in `axes`")(
     lambda node, opset: before(node, attribute_int(node, "axis", -1))
 )
 _PLANES = measure("planes", "batch x channels")(lambda node, opset: along(node, 0, (0, 1)))
@@ -50,7 +52,7 @@ _PLANES_LAST = measure("planes", "")(lambda node, opset: along(node, 0, (0, -1))
 _CHANNELS = measure("channels", "length of the second axis of X")(lambda node, opset: along(node, 0, (1,)))
 
 
-def groups(attribute: str) -> Formula:
+def _groups(attribute: str) -> Formula:
     return measure("groups", "batch x groups of channels")(
         lambda node, opset: product([attribute_int(node, attribute, 1), along(node, 0, (0,))])
     )
@@ -80,18 +82,20 @@ def _blocks(node: ir.Node, opset: int | None) -> Amount:
 
 
 _LP_LINES = measure("lines", "")(lambda node, opset: lines(node, attribute_int(node, "axis", -1)))
-ONNX: dict[str, Work] = {
-    "BatchNormalization": _BATCH,
-    "InstanceNormalization": by_variance(X, _PLANES, 2 * X),
-    "GroupNormalization": by_variance(X, groups("num_groups"), 2 * X),
-    "LayerNormalization": by_variance(X, BLOCKS, X + X * is_given(2, "B")),
-    "RMSNormalization": by_root_mean_square(X, BLOCKS, X),
-    "SimplifiedLayerNormalization": by_root_mean_square(X, BLOCKS, X),
-    "MeanVarianceNormalization": ELEMENTWISE * (5 * X + 3 * _blocks) + TRANSCENDENTAL * _blocks,
-    # squares, sums, alpha / size, bias, a power, a quotient
-    "LRN": ELEMENTWISE * (X * _WINDOW + 3 * X) + TRANSCENDENTAL * X,
-    "LpNormalization": ELEMENTWISE * (3 * X - _LP_LINES) + TRANSCENDENTAL * _LP_LINES * isnt("p", 1, 2),
-}
+declare("BatchNormalization", work=_BATCH, statistics=(3, 4))
+declare("BatchNormalization", NHWC, work=2 * ELEMENTWISE * X, statistics=(3, 4))
+declare("InstanceNormalization", work=by_variance(X, _PLANES, 2 * X))
+declare("InstanceNormalization", NHWC, work=by_variance(X, _PLANES_LAST, 2 * X))
+declare("GroupNormalization", work=by_variance(X, _groups("num_groups"), 2 * X))
+declare("LayerNormalization", work=by_variance(X, _BLOCKS, X + X * is_given(2, "B")))
+declare("RMSNormalization SimplifiedLayerNormalization", work=by_root_mean_square(X, _BLOCKS, X))
+declare("MeanVarianceNormalization", work=ELEMENTWISE * (5 * X + 3 * _blocks) + TRANSCENDENTAL * _blocks)
+# squares, sums, alpha / size, bias, a power, a quotient
+declare("LRN", "", NHWC, work=ELEMENTWISE * (X * _WINDOW + 3 * X) + TRANSCENDENTAL * X)
+declare(
+    "LpNormalization",
+    work=ELEMENTWISE * (3 * X - _LP_LINES) + TRANSCENDENTAL * _LP_LINES * isnt("p", 1, 2),
+)
 
 
 @measure("branches", "rows of X's last axis, cut into `num_branches` where that is given")
@@ -109,7 +113,7 @@ def _heads(node: ir.Node, opset: int | None) -> Amount:
 
 _OUT_ROWS = measure("rows", "")(lambda node, opset: product(output_sizes(node, 1)[:-1]))
 _SKIPPED = ELEMENTWISE * X
-_GROUPS = groups("groups")
+_GROUPS = _groups("groups")
 _SILU_BEHIND = SILU * X * isnt("activation", 0)
 _SEGMENTS = is_given(1, "segment_ids")
 _EMBEDDED = ELEMENTWISE * (Y + Y * _SEGMENTS) + MOVEMENT * (2 * Y + Y * _SEGMENTS)
@@ -117,33 +121,38 @@ _EMBEDDED = ELEMENTWISE * (Y + Y * _SEGMENTS) + MOVEMENT * (2 * Y + Y * _SEGMENT
 _MASKED = ELEMENTWISE * of_input(7, "mask") * is_given(7, "mask")
 _WIDE_ROWS = measure("rows", "")(lambda node, opset: along(node, 0, (0, 1, 2)))
 _TURNED = measure("rotary_embedding_dim", "")(lambda node, opset: attribute_int(node, "rotary_embedding_dim", 0))
-MICROSOFT: dict[str, Work] = {
-    "SkipLayerNormalization": (
-        _SKIPPED + ELEMENTWISE * X * is_given(4, "bias") + by_variance(X, ROWS, X + X * is_given(3, "beta"))
-    ),
-    "SkipSimplifiedLayerNormalization": (
-        _SKIPPED + ELEMENTWISE * X * is_given(3, "bias") + by_root_mean_square(X, ROWS, X)
-    ),
-    "EmbedLayerNormalization": _EMBEDDED + by_variance(Y, _OUT_ROWS, 2 * Y) + _MASKED,
-    "QEmbedLayerNormalization": (
-        _EMBEDDED + ELEMENTWISE * (4 * Y + 2 * Y * _SEGMENTS) + by_variance(Y, _OUT_ROWS, 2 * Y) + _MASKED
-    ),
-    "GroupNorm": by_variance(X, _GROUPS, 2 * X) + _SILU_BEHIND,
-    "SkipGroupNorm": (_SKIPPED + ELEMENTWISE * X * is_given(4, "bias") + by_variance(X, _GROUPS, 2 * X) + _SILU_BEHIND),
-    "BranchwiseRMSNorm": by_root_mean_square(X, _branches, X * is_given(1, "scale")),
-    "GatedRMSNorm": by_root_mean_square(X, _heads, 2 * X) + activation("activation", "silu") * X,
-    "RMSNormRotary": by_root_mean_square(Y, _WIDE_ROWS, Y) + 3 * ELEMENTWISE * _WIDE_ROWS * _TURNED,
-    # keys and queries normalized, their dot product, what makes a gate of it, the gate's product with the values
-    "EngramGate": (
-        by_root_mean_square(X, ROWS, X) * 2
-        + (ELEMENTWISE * 2 * X + (3 * ELEMENTWISE + TRANSCENDENTAL + COMPARISON + SIGMOID) * ROWS)
-        + ELEMENTWISE * Y
-        + by_root_mean_square(Y, ROWS, Y) * is_wanted(1, "gated_value_normed")
-    ),
-    "HyperConnectionPreMix": ELEMENTWISE * (2 * X - Y + Y * isnt("reduction_scale", 1)),
-}
-NHWC: dict[str, Work] = {
-    "BatchNormalization": 2 * ELEMENTWISE * X,
-    "InstanceNormalization": by_variance(X, _PLANES_LAST, 2 * X),
-    "LRN": ONNX["LRN"],
-}
+declare(
+    "SkipLayerNormalization",
+    MICROSOFT,
+    work=_SKIPPED + ELEMENTWISE * X * is_given(4, "bias") + by_variance(X, ROWS, X + X * is_given(3, "beta")),
+)
+declare(
+    "SkipSimplifiedLayerNormalization",
+    MICROSOFT,
+    work=_SKIPPED + ELEMENTWISE * X * is_given(3, "bias") + by_root_mean_square(X, ROWS, X),
+)
+declare("EmbedLayerNormalization", MICROSOFT, work=_EMBEDDED + by_variance(Y, _OUT_ROWS, 2 * Y) + _MASKED)
+declare(
+    "QEmbedLayerNormalization",
+    MICROSOFT,
+    work=_EMBEDDED + ELEMENTWISE * (4 * Y + 2 * Y * _SEGMENTS) + by_variance(Y, _OUT_ROWS, 2 * Y) + _MASKED,
+)
+declare("GroupNorm", MICROSOFT, work=by_variance(X, _GROUPS, 2 * X) + _SILU_BEHIND)
+declare(
+    "SkipGroupNorm",
+    MICROSOFT,
+    work=_SKIPPED + ELEMENTWISE * X * is_given(4, "bias") + by_variance(X, _GROUPS, 2 * X) + _SILU_BEHIND,
+)
+declare("BranchwiseRMSNorm", MICROSOFT, work=by_root_mean_square(X, _branches, X * is_given(1, "scale")))
+declare("GatedRMSNorm", MICROSOFT, work=by_root_mean_square(X, _heads, 2 * X) + activation("activation", "silu") * X)
+declare("RMSNormRotary", MICROSOFT, work=by_root_mean_square(Y, _WIDE_ROWS, Y) + 3 * ELEMENTWISE * _WIDE_ROWS * _TURNED)
+# keys and queries normalized, their dot product, what makes a gate of it, the gate's product with the values
+declare(
+    "EngramGate",
+    MICROSOFT,
+    work=by_root_mean_square(X, ROWS, X) * 2
+    + (ELEMENTWISE * 2 * X + (3 * ELEMENTWISE + TRANSCENDENTAL + COMPARISON + SIGMOID) * ROWS)
+    + ELEMENTWISE * Y
+    + by_root_mean_square(Y, ROWS, Y) * is_wanted(1, "gated_value_normed"),
+)
+declare("HyperConnectionPreMix", MICROSOFT, work=ELEMENTWISE * (2 * X - Y + Y * isnt("reduction_scale", 1)))

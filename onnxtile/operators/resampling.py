@@ -17,22 +17,23 @@ from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints, 
 from onnxtile.ir.symbolic.amounts import Amount, product
 from onnxtile.operators.formula import Formula, measure
 from onnxtile.operators.measures import Y, checked_axis, input_sizes, of_input, output_sizes, says
-from onnxtile.operators.work.work import COMPARISON, ELEMENTWISE, MOVEMENT, Work
+from onnxtile.operators.registry import MICROSOFT, NCHWC, NHWC, declare
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT
 
 _TAPS = {"linear": 2, "bilinear": 2, "cubic": 4, "bicubic": 4}
 
 
 def interpolated(taps: Sequence[int]) -> int:
-    """Operations for one element with so many neighbours along each axis."""
-    count, places = 0, 1
-    for each in taps:
-        count += places * (2 * each - 1)
-        places *= each
+    """Return the operations for one element with so many neighbours along each axis."""
+    count, lines = 0, 1
+    for neighbours in taps:
+        count += lines * (2 * neighbours - 1)
+        lines *= neighbours
     return count
 
 
 def taps_of(mode: str) -> int:
-    """Neighbours along an axis; UnsizedError for a mode nobody knows."""
+    """Return the neighbours along an axis; UnsizedError for an unknown mode."""
     if mode not in _TAPS:
         raise UnsizedError(f"how its mode {mode!r} interpolates isn't known")
     return _TAPS[mode]
@@ -68,7 +69,7 @@ def _antialiased(taps: int, old: Amount, new: Amount) -> int:
 
 
 def by_data(default: str, axes: Callable[[ir.Node], int]) -> Formula:
-    """Interpolation along so many axes."""
+    """Return the measure of an interpolation along so many axes."""
 
     def read(node: ir.Node, opset: int | None) -> Amount:
         mode = attribute_string(node, "mode", default)
@@ -105,25 +106,21 @@ _BINS = measure("bins", "Y without its channels")(
 )
 _GRID = of_input(1, "grid")
 _RESIZE = MOVEMENT * Y * says("mode", "nearest", default="nearest") + ELEMENTWISE * Y * _resized
-GRID_SAMPLE = MOVEMENT * Y * says("mode", "nearest") + ELEMENTWISE * (
+_GRID_SAMPLE = MOVEMENT * Y * says("mode", "nearest") + ELEMENTWISE * (
     _GRID * _coordinate + Y * by_data("linear", _axes_of_grid)
 )
 # a sample: 10 for its place in both axes and 4 weights, then 4 products; an average adds and divides them, max compares
 _SAMPLED = ELEMENTWISE * (10 * _BINS * _samples + 4 * Y * _samples)
-ROI_ALIGN = (
+_ROI_ALIGN = (
     _SAMPLED
     + ELEMENTWISE * 4 * Y * _samples * says("mode", "avg", default="avg")
     + COMPARISON * (4 * Y * _samples - Y) * says("mode", "max", default="avg")
 )
-ONNX: dict[str, Work] = {
-    "Resize": _RESIZE,
-    "Upsample": _RESIZE,
-    "GridSample": GRID_SAMPLE,
-    "RoiAlign": ROI_ALIGN,
-}
 _CROPS = MOVEMENT * Y * says("mode", "nearest", default="bilinear") + ELEMENTWISE * Y * by_data(
     "bilinear", lambda node: 2
 )
-MICROSOFT: dict[str, Work] = {"GridSample": GRID_SAMPLE, "CropAndResize": _CROPS}
-NHWC: dict[str, Work] = {"GridSample": GRID_SAMPLE, "Resize": _RESIZE}
-NCHWC: dict[str, Work] = {"Upsample": _RESIZE}
+declare("Resize", "", NHWC, work=_RESIZE, settings=(1, 2, 3))
+declare("Upsample", "", NCHWC, work=_RESIZE, settings=(1,))
+declare("GridSample", "", MICROSOFT, NHWC, work=_GRID_SAMPLE)
+declare("RoiAlign", work=_ROI_ALIGN, settings=(1, 2))
+declare("CropAndResize", MICROSOFT, work=_CROPS, settings=(1, 2, 3))

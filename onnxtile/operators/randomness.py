@@ -7,7 +7,8 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import attribute_int
 from onnxtile.operators.formula import Formula, condition, unknown
 from onnxtile.operators.measures import X, constant, is_given, of_output, version
-from onnxtile.operators.work.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
+from onnxtile.operators.registry import MICROSOFT, declare
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL
 
 _GENERATOR = unknown("how random numbers are made depends on the engine's generator")
 _UNIFORM = ELEMENTWISE * _GENERATOR
@@ -15,15 +16,11 @@ _NORMAL = (ELEMENTWISE + TRANSCENDENTAL + COMPARISON) * _GENERATOR
 
 
 def _trained(index: int) -> Formula:
-    """An input says that the model is trained."""
-
-    def holds(node: ir.Node, opset: int | None) -> bool:
-        return is_training(node, index)
-
-    return condition("training_mode")(holds)
+    """Return the condition that an input says that the model is trained."""
+    return condition("training_mode")(lambda node, opset: _is_training(node, index))
 
 
-def is_training(node: ir.Node, index: int) -> bool:
+def _is_training(node: ir.Node, index: int) -> bool:
     value = node.inputs[index] if index < len(node.inputs) else None
     return value is not None and bool(constant(node, index, "training_mode").any())
 
@@ -32,7 +29,7 @@ def is_training(node: ir.Node, index: int) -> bool:
 def _dropout_trained(node: ir.Node, opset: int | None) -> bool:
     """Since version 12 an input says so; from 7 to 11 Dropout is for inference only; before, an attribute says that."""
     if version(opset) >= 12:
-        return is_training(node, 2)
+        return _is_training(node, 2)
     return version(opset) < 7 and not attribute_int(node, "is_test", 0)
 
 
@@ -40,17 +37,9 @@ _DROPS = _UNIFORM + (COMPARISON + 2 * ELEMENTWISE) * X
 """A random number an element, compared with the ratio; what stays is scaled."""
 _MASK = MOVEMENT * of_output(1, "mask")
 _BIAS = ELEMENTWISE * (X + X * is_given(2, "residual"))
-ONNX: dict[str, Work] = {
-    "Dropout": _DROPS * _dropout_trained + _MASK,
-    "Bernoulli": _UNIFORM + COMPARISON * X,
-    "RandomUniform": _UNIFORM,
-    "RandomUniformLike": _UNIFORM,
-    "RandomNormal": _NORMAL,
-    "RandomNormalLike": _NORMAL,
-    "Multinomial": _NORMAL,
-}
-MICROSOFT: dict[str, Work] = {
-    "BitmaskDropout": _DROPS * _trained(2) + _MASK,
-    "BiasDropout": _BIAS + _DROPS * _trained(4) + _MASK,
-    "BitmaskBiasDropout": _BIAS + _DROPS * _trained(4) + _MASK,
-}
+declare("Dropout", work=_DROPS * _dropout_trained + _MASK, settings=(1, 2))
+declare("BitmaskDropout", MICROSOFT, work=_DROPS * _trained(2) + _MASK)
+declare("BiasDropout BitmaskBiasDropout", MICROSOFT, work=_BIAS + _DROPS * _trained(4) + _MASK)
+declare("Bernoulli", work=_UNIFORM + COMPARISON * X, result="random")
+declare("RandomUniform RandomUniformLike", work=_UNIFORM, result="random")
+declare("RandomNormal RandomNormalLike Multinomial", work=_NORMAL, result="random")

@@ -11,8 +11,8 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxtile.operators.work.lookup import operations_of
-from onnxtile.operators.work.work import KINDS
+from onnxtile.operators.table import operations_of
+from onnxtile.operators.work import KINDS
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.rewrites.size_folding import fold_sizes
 

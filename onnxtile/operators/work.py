@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import onnx_ir as ir
 
@@ -39,6 +38,7 @@ class Work:
     movement: Formula = NOTHING
 
     def at(self, node: ir.Node, opset: int | None) -> Operations:
+        """Return the operations of a node that is written in that version of the default operator set."""
         known: Known = {}
         e, t, c, m = self.elementwise, self.transcendental, self.comparison, self.movement
         return Operations(
@@ -49,14 +49,14 @@ class Work:
         )
 
     def formulas(self) -> Iterator[Formula]:
-        """In the order of KINDS."""
+        """Yield the formulas in the order of KINDS."""
         yield from (self.elementwise, self.transcendental, self.comparison, self.movement)
 
     def __add__(self, other: Work) -> Work:
         return Work(*(mine + its for mine, its in zip(self.formulas(), other.formulas(), strict=True)))
 
     def __mul__(self, times: Formula | int) -> Work:
-        return Work(*(each * times for each in self.formulas()))
+        return Work(*(formula * times for formula in self.formulas()))
 
     __rmul__ = __mul__
 
@@ -68,14 +68,6 @@ COMPARISON = Work(comparison=ONE)
 MOVEMENT = Work(movement=ONE)
 
 
-Line = TypeVar("Line")
-
-
-def each(names: str, line: Line) -> dict[str, Line]:
-    """The same line for several operators."""
-    return dict.fromkeys(names.split(), line)
-
-
 def all_unknown(reason: str) -> Work:
-    """No kind of operation can be counted."""
+    """Return work of which no kind of operation can be counted."""
     return (ELEMENTWISE + TRANSCENDENTAL + COMPARISON + MOVEMENT) * unknown(reason)

@@ -1,0 +1,138 @@
+"""The registry of operators: all that is known of one is declared once, in the file of its family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import onnx_ir as ir
+
+from onnxtile.ir.graphs import is_tiled_product
+from onnxtile.operators.sizes import Size
+from onnxtile.operators.work import Work, all_unknown
+
+Operator = tuple[str, str]
+"""Domain and name of an operator."""
+MICROSOFT = "com.microsoft"
+ML = "ai.onnx.ml"
+PREVIEW = "ai.onnx.preview"
+TRAINING = "ai.onnx.preview.training"
+NHWC = "com.ms.internal.nhwc"
+NCHWC = "com.microsoft.nchwc"
+DOMAINS = ("", MICROSOFT, ML, PREVIEW, TRAINING, NHWC, NCHWC)
+FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
+Role = Literal["data", "statistics", "quantization", "setting"]
+
+
+@dataclass(frozen=True)
+class Products:
+    """An operator's family and how the sizes of its products follow from its operands.
+
+    `sizes`: the products by name, '' for an only one; None: not known, and `reason` says why. `formula` says the same
+    in words, for people. `lowered_by` names the pass that brings it within limits; None: it's reported only. `refused`
+    says in words what isn't lowered, or why nothing is.
+    """
+
+    family: str
+    sizes: Callable[[ir.Node], Mapping[str, Size]] | None = None
+    formula: str = ""
+    lowered_by: str | None = None
+    reason: str = "isn't sized yet"
+    refused: str = ""
+
+
+def one_product(
+    family: str, size: Callable[[ir.Node], Size], formula: str, lowered_by: str | None = None, refused: str = ""
+) -> Products:
+    """Return the products of an operator that is one."""
+    return Products(family, lambda node: {"": size(node)}, formula, lowered_by, refused=refused)
+
+
+def unsized(family: str, reason: str) -> Products:
+    """Return products whose sizes can't be told, and why."""
+    return Products(family, reason=reason)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Inputs that hold several numbers in a byte: the attribute that says how many bits a number has, or its default.
+
+    `shape`: attributes whose product is how many numbers there are, without what fills up the last block.
+    """
+
+    inputs: Container[int]
+    attribute: str = ""
+    bits: int = 4
+    shape: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is known of an operator: its products (None: it holds none), its other work, what its inputs are.
+
+    Inputs are data but for those that set what's computed (axes, bounds), scales and zero points (`quantization`), and
+    statistics of training. `result`: what the outputs hold: numbers computed from the data, sizes only, random numbers,
+    or a value in a wrapping.
+    """
+
+    products: Products | None
+    work: Work
+    settings: Container[int] = ()
+    quantization: Container[int] = ()
+    statistics: Container[int] = ()
+    packed: Packed | None = None
+    result: Literal["computed", "sizes", "random", "wrapped"] = "computed"
+
+    def role(self, index: int) -> Role:
+        """Return what an input is to the operator."""
+        if index in self.quantization:
+            return "quantization"
+        if index in self.settings:
+            return "setting"
+        return "statistics" if index in self.statistics else "data"
+
+
+OPERATORS: dict[Operator, Facts] = {}
+"""What was declared so far; `table` has it all."""
+
+
+def declare(
+    names: str,
+    *domains: str,
+    products: Products | None = None,
+    work: Work | None = None,
+    settings: Container[int] = (),
+    quantization: Container[int] = (),
+    statistics: Container[int] = (),
+    packed: Packed | None = None,
+    result: Literal["computed", "sizes", "random", "wrapped"] = "computed",
+) -> None:
+    """Enter operators of these names, with a space between, in these domains (none: that of ai.onnx).
+
+    Work may be left out of an operator whose products can't be sized: it can't be counted for the same reason.
+    """
+    if work is None:
+        assert products is not None and products.sizes is None, f"what {names} compute isn't declared"
+        work = all_unknown(f"it {products.reason}")
+    facts = Facts(products, work, settings, quantization, statistics, packed, result)
+    for operator in ((domain, name) for domain in domains or ("",) for name in names.split()):
+        assert operator not in OPERATORS, f"{operator} is declared twice"
+        OPERATORS[operator] = facts
+
+
+def _tile(node: ir.Node) -> Size:
+    """Return the size of a tiled product as the engine gets it: that of one tile."""
+    m, k, n = (None if size < 0 else size for size in node.attributes["tile"].as_ints())
+    return Size(m, k, n, None)
+
+
+_CALL = one_product("matmul", _tile, "the tile")
+
+
+def products_of(node: ir.Node) -> Products | None:
+    """Return how the node's products are sized; None for an operator without a product, or one that isn't declared."""
+    if is_tiled_product(node):
+        return _CALL
+    facts = OPERATORS.get((node.domain, node.op_type))
+    return None if facts is None else facts.products

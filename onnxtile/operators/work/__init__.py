@@ -1,1 +1,0 @@
-"""What operators compute beside their products, as formulas in the sizes of their values."""
