@@ -1,1 +1,1 @@
-"""The table of operators: the matrix products in each, its work beside them, and the roles of its inputs."""
+"""What is known of each operator, one file a family: its matrix products, its other work, the roles of its inputs."""
