@@ -1,8 +1,25 @@
-"""Errors that name what was meant."""
+"""Errors have one base and a type for each kind, and name what was meant."""
 
 from __future__ import annotations
 
-from onnxtile.errors import UsageError, did_you_mean, wrong_name
+import pytest
+
+from onnxtile import errors
+from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, wrong_name
+
+KINDS = ("UsageError", "ModelError", "UnsupportedError", "PassError", "LimitsError")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_is_caught_by_the_base_and_by_no_other_kind(name: str) -> None:
+    kind = getattr(errors, name)
+    with pytest.raises(OnnxtileError, match="words"):
+        raise kind("words")
+    assert not any(issubclass(kind, getattr(errors, other)) for other in KINDS if other != name)
+
+
+def test_all_kinds_are_tested() -> None:
+    assert {cls.__name__ for cls in OnnxtileError.__subclasses__() if cls.__module__ == errors.__name__} == set(KINDS)
 
 
 def test_a_close_name_is_asked_after() -> None:

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from onnx_ir.passes.common import InlinePass
 
 import onnxtile
-from onnxtile.errors import ModelError, UnsupportedError, UsageError
+from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.ir.bounds import BOUNDS, allowing, most, parse_bounds
-from onnxtile.passes.inline import Inline
 from onnxtile.tiling import emitter as spelling
 from tests.commands import status
 from tests.support import ROOT
@@ -138,60 +135,6 @@ def test_vectors_are_followed_up_to_the_bound(length: int) -> None:
     with allowing({"shape-numbers": 2 * length}):
         (row,) = onnxtile.check(long, (4, 4, 4)).contractions
         assert row.m == 2
-
-
-def test_calls_of_functions_are_counted_before_anything_is_done(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "m.onnx"
-    onnx.save(nested(5, 10), path)
-    for call in (
-        ("check", path, "--max", "4,4,4"), ("lower", path, "--max", "4,4,4", "-o", tmp_path / "o"), ("profile", path),
-        ("annotate", path), ("capture", path, "--name", "*"), ("verify", path, path),
-        ("run", path, "--passes", "infer-shapes", "-o", tmp_path / "o"),
-    ):  # fmt: skip
-        capsys.readouterr()
-        assert status(*call) == 2
-        said = capsys.readouterr().err
-        assert "calls of local functions come to 100,000 nodes, more than 50,000; --allow inlined-nodes=NUMBER" in said
-        assert said.count("\n") == 1
-    onnx.save(nested(90, 10), path)
-    assert status("profile", path) == 2
-    assert "10^18 and more nodes" in capsys.readouterr().err
-    assert [each.name for each in tmp_path.iterdir()] == ["m.onnx"]
-
-
-def test_bounds_of_calls_move(tmp_path: Path) -> None:
-    path = tmp_path / "m.onnx"
-    onnx.save(nested(2, 10), path)
-    check = ("check", path, "--max", "4,4,4")
-    assert status(*check, "--allow", "inlined-nodes=100") == 0
-    assert status("--allow=inlined-nodes=100", *check) == 0
-    assert status(*check, "--allow", "inlined-nodes=99") == 2
-    assert status(*check, "--allow", "call-depth=2") == 0
-    assert status(*check, "--allow", "call-depth=1") == 2
-
-
-def test_functions_in_a_circle_are_refused() -> None:
-    functions = [
-        function(name, [helper.make_node(other, ["p"], ["r"], domain="l")], "r")
-        for name, other in (("f0", "f1"), ("f1", "f2"), ("f2", "f1"))
-    ]
-    circle = model_of([helper.make_node("f0", ["x"], ["y"], domain="l")], [4, 8], functions)
-    with pytest.raises(ModelError, match="call each other in a circle: 'f2' calls 'f1'"):
-        onnxtile.check(circle, (4, 4, 4))
-
-
-def test_inlining_gives_the_names_of_the_library() -> None:
-    model = nested(3, 4)
-    model.graph.node[0].name = "Relu_2"
-    for at, node in enumerate(node for each in model.functions for node in each.node):
-        node.name = ["", "n", "n_3"][at % 3]
-    ours, theirs = ir.from_proto(model), ir.from_proto(model)
-    Inline()(ours)
-    InlinePass()(theirs)
-    assert ir.to_proto(ours) == ir.to_proto(theirs)
-    assert len(ours.graph) == 64
 
 
 def generated(count: int, size: int) -> onnx.ModelProto:

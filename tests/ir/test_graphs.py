@@ -1,199 +1,87 @@
-"""Products wherever a model may hold them: bodies of nodes and local functions, one in the other, to any depth."""
+"""Graphs of a model, and the nodes in them: bodies to any depth, local functions, calls."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import onnx
-import pytest
+import onnx_ir as ir
 
 import onnxtile
-from onnxtile.errors import ModelError
-from tests.support import FORMS, assert_verified, parse, run_onnxruntime, run_reference, whole
+from onnxtile.ir import graphs
+from onnxtile.ir.io.load import from_proto
+from tests.support import matmul, parse
 
-F32 = np.dtype(np.float32)
-LIMITS = (2, 3, 4)
-HEAD = """<ir_version: 10, opset_import: ["" : 18, "local" : 1]>"""
-
-
-ENGINES = (run_reference, run_onnxruntime)
-
-
-def lowered_alike(
-    model: onnx.ModelProto, form: str = "unrolled", engines: tuple[Any, ...] = ENGINES, **feeds: np.ndarray
-) -> onnx.ModelProto:
-    """The lowered model, after it has been checked, and compared in both engines."""
-    lowered = onnxtile.lower(model, LIMITS, form=form)
-    onnx.checker.check_model(lowered)
-    report = onnxtile.check(lowered, LIMITS)
-    assert report.ok, report.contractions
-    for run in engines:
-        for want, got in zip(run(model, feeds), run(lowered, feeds), strict=True):
-            np.testing.assert_array_equal(got, want)
-    assert_verified(model, lowered)
-    return lowered
+NESTED = """<ir_version: 10, opset_import: ["" : 18, "l" : 1]>
+g (float[2,3] x, bool c) => (float[2,3] y) {
+   [choice] y = If (c) <
+      then_branch = t () => (float[2,3] a) {
+         [inner] a = If (c) <then_branch = u () => (float[2,3] b) { [deep] b = l.outer (x) },
+                             else_branch = v () => (float[2,3] d) { [flat] d = Relu (x) }> },
+      else_branch = e () => (float[2,3] f) { [other] f = Neg (x) }> }
+<domain: "l", opset_import: ["" : 17]> leaf (p) => (q) { [leafy] q = Abs (p) }
+<domain: "l", opset_import: ["" : 17, "l" : 1]> outer (p) => (q) { [called] q = l.leaf (p) }
+<domain: "l", opset_import: ["" : 17]> idle (p) => (q) { [idly] q = Exp (p) }"""
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_function_that_is_called_alike_stays_one(form: str) -> None:
-    model = parse(
-        f"""{HEAD} g (float[5,7] x) => (float[5,7] z) {{ y = local.layer (x, w)  z = local.layer (y, w) }}
-        <domain: "local", opset_import: ["" : 18]> layer (a, b) => (c) {{ c = MatMul (a, b) }}""",
-        w=whole([7, 7], F32, 1),
-    )
-    lowered = lowered_alike(model, form, x=whole([5, 7], F32, 2))
-    assert [function.name for function in lowered.functions if function.domain == "local"] == ["layer"]
-    assert [node.op_type for node in lowered.graph.node] == ["layer", "layer"]
+def model() -> ir.Model:
+    return ir.from_proto(parse(NESTED))
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_copy_for_each_signature(form: str) -> None:
-    model = parse(
-        f"""{HEAD} g (float[5,7] x, float[6,7] y) => (float[5,8] r, float[6,8] s, float[5,8] t) {{
-            r = local.layer <scale: float = 2.0> (x, w)
-            s = local.layer <scale: float = 2.0> (y, w)
-            t = local.layer <scale: float = -1.0> (x, w)
-        }}
-        <domain: "local", opset_import: ["" : 18]> layer <scale> (a, b) => (c) {{
-            c = Gemm <alpha: float = @scale> (a, b)
-        }}""",
-        w=whole([7, 8], F32, 1),
-    )
-    lowered = lowered_alike(model, form, x=whole([5, 7], F32, 2), y=whole([6, 7], F32, 3))
-    names = [function.name for function in lowered.functions if function.domain == "local"]
-    assert sorted(names) == ["layer", "layer_2", "layer_3"]
+def test_scopes_are_named_after_the_nodes_around_them() -> None:
+    found = {scope.name: (scope.in_function, scope.opsets[""]) for scope in graphs.scopes(model())}
+    assert found == {
+        "": (False, 18), "choice/then_branch": (False, 18), "choice/then_branch/inner/then_branch": (False, 18),
+        "choice/then_branch/inner/else_branch": (False, 18), "choice/else_branch": (False, 18),
+        "function l::leaf": (True, 17), "function l::outer": (True, 17), "function l::idle": (True, 17),
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_functions_of_functions_and_constants_inside(form: str) -> None:
-    model = parse(
-        f"""{HEAD} g (float[3,4] x) => (float[3,2] z) {{ z = local.outer (x) }}
-        <domain: "local", opset_import: ["" : 18]> inner (p, q) => (r) {{ s = MatMul (p, q)  r = Relu (s) }}
-        <domain: "local", opset_import: ["" : 18, "local" : 1]> outer (a) => (c) {{
-            w = Constant <value: tensor = float[4,5] {{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20}}> ()
-            v = Constant <value: tensor = float[5,2] {{1,2,3,4,5,6,7,8,9,10}}> ()
-            b = local.inner (a, w)  c = local.inner (b, v)
-        }}"""
-    )
-    lowered_alike(model, form, x=whole([3, 4], F32, 2))
+def test_scopes_come_with_their_nodes() -> None:
+    nested = model()
+    with_nodes = list(graphs.scopes_with_nodes(nested))
+    assert [scope for scope, _ in with_nodes] == list(graphs.scopes(nested))
+    assert all(nodes == list(scope.graph) for scope, nodes in with_nodes)
+    assert list(graphs.all_graphs(nested)) == [scope.graph for scope, _ in with_nodes]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_weight_inside_a_function_is_cut_there(form: str) -> None:
-    model = parse(
-        f"""{HEAD} g (float[3,4] x) => (float[3,5] z) {{ z = local.layer (x) }}
-        <domain: "local", opset_import: ["" : 18]> layer (a) => (c) {{
-            w = Constant <value: tensor = float[4,5] {{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20}}> ()
-            c = MatMul (a, w)
-        }}"""
-    )
-    lowered = lowered_alike(model, form, x=whole([3, 4], F32, 2))
-    (layer,) = (function for function in lowered.functions if function.name == "layer")
-    assert "w" not in {name for node in layer.node for name in node.output} or form == "function"
+def test_nodes_come_before_those_of_their_bodies() -> None:
+    nested = model()
+    assert [node.name for node in graphs.nodes_within(nested.graph)] == ["choice", "inner", "deep", "flat", "other"]
+    assert list(graphs.nodes_within(nested.graph)) == list(nested.graph.all_nodes())
 
 
-def test_bodies_inside_functions_and_functions_inside_bodies() -> None:
-    body = "then_branch = t () => (r) { r = local.inner (a, b) }, else_branch = e () => (s) { s = MatMul (a, b) }"
-    model = parse(
-        f"""{HEAD} g (float[3,4] x, bool c) => (float[3,5] z) {{ z = local.outer (x, w, c) }}
-        <domain: "local", opset_import: ["" : 18]> inner (p, q) => (r) {{ r = MatMul (p, q) }}
-        <domain: "local", opset_import: ["" : 18, "local" : 1]> outer (a, b, c) => (d) {{ d = If (c) <{body}> }}""",
-        w=whole([4, 5], F32, 1),
-    )
-    for condition in (True, False):
-        lowered_alike(model, x=whole([3, 4], F32, 2), c=np.array(condition))
+def test_graphs_that_may_hold_initializers() -> None:
+    nested = model()
+    assert len(list(graphs.graphs_with_initializers(nested))) == 5
+    assert all(isinstance(graph, ir.Graph) for graph in graphs.graphs_with_initializers(nested))
 
 
-def test_a_sequence_map() -> None:
-    model = parse(
-        """<ir_version: 10, opset_import: ["" : 18]> g (float[3,4] x, float[3,4] y) => (float[3,5] p, float[3,5] q) {
-            s = SequenceConstruct (x, y)
-            t = SequenceMap (s) <body = b (float[3,4] a) => (float[3,5] c) { c = MatMul (a, w) }>
-            zero = Constant <value: tensor = int64 {0}> ()
-            one = Constant <value: tensor = int64 {1}> ()
-            p = SequenceAt (t, zero)
-            q = SequenceAt (t, one)
-        }""",
-        w=whole([4, 5], F32, 1),
-    )
-    # the reference evaluator's SequenceMap doesn't see values from outside its body
-    lowered_alike(model, engines=(run_onnxruntime,), x=whole([3, 4], F32, 2), y=whole([3, 4], F32, 3))
+def test_the_opset_is_that_of_the_model_or_of_the_function() -> None:
+    nested = model()
+    every = {node.name: node for graph in graphs.all_graphs(nested) for node in graph}
+    assert (graphs.opset_of(every["deep"], nested), graphs.opset_of(every["leafy"], nested)) == (18, 17)
+    assert graphs.opset_of(ir.node("Relu", []), nested) == 0
+    assert (graphs.default_opset({"": 7}), graphs.default_opset({"l": 1})) == (7, None)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_calls_that_leave_inputs_out(form: str) -> None:
-    model = parse(
-        f"""{HEAD} g (float[3,4] x) => (float[3,5] y, float[3,5] z) {{
-            y = local.layer (x, w)
-            z = local.layer (x, w, v)
-        }}
-        <domain: "local", opset_import: ["" : 18]> layer (a, b, c) => (d) {{ d = Gemm (a, b, c) }}""",
-        w=whole([4, 5], F32, 1),
-        v=whole([5], F32, 2),
-    )
-    # the reference evaluator wants all inputs
-    lowered_alike(model, form, engines=(run_onnxruntime,), x=whole([3, 4], F32, 3))
+def test_called_functions_and_their_order() -> None:
+    nested = model()
+    assert graphs.called_functions(nested) == {("l", "outer", ""), ("l", "leaf", "")}
+    functions = dict(nested.functions)
+    nested.functions.clear()
+    nested.functions.update(reversed(functions.items()))
+    graphs.callees_first(nested)
+    names = [name for _, name, _ in nested.functions]
+    assert sorted(names) == ["idle", "leaf", "outer"]
+    assert names.index("leaf") < names.index("outer")
 
 
-def test_functions_that_call_themselves_are_refused() -> None:
-    model = onnx.parser.parse_model(
-        f"""{HEAD} g (float[3,4] x) => (float[3,5] z) {{ z = local.layer (x) }}
-        <domain: "local", opset_import: ["" : 18, "local" : 1]> layer (a) => (d) {{ b = Concat <axis=0> (a, a)
-            c = MatMul (b, b)  d = local.layer (c) }}"""
-    )
-    with pytest.raises(ModelError, match="local functions call each other in a circle"):
-        onnxtile.lower(model, LIMITS)
+def test_bodies_of_tiled_products_are_not_the_models() -> None:
+    lowered = from_proto(onnxtile.lower(matmul([8, 8], [8, 8], [8, 8]), (4, 4, 4), form="function"))
+    (call,), (function,) = list(lowered.graph), lowered.functions.values()
+    assert graphs.is_tiled_product(call)
+    assert graphs.is_tiled_product(function)
+    assert [scope.name for scope in graphs.scopes(lowered)] == [""]
+    assert graphs.count_nodes(lowered) == 1
 
 
-def test_a_function_called_in_two_ways_one_inside_another_function() -> None:
-    model = parse(
-        f"""{HEAD} g (float[6,10] x, float[10,7] w, float[10,6] z, float[10,11] v) => (float[6,7] y, float[6,11] u) {{
-            y = local.turned <order = [0, 1]> (x, w)
-            u = local.outer (z, v)
-        }}
-        <domain: "local", opset_import: ["" : 18]> turned <order> (a, b) => (c) {{
-            t = Transpose <perm: ints = @order> (a)
-            c = MatMul (t, b)
-        }}
-        <domain: "local", opset_import: ["" : 18, "local" : 1]> outer (a, b) => (c) {{
-            t = local.turned <order = [1, 0]> (a, b)
-            c = Relu (t)
-        }}"""
-    )
-    shapes = {"x": [6, 10], "w": [10, 7], "z": [10, 6], "v": [10, 11]}
-    lowered_alike(model, **{name: whole(shape, F32, seed) for seed, (name, shape) in enumerate(shapes.items())})
-
-
-def test_functions_of_one_name_in_two_domains_and_one_that_nobody_calls() -> None:
-    model = parse(
-        """<ir_version: 10, opset_import: ["" : 18, "one" : 1, "two" : 1]>
-        g (float[6,10] x, float[10,7] w, float[9,10] z) => (float[6,7] y, float[9,7] u) {
-            y = one.f (x, w)
-            u = two.f (z, w)
-        }
-        <domain: "one", opset_import: ["" : 18]> f (a, b) => (c) { c = MatMul (a, b) }
-        <domain: "two", opset_import: ["" : 18]> f (a, b) => (c) { t = MatMul (a, b)  c = Relu (t) }
-        <domain: "two", opset_import: ["" : 18]> idle (a, b) => (c) { c = MatMul (a, b) }"""
-    )
-    feeds = {"x": whole([6, 10], F32, 1), "w": whole([10, 7], F32, 2), "z": whole([9, 10], F32, 3)}
-    lowered = lowered_alike(model, **feeds)
-    assert {(each.domain, each.name) for each in lowered.functions} == {("one", "f"), ("two", "f"), ("two", "idle")}
-
-
-def test_a_function_that_means_another_thing_in_the_models_opset() -> None:
-    """onnx's checker doesn't look into its body, where ReduceMax isn't what the model's opset has."""
-    model = parse(
-        """<ir_version: 8, opset_import: ["" : 18, "local" : 1]>
-        g (float[5,7] x, float[7,6] w, bool k) => (float[1,6] y) { y = local.layer (x, w, k) }
-        <domain: "local", opset_import: ["" : 17]> layer (a, b, k) => (c) {
-            c = If (k) <then_branch = t () => (d) { m = ReduceMax <axes = [0]> (a)  d = MatMul (m, b) },
-                        else_branch = e () => (f) { n = ReduceMin <axes = [0]> (a)  f = MatMul (n, b) }>
-        }"""
-    )
-    assert onnxtile.lower(model, (5, 7, 6)) == model
-    reasons = {row.reason for row in onnxtile.estimate(model, LIMITS)[0].contractions}
-    assert reasons == {
-        "opset: its function is written in opset 17, the model in 18; "
-        "convert the model (onnx.version_converter) so that both are the same"
-    }
+def test_count_nodes_counts_every_graph() -> None:
+    assert graphs.count_nodes(model()) == 8

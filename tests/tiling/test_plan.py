@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxtile.errors import UsageError
-from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.plan import ACCUMULATIONS, Accumulate, Axis, TilePlan, additions
 
 
@@ -38,32 +35,3 @@ def test_additions_use_every_partial_sum_once(count: int, how: Accumulate) -> No
         terms.append(terms[left] | terms[right])
     assert terms[-1] == set(range(count))
     assert len(terms) == 2 * count - 1
-
-
-@pytest.mark.parametrize(("text", "axes"), [("64,64,64", (64, 64, 64)), (" * ,128, 1", (None, 128, 1))])
-def test_limits_read(text: str, axes: tuple[int | None, int | None, int | None]) -> None:
-    assert Limits.parse(text).axes == axes
-    assert Limits.of(axes) == Limits.of(Limits.parse(text)) == Limits.parse(str(Limits.parse(text)))
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        ("0,64,64", "'0' isn't a limit"),
-        ("-1,64,64", "'-1' isn't a limit"),
-        ("64,64", r"2 part\(s\)"),
-        ("64,64,64,64", r"4 part\(s\)"),
-        ("a,b,c", "'a' isn't a limit"),
-        ("", r"1 part\(s\)"),
-        ("64,,64", "'' isn't a limit"),
-        ("1e3,1,1", "'1e3' isn't a limit"),
-        ((0, 1, 1), "limit M is 0"),
-        ((1, True, 1), "limit K is True"),
-        ((1, 1, 2.5), "limit N is 2.5"),
-        ((64, 64), "aren't the three"),
-        (64, "aren't the three"),
-    ],
-)
-def test_bad_limits_are_refused(value: object, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        Limits.of(value)  # type: ignore[arg-type]  # that's the point

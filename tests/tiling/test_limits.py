@@ -1,0 +1,37 @@
+"""Limits are read in each form that a caller may have, and wrong ones are refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from onnxtile.errors import UsageError
+from onnxtile.tiling.limits import Limits
+
+
+@pytest.mark.parametrize(("text", "axes"), [("64,64,64", (64, 64, 64)), (" * ,128, 1", (None, 128, 1))])
+def test_limits_read(text: str, axes: tuple[int | None, int | None, int | None]) -> None:
+    assert Limits.parse(text).axes == axes
+    assert Limits.of(axes) == Limits.of(Limits.parse(text)) == Limits.parse(str(Limits.parse(text)))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("0,64,64", "'0' isn't a limit"),
+        ("-1,64,64", "'-1' isn't a limit"),
+        ("64,64", r"2 part\(s\)"),
+        ("64,64,64,64", r"4 part\(s\)"),
+        ("a,b,c", "'a' isn't a limit"),
+        ("", r"1 part\(s\)"),
+        ("64,,64", "'' isn't a limit"),
+        ("1e3,1,1", "'1e3' isn't a limit"),
+        ((0, 1, 1), "limit M is 0"),
+        ((1, True, 1), "limit K is True"),
+        ((1, 1, 2.5), "limit N is 2.5"),
+        ((64, 64), "aren't the three"),
+        (64, "aren't the three"),
+    ],
+)
+def test_bad_limits_are_refused(value: object, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Limits.of(value)  # type: ignore[arg-type]  # that's the point
