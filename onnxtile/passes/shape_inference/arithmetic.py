@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import onnx_ir as ir
 import sympy
 from onnx_shape_inference import ShapeInferenceContext
@@ -20,14 +22,14 @@ _WHOLE = (ir.DataType.INT64, ir.DataType.INT32)
 
 
 def forget(context: ShapeInferenceContext, value: ir.Value) -> None:
-    """Drop what the library believes a value to hold."""
+    """Drop the numbers that the library believes a value to hold."""
     context._symbolic_values.pop(value, None)
     value.metadata_props.pop(NOTE, None)
     value.const_value = None
 
 
 def cast(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """A size survives a cast to a type that holds it."""
+    """Keep sizes in a type that holds them."""
     library(context, node)
     if node.outputs[0].dtype not in _EXACT:
         forget(context, node.outputs[0])
@@ -35,52 +37,47 @@ def cast(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | 
 
 
 def divide(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """The library divides as integers do; formulas are divided too, where both are sizes."""
+    """Divide formulas too, where both are sizes: the library divides as integers do."""
     reason = broadcasting(0, 1)(context, node, library)
     output = node.outputs[0]
     if output.dtype not in _WHOLE:
         forget(context, output)
         return reason
-    pairs = _pairs(context, node)
-    if pairs is not None and any(not isinstance(each, int) for pair in pairs for each in pair):
-        made = [_divided(context, above, below) for above, below in pairs]
-        context.set_symbolic_value(output, made)
+    pairs = _aligned(context, node)
+    if any(not isinstance(size, int) for pair in pairs for size in pair):
+        context.set_symbolic_value(output, [_divided(context, above, below) for above, below in pairs])
     return reason
 
 
 def _divided(context: ShapeInferenceContext, above: Size, below: Size) -> Size:
     if isinstance(above, int) and isinstance(below, int):
         return above // below if above >= 0 and below > 0 else unknown(context)
-    upper, lower = formula_of(above), formula_of(below)
-    if any(is_minted(context, each) for each in (above, below)):
+    if is_minted(context, above) or is_minted(context, below):
         return unknown(context)
+    upper, lower = formula_of(above), formula_of(below)
     if not upper.is_nonnegative or not lower.is_nonnegative or lower == 0:
         return unknown(context)  # engines round towards 0, a floor doesn't
     return size_of(context, sympy.floor(sympy.cancel(upper / lower)))
 
 
 def sign(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """The sign of a size is 0 or 1: as a formula, what `onnx_ir` reads of it is a floor."""
+    """Write the sign of a size, 0 or 1, as a floor, which is what `onnx_ir` reads of formulas."""
     library(context, node)
-    found = numbers(context, node.inputs[0])
-    if found and not any(is_minted(context, each) for each in found):
-        formulas = [formula_of(each) for each in found]
-        if all(each.is_nonnegative for each in formulas):
-            context.set_symbolic_value(
-                node.outputs[0], [size_of(context, sympy.floor((each + _VAST - 1) / _VAST)) for each in formulas]
-            )
+    sizes = numbers(context, node.inputs[0])
+    if sizes and not any(is_minted(context, size) for size in sizes):
+        formulas = [formula_of(size) for size in sizes]
+        if all(formula.is_nonnegative for formula in formulas):
+            signs = [size_of(context, sympy.floor((formula + _VAST - 1) / _VAST)) for formula in formulas]
+            context.set_symbolic_value(node.outputs[0], signs)
     return None
 
 
 def equal(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """Whether two sizes are the same is known of numbers, and of a size and a number below 0."""
+    """Compare numbers, and sizes with numbers below 0; others may be the same or not."""
     reason = broadcasting(0, 1)(context, node, library)
-    pairs = _pairs(context, node)
-    if pairs is None:
-        return reason
-    answers = [_same(context, left, right) for left, right in pairs]
-    if all(each is not None for each in answers):
-        context.set_symbolic_value(node.outputs[0], [int(bool(each)) for each in answers])
+    answers = [_same(context, left, right) for left, right in _aligned(context, node)]
+    if answers and None not in answers:
+        context.set_symbolic_value(node.outputs[0], [int(bool(answer)) for answer in answers])
     return reason
 
 
@@ -98,50 +95,39 @@ def _same(context: ShapeInferenceContext, left: Size, right: Size) -> bool | Non
 def where(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Choose, where the condition is known."""
     reason = broadcasting(0, 1, 2)(context, node, library)
-    known = [numbers(context, value) for value in node.inputs]
-    if len(known) == 3 and all(each is not None for each in known):
-        condition, left, right = (each or [] for each in known)
-        count = max(len(condition), len(left), len(right))
-        if all(len(each) in (1, count) for each in (condition, left, right)):
-            spread = [each * count if len(each) == 1 else each for each in (condition, left, right)]
-            if all(isinstance(each, int) for each in spread[0]):
-                forget(context, node.outputs[0])
-                context.set_symbolic_value(
-                    node.outputs[0], [x if yes else y for yes, x, y in zip(*spread, strict=True)]
-                )
+    choices = _aligned(context, node)
+    if choices and all(isinstance(condition, int) for condition, _, _ in choices):
+        forget(context, node.outputs[0])
+        context.set_symbolic_value(node.outputs[0], [x if condition else y for condition, x, y in choices])
     return reason
 
 
-def _pairs(context: ShapeInferenceContext, node: ir.Node) -> list[tuple[Size, Size]] | None:
-    left, right = (numbers(context, value) for value in node.inputs[:2])
-    if left is None or right is None or not left or not right:
-        return None
-    count = max(len(left), len(right))
-    if any(len(each) not in (1, count) for each in (left, right)):
-        return None
-    return list(zip(*(each * count if len(each) == 1 else each for each in (left, right)), strict=True))
+def _aligned(context: ShapeInferenceContext, node: ir.Node) -> list[tuple[Size, ...]]:
+    """Return the operands' numbers side by side, a single number again and again; none where some aren't known."""
+    operands = [numbers(context, value) or [] for value in node.inputs]
+    count = max(map(len, operands))
+    if any(len(sizes) not in (1, count) for sizes in operands):
+        return []
+    return list(zip(*(sizes * count if len(sizes) == 1 else sizes for sizes in operands), strict=True))
 
 
 def reduce_product(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """The product of a vector of sizes is a number of elements."""
+    """Multiply a vector of sizes to a number of elements."""
     library(context, node)
-    found, shape = numbers(context, node.inputs[0]), node.outputs[0].shape
-    if found and shape is not None and all(each == 1 for each in shape):
-        product: Size = 1
-        for each in found:
-            product = product * each
-        context.set_symbolic_value(node.outputs[0], [product])
+    sizes, shape = numbers(context, node.inputs[0]), node.outputs[0].shape
+    if sizes and shape is not None and all(dim == 1 for dim in shape):
+        context.set_symbolic_value(node.outputs[0], [math.prod(sizes[1:], start=sizes[0])])
     return None
 
 
 def constant_of_shape(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """The library reads constants alone; a vector of known length holds one number over and over."""
+    """Read shapes that aren't constants, as the library doesn't; a vector of known length holds one number."""
     library(context, node)
     wanted, output = asked_shape(context, node.inputs[0]), node.outputs[0]
     if wanted is None:
         output.shape = None
         return f"the shape that ConstantOfShape {node_name(node)!r} makes is only known at run time"
-    output.shape = ir.Shape([unknown(context) if is_minted(context, each) else each for each in wanted])
+    output.shape = ir.Shape([unknown(context) if is_minted(context, number) else number for number in wanted])
     attribute = node.attributes.get("value")
     if len(wanted) == 1 and isinstance(wanted[0], int) and wanted[0] <= 64 and attribute is not None:
         tensor = attribute.as_tensor()

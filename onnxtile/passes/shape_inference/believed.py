@@ -80,12 +80,10 @@ OWN: dict[tuple[str, str], OwnRule] = {
 
 
 def is_sound(domain: str, op_type: str) -> bool:
-    """Whether sizes count that onnx_shape_inference alone finds; the engine's own operators have no other source."""
-    if domain:
-        return True
-    return op_type in _SOUND
+    """Return whether sizes count that onnx_shape_inference alone finds; engines' own operators have no other source."""
+    return bool(domain) or op_type in _SOUND
 
 
 def is_sound_in_onnx(domain: str, op_type: str) -> bool:
-    """Whether sizes count that onnx's own inference alone finds."""
+    """Return whether sizes count that onnx's own inference alone finds."""
     return domain == "" and op_type not in _WRONG_IN_ONNX

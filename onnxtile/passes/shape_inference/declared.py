@@ -31,10 +31,8 @@ def take_declared(model: ir.Model) -> Declared:
                 if not node.attributes.data:
                     continue
                 bodies = [body for attribute in node.attributes.values() for body in subgraphs(attribute)]
-                own = (
-                    2 if node.op_type == "Loop" else 0
-                )  # the number of the turn and the condition: by definition scalars
-                values += (value for body in bodies for value in body.inputs[own:])
+                scalars = 2 if node.op_type == "Loop" else 0  # the number of the turn and the condition
+                values += (value for body in bodies for value in body.inputs[scalars:])
         for value in values:
             if value.shape is not None:
                 declared[value] = value.shape
@@ -43,7 +41,7 @@ def take_declared(model: ir.Model) -> Declared:
 
 
 def has_rule(node: ir.Node, model: ir.Model) -> bool:
-    """Whether somebody can infer what the node makes."""
+    """Return whether somebody can infer the node's outputs."""
     domain = "" if node.domain == "ai.onnx" else node.domain
     return _is_defined(domain, node.op_type) or node.op_identifier() in model.functions
 
@@ -62,7 +60,7 @@ def _is_defined(domain: str, op_type: str) -> bool:
 def corrected(
     said: ir.Shape, inferred: ir.Shape | None, trusted: bool, names: Container[str | None]
 ) -> ir.Shape | None:
-    """A declared shape without the numbers that inference doesn't bear out, which engines believe where they find none.
+    """Return a declared shape without the numbers that inference doesn't bear out; engines believe them otherwise.
 
     `trusted`: numbers stay of which nothing is known. `names`: those of free dimensions, in the model's own spelling.
     """

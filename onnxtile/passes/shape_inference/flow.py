@@ -17,7 +17,7 @@ Widened = dict[ir.Value, list[Size | None] | None]
 
 
 def if_(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """The library takes one branch's shape where the other's isn't known."""
+    """Take no shape where that of a branch isn't known: the library takes the other's."""
     library(context, node)
     branches = [graph for attribute in node.attributes.values() for graph in subgraphs(attribute)]
     for index, output in enumerate(node.outputs):
@@ -27,7 +27,7 @@ def if_(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | N
 
 
 def loop(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """A value that is carried has its first shape as far as each turn keeps it; a stack has as many parts as turns."""
+    """Keep the first shape of a value that is carried as far as each turn does; a stack has a part a turn."""
     library(context, node)
     (body,) = subgraphs(node.attributes["body"])
     carried = len(node.inputs) - 2
@@ -49,7 +49,7 @@ def loop(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | 
 
 
 def _outside(context: ShapeInferenceContext, shape: ir.Shape) -> ir.Shape:
-    """A shape inside a body as it's known outside: sizes of a single turn are unknown there."""
+    """Return a shape inside a body as it's known outside, where sizes of a single turn are unknown."""
     return ir.Shape([unknown(context) if _is_own(context, dim) else dim for dim in shape])
 
 
@@ -58,7 +58,7 @@ def _is_own(context: ShapeInferenceContext, dim: int | ir.SymbolicDim) -> bool:
 
 
 def scan(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """The library takes the first input of a Scan of opset 8, its lengths, for a state."""
+    """Infer nothing for a Scan of opset 8: the library takes its first input, its lengths, for a state."""
     if context.opset < 9:
         return f"the shapes of Scan {node_name(node)!r} aren't inferred before opset 9"
     library(context, node)
@@ -66,7 +66,7 @@ def scan(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | 
 
 
 def is_carried(name: str) -> bool:
-    """Whether a size's name stands for one that may differ from turn to turn."""
+    """Return whether a size's name stands for one that may differ from turn to turn."""
     return name.startswith(_CARRIED)
 
 
@@ -89,7 +89,7 @@ def widen(node: ir.Node, widened: Widened) -> bool:
                 None if _is_open(dim) or any(shape is None or shape[axis] != dim for shape in shapes) else dim
                 for axis, dim in enumerate(taken)
             ]
-        if kept is None or any(each is None and not _is_open(dim) for each, dim in zip(kept, taken, strict=True)):
+        if kept is None or any(size is None and not _is_open(dim) for size, dim in zip(kept, taken, strict=True)):
             widened[inside], new = kept, True
     return new
 

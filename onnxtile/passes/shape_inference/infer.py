@@ -17,17 +17,18 @@ from onnxtile.ir.metadata import NUMBERS_META, UNKNOWN_META
 from onnxtile.passes.shape_inference.arithmetic import NOTE
 from onnxtile.passes.shape_inference.declared import Declared, has_rule, is_registered, take_declared
 from onnxtile.passes.shape_inference.flow import Widened, open_widened
-from onnxtile.passes.shape_inference.library import Run
-from onnxtile.passes.shape_inference.onnx_inference import Found, infer_by_onnx
+from onnxtile.passes.shape_inference.library import Run, install
+from onnxtile.passes.shape_inference.onnx_inference import Inferred, infer_by_onnx
 
 Facts = dict[ir.Value, tuple[tuple[int | ir.SymbolicDim, ...] | None, ir.TypeProtocol | None]]
 
 
 def infer(model: ir.Model) -> bool:
-    """Give each value the shape that holds in every run, and its type; returns whether that changed anything.
+    """Give each value the shape that holds in every run, and its type; return whether that changed anything.
 
     Raises ModelError where shapes contradict.
     """
+    install()
     values = list(_values(model))
     before = shapes_and_types(values)
     for value in values:
@@ -39,7 +40,7 @@ def infer(model: ir.Model) -> bool:
 
 
 def shapes_and_types(values: Iterable[ir.Value]) -> Facts:
-    """What every value says of itself now."""
+    """Return the shape and type that every value has now."""
     return {value: (None if (shape := value.shape) is None else shape.dims, value.type) for value in values}
 
 
@@ -83,17 +84,17 @@ def _infer(model: ir.Model, values: list[ir.Value]) -> None:
 
 
 def _drop_unknown_elements(values: Iterable[ir.Value]) -> None:
-    """Take the types away that are sequences, or optional, of nobody knows what: onnx_ir couldn't write them."""
+    """Take types away that are sequences or optional values of an unknown type: onnx_ir couldn't write them."""
     for value in values:
-        kind = value.type
-        if type(kind) is ir.TensorType:  # mostly, and quick
+        type_ = value.type
+        if type(type_) is ir.TensorType:  # mostly, and quick
             continue
-        if isinstance(kind, (ir.SequenceType, ir.OptionalType)) and kind.dtype is None:
+        if isinstance(type_, (ir.SequenceType, ir.OptionalType)) and type_.dtype is None:
             value.type = None
 
 
 def _sources(model: ir.Model) -> Iterator[ir.Value]:
-    """Values whose declared shapes are facts: inputs, and what operators make for which nobody has a rule."""
+    """Yield values whose declared shapes are facts: inputs, and outputs of operators for which nobody has a rule."""
     yield from model.graph.inputs
     for node in nodes_within(model.graph):
         if not has_rule(node, model):
@@ -103,7 +104,7 @@ def _sources(model: ir.Model) -> Iterator[ir.Value]:
                     yield from body.inputs
 
 
-def _put_in(model: ir.Model, by_onnx: Found, declared: Declared) -> None:
+def _put_in(model: ir.Model, by_onnx: Inferred, declared: Declared) -> None:
     """Give the shapes that onnx finds where the other library has no rule."""
     for node in nodes_within(model.graph):
         if node.op_type == "SequenceMap" and not node.domain:
@@ -119,8 +120,8 @@ def _put_in(model: ir.Model, by_onnx: Found, declared: Declared) -> None:
                 value.shape = ir.Shape(sizes) if sizes is not None else said
 
 
-def _give_elements(node: ir.Node, by_onnx: Found) -> None:
-    """Give the body of a SequenceMap what it gets: the elements of sequences, and tensors as they are."""
+def _give_elements(node: ir.Node, by_onnx: Inferred) -> None:
+    """Give the body of a SequenceMap its inputs' shapes: those of the elements of sequences, and of tensors."""
     for attribute in node.attributes.values():
         for body in subgraphs(attribute):
             for value, inside in zip(node.inputs, body.inputs, strict=False):
@@ -139,7 +140,7 @@ def _finish(values: Iterable[ir.Value], run: Run, known: set[str]) -> None:
             value.meta.pop(key, None)
         if note is not None:
             numbers = json.loads(note)
-            if all(isinstance(each, int) or _is_known(ir.SymbolicDim(each), known) for each in numbers):
+            if all(isinstance(number, int) or _is_known(ir.SymbolicDim(number), known) for number in numbers):
                 value.meta[NUMBERS_META] = numbers
         if value.shape is None:
             if value in run.notes:
@@ -182,7 +183,7 @@ def _compare(value: ir.Value, said: ir.Shape | None) -> None:
 
 
 def reachable(roots: Iterable[ir.Value]) -> set[ir.Value]:
-    """The values, and all that are computed from them, in nested graphs too."""
+    """Return the values, and all that are computed from them, in nested graphs too."""
     seen: set[ir.Value] = set()
     waiting = list(roots)
     while waiting:

@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 
 import onnx
 import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext, infer_symbolic_shapes, registry
 
-from onnxtile.ir.attributes import node_name
+from onnxtile.errors import ModelError
+from onnxtile.ir.attributes import UnsizedError, node_name
 from onnxtile.ir.dimensions import LARGEST
 from onnxtile.ir.graphs import nodes_within, subgraphs
-from onnxtile.passes.shape_inference import extensions, learning
 from onnxtile.passes.shape_inference.arithmetic import forget
 from onnxtile.passes.shape_inference.believed import OWN, ROUNDED, is_sound, is_sound_in_onnx
-from onnxtile.passes.shape_inference.bounded import install_bounds
+from onnxtile.passes.shape_inference.bounded import BOUNDED, bound_numbers
+from onnxtile.passes.shape_inference.extensions import EXTENSIONS
 from onnxtile.passes.shape_inference.flow import Widened, widen
-from onnxtile.passes.shape_inference.onnx_inference import Found
+from onnxtile.passes.shape_inference.learning import LEARNING
+from onnxtile.passes.shape_inference.onnx_inference import Inferred
 from onnxtile.passes.shape_inference.rules import Rule
 from onnxtile.passes.shape_inference.sizes import Size, is_minted, plain, unknown
 
 _RUN: ContextVar[Run | None] = ContextVar("_RUN", default=None)
-_FAULTS = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError)
-"""What the library's rules raise of nodes that contradict, or that they don't expect."""
+_FAULTS = (
+    ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, ModelError, UnsizedError
+)  # fmt: skip
+"""What rules raise of nodes that contradict, or that they don't expect."""
 
 _TOO_MANY = "more elements along an axis than an integer of 64 bits counts"
 
 
 @dataclass
 class Run:
-    """One inference. `by_onnx`: what onnx's own finds; `declared`: what the model says of its values.
+    """One inference. `by_onnx`: what onnx's own finds; `declared`: the shapes that the model declares.
 
     `reasons`: why a size of that name isn't known; `notes`: why a value's rank isn't; `failures`: what rules raised.
     `doubted`: values at which onnx's inference isn't believed; `owners`: the node that holds a body. `widened`: what
     Loops carry that changes; not `is_stable`: there is more of it than was known, and all has to be inferred anew.
     """
 
-    by_onnx: Found
+    by_onnx: Inferred
     declared: Mapping[ir.Value, ir.Shape]
     reasons: dict[str, str] = field(default_factory=dict)
     notes: dict[ir.Value, str] = field(default_factory=dict)
@@ -59,7 +64,7 @@ class Run:
             _RUN.reset(token)
 
     def infer(self, model: ir.Model) -> None:
-        """Let the library go through the model."""
+        """Let the library go through the model; `install` has to be called before."""
         for node in nodes_within(model.graph):
             for attribute in node.attributes.data.values():
                 self.owners |= dict.fromkeys(subgraphs(attribute), node)
@@ -106,7 +111,7 @@ class Run:
             self._check_numbers(context, output)
 
     def _is_agreed(self, value: ir.Value) -> bool:
-        """Whether both sources find the same numbers, or only the library does."""
+        """Return whether both sources find the same numbers, or only the library does."""
         return value.shape is not None and _agree(value.shape, self.by_onnx.get(value, (None, None))[0])
 
     def _settle(
@@ -124,11 +129,14 @@ class Run:
             value.shape = None
             self.notes[value] = _contradiction(node, len(theirs), len(shape), "axes")
             return
-        count = next((len(each) for each in (shape if sound else None, theirs, declared) if each is not None), None)
+        sources = (shape if sound else None, theirs, declared)
+        count = next((len(source) for source in sources if source is not None), None)
         if count is None:
             value.shape = None
-            inherited = [self.notes[each] for each in node.inputs if each is not None and each in self.notes]
-            self.notes[value] = next(iter(inherited), reason)
+            inherited = (
+                self.notes[operand] for operand in node.inputs if operand is not None and operand in self.notes
+            )
+            self.notes[value] = next(inherited, reason)
             return
         dims: list[Size] = []
         for axis in range(count):
@@ -160,18 +168,18 @@ class Run:
 
     def _check_numbers(self, context: ShapeInferenceContext, value: ir.Value) -> None:
         """Drop numbers that a value can't hold: the library carries those of matrices on as a vector."""
-        found, shape = context._symbolic_values.get(value), value.shape
-        if found is None:
+        numbers, shape = context._symbolic_values.get(value), value.shape
+        if numbers is None:
             return
-        fits = shape is not None and (len(found) == 1 if len(shape) == 0 else list(shape) == [len(found)])
+        fits = shape is not None and (len(numbers) == 1 if len(shape) == 0 else list(shape) == [len(numbers)])
         if not fits:
             forget(context, value)
             self.doubted.add(value)  # onnx's own inference does the same
-        elif any(plain(each) is not each for each in found):
-            context.set_symbolic_value(value, [plain(each) for each in found])
+        elif any(plain(number) is not number for number in numbers):
+            context.set_symbolic_value(value, [plain(number) for number in numbers])
 
     def _is_doubted(self, node: ir.Node) -> bool:
-        """Whether onnx's inference rests on something here that isn't believed."""
+        """Return whether onnx's inference rests on something here that isn't believed."""
         if not self.doubted:
             return False
         read = set(node.inputs)
@@ -185,7 +193,7 @@ class Run:
 
 
 def _agree(ours: ir.Shape, theirs: list[int | None] | None) -> bool:
-    """Whether there are numbers alone, and the same ones: mostly, and quick to say."""
+    """Return whether there are numbers alone, and the same ones: mostly, and quick to say."""
     dims = ours.dims
     return all(type(dim) is int and 0 <= dim <= LARGEST for dim in dims) and (theirs is None or list(dims) == theirs)
 
@@ -195,6 +203,8 @@ def _contradiction(node: ir.Node, theirs: int, ours: int, what: str) -> str:
 
 
 def held(library: Rule) -> Rule:
+    """Return a rule that an inference of ours applies through its Run; for all others it's the library's."""
+
     def rule(context: ShapeInferenceContext, node: ir.Node) -> None:
         run = _RUN.get()
         if run is None:
@@ -205,25 +215,33 @@ def held(library: Rule) -> Rule:
     return rule
 
 
+def _built_on(extension: Callable[[ShapeInferenceContext, ir.Node, Rule], None], library: Rule) -> Rule:
+    return lambda context, node: extension(context, node, library)
+
+
 def _left_to_onnx(context: ShapeInferenceContext, node: ir.Node) -> None:
-    """Take the place of a rule for a version of an operator that the library has none for: onnx's sizes are taken."""
+    """Stand for the rule of a version of an operator that the library has none for: onnx's sizes are taken."""
 
 
+@cache
 def install() -> None:
-    """Put our rules into the library, and every rule under control; they're the same for every model."""
+    """Put our rules into the library's registry, and hold every rule in it to a Run; once, whatever the model.
+
+    The library has one registry, which it reads as a global, so that it can't be given ours.
+    """
     registry.collect()
-    extensions.install()
-    learning.install()
-    install_bounds()
+    for (domain, op_type), rule in LEARNING.items():
+        registry.register(domain, op_type)(rule)
+    for extensions in (EXTENSIONS, BOUNDED):  # in this order: an operator may have one of both
+        for operator, (extension, (*built_on, version)) in extensions.items():
+            library = registry.get(*built_on, version)
+            since = version if operator == tuple(built_on) else 1
+            registry.register(*operator, since)(_built_on(extension, library))
+    bound_numbers()
     for domain, op_type, versions in list(registry.iter_supported()):
         for version in dict.fromkeys(versions):
-            library = registry.get(domain, op_type, version)
-            if library is not None:
-                registry.register(domain, op_type, version)(held(library))
+            registry.register(domain, op_type, version)(held(registry.get(domain, op_type, version)))
     for schema in onnx.defs.get_all_schemas_with_history():
         domain, name, version = schema.domain, schema.name, schema.since_version
         if not domain and registry.has(domain, name) and registry.get(domain, name, version) is None:
             registry.register(domain, name, version)(held(_left_to_onnx))
-
-
-install()

@@ -1,4 +1,4 @@
-"""What onnx's own inference finds, value by value."""
+"""The sizes and types that onnx's own inference finds, value by value."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from onnxtile.ir.graphs import subgraphs
 from onnxtile.ir.io.checker import one_line, skeleton
 from onnxtile.passes.shape_inference.bounded import may_be_followed, vectors_are_short
 
-Found = dict[ir.Value, tuple[list[int | None] | None, onnx.TypeProto]]
+Inferred = dict[ir.Value, tuple[list[int | None] | None, onnx.TypeProto]]
 """Sizes along each axis (None: not known; no list: the rank isn't), of a sequence those of its elements; the type."""
 
 
-def infer_by_onnx(model: ir.Model, strict: bool) -> Found:
+def infer_by_onnx(model: ir.Model, strict: bool) -> Inferred:
     """Run onnx's inference on the model without its weights. Raises ModelError where shapes contradict, if `strict`."""
     light = skeleton(model)
     try:
@@ -26,15 +26,15 @@ def infer_by_onnx(model: ir.Model, strict: bool) -> Found:
     except onnx.shape_inference.InferenceError as error:
         words = one_line(error).removeprefix("[ShapeInferenceError] ")
         raise ModelError(f"the model's shapes contradict: {words}") from error
-    found: Found = {}
+    types: Inferred = {}
     for ours, theirs in zip(_graphs(model.graph), _protos(inferred.graph), strict=True):
         infos = {info.name: info.type for info in (*theirs.value_info, *theirs.output)}
         for node in ours:
             for value in node.outputs:
                 info = infos.get(str(value.name))
                 if info is not None:
-                    found[value] = (_sizes(info), info)
-    return found
+                    types[value] = (_sizes(info), info)
+    return types
 
 
 def _sizes(info: onnx.TypeProto) -> list[int | None] | None:

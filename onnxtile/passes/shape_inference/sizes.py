@@ -17,40 +17,37 @@ FAR = 2**31 - 1
 
 
 def unknown(context: ShapeInferenceContext) -> Size:
-    """A new size that isn't known."""
-    made: Size = context.new_symbolic_dim()
-    return made
+    """Return a new size that isn't known."""
+    size: Size = context.new_symbolic_dim()
+    return size
 
 
 def formula_of(size: Size) -> sympy.Expr:
-    """The size as a formula whose symbols may be 0 too, unlike those of onnx_ir."""
+    """Return a size as a formula whose symbols may be 0 too, unlike those of onnx_ir."""
     if isinstance(size, int):
         return sympy.Integer(size)
     formula = size._expr
     assert formula is not None
-    return formula.xreplace({each: _symbol(each.name) for each in formula.free_symbols})
-
-
-def _symbol(name: str) -> sympy.Symbol:
-    return sympy.Symbol(name, integer=True, nonnegative=True)
+    symbols = {symbol: sympy.Symbol(symbol.name, integer=True, nonnegative=True) for symbol in formula.free_symbols}
+    return formula.xreplace(symbols)
 
 
 def size_of(context: ShapeInferenceContext, formula: sympy.Expr) -> Size:
-    """A formula as a size; a new unknown one where it comes to no whole number, or to one only if nothing is empty."""
+    """Return a formula as a size; an unknown one where it isn't whole, or only if nothing is empty."""
     if formula.is_Integer:
         return int(formula) if formula >= 0 else unknown(context)
     if formula.is_number:
         return unknown(context)
-    found = plain(ir.SymbolicDim(str(formula)))
-    if isinstance(found, int) or found._expr is None or found._expr.is_number:
+    size = plain(ir.SymbolicDim(str(formula)))
+    if isinstance(size, int) or size._expr is None or size._expr.is_number:
         return unknown(context)
-    return found
+    return size
 
 
 def plain(size: Size) -> Size:
-    """A number where the library carries one as a symbol: 6 for a formula that came to `6`.
+    """Return a number where the library carries one as a symbol: 6 for a formula that came to `6`.
 
-    What is rounded up is written with `floor`, as onnx_ir reads nothing else.
+    Rounding up is written with `floor`, as onnx_ir reads nothing else.
     """
     if isinstance(size, int):
         return size
@@ -60,7 +57,7 @@ def plain(size: Size) -> Size:
 
 
 def is_minted(context: ShapeInferenceContext, size: Size | None) -> bool:
-    """Whether the size is unknown, or made of an unknown one."""
+    """Return whether the size is unknown, or made of an unknown one."""
     if isinstance(size, int):
         return False
     if size is None or size.value is None:
@@ -71,34 +68,31 @@ def is_minted(context: ShapeInferenceContext, size: Size | None) -> bool:
 
 
 def numbers(context: ShapeInferenceContext, value: ir.Value | None) -> list[Size] | None:
-    """The whole numbers that a scalar or vector holds, or formulas; None where they aren't known before run time."""
+    """Return the whole numbers that a scalar or vector holds, or formulas; None where only run time knows them."""
     if value is None or (value.shape is not None and len(value.shape) > 1):
         return None
-    found = context.get_symbolic_value(value)
-    return None if found is None else [plain(each) for each in found]
+    sizes = context.get_symbolic_value(value)
+    return None if sizes is None else [plain(size) for size in sizes]
 
 
 def asked_shape(context: ShapeInferenceContext, value: ir.Value | None) -> list[Size] | None:
-    """The numbers of a value that says a shape, unknown ones where only their count is known; None: not even that."""
-    found = numbers(context, value)
-    length = None if value is None else value.shape
-    if found is None and length is not None and len(length) == 1 and isinstance(length[0], int):
-        count = length[0]
-        found = [unknown(context) for _ in range(count)] if count <= most("axes") else None
-    return found if found is None or len(found) <= most("axes") else None
+    """Return the numbers of a value that says a shape, unknown ones where only the count is known, or None."""
+    sizes = numbers(context, value)
+    shape = None if value is None else value.shape
+    if sizes is None and shape is not None and len(shape) == 1 and isinstance(count := shape[0], int):
+        sizes = [unknown(context) for _ in range(count)] if count <= most("axes") else None
+    return sizes if sizes is None or len(sizes) <= most("axes") else None
 
 
 def integers(context: ShapeInferenceContext, value: ir.Value | None) -> list[int] | None:
-    """The same where all of them are plain numbers."""
-    found = numbers(context, value)
-    if found is None:
-        return None
-    whole = [each for each in found if isinstance(each, int)]
-    return whole if len(whole) == len(found) else None
+    """Return the numbers that a value holds where none is a formula."""
+    sizes = numbers(context, value)
+    whole = [size for size in sizes or () if isinstance(size, int)]
+    return whole if sizes is not None and len(whole) == len(sizes) else None
 
 
 def broadcast(context: ShapeInferenceContext, shapes: Sequence[ir.Shape | None]) -> ir.Shape | None:
-    """The shape of operands that are broadcast. Which of two different formulas is 1 isn't known: neither is taken."""
+    """Broadcast shapes. Which of two different formulas is 1 isn't known: neither is taken."""
     known = [list(shape) for shape in shapes if shape is not None]
     if len(known) < len(shapes) or not known:
         return None
@@ -108,8 +102,8 @@ def broadcast(context: ShapeInferenceContext, shapes: Sequence[ir.Shape | None])
 
 
 def _broadcast_axis(context: ShapeInferenceContext, dims: Sequence[Size]) -> Size:
-    wide = list(dict.fromkeys(each for each in dims if each != 1))
-    fixed = [each for each in wide if isinstance(each, int)]
+    wide = list(dict.fromkeys(dim for dim in dims if dim != 1))
+    fixed = [dim for dim in wide if isinstance(dim, int)]
     if len(fixed) > 1:
         raise ValueError(f"sizes {fixed[0]} and {fixed[1]} can't be broadcast")
     if fixed:
@@ -117,26 +111,25 @@ def _broadcast_axis(context: ShapeInferenceContext, dims: Sequence[Size]) -> Siz
     if len(wide) < 2:
         return wide[0] if wide else 1
     for size in sorted(wide, key=_length):
-        others = [each for each in wide if each != size]
+        others = [other for other in wide if other != size]
         if not is_minted(context, size) and _decides(formula_of(size), others, context):
             return size
     return unknown(context)
 
 
 def _decides(size: sympy.Expr, others: Sequence[Size], context: ShapeInferenceContext) -> bool:
-    """Whether it's the size that comes out: it's never 1, or where it is, the others are too (as N for Min(64, N))."""
+    """Return whether a size is the result: it's never 1, or where it is, the others are too (as N for Min(64, N))."""
     factor, rest = size.factor().as_coeff_Mul()
     if (factor.is_Integer and factor > 1 and rest.is_integer) or (size - 2).is_nonnegative:
         return True
-    return all(
-        not is_minted(context, each) and formula_of(each).xreplace({size: sympy.Integer(1)}) == 1 for each in others
-    )
+    one = {size: sympy.Integer(1)}
+    return all(not is_minted(context, other) and formula_of(other).xreplace(one) == 1 for other in others)
 
 
 def agreed(context: ShapeInferenceContext, sizes: Sequence[Size]) -> Size:
-    """The one size that several are in every run: a number, or the shortest formula."""
-    fixed: list[Size] = [each for each in sizes if isinstance(each, int)]
-    known = fixed or [each for each in sizes if not is_minted(context, each)]
+    """Return the one size that several are in every run: a number, or the shortest formula."""
+    fixed: list[Size] = [size for size in sizes if isinstance(size, int)]
+    known = fixed or [size for size in sizes if not is_minted(context, size)]
     return min(known or sizes, key=_length)
 
 
@@ -145,13 +138,13 @@ def _length(size: Size) -> int:
 
 
 def rounded_up(dividend: sympy.Expr, divisor: int) -> sympy.Expr:
-    """The least whole number of parts of a whole size; onnx_ir reads `floor` alone."""
+    """Divide and round up; onnx_ir reads `floor` alone."""
     return sympy.floor((dividend + divisor - 1) / divisor)
 
 
 def quotient(context: ShapeInferenceContext, dividend: Sequence[Size], divisor: Sequence[Size]) -> Size:
-    """The one size by which `divisor` makes as many elements as `dividend` has, which every run needs to be whole."""
-    if all(isinstance(each, int) for each in (*dividend, *divisor)):
+    """Return the size by which `divisor` makes as many elements as `dividend` has: in every run a whole number."""
+    if all(isinstance(size, int) for size in (*dividend, *divisor)):
         below = math.prod(map(int, divisor))  # type: ignore[arg-type]
         above = math.prod(map(int, dividend))  # type: ignore[arg-type]
         return above // below if below and above % below == 0 else unknown(context)
@@ -159,5 +152,5 @@ def quotient(context: ShapeInferenceContext, dividend: Sequence[Size], divisor: 
         return unknown(context)
     if 0 in dividend:
         return 0
-    above, below = (sympy.Mul(*map(formula_of, each)) for each in (dividend, divisor))
+    above, below = (sympy.Mul(*map(formula_of, sizes)) for sizes in (dividend, divisor))
     return size_of(context, sympy.cancel(above / below))

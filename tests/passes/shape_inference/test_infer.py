@@ -299,6 +299,7 @@ def test_two_sources_that_contradict_leave_a_size_unknown(monkeypatch: pytest.Mo
     def errs(context: object, node: ir.Node) -> None:
         node.outputs[0].shape = ir.Shape([3, 10])
 
+    library.install()
     held: Callable[..., None] = library.held(errs)
     real = registry.get
     monkeypatch.setattr(
