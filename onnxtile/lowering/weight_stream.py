@@ -133,7 +133,7 @@ def fields(entries: list[Placed], location: str) -> Iterator[bytes]:
 
 def stays_elsewhere(tensor: ir.TensorProtocol, keep_external: bool) -> bool:
     """Whether a tensor may stay in its data file: `keep_external`, and the file is in the model's folder."""
-    outside = isinstance(tensor, DataTensor) and tensor.outside
+    outside = isinstance(tensor, DataTensor) and tensor.file.outside
     return keep_external and isinstance(tensor, ir.ExternalTensor) and not outside
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 import onnx_ir as ir
@@ -13,8 +13,16 @@ from onnxtile.errors import ModelError
 from onnxtile.ir.io.links import links_are_followed
 
 
-def find(folder: Path, location: str) -> Path:
-    """The data file that a model in `folder` names by `location`, all links followed.
+class DataFile(NamedTuple):
+    """A data file, all links followed; `outside`: it isn't in the model's folder."""
+
+    path: Path
+    size: int
+    outside: bool
+
+
+def find(folder: Path, location: str) -> DataFile:
+    """Find the data file that a model in `folder` names by `location`. Tensors share it: `functools.cache(find)`.
 
     A file with several hard links is one like any other. Raises ModelError for one that isn't there, or is outside the
     model's folder: by its name always, by a symbolic link unless links are followed.
@@ -31,17 +39,13 @@ def find(folder: Path, location: str) -> Path:
         ) from error
     if not present and (folder / location).is_symlink():
         raise ModelError(f"its data file {location!r} is a link that leads to no file; put the file beside the model")
-    if is_outside(file, folder) and not links_are_followed():
+    outside = not file.is_relative_to(os.path.realpath(folder))
+    if outside and not links_are_followed():
         words = "is a link that leads out of the model's folder"
         raise ModelError(f"its data file {location!r} {words}; --follow-links reads it, or put the file there")
     if not regular:
         raise ModelError(f"its data file {location!r} is missing; put it beside the model")
-    return file
-
-
-def is_outside(file: Path, folder: Path) -> bool:
-    """Whether a file, links followed, isn't in the folder or one inside it."""
-    return not file.is_relative_to(os.path.realpath(folder))
+    return DataFile(file, file.stat().st_size, outside)
 
 
 def _words(error: BaseException) -> str:
@@ -55,26 +59,24 @@ class DataTensor(ir.ExternalTensor):
     judges none of a tensor without a `base_dir`.
     """
 
-    __slots__ = ("file", "outside")
+    __slots__ = ("file",)
 
-    def __init__(self, tensor: ir.ExternalTensor, folder: Path) -> None:
-        """`folder`: the model's. Raises ModelError, see `find`."""
+    def __init__(self, tensor: ir.ExternalTensor, file: DataFile) -> None:
         super().__init__(
             tensor.location, tensor.offset, tensor.length, tensor.dtype, shape=ir.Shape(tensor.shape.numpy()),
             name=str(tensor.name), doc_string=tensor.doc_string, metadata_props=dict(tensor.metadata_props),
         )  # fmt: skip
-        self.file = find(folder, os.fspath(tensor.location))
-        self.outside = is_outside(self.file, folder)
+        self.file = file
 
     @property
     def path(self) -> str:
-        return str(self.file)
+        return str(self.file.path)
 
 
 def bytes_of(tensor: onnx.TensorProto, folder: Path, size: int) -> tuple[bytes, Path]:
     """The bytes, `size` of them, of a tensor in external data, and the file that they're from."""
     facts: dict[str, Any] = {entry.key: entry.value for entry in tensor.external_data}
-    file = find(folder, facts.get("location", ""))
+    file = find(folder, facts.get("location", "")).path
     with file.open("rb") as data:
         data.seek(int(facts.get("offset", 0)))
         return data.read(size), file

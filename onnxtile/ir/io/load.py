@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from functools import cache
 from pathlib import Path
 
 import google.protobuf.message
@@ -15,7 +16,7 @@ import onnx_ir as ir
 from onnxtile.errors import ModelError, OnnxtileError
 from onnxtile.ir.graphs import all_graphs, subgraphs
 from onnxtile.ir.io.checker import check_structure, one_line, skeleton_of_proto
-from onnxtile.ir.io.data_files import DataTensor
+from onnxtile.ir.io.data_files import DataTensor, find
 from onnxtile.ir.io.trust import audit, read_in
 from onnxtile.ir.left_out_outputs import name_left_out
 from onnxtile.ir.metadata import SPARSE_META
@@ -110,12 +111,14 @@ def _take_bytes(graph: ir.Graph, raw: dict[str, bytes]) -> None:
 
 def _find_data(model: ir.Model, folder: Path | None) -> None:
     """Let tensors in external data be read from files that were found by our rules; None: each from its own folder."""
+    find_once = cache(find)
     for graph in model.graphs():
         for value in graph.initializers.values():
             tensor = value.const_value
             if isinstance(tensor, ir.ExternalTensor) and not isinstance(tensor, DataTensor):
                 base = folder or (Path(tensor.base_dir) if tensor.base_dir else None)
-                value.const_value = tensor if base is None else DataTensor(tensor, base)
+                if base is not None:
+                    value.const_value = DataTensor(tensor, find_once(base, os.fspath(tensor.location)))
 
 
 def _read_inner(model: ir.Model) -> None:
@@ -135,8 +138,9 @@ def _inside(tensor: ir.TensorProtocol | None) -> ir.TensorProtocol | None:
     """The tensor, its numbers in memory if they were in external data."""
     if not isinstance(tensor, ir.ExternalTensor):
         return tensor
-    found = DataTensor(tensor, Path(tensor.base_dir)) if tensor.base_dir else tensor
-    return ir.Tensor(found.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
+    if tensor.base_dir:
+        tensor = DataTensor(tensor, find(Path(tensor.base_dir), os.fspath(tensor.location)))
+    return ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
 
 
 def from_ir(model: ir.Model) -> ir.Model:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from onnxtile.errors import ModelError, UnsupportedError
 from onnxtile.ir.functions import check_calls
-from onnxtile.ir.io.data_files import bytes_of, find
+from onnxtile.ir.io.data_files import DataFile, bytes_of, find
 from onnxtile.ir.io.protobuf_wire import LARGEST
 from onnxtile.ir.shadowing import MAIN, bodies_of, check_shadowing
 
@@ -24,6 +24,7 @@ DEVICES_FROM = 11
 """IR version from which on a model may say on which devices nodes run."""
 _PARTS = ("GraphProto", "NodeProto", "AttributeProto", "TensorProto")
 """Messages that are looked at one by one, see `_parts`."""
+Find = Callable[[Path, str], DataFile]
 _HELD = {onnx.AttributeProto.TENSOR: "t", onnx.AttributeProto.GRAPH: "g", onnx.AttributeProto.TYPE_PROTO: "tp"}
 """Types of attributes that hold a message, and the field that it's in."""
 
@@ -34,12 +35,13 @@ def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
     `folder`: where external data lies; None: there may be none. Raises ModelError and UnsupportedError.
     """
     raw = {}
+    find_once = cache(find)
     check_calls(model)
     _refuse_references(model.graph.node)
     for where, part in _parts(model):
         _check_part(part, where, model)
         if isinstance(part, onnx.TensorProto):
-            data = _check_tensor(part, where, folder)
+            data = _check_tensor(part, where, folder, find_once)
             if data is not None and where == f"initializer {part.name!r}":
                 raw[part.name] = data
     check_shadowing(model)
@@ -180,7 +182,7 @@ def _check_attribute(part: onnx.AttributeProto, where: str) -> None:
         raise ModelError(f"{where} is of type {kind} and holds none; write the model again")
 
 
-def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> bytes | None:
+def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None, find_once: Find) -> bytes | None:
     """Refuse a tensor whose bytes aren't what its shape needs; return them if they're raw, of whole bytes each."""
     if where.startswith("initializer") and not tensor.name:
         raise ModelError("an initializer has no name; name it or remove it")
@@ -196,7 +198,7 @@ def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None) -> 
         return None
     expected = _bytes_needed(tensor)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        _check_external(tensor, where, expected, folder)
+        _check_external(tensor, where, expected, folder, find_once)
     elif tensor.HasField("raw_data"):
         data: bytes = tensor.raw_data
         if len(data) != expected:
@@ -223,19 +225,19 @@ def _check_typed_field(tensor: onnx.TensorProto, where: str, dtype: ir.DataType)
         raise ModelError(f"{where}: {words}; write the model again")
 
 
-def _check_external(tensor: onnx.TensorProto, where: str, expected: int, folder: Path | None) -> None:
+def _check_external(tensor: onnx.TensorProto, where: str, expected: int, folder: Path | None, find_once: Find) -> None:
     facts = {entry.key: entry.value for entry in tensor.external_data}
     location = facts.get("location", "")
     if folder is None:
         raise ModelError(f"{where} is in external data {location!r}; pass the model's path, or load its data first")
     try:
-        file = find(folder, location)
+        file = find_once(folder, location)
     except ModelError as error:
         raise ModelError(f"{where}: {error}") from error
     try:
         offset, length = int(facts.get("offset", 0)), int(facts.get("length", expected))
     except ValueError as error:
         raise ModelError(f"{where}: its place in {location!r} isn't a number; write the model again") from error
-    if offset < 0 or length != expected or offset + length > file.stat().st_size:
-        words = f"bytes {offset} to {offset + length} of {location!r}, which has {file.stat().st_size}"
+    if offset < 0 or length != expected or offset + length > file.size:
+        words = f"bytes {offset} to {offset + length} of {location!r}, which has {file.size}"
         raise ModelError(f"{where}: its data is in {words}, and its shape needs {expected}; write the model again")
