@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "lower": "api",
+    "lower": "api.lower",
     "check": "lowering.check",
-    "estimate": "api",
+    "estimate": "api.lower",
+    "annotate": "api.annotate",
     "verify": "verification.verify",
-    "profile": "api",
-    "capture": "api",
+    "profile": "api.profile",
+    "capture": "api.capture",
     "Captured": "debugging.capture.report",
     "CaptureReport": "debugging.capture.report",
     "reduce": "debugging.reduce.reducer",
@@ -35,10 +36,11 @@ __all__ = [*_HOMES, *_MODULES, "__version__"]
 
 if TYPE_CHECKING:
     from onnxtile import passes as passes
-    from onnxtile.api import capture as capture
-    from onnxtile.api import estimate as estimate
-    from onnxtile.api import lower as lower
-    from onnxtile.api import profile as profile
+    from onnxtile.api.annotate import annotate as annotate
+    from onnxtile.api.capture import capture as capture
+    from onnxtile.api.lower import estimate as estimate
+    from onnxtile.api.lower import lower as lower
+    from onnxtile.api.profile import profile as profile
     from onnxtile.debugging import instruments as instruments
     from onnxtile.debugging.capture.report import Captured as Captured
     from onnxtile.debugging.capture.report import CaptureReport as CaptureReport

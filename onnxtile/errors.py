@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from typing import ParamSpec
+
+    Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class OnnxtileError(Exception):
@@ -45,3 +54,18 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
 
     close = get_close_matches(str(name)[:100].lower(), choices, 1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def suggesting_options(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Make a function raise UsageError for an option that it doesn't have, with the one that was meant."""
+    names = inspect.signature(function).parameters
+
+    @wraps(function)
+    def call(*args: Parameters.args, **options: Parameters.kwargs) -> Result:
+        for name in options:
+            if name not in names:
+                words = f"{getattr(function, '__name__', function)} has no option {name!r}"
+                raise UsageError(words + (did_you_mean(name, names) or f": it has {', '.join(names)}"))
+        return function(*args, **options)
+
+    return call

@@ -33,42 +33,23 @@ def command(
 
     Exit status: 0 it's written, 2 the call or a file is bad.
     """
+    from onnxtile.api.annotate import annotate
     from onnxtile.cli.output import console, print_json, progress
-    from onnxtile.ir.graphs import nodes_within
-    from onnxtile.ir.io.files import check_output, real
-    from onnxtile.ir.io.load import external_files, load
-    from onnxtile.lowering.model_file import saving
-    from onnxtile.profiling.annotate import annotate
-    from onnxtile.profiling.annotate_pass import has_unknown
-    from onnxtile.tiling.forms.table import form_of
 
     target = output or _beside(model, "cleared" if clear else "annotated")
-    check_output(target, model)
     with progress(f"annotate {model.name}") as say:
-        say("read the model")
-        loaded = load(model)
-        check_output(target, *external_files(loaded))
-        say("work out what each node costs")
-        changed = annotate(loaded, parse_bind(bind), clear)
-        nodes = list(nodes_within(loaded.graph))
-        unknown = sum(map(has_unknown, nodes))
-        same_folder = real(target).parent == real(model.parent)
-        as_it_is = form_of("function")
-        with saving(loaded, target, as_it_is, "split", keep_external=same_folder, say=say):
-            pass
+        written = annotate(model, bind=parse_bind(bind), clear=clear, output=target, progress=say)
     if json:
-        counts = {"nodes": len(nodes), "unknown": unknown}
-        print_json(
-            {"schema": "onnxtile.annotate/1", "output": str(target), "cleared": clear, "changed": changed} | counts
-        )
+        counts = {"changed": written.changed, "nodes": written.nodes, "unknown": written.unknown}
+        print_json({"schema": "onnxtile.annotate/1", "output": str(target), "cleared": clear, **counts})
         return
     screen = console()
-    if unknown:
-        words = "1 node has an amount" if unknown == 1 else f"{unknown:,} nodes have amounts"
+    if written.unknown:
+        words = "1 node has an amount" if written.unknown == 1 else f"{written.unknown:,} nodes have amounts"
         screen.print(f"{words} that can't be told, or only from below", style="yellow")
-    counted = "1 node" if len(nodes) == 1 else f"{len(nodes):,} nodes"
-    words = f"{counted} {'cleared' if clear else 'annotated'} in {target}{'' if changed else ' (nothing changed)'}"
-    screen.print(words, style="green")
+    counted = "1 node" if written.nodes == 1 else f"{written.nodes:,} nodes"
+    done = f"{'cleared' if clear else 'annotated'} in {target}"
+    screen.print(f"{counted} {done}{'' if written.changed else ' (nothing changed)'}", style="green")
 
 
 def _beside(model: Path, what: str) -> Path:

@@ -76,8 +76,9 @@ def command(
     isolate_file(model, timeout)
     if not is_torch(model):
         isolate_engine(model, timeout=timeout)
+    from onnxtile.api.capture import capture
     from onnxtile.cli.output import print_json, progress
-    from onnxtile.debugging.capture.capture import Request, capture, run
+    from onnxtile.debugging.capture.capture import Request, run
     from onnxtile.debugging.capture.selection import Wish
 
     wish = Wish.of(op, name)

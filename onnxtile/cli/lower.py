@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from onnxtile.torch_frontend.detection import is_torch
 if TYPE_CHECKING:
     from onnxtile.ir.io.progress import Progress
     from onnxtile.lowering.form_costs import Cost
+    from onnxtile.lowering.options import FormName, WeightsName
     from onnxtile.lowering.report import Report
     from onnxtile.passes.instrument import Instrument, Step
     from onnxtile.verification.verdict import Verdict
@@ -96,8 +97,9 @@ def command(
     from onnxtile.verification.verify import verify as compare
 
     options = LoweringOptions.of(
-        max, ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes, max_fan_in=max_fan_in,
-        max_fan_out=max_fan_out, pad_tiles=pad_tiles, external_data=external_data, align_data=align_data,
+        max, ops=ops, form=cast("FormName", form), weights=cast("WeightsName", weights), accumulate=accumulate,
+        max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
+        external_data=external_data, align_data=align_data,
     )  # fmt: skip
     if is_torch(model):
         refuse(model, bind=bind)

@@ -55,9 +55,9 @@ def command(
         raise UsageError("--timeout is for --verify-each, which runs the model")
     from onnxtile.cli.output import console, print_json, print_steps, progress, steps_to_json
     from onnxtile.debugging.instruments.verify_each import VerifyEach
-    from onnxtile.ir.io.files import check_output, real
+    from onnxtile.ir.io.files import check_output
     from onnxtile.ir.io.load import external_files, load
-    from onnxtile.lowering.model_file import saving
+    from onnxtile.lowering.model_file import save
     from onnxtile.passes.manager import PassManager
     from onnxtile.tiling.forms.table import form_of
 
@@ -73,9 +73,7 @@ def command(
         result = manager(loaded, say).model
         for value in result.graph.outputs:  # a pass may not know a shape; the checker wants outputs to have the file's
             value.shape = declared.get(value.name) if value.shape is None else value.shape
-        same_folder = real(output).parent == real(model.parent)
-        with saving(result, output, spelling, weights, keep_external=same_folder) as (_, nodes):
-            pass
+        nodes = save(result, output, spelling, weights, model)
     unreported = {index for each in manager.instruments if isinstance(each, VerifyEach) for index in each.unreported}
     if json:
         rows = [

@@ -11,7 +11,7 @@ from typing import Any
 import onnx_ir as ir
 
 from onnxtile.ir.json_encoding import json_text
-from onnxtile.lowering.model_file import saving
+from onnxtile.lowering.model_file import save
 from onnxtile.tiling.forms.table import FORMS
 
 LIBRARIES = ("numpy", "onnx", "onnx-ir", "onnx-shape-inference", "onnxruntime")
@@ -28,8 +28,7 @@ def versions() -> dict[str, str]:
 
 def write_model(model: ir.Model, path: Path) -> None:
     """Write a model as passes see it: calls of tiled products and their functions stay as they are."""
-    with saving(model, path, FORMS["function"], "pretile", keep_external=False):
-        pass
+    save(model, path, FORMS["function"], "pretile")
 
 
 def write_report(folder: Path, report: Mapping[str, Any], commands: Sequence[str]) -> None:

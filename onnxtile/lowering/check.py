@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from onnxtile.errors import suggesting_options
 from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.ir.graphs import count_nodes
 from onnxtile.ir.io.interop import AnyModel, to_ir
@@ -17,6 +18,7 @@ from onnxtile.tiling.legality import Refusal, doubt, legality
 from onnxtile.tiling.limits import AnyLimits, Limits
 
 
+@suggesting_options
 def check(
     model: AnyModel,
     max: AnyLimits,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import onnx_ir as ir
 
 from onnxtile.errors import UsageError
 from onnxtile.ir.graphs import count_nodes, is_tiled_product, scopes
-from onnxtile.ir.io.files import check_output, real
-from onnxtile.ir.io.interop import AnyModel, like, to_ir
+from onnxtile.ir.io.files import check_output
+from onnxtile.ir.io.interop import AnyModel, ModelInMemory, like, to_ir
 from onnxtile.ir.io.load import external_files
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.lowering.check import not_asked
@@ -51,7 +50,7 @@ class Lowered:
     shapes: Shapes | None
     nodes_before: int
 
-    def report(self, nodes_after: int, form: Form = UNROLLED, written: Path | None = None) -> Report:
+    def report(self, nodes_after: int, form: Form = UNROLLED, written: AnyModel | None = None) -> Report:
         """What was done, and what is left in what was written in `form`; PassError where that doesn't fit together."""
         limits, rows = self.options.limits, self.rows
         if written is not None:
@@ -65,11 +64,12 @@ def lower(
     options: LoweringOptions,
     bind: Mapping[str, int] | None = None,
     progress: Progress | None = None,
-) -> Any:
+) -> tuple[ModelInMemory, Callable[[], Report]]:
     """Return an equivalent model, of the kind that was given, in which each product asked for is within the limits.
 
-    What can't be lowered stays as it is. `bind`: sizes of free dimensions by name. `progress` is told what is done.
-    Raises UsageError, ModelError or UnsupportedError.
+    What can't be lowered stays as it is; the function that comes with it judges the result and returns the report.
+    `bind`: sizes of free dimensions by name. `progress` is told what is done. Raises UsageError, ModelError or
+    UnsupportedError.
     """
     say = progress or silent
     say("read the model")
@@ -81,7 +81,8 @@ def lower(
         UnrollTiles(form.name, options.weights, options.max_fan_in, options.max_fan_out)(lowered.model)
         return lowered.model
 
-    return like(model, lambda: to_proto(lowered.model, form, options.weights, keep_external=False), as_ir)
+    result = like(model, lambda: to_proto(lowered.model, form, options.weights, keep_external=False), as_ir)
+    return result, lambda: lowered.report(count_nodes(to_ir(result)), form, result)
 
 
 @contextmanager
@@ -108,8 +109,8 @@ def lowering_to(
     lowered = lower_ir(loaded, options, bind or {}, say, instruments)
     form = form_to_write(lowered.model, options)
     say(f"spell the tiles out, {form.name}")
-    beside = bool(sources) and real(target).parent == real(sources[0].parent)
-    with saving(lowered.model, target, form, options.weights, beside, options.data, say) as (temporary, nodes):
+    source = next(iter(sources), None)
+    with saving(lowered.model, target, form, options.weights, source, options.data, say) as (temporary, nodes):
         say("check what was written")
         yield temporary, lowered.report(nodes, form, temporary)
 

@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import UnsupportedError, UsageError
-from onnxtile.ir.io.files import data_file, remove_old_data, replacing
+from onnxtile.ir.io.files import data_file, real, remove_old_data, replacing
 from onnxtile.ir.io.progress import Meter, Progress, silent
 from onnxtile.ir.io.protobuf_wire import LARGEST, ROOM, head, number_of, varint
 from onnxtile.lowering.model_writer import Spelled, spell_out
@@ -45,24 +45,34 @@ class _TooLargeError(UnsupportedError):
         super().__init__("the model passes protobuf's 2 GB by its nodes alone: take form batched or function")
 
 
+def save(
+    model: ir.Model, target: Path, form: Form, weights: str, source: Path | None = None, say: Progress = silent
+) -> int:
+    """Write the model as `saving` does, with nothing else to be done before it's there; return the number of nodes."""
+    with saving(model, target, form, weights, source, say=say) as (_, nodes):
+        return nodes
+
+
 @contextmanager
 def saving(
     model: ir.Model,
     target: Path,
     form: Form,
     weights: str,
-    keep_external: bool,
+    source: Path | None = None,
     data: DataFile = DataFile(),
     say: Progress = silent,
 ) -> Iterator[tuple[Path, int]]:
     """Write the model with its calls spelled out (see `to_proto`) beside `target`: a path, and the number of nodes.
 
+    `source`: the file that it was read from, whose external data stays where it is if `target` is in the same folder.
     What was written is moved onto `target` when the block ends, and removed if it raises. Weights go to the file one by
     one; those of a model above 2 GB, or of any if `data` says so, to a file `target.CHECKSUM.data`: it's there before
     the model that refers to it takes the place of the old one, whose own data goes after. So a kill at any moment
     leaves a model and its data, old or new.
     """
-    spelled = spell_out(model, form, weights, keep_external, say)
+    beside = source is not None and real(source).parent == real(target).parent
+    spelled = spell_out(model, form, weights, beside, say)
     left = spelled.weights
     if not data.always and left.least_bytes <= LARGEST:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from onnxtile.errors import wrong_name
 from onnxtile.lowering.model_file import DataFile
@@ -29,9 +29,14 @@ from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.limits import AnyLimits, Limits
 from onnxtile.tiling.plan import Accumulate
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from onnxtile.ir.io.progress import Progress
+
 MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 FormName: TypeAlias = Literal["unrolled", "batched", "loop", "function", "auto"]
 WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
@@ -42,6 +47,28 @@ DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
 }  # fmt: skip
 """The passes that write operators of a family out as MatMul, in the order in which they run."""
 DecidingPass: TypeAlias = Decompose | TileMatMul
+
+
+class Choices(TypedDict, total=False):
+    """Fields of LoweringOptions by name."""
+
+    form: FormName
+    weights: WeightsName
+    accumulate: Accumulate
+    max_nodes: int
+    max_fan_in: int | None
+    max_fan_out: int | None
+    pad_tiles: bool
+
+
+class HowToLower(Choices, total=False):
+    """Options of `onnxtile.lower` for every kind of model, which says what they mean."""
+
+    ops: str | Sequence[str]
+    external_data: bool
+    align_data: int
+    verify: bool | None
+    progress: Progress | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +83,8 @@ class LoweringOptions:
 
     limits: Limits
     families: tuple[str, ...] = ("matmul",)
-    form: str = "unrolled"
-    weights: str = "pretile"
+    form: FormName = "unrolled"
+    weights: WeightsName = "pretile"
     accumulate: Accumulate = "chain"
     max_nodes: int = MAX_NODES
     max_fan_in: int | None = None
@@ -81,7 +108,7 @@ class LoweringOptions:
         ops: str | Sequence[str] = "matmul",
         external_data: bool = False,
         align_data: int = ALIGNMENT,
-        **options: Any,
+        **options: Unpack[Choices],
     ) -> LoweringOptions:
         """Build options from limits in any form, names of families, and the fields of this class."""
         data = DataFile(external_data, align_data)

@@ -15,6 +15,7 @@ import onnx
 from onnx import numpy_helper
 
 from onnxtile.errors import PassError
+from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.protobuf_wire import inside, number_of, runs
 from onnxtile.ir.metadata import TILE
 from onnxtile.lowering.check import check
@@ -33,7 +34,7 @@ _AS_THEIR_INPUT = ("Add", "Sum", "Cast")
 
 
 def left_over(
-    written: Path, nodes: int, rows: Sequence[Row], limits: Limits, ops: Sequence[str], known: Shapes | None
+    written: AnyModel, nodes: int, rows: Sequence[Row], limits: Limits, ops: Sequence[str], known: Shapes | None
 ) -> Iterator[Row]:
     """Products of what was written that exceed the limits, or may, and aren't among `rows` as such.
 
@@ -41,7 +42,7 @@ def left_over(
     it, tiles are made in another way, or elsewhere. Raises PassError where names don't fit together.
     """
     told = [row for row in rows if row.status not in ("tiled", "fits")]
-    if nodes <= MOST_CHECKED or known is None:
+    if nodes <= MOST_CHECKED or known is None or not isinstance(written, Path):
         names = {(row.op, row.name) for row in told}
         # check looks into functions call by call, and names what it finds there after the calls
         sizes = {(row.op, row.m, row.k, row.n) for row in told if row.scope.startswith("function ")}

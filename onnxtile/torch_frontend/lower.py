@@ -16,8 +16,9 @@ from onnxtile.ir.io.files import check_output
 from onnxtile.ir.io.load import load
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.lowering.lower import lowering_to
-from onnxtile.lowering.model_file import saving
+from onnxtile.lowering.model_file import save
 from onnxtile.lowering.options import LoweringOptions
+from onnxtile.lowering.report import Report
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.torch_frontend.compare import compare_with_torch
 from onnxtile.torch_frontend.export import export
@@ -36,12 +37,12 @@ def lower_torch(
     output: str | os.PathLike[str] | None = None,
     keep_exported: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-) -> Any:
+) -> tuple[onnx.ModelProto | None, Report]:
     """Export the model as it runs with these inputs, lower that, and show that the result is what torch computes.
 
-    Gives a ModelProto, or with `output` the Report. `keep_exported`: where the exported model goes, too. With `verify`
-    the lowered model is proven equivalent to the exported one, and runs against torch. Raises PassError where it isn't
-    equivalent, UnsupportedError where torch can't export the model, having written nothing.
+    Return the model, None where it's written to `output`, and the Report. `keep_exported`: where the exported model
+    goes, too. With `verify` the lowered model is proven equivalent to the exported one, and runs against torch. Raises
+    PassError where it isn't equivalent, UnsupportedError where torch can't export the model, having written nothing.
     """
     say = progress or silent
     with exported(model, args, kwargs, keep_exported, say) as source:
@@ -50,7 +51,7 @@ def lower_torch(
             for verdict in verdicts(model, args, kwargs, source, temporary, say) if verify else ():
                 if not verdict.equivalent:
                     raise PassError(f"the lowered model isn't equivalent: {verdict.why}; it wasn't kept")
-        return onnx.load(target) if output is None else report
+        return onnx.load(target) if output is None else None, report
 
 
 @contextmanager
@@ -70,8 +71,7 @@ def exported(
         export(model, args, kwargs, path)
         yield path
         if keep is not None:
-            with saving(load(path), Path(keep), form_of("function"), "split", keep_external=False):
-                pass
+            save(load(path), Path(keep), form_of("function"), "split")
 
 
 def verdicts(

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from onnxtile.errors import UsageError, wrong_name
+from onnxtile.errors import UsageError, suggesting_options, wrong_name
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
 from onnxtile.ir.io.progress import Progress, silent
@@ -34,6 +34,7 @@ FREE = 3
 """The least size taken for dimensions that aren't bound: each gets another, to show a mix-up of axes."""
 
 
+@suggesting_options
 def verify(
     original: AnyModel,
     lowered: AnyModel,

@@ -207,7 +207,7 @@ def test_hooks_are_removed_after_errors_and_nothing_is_written(tmp_path: Path) -
         ({"name": "haed"}, "no module is called 'haed': it has head"),
         ({"op": "Linear", "name": "stem"}, "no module called 'stem' is a Linear: leave --op or --name out"),
         ({}, "say which nodes: by operator"),
-        ({"op": "Linear", "bind": {"n": 1}}, "no free dimensions to bind"),
+        ({"op": "Linear", "bind": {"n": 1}}, "bind is for models of ONNX"),
         ({"op": "Linear", "inputs": None}, "doesn't say what it takes: give inputs"),
         ({"op": "Linear", "inputs": torch.ones(3)}, "the model fails on these inputs: RuntimeError"),
         ({"op": "Linear", "output": "values.txt"}, "neither FILE.npz nor a folder"),

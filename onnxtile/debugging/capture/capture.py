@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -36,23 +36,12 @@ Sink = Callable[[Sequence[str]], AbstractContextManager[Keep]]
 """Opens what keeps values of these names."""
 
 
-@overload
-def capture(
-    model: AnyModel, *, op: Texts = None, name: Texts = None, inputs: Mapping[str, Any] | None = None, seed: int = 0,
-    bind: Mapping[str, int] | None = None, output: None = None, memory: int = MEMORY, progress: Progress | None = None,
-) -> Captured: ...  # fmt: skip
-@overload
-def capture(
-    model: AnyModel, *, op: Texts = None, name: Texts = None, inputs: Mapping[str, Any] | None = None, seed: int = 0,
-    bind: Mapping[str, int] | None = None, output: str | os.PathLike[str], memory: int = MEMORY,
-    progress: Progress | None = None,
-) -> CaptureReport: ...  # fmt: skip
 def capture(
     model: AnyModel,
     *,
     op: Texts = None,
     name: Texts = None,
-    inputs: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, object] | None = None,
     seed: int = 0,
     bind: Mapping[str, int] | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -107,7 +96,7 @@ class Request:
     """What `capture` is asked, but for what to do with the values."""
 
     wish: Wish
-    inputs: Mapping[str, Any] | None = None
+    inputs: Mapping[str, object] | None = None
     seed: int = 0
     bind: Mapping[str, int] = field(default_factory=dict)
     memory: int = MEMORY

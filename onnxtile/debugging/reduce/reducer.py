@@ -18,7 +18,7 @@ from onnxtile.debugging.reduce.evidence import commands, telling_inputs, write_f
 from onnxtile.debugging.reduce.extraction import Cutter
 from onnxtile.debugging.reduce.failure import WRONG, Failure, failure_of, sizes_of
 from onnxtile.debugging.reduce.minimizing import minimal
-from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError
+from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError, suggesting_options
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import count_nodes, is_tiled_product
 from onnxtile.ir.io.files import check_new_folder
@@ -59,6 +59,7 @@ class Reduction(
     cuts: int
 
 
+@suggesting_options
 def reduce(
     model: AnyModel,
     passes: str | Sequence[str | ir.passes.PassBase],

@@ -16,9 +16,10 @@ from onnxtile.ir.io.checker import one_line
 if TYPE_CHECKING:
     import onnx_graphsurgeon
 
-    AnyModel: TypeAlias = str | os.PathLike[str] | onnx.ModelProto | ir.Model | onnx_graphsurgeon.Graph
+    ModelInMemory: TypeAlias = onnx.ModelProto | ir.Model | onnx_graphsurgeon.Graph
+    AnyModel: TypeAlias = str | os.PathLike[str] | ModelInMemory
 else:
-    AnyModel = Any
+    AnyModel = ModelInMemory = Any
 
 
 def to_ir(model: AnyModel) -> ir.Model:
@@ -44,7 +45,7 @@ def to_ir(model: AnyModel) -> ir.Model:
     raise UsageError(f"a model is a path, ModelProto, onnx_ir.Model or graphsurgeon Graph, not {type(model).__name__}")
 
 
-def like(model: AnyModel, proto: Callable[[], onnx.ModelProto], as_ir: Callable[[], ir.Model]) -> Any:
+def like(model: AnyModel, proto: Callable[[], onnx.ModelProto], as_ir: Callable[[], ir.Model]) -> ModelInMemory:
     """The result in the kind of `model`; a path gives a ModelProto."""
     if isinstance(model, ir.Model):
         return as_ir()

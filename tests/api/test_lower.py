@@ -1,11 +1,13 @@
-"""The Python functions: their signatures show their options, and calls that can't be are refused in words."""
+"""`lower` in Python: its options, what comes back, and calls that are refused in words."""
 
 from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import onnx
+import onnx_graphsurgeon
 import onnx_ir as ir
 import pytest
 
@@ -15,13 +17,6 @@ from onnxtile.lowering.options import LoweringOptions
 from tests.support import matmul
 
 LIMITS = (4, 4, 4)
-
-
-def test_signatures_show_the_options() -> None:
-    names = set(inspect.signature(onnxtile.lower).parameters)
-    assert names >= {"model", "max", "ops", "form", "weights", "accumulate", "bind", "output", "verify", "pad_tiles"}
-    assert inspect.signature(onnxtile.lower).parameters["form"].default == "unrolled"
-    assert set(inspect.signature(onnxtile.estimate).parameters) >= {"model", "max", "ops", "weights", "bind"}
 
 
 def test_defaults_are_those_of_the_options() -> None:
@@ -86,7 +81,29 @@ def test_calls_that_are_refused(tmp_path: Path) -> None:
     model = matmul([6, 9], [9, 10], [6, 10])
     with pytest.raises(onnxtile.UsageError, match=r"no limits are given: say max=\(M, K, N\), such as"):
         onnxtile.lower(model)  # type: ignore[call-overload]
-    with pytest.raises(onnxtile.UsageError, match="a model of ONNX is lowered without inputs: give the limits alone"):
+    with pytest.raises(onnxtile.UsageError, match="inputs is for models of torch"):
         onnxtile.lower(model, LIMITS, max=LIMITS)  # type: ignore[call-overload]
     with pytest.raises(onnxtile.UsageError, match="keep_exported is for models of torch"):
         onnxtile.lower(model, LIMITS, keep_exported=tmp_path / "e.onnx")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("form", ["unrolled", "function"])
+def test_a_report_of_a_model_in_memory(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left over is found in memory as it is in a file."""
+    model = matmul([6, 9], [9, 10], [6, 10])
+    for kind in (model, ir.from_proto(model), onnx_graphsurgeon.import_onnx(model)):
+        lowered, report = onnxtile.lower(kind, LIMITS, form=form, report=True)  # type: ignore[call-overload]
+        assert type(lowered) is type(kind)
+        assert [row.status for row in report.contractions] == ["tiled"]
+        assert report.nodes_before == 1
+        assert report.ok
+
+
+def test_a_report_tells_of_what_a_form_got_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def whole(self: object, sink: Any, product: object, a: Any, b: Any, output: str, prefix: str) -> None:
+        sink.node("MatMul", [a.name, b.name], [output])
+
+    monkeypatch.setattr("onnxtile.tiling.forms.unrolled.Unrolled.spell", whole)
+    _, report = onnxtile.lower(matmul([6, 9], [9, 10], [6, 10]), LIMITS, weights="split", report=True)
+    assert [row.status for row in report.over] == ["over"]
+    assert report.nodes_after == 1

@@ -1,0 +1,202 @@
+"""`lower`: an equivalent model whose products fit; `estimate`: what that would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast, overload
+
+from onnxtile.api.models import files_of, refuse
+from onnxtile.errors import PassError, UsageError, suggesting_options
+from onnxtile.torch_frontend.detection import is_torch
+
+if TYPE_CHECKING:
+    import onnx
+    from typing_extensions import Unpack
+
+    from onnxtile.api.models import AnyPath, Inputs, Model, TorchModel
+    from onnxtile.ir.io.interop import AnyModel, ModelInMemory
+    from onnxtile.ir.io.progress import Progress
+    from onnxtile.lowering.form_costs import Cost
+    from onnxtile.lowering.options import FormName, HowToLower, LoweringOptions, WeightsName
+    from onnxtile.lowering.report import Report
+    from onnxtile.tiling.limits import AnyLimits
+    from onnxtile.tiling.plan import Accumulate
+
+
+@overload
+def lower(
+    model: Model, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
+    output: None = None, report: Literal[False] = False, **options: Unpack[HowToLower],
+) -> Model: ...  # fmt: skip
+@overload
+def lower(
+    model: Model, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
+    output: None = None, report: Literal[True], **options: Unpack[HowToLower],
+) -> tuple[Model, Report]: ...  # fmt: skip
+@overload
+def lower(
+    model: AnyModel, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
+    output: AnyPath, report: bool = False, **options: Unpack[HowToLower],
+) -> Report: ...  # fmt: skip
+@overload
+def lower(
+    model: AnyPath, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
+    output: None = None, report: Literal[False] = False, **options: Unpack[HowToLower],
+) -> onnx.ModelProto: ...  # fmt: skip
+@overload
+def lower(
+    model: AnyPath, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
+    output: None = None, report: Literal[True], **options: Unpack[HowToLower],
+) -> tuple[onnx.ModelProto, Report]: ...  # fmt: skip
+@overload
+def lower(
+    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits, keep_exported: AnyPath | None = None,
+    output: None = None, report: Literal[False] = False, **options: Unpack[HowToLower],
+) -> onnx.ModelProto: ...  # fmt: skip
+@overload
+def lower(
+    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits, keep_exported: AnyPath | None = None,
+    output: None = None, report: Literal[True], **options: Unpack[HowToLower],
+) -> tuple[onnx.ModelProto, Report]: ...  # fmt: skip
+@overload
+def lower(
+    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits, keep_exported: AnyPath | None = None,
+    output: AnyPath, report: bool = False, **options: Unpack[HowToLower],
+) -> Report: ...  # fmt: skip
+@suggesting_options  # type: ignore[misc]  # a model of ONNX may have its limits in the second place
+def lower(
+    model: AnyModel | TorchModel,
+    inputs: Inputs | AnyLimits | None = None,
+    max: AnyLimits | None = None,
+    *,
+    ops: str | Sequence[str] = "matmul",
+    form: FormName = "unrolled",
+    weights: WeightsName = "pretile",
+    accumulate: Accumulate = "chain",
+    max_nodes: int = 10_000,
+    max_fan_in: int | None = None,
+    max_fan_out: int | None = None,
+    pad_tiles: bool = False,
+    external_data: bool = False,
+    align_data: int = 4,
+    bind: Mapping[str, int] | None = None,
+    output: AnyPath | None = None,
+    report: bool = False,
+    verify: bool | None = None,
+    keep_exported: AnyPath | None = None,
+    follow_links: bool = False,
+    progress: Progress | None = None,
+) -> ModelInMemory | Report | tuple[ModelInMemory, Report]:
+    """Return an equivalent model of ONNX in which each product of `ops` is at most `max` (M, K, N; None: no limit).
+
+    `lower(model, max)` for models of ONNX: a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph. The same kind
+    comes back, a ModelProto for a path; the caller's model isn't changed. With `report=True` the model and the Report
+    come back; with `output=PATH` the file is written and the Report comes back. `verify`: prove the result equivalent
+    before it's given or kept (`bind` holds there, too).
+
+    `lower(model, inputs, max=...)` for those of torch, `model` and `inputs` as in `profile`: the model is exported as
+    it runs with these inputs, and lowered; unless `verify` is false the result is proven equivalent to what was
+    exported, and held against torch itself, on these inputs and random ones. A ModelProto comes back. `keep_exported`:
+    a path to which the exported model goes, too.
+
+    `form`: how tiles are written (unrolled, batched, loop, function; auto: unrolled up to `max_nodes` nodes, batched
+    beyond). `weights`: cut constants ahead of time (pretile) or at run time (split). `accumulate`: how partial sums are
+    added (chain, tree, sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or
+    Sum, and outputs of a Split, that are made (None: any). `pad_tiles`: products are padded with zeros to the size of
+    `max`, for engines that take only full tiles. `bind`: sizes of free dimensions by name. With `output`:
+    `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from a
+    multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
+
+    What can't be lowered stays as it is; the Report, or `check` on the result, lists it with the reason. Raises
+    UsageError, ModelError, UnsupportedError (among them: torch can't export the model), PassError where the result
+    isn't equivalent, having written nothing.
+    """
+    from onnxtile.ir.io.links import following_links
+    from onnxtile.lowering.lower import lower as lower_onnx
+    from onnxtile.lowering.lower import lowering_to
+    from onnxtile.lowering.options import LoweringOptions
+
+    of_torch = is_torch(model)
+    limits = inputs if max is None and not of_torch else max
+    if limits is None:
+        raise UsageError("no limits are given: say max=(M, K, N), such as max=(64, 64, 64)")
+    options = LoweringOptions.of(
+        cast("AnyLimits", limits), ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes,
+        max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles, external_data=external_data,
+        align_data=align_data,
+    )  # fmt: skip
+    if of_torch:
+        refuse("ONNX", bind=bind, follow_links=follow_links)
+        return _lower_torch(
+            model, cast("Inputs | None", inputs), options, verify is not False, output, report, keep_exported, progress
+        )
+    refuse("torch", inputs=None if max is None else inputs, keep_exported=keep_exported)
+    with following_links(follow_links):
+        if output is not None:
+            with lowering_to(model, output, options, bind, progress) as (temporary, written):
+                if verify:
+                    _prove(model, temporary, bind, progress)
+            return written
+        lowered, judged = lower_onnx(model, options, bind, progress)
+        if verify:
+            _prove(model, lowered, bind, progress)
+        return (lowered, judged()) if report else lowered
+
+
+def _prove(model: AnyModel, lowered: AnyModel, bind: Mapping[str, int] | None, progress: Progress | None) -> None:
+    """Raise PassError where the lowered model isn't equivalent."""
+    from onnxtile.verification.verify import verify
+
+    verdict = verify(model, lowered, bind=bind, progress=progress)
+    if not verdict.equivalent:
+        raise PassError(f"the lowered model isn't equivalent: {verdict.why}; it wasn't kept")
+
+
+def _lower_torch(
+    model: TorchModel, inputs: Inputs | None, options: LoweringOptions, verify: bool, output: AnyPath | None,
+    report: bool, keep_exported: AnyPath | None, progress: Progress | None,
+) -> onnx.ModelProto | Report | tuple[onnx.ModelProto, Report]:  # fmt: skip
+    from onnxtile.ir.io.files import check_output
+    from onnxtile.torch_frontend.open import open_torch
+
+    targets = [Path(path) for path in (output, keep_exported) if path is not None]
+    for at, target in enumerate(targets):
+        check_output(target, *files_of(model), *targets[:at])
+    opened = open_torch(model, inputs)
+    from onnxtile.torch_frontend.lower import lower_torch
+
+    lowered, told = lower_torch(
+        opened.model, opened.args, opened.kwargs, options, verify=verify, output=output, keep_exported=keep_exported,
+        progress=progress,
+    )  # fmt: skip
+    if lowered is None:
+        return told
+    return (lowered, told) if report else lowered
+
+
+@suggesting_options
+def estimate(
+    model: AnyModel,
+    max: AnyLimits,
+    *,
+    ops: str | Sequence[str] = "matmul",
+    weights: WeightsName = "pretile",
+    accumulate: Accumulate = "chain",
+    max_fan_in: int | None = None,
+    max_fan_out: int | None = None,
+    pad_tiles: bool = False,
+    bind: Mapping[str, int] | None = None,
+) -> tuple[Report, list[Cost]]:
+    """Return what `lower` would do to each product, and what each form would cost; nothing is written.
+
+    Arguments and errors are those of `lower`.
+    """
+    from onnxtile.lowering.lower import estimate as estimate_onnx
+    from onnxtile.lowering.options import LoweringOptions
+
+    options = LoweringOptions.of(
+        max, ops=ops, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in, max_fan_out=max_fan_out,
+        pad_tiles=pad_tiles,
+    )  # fmt: skip
+    return estimate_onnx(model, options, bind)
