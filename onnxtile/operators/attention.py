@@ -28,10 +28,7 @@ KEYS_BY_STATE, KEYS_BY_VALUES, QUERIES_BY_STATE = "keys by state", "keys by valu
 
 def two_products(query: Dim, keys: Dim, head: Dim, value_head: Dim, batch: Dim) -> dict[str, Size]:
     """Return the products of softmax(Q K') V for lengths of queries and keys and sizes of heads, `batch` times each."""
-    return {
-        QUERIES_BY_KEYS: Size(query, head, keys, batch),
-        WEIGHTS_BY_VALUES: Size(query, keys, value_head, batch),
-    }
+    return {QUERIES_BY_KEYS: Size(query, head, keys, batch), WEIGHTS_BY_VALUES: Size(query, keys, value_head, batch)}
 
 
 def attention(node: ir.Node) -> dict[str, Size]:
@@ -183,15 +180,8 @@ declare(
     work=_LINEAR_WORK,
 )
 declare(
-    "LinearAttention",
-    MICROSOFT,
-    products=Products("attention", linear_attention, _LINEAR_FORMULA),
-    work=_LINEAR_WORK,
+    "LinearAttention", MICROSOFT, products=Products("attention", linear_attention, _LINEAR_FORMULA), work=_LINEAR_WORK
 )
 declare("RotaryEmbedding", "", MICROSOFT, work=3 * ELEMENTWISE * _rotated)
 declare("MRotaryEmbedding", MICROSOFT, work=3 * ELEMENTWISE * _rotated)
-declare(
-    "GemmaRotaryEmbedding",
-    MICROSOFT,
-    work=3 * ELEMENTWISE * (Y + of_output(1, "Y[1]")) + 2 * TRANSCENDENTAL * X,
-)
+declare("GemmaRotaryEmbedding", MICROSOFT, work=3 * ELEMENTWISE * (Y + of_output(1, "Y[1]")) + 2 * TRANSCENDENTAL * X)

@@ -127,9 +127,7 @@ declare(
     work=ELEMENTWISE * WEIGHTS + bias(2, "global_scale") + activation("activation_type", "none") * Y,
 )
 declare(
-    "MatMulNBitsQLoRA",
-    MICROSOFT,
-    products=unsized("matmul", "can't be sized yet: the rank of its adapters isn't read"),
+    "MatMulNBitsQLoRA", MICROSOFT, products=unsized("matmul", "can't be sized yet: the rank of its adapters isn't read")
 )
 declare(
     "MatMulFpQ4",

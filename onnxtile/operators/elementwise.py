@@ -150,11 +150,7 @@ declare("Equal Greater GreaterOrEqual Less LessOrEqual", work=COMPARISON * Y)
 declare("Max Min", work=COMPARISON * (INPUTS * Y - Y))
 declare("Sum", work=ELEMENTWISE * (INPUTS * Y - Y))
 declare("Mean", work=ELEMENTWISE * (INPUTS * Y))
-declare(
-    "Pow",
-    work=ELEMENTWISE * (_POWER * Y * _small_power) + TRANSCENDENTAL * (Y * _other_power),
-    settings=(1,),
-)
+declare("Pow", work=ELEMENTWISE * (_POWER * Y * _small_power) + TRANSCENDENTAL * (Y * _other_power), settings=(1,))
 declare("Clip", work=COMPARISON * (X * _has_min + X * _has_max), settings=(1, 2))
 declare("Where", work=MOVEMENT * Y, settings=(0,))
 declare("SwiGLU", work=(SWISH + ELEMENTWISE) * Y)

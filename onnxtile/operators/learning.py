@@ -151,10 +151,7 @@ _NEGATIVE_LOG_LIKELIHOOD = (
 )
 """A target's element is looked up, negated and weighed; a mean is the sum divided by the sum of weights."""
 declare("NegativeLogLikelihoodLoss", work=_NEGATIVE_LOG_LIKELIHOOD)
-declare(
-    "SoftmaxCrossEntropyLoss",
-    work=softmax(X, _TARGETS) + TRANSCENDENTAL * _TARGETS + _NEGATIVE_LOG_LIKELIHOOD,
-)
+declare("SoftmaxCrossEntropyLoss", work=softmax(X, _TARGETS) + TRANSCENDENTAL * _TARGETS + _NEGATIVE_LOG_LIKELIHOOD)
 
 
 def _updated(states: int) -> Formula:
@@ -170,7 +167,5 @@ def _updated(states: int) -> Formula:
 declare("Adagrad", TRAINING, work=(8 * ELEMENTWISE + TRANSCENDENTAL) * _updated(1))
 declare("Adam", TRAINING, work=(14 * ELEMENTWISE + TRANSCENDENTAL) * _updated(2))
 declare(
-    "Momentum",
-    TRAINING,
-    work=7 * ELEMENTWISE * _updated(1) + 2 * ELEMENTWISE * _updated(1) * says("mode", "nesterov"),
+    "Momentum", TRAINING, work=7 * ELEMENTWISE * _updated(1) + 2 * ELEMENTWISE * _updated(1) * says("mode", "nesterov")
 )

@@ -60,10 +60,7 @@ def _bits(node: ir.Node, name: str) -> int:
 
 
 _LIMITED = condition("swiglu_limit")(lambda node, opset: "swiglu_limit" in node.attributes)
-_GATED = {
-    "swiglu": UNLIMITED_SWIGLU + 3 * COMPARISON * _LIMITED,
-    "geglu": TANH_GELU + ELEMENTWISE,
-}
+_GATED = {"swiglu": UNLIMITED_SWIGLU + 3 * COMPARISON * _LIMITED, "geglu": TANH_GELU + ELEMENTWISE}
 """Activations of two projections; the others are of one, times the second if there is one."""
 
 
@@ -125,19 +122,12 @@ declare(
     quantization=(3, 6, 9, 11, 12, 13),
     packed=Packed((2, 5, 8), "expert_weight_bits"),
 )
-declare(
-    "MoEPacked",
-    MICROSOFT,
-    products=unsized("matmul", "can't be sized: its weights are in formats of their own"),
-)
+declare("MoEPacked", MICROSOFT, products=unsized("matmul", "can't be sized: its weights are in formats of their own"))
 declare(
     "MoEGroupRouter",
     MICROSOFT,
     products=unsized("matmul", "can't be sized yet: it holds a product where it has a projection"),
 )
 declare(
-    "RouterGateUpProj",
-    MICROSOFT,
-    products=one_product("matmul", matmul, MATMUL),
-    work=SWIGLU * of_output(1, "Y[1]"),
+    "RouterGateUpProj", MICROSOFT, products=one_product("matmul", matmul, MATMUL), work=SWIGLU * of_output(1, "Y[1]")
 )

@@ -92,10 +92,7 @@ declare("RMSNormalization SimplifiedLayerNormalization", work=by_root_mean_squar
 declare("MeanVarianceNormalization", work=ELEMENTWISE * (5 * X + 3 * _blocks) + TRANSCENDENTAL * _blocks)
 # squares, sums, alpha / size, bias, a power, a quotient
 declare("LRN", "", NHWC, work=ELEMENTWISE * (X * _WINDOW + 3 * X) + TRANSCENDENTAL * X)
-declare(
-    "LpNormalization",
-    work=ELEMENTWISE * (3 * X - _LP_LINES) + TRANSCENDENTAL * _LP_LINES * isnt("p", 1, 2),
-)
+declare("LpNormalization", work=ELEMENTWISE * (3 * X - _LP_LINES) + TRANSCENDENTAL * _LP_LINES * isnt("p", 1, 2))
 
 
 @measure("branches", "rows of X's last axis, cut into `num_branches` where that is given")

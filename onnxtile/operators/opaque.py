@@ -15,10 +15,7 @@ declare(
     "EfficientNMS_TRT MultilevelCropAndResize_TRT PyramidROIAlign_TRT",
     work=all_unknown("it's another engine's, whose work depends on that engine"),
 )
-declare(
-    "GRUUnit",
-    work=(_COMPUTED + TRANSCENDENTAL) * unknown("which states it changes depends on their lengths"),
-)
+declare("GRUUnit", work=(_COMPUTED + TRANSCENDENTAL) * unknown("which states it changes depends on their lengths"))
 declare("ImageDecoder", work=all_unknown("what decoding takes depends on the image"))
 declare(
     "NonMaxSuppression",
@@ -33,9 +30,7 @@ declare(
     work=all_unknown("how many steps it generates, of what is in its graphs, depends on the data"),
 )
 declare(
-    "BifurcationDetector",
-    MICROSOFT,
-    work=_COPIED * unknown("how far it searches for a match depends on the tokens"),
+    "BifurcationDetector", MICROSOFT, work=_COPIED * unknown("how far it searches for a match depends on the tokens")
 )
 declare("ConvStateReplay", MICROSOFT, work=MOVEMENT * unknown("how much is copied depends on counters that are data"))
 declare(
@@ -57,9 +52,7 @@ declare(
     work=_COPIED * unknown("how many indices are merged depends on counts"),
 )
 declare(
-    "SpeculativePrefixCommit",
-    MICROSOFT,
-    work=_COPIED * unknown("how many tokens are accepted depends on the data"),
+    "SpeculativePrefixCommit", MICROSOFT, work=_COPIED * unknown("how many tokens are accepted depends on the data")
 )
 
 declare("EPContext Snpe", MICROSOFT, products=unsized("other", "can't be looked into: it runs a program of its own"))

@@ -34,19 +34,11 @@ declare("AveragePool", "", NHWC, NCHWC, work=AVERAGE)
 declare("MaxPool", "", NHWC, NCHWC, work=MAXIMUM)
 declare("NhwcMaxPool", MICROSOFT, work=MAXIMUM)
 declare(
-    "LpPool",
-    "",
-    NHWC,
-    work=ELEMENTWISE * (2 * Y * kernel - Y) + TRANSCENDENTAL * (Y * _ROOT + Y * kernel * _POWERS),
+    "LpPool", "", NHWC, work=ELEMENTWISE * (2 * Y * kernel - Y) + TRANSCENDENTAL * (Y * _ROOT + Y * kernel * _POWERS)
 )
 declare("GlobalAveragePool", "", NHWC, NCHWC, work=ELEMENTWISE * X)
 declare("GlobalMaxPool", "", NHWC, NCHWC, work=COMPARISON * (X - Y))
-declare(
-    "GlobalLpPool",
-    "",
-    NHWC,
-    work=ELEMENTWISE * (2 * X - Y) + TRANSCENDENTAL * (Y * _ROOT + X * _POWERS),
-)
+declare("GlobalLpPool", "", NHWC, work=ELEMENTWISE * (2 * X - Y) + TRANSCENDENTAL * (Y * _ROOT + X * _POWERS))
 declare("MaxUnpool", "", NHWC, work=MOVEMENT * (X + Y))
 declare("MaxRoiPool", work=COMPARISON * unknown("how many elements a bin has depends on the regions"))
 declare(

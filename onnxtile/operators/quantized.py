@@ -133,10 +133,7 @@ declare(
     quantization=TWO_OPERANDS,
 )
 declare(
-    "QLinearMul",
-    MICROSOFT,
-    work=ELEMENTWISE * (X + of_input(3, "B") + Y) + QUANTIZED * Y,
-    quantization=TWO_OPERANDS,
+    "QLinearMul", MICROSOFT, work=ELEMENTWISE * (X + of_input(3, "B") + Y) + QUANTIZED * Y, quantization=TWO_OPERANDS
 )
 declare(
     "MulInteger",
@@ -145,12 +142,7 @@ declare(
 )
 declare("QLinearLeakyRelu", MICROSOFT, work=_unary(ELEMENTWISE + COMPARISON), quantization=_ONE_OPERAND)
 declare("QLinearSigmoid", MICROSOFT, work=_unary(SIGMOID), quantization=_ONE_OPERAND)
-declare(
-    "QLinearSoftmax",
-    MICROSOFT,
-    work=(DEQUANTIZED + QUANTIZED) * X + softmax(X, _LINES),
-    quantization=_ONE_OPERAND,
-)
+declare("QLinearSoftmax", MICROSOFT, work=(DEQUANTIZED + QUANTIZED) * X + softmax(X, _LINES), quantization=_ONE_OPERAND)
 declare("QLinearAveragePool", MICROSOFT, NHWC, work=_AVERAGE, quantization=_ONE_OPERAND)
 declare("QLinearGlobalAveragePool", MICROSOFT, work=_GLOBAL_AVERAGE, quantization=_ONE_OPERAND)
 declare("QLinearReduceMean", MICROSOFT, work=_GLOBAL_AVERAGE)
