@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.arrays import lazily, read_array
 from onnxtile.ir.bounds import most
+from onnxtile.ir.dtypes import BYTES, FLOATS, HALF_BYTES, INTEGERS, SHORTS
 
 MOST_LINKS = 64
 """Operators that are seen through from one value on."""
@@ -22,12 +23,8 @@ _MOST_AXES = 32
 
 Tensor = ir.TensorProtocol
 Tensors = Sequence["Tensor | None"]
-_FLOATS = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
-_SIGNED = (ir.DataType.INT8, ir.DataType.INT16, ir.DataType.INT32, ir.DataType.INT64)
-_UNSIGNED = (ir.DataType.UINT8, ir.DataType.UINT16, ir.DataType.UINT32, ir.DataType.UINT64)
-_QUANTIZED = (
-    ir.DataType.INT4, ir.DataType.UINT4, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.UINT16
-)  # fmt: skip
+_NUMBERS = (*FLOATS, *BYTES, *SHORTS, *INTEGERS)
+_QUANTIZED = (*HALF_BYTES, *BYTES, *SHORTS)
 
 
 def is_foldable(node: ir.Node) -> bool:
@@ -95,9 +92,8 @@ def _reshape(node: ir.Node, inputs: Tensors) -> Tensor | None:
 def _cast(node: ir.Node, inputs: Tensors) -> Tensor | None:
     tensor, wanted = inputs[0], _int(node, "to", 0)
     assert tensor is not None
-    known = (*_FLOATS, *_SIGNED, *_UNSIGNED)
-    to = next((dtype for dtype in known if dtype.value == wanted), None)
-    if to is None or tensor.dtype not in known or not (to in _FLOATS or _holds(to, tensor.dtype)):
+    to = next((dtype for dtype in _NUMBERS if dtype.value == wanted), None)
+    if to is None or tensor.dtype not in _NUMBERS or not (to in FLOATS or _holds(to, tensor.dtype)):
         return None
     if (tensor.dtype, to) == (ir.DataType.DOUBLE, ir.DataType.FLOAT16):
         return None
@@ -106,7 +102,7 @@ def _cast(node: ir.Node, inputs: Tensors) -> Tensor | None:
 
 def _holds(to: ir.DataType, integers: ir.DataType) -> bool:
     """Whether an integer type holds every number of another."""
-    return integers not in _FLOATS and np.can_cast(integers.numpy(), to.numpy(), "safe")
+    return integers not in FLOATS and np.can_cast(integers.numpy(), to.numpy(), "safe")
 
 
 def _dequantize(node: ir.Node, inputs: Tensors) -> Tensor | None:

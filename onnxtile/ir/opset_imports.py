@@ -77,7 +77,7 @@ def _changes(model: onnx.ModelProto) -> Changes:
         yield from _renamed(inside)
         pairs = ((each.domain, each.version) for each in function.opset_import)
         imports = _imports(pairs, f"function {function.name!r}")
-        functions.append((function, imports, {(_plain(node.domain), _operator(node)) for node in inside}))
+        functions.append((function, imports, {(canonical_domain(node.domain), _operator(node)) for node in inside}))
     main = _with_default(main, [(imports, operators) for _, imports, operators in functions])
     wanted = [(model, main), *((function, _aligned(each, main, used)) for function, each, used in functions)]
     for holder, imports in wanted:
@@ -108,17 +108,25 @@ def _operator(node: onnx.NodeProto) -> Operator:
     return node.op_type, frozenset(each.name for each in node.attribute)
 
 
-def _plain(domain: str) -> str:
+def canonical_domain(domain: str) -> str:
+    """Return the one name that we have for a domain of protobuf; onnx_ir gives its nodes the same."""
     return "" if domain == ALIAS else domain
+
+
+def domain_text(domain: str) -> str:
+    """Return the name of a domain for people."""
+    return domain or ALIAS
 
 
 def _imports(pairs: Iterable[tuple[str, int]], place: str) -> dict[str, int]:
     """Imports by domain, the default one by its name ""; ModelError where a domain has two versions."""
     found: dict[str, int] = {}
     for domain, version in pairs:
-        known = found.setdefault(_plain(domain), version)
+        known = found.setdefault(canonical_domain(domain), version)
         if known != version:
-            words = f"imports the operator set {_plain(domain) or ALIAS!r} in versions {known} and {version}"
+            words = (
+                f"imports the operator set {domain_text(canonical_domain(domain))!r} in versions {known} and {version}"
+            )
             raise ModelError(f"{place} {words}; keep one")
     return found
 

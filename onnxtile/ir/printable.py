@@ -4,6 +4,10 @@ from __future__ import annotations
 
 LONGEST = 4096
 """Characters of one text that are shown; of a longer one its beginning, its end and its length."""
+SHORT = 120
+"""Characters of a name or string among others."""
+WORDS = 300
+"""Letters of another program's error that are shown; of a longer one its beginning."""
 
 
 def printable(text: str, longest: int = LONGEST) -> str:
@@ -20,3 +24,8 @@ def printable(text: str, longest: int = LONGEST) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def beginning(words: str, longest: int = WORDS) -> str:
+    """Return the words, or so many letters of them and an ellipsis."""
+    return words if len(words) <= longest else f"{words[:longest]}..."

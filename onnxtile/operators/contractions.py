@@ -11,6 +11,7 @@ from onnxtile.errors import ModelError, UsageError, wrong_name
 from onnxtile.ir.attributes import UnsizedError, node_name
 from onnxtile.ir.graphs import Scope, called_functions, default_opset, is_tiled_product, scopes_with_nodes
 from onnxtile.ir.metadata import UNKNOWN_META
+from onnxtile.ir.opset_imports import domain_text
 from onnxtile.operators.registry import DOMAINS, FAMILIES, products_of
 from onnxtile.operators.sizes import Size
 from onnxtile.operators.table import OPERATORS, facts_of
@@ -94,7 +95,7 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
 def _unknown(node: ir.Node) -> str:
     """Return why it can't be told whether the node holds a product."""
     if node.domain in DOMAINS:
-        words = f"{node.op_type} isn't among the operators known of {node.domain or 'ai.onnx'}"
+        words = f"{node.op_type} isn't among the operators known of {domain_text(node.domain)}"
         return f"{words}: whether it holds a product can't be told"
     return f"domain {node.domain} isn't known: whether {node.op_type} holds a product can't be told"
 

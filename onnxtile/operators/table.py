@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from onnxtile.ir.graphs import is_tiled_product
+from onnxtile.ir.opset_imports import domain_text
 from onnxtile.ir.symbolic.amounts import Unknown
 from onnxtile.operators import (
     attention,
@@ -62,5 +63,5 @@ def operations_of(node: ir.Node, opset: int | None) -> Operations:
     if is_tiled_product(node):
         reason = "how a tiled product is cut and added up is in its function"
     else:
-        reason = f"{node.op_type} of domain {node.domain or 'ai.onnx'} isn't known"
+        reason = f"{node.op_type} of domain {domain_text(node.domain)} isn't known"
     return Operations(*[Unknown(reason)] * len(KINDS))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnxtile.ir.dtypes import FLOATS
 from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.base import Decided
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.function_bodies import NoBodyError, schema_of, written_out
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.tile_matmul import TileMatMul
-from onnxtile.tiling.legality import FLOATS, Refusal, legality, type_refusals
+from onnxtile.tiling.legality import Refusal, legality, type_refusals
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.plan import TilePlan
 

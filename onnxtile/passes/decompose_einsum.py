@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.dtypes import INTEGERS
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.einsum import Einsum, Step
 from onnxtile.operators.einsum_equation import ELLIPSIS
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.layout import Layout
 from onnxtile.passes.rewrites.replacement import Replacement
-from onnxtile.tiling.legality import INTEGERS, Refusal, type_refusals
+from onnxtile.tiling.legality import Refusal, type_refusals
 
 TYPES = (*INTEGERS, ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 

@@ -9,13 +9,14 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.dtypes import FLOATS
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.fused import ATTRIBUTES, order_of_axes
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.activations import activated, activation_refusals
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.scaled_product import factor_refusals, scaled_product
-from onnxtile.tiling.legality import FLOATS, Refusal, type_refusals
+from onnxtile.tiling.legality import Refusal, type_refusals
 
 GEMM = ("transA", "transB", "alpha", "beta")
 """Attributes that FusedGemm has in common with Gemm."""

@@ -10,11 +10,12 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float, attribute_int
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.dtypes import FLOATS, INTEGERS
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.scaled_product import factor_refusals, scaled_product
-from onnxtile.tiling.legality import FLOATS, INTEGERS, Refusal, type_refusals
+from onnxtile.tiling.legality import Refusal, type_refusals
 
 
 @dataclass(frozen=True)

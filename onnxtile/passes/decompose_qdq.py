@@ -9,12 +9,13 @@ from itertools import chain
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_int
+from onnxtile.ir.dtypes import BYTES
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.arithmetic import Arithmetic
 from onnxtile.passes.rewrites.quantization import Quantized, integer_product, integer_refusals, rescaled
 from onnxtile.passes.rewrites.replacement import Replacement
-from onnxtile.tiling.legality import BYTES, Refusal
+from onnxtile.tiling.legality import Refusal
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ import onnx_ir as ir
 
 from onnxtile.errors import wrong_name
 from onnxtile.ir.constants import stored
+from onnxtile.ir.dtypes import BYTES, FLOATS, INTEGERS
 from onnxtile.ir.graphs import CALL_DOMAIN, callees_first, is_tiled_product
 from onnxtile.ir.metadata import ORIGIN, PREFIX_META
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.calls import function_of
-from onnxtile.tiling.legality import BYTES, FLOATS, INTEGERS, SYMBOLIC_M_OPSET, Refusal, legality, type_refusals
+from onnxtile.tiling.legality import SYMBOLIC_M_OPSET, Refusal, legality, type_refusals
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.plan import ACCUMULATIONS, Accumulate, TilePlan
 from onnxtile.tiling.tiled_product import TiledProduct

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import onnx_ir as ir
 
 from onnxtile.ir.graphs import nodes_within
+from onnxtile.ir.printable import printable
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, largest, total
 from onnxtile.profiling.cost_walk import Walk
-from onnxtile.profiling.formatting import printable
 from onnxtile.profiling.results import SUMMED, Costs, NodeProfile, Weights, sum_weights
 
 _ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_bytes", "live_bytes")

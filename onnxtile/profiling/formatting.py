@@ -7,28 +7,17 @@ from functools import lru_cache
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.ir.printable import printable as anywhere
+from onnxtile.ir.printable import SHORT, printable
 
-LONGEST = 120
-"""Characters of a name or string that are shown; what is longer loses its middle."""
 MOST_ITEMS = 16
 """Numbers or strings of a list, or axes of a shape, that are shown; what is longer ends in the number of the others."""
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
 _WRAPPERS: dict[type, str] = {ir.SequenceType: "sequence of ", ir.OptionalType: "optional "}
 
 
-def printable(text: str, longest: int = LONGEST) -> str:
-    r"""The text as it's shown, of so many characters at most; see `onnxtile.ir.printable`.
-
-    >>> print(printable("a\nb"), printable("x" * 1000, 3))
-    a\nb xx...x (1,000 characters)
-    """
-    return anywhere(text, longest)
-
-
 def value_text(value: ir.Value) -> str:
     """A value as `name: float32[1,3,224,224]`; see `type_text`."""
-    return f"{printable(value.name or '(nameless)')}: {type_text(value.type, value.shape)}"
+    return f"{printable(value.name or '(nameless)', SHORT)}: {type_text(value.type, value.shape)}"
 
 
 def type_text(value_type: ir.TypeProtocol | None, shape: ir.Shape | None) -> str:
@@ -43,7 +32,7 @@ def type_text(value_type: ir.TypeProtocol | None, shape: ir.Shape | None) -> str
 def type_name(value_type: ir.TypeProtocol | None) -> str:
     """A type without its shape: `float32`, `sequence of int64`; `?` where it isn't known."""
     before, inner = "", value_type
-    while isinstance(inner, (ir.SequenceType, ir.OptionalType)) and len(before) < LONGEST:
+    while isinstance(inner, (ir.SequenceType, ir.OptionalType)) and len(before) < SHORT:
         before, inner = before + _WRAPPERS[type(inner)], inner.elem_type
     if isinstance(inner, ir.SparseTensorType):
         before += "sparse "
@@ -57,7 +46,7 @@ def shape_text(shape: ir.Shape | None) -> str:
 
 def dimension_text(dim: int | ir.SymbolicDim) -> str:
     """A size, a name or formula, or `?`."""
-    return str(dim) if isinstance(dim, int) else "?" if dim.value is None else printable(dim.value)
+    return str(dim) if isinstance(dim, int) else "?" if dim.value is None else printable(dim.value, SHORT)
 
 
 @lru_cache(maxsize=64)
@@ -74,7 +63,7 @@ def attribute_text(attribute: ir.Attr) -> str:
     A reference says which attribute of the function around it it stands for.
     """
     if attribute.is_ref():
-        return f"attribute {printable(str(attribute.ref_attr_name))} of the function"
+        return f"attribute {printable(str(attribute.ref_attr_name), SHORT)} of the function"
     value = attribute.value
     if isinstance(value, tuple):
         return _list([item_text(each) for each in value[:MOST_ITEMS]], len(value))
@@ -88,9 +77,9 @@ def item_text(value: object) -> str:
     if isinstance(value, float):  # of 32 bits in a file: the shortest text that gives them
         return str(np.float32(value)) if abs(value) <= _LARGEST_FLOAT else str(value)
     if isinstance(value, str):
-        return f'"{printable(value)}"'
+        return f'"{printable(value, SHORT)}"'
     if isinstance(value, bytes):
-        return f"{printable(value[: LONGEST + 1].hex())} ({len(value):,} bytes)"
+        return f"{printable(value[: SHORT + 1].hex(), SHORT)} ({len(value):,} bytes)"
     if isinstance(value, ir.Graph):
         return f"graph of {len(value):,} node{'' if len(value) == 1 else 's'}"
     if isinstance(value, ir.TensorProtocol):

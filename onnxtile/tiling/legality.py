@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.ir.dimensions import LARGEST, free_dimensions
+from onnxtile.ir.dtypes import INTEGERS
 from onnxtile.ir.graphs import default_opset
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Dim, Size
@@ -24,9 +25,6 @@ MOST_TILES = 16_000_000
 """Tiles of one product that are spelled one by one: a node takes about a kilobyte while it's made."""
 SYMBOLIC_M_OPSET = 11
 """From here Pad takes its amounts as a value, which a length known only at run time needs."""
-INTEGERS = (ir.DataType.INT32, ir.DataType.INT64, ir.DataType.UINT32, ir.DataType.UINT64)
-BYTES = (ir.DataType.INT8, ir.DataType.UINT8)
-FLOATS = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
 Legality = Literal["fits", "over", "unknown"]
 

@@ -8,13 +8,11 @@ from typing import Literal
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.tiling.legality import BYTES
+from onnxtile.ir.dtypes import BYTES
 from onnxtile.tiling.plan import Accumulate, Axis, TilePlan
 
 Side = Literal["A", "B"]
 SIDES: tuple[Side, Side] = ("A", "B")
-WIDER = {ir.DataType.FLOAT16: ir.DataType.FLOAT, ir.DataType.BFLOAT16: ir.DataType.FLOAT}
-"""Types whose partial sums are added in a wider one and rounded once."""
 
 
 @dataclass(frozen=True)

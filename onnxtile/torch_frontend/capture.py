@@ -21,6 +21,7 @@ from onnxtile.debugging.capture.statistics import Numbers, first_of, numbers_of
 from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError
 from onnxtile.ir.io.checker import one_line
 from onnxtile.ir.io.progress import Progress, silent
+from onnxtile.ir.printable import beginning
 from onnxtile.torch_frontend.exported_outputs import run_with_outputs
 from onnxtile.torch_frontend.modules import kind_of
 from onnxtile.torch_frontend.torchscript.interpreter import run_script
@@ -83,9 +84,8 @@ def capture_torch(
     except WatchingError as error:
         raise UnsupportedError(f"can't capture {error}") from error
     except Exception as error:  # the model's own code runs, which may raise anything
-        words = one_line(error)
-        words = words if len(words) <= 300 else f"{words[:300]}..."
-        raise UsageError(f"the model fails on these inputs: {type(error).__name__}: {words}") from error
+        words = f"{type(error).__name__}: {beginning(one_line(error))}"
+        raise UsageError(f"the model fails on these inputs: {words}") from error
     if not taking.values:
         raise UsageError(taking.why_nothing())
     fed = Fed("given" if seed is None else "random", seed, {})

@@ -17,6 +17,7 @@ import torch
 
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.io.checker import one_line
+from onnxtile.ir.printable import beginning
 from onnxtile.torch_frontend.trace.environment import inference
 from onnxtile.torch_frontend.trace.recording import Network
 
@@ -116,4 +117,4 @@ def _reason(error: BaseException) -> str:
     """The first line of what lies at the bottom."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return one_line(error)[:300]
+    return beginning(one_line(error))

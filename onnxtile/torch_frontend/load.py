@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal
 
 from onnxtile.errors import ModelError, UsageError
 from onnxtile.ir.io.checker import one_line
+from onnxtile.ir.printable import beginning
 from onnxtile.torch_frontend.untrusted.archives import MAGIC, Archive
 from onnxtile.torch_frontend.untrusted.exported_files import OLD_GRAPH, check_exported, check_old_exported
 from onnxtile.torch_frontend.untrusted.pickles import SAVE_AS, SCRIPT, check_pickle
@@ -71,7 +72,7 @@ def load(path_or_spec: str) -> LoadedTorch:
             with path.open("rb") as file:
                 return LoadedTorch(torch.export.load(file), kind)
     except Exception as error:  # torch raises any kind for files that it can't read
-        raise ModelError(f"{path}: torch {torch.__version__} can't load it: {_shortened(error)}") from error
+        raise ModelError(f"{path}: torch {torch.__version__} can't load it: {beginning(one_line(error))}") from error
     finally:
         logger.setLevel(level)
 
@@ -181,12 +182,7 @@ def _called(spec: str, module: str, name: str) -> Any:
         if not isinstance(found, torch.nn.Module):
             found = found()
     except (Exception, SystemExit) as error:  # it runs the user's code, which may raise anything
-        raise UsageError(f"{spec} fails: {type(error).__name__}: {_shortened(error)}") from error
+        raise UsageError(f"{spec} fails: {type(error).__name__}: {beginning(one_line(error))}") from error
     if not isinstance(found, torch.nn.Module):
         raise UsageError(f"{spec} gives a {type(found).__name__}; it should give a torch.nn.Module")
     return found
-
-
-def _shortened(error: BaseException) -> str:
-    words = one_line(error)
-    return words if len(words) <= 300 else f"{words[:300]}..."

@@ -11,10 +11,8 @@ from typing import Any
 
 from onnxtile.errors import OnnxtileError, UsageError
 from onnxtile.ir.io.checker import one_line
+from onnxtile.ir.printable import beginning
 from onnxtile.torch_frontend.load import load
-
-LONGEST = 300
-"""Letters of an error of the model's own that are told."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,5 @@ def running() -> Iterator[None]:
     except OnnxtileError:
         raise
     except (Exception, SystemExit) as error:  # the model's own code runs, which may raise anything
-        words = one_line(error)
-        words = words if len(words) <= LONGEST else f"{words[:LONGEST]}..."
-        raise UsageError(f"the model fails on these inputs: {type(error).__name__}: {words}") from error
+        words = f"{type(error).__name__}: {beginning(one_line(error))}"
+        raise UsageError(f"the model fails on these inputs: {words}") from error

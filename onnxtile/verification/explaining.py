@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from onnxtile.ir.dtypes import FLOATS
 from onnxtile.ir.metadata import ORIGIN
 from onnxtile.verification.coverage import Box as Boxes
 from onnxtile.verification.derivations import Box, Cut, Derivation, Factor, Multiple, cuts, derive, grids, orders
@@ -22,7 +23,6 @@ ALTERNATIVES = 16
 """Explanations that are kept: there's more than one where a weight is its own transpose, or the same all over."""
 FEW = 8
 """Tiles that tell whether a way to cut them can be right at all."""
-FLOATS = frozenset((ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE))
 LEAST_AXES_OF_GRID = 4
 """All tiles of an operand one after the other: where they are, rows and columns."""
 PRODUCTS = MULTIPLYING - {"ReduceSum"}

@@ -8,6 +8,8 @@ from typing import NamedTuple, cast
 
 import onnx
 
+from onnxtile.ir.opset_imports import canonical_domain
+
 RANDOM = frozenset(
     ("Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 )
@@ -80,7 +82,7 @@ class Scope:
         """Values that nodes of this graph compute from constants alone."""
         found: set[str] = set()
         for node in self.nodes:
-            if node.domain in ("", "ai.onnx") and node.op_type not in RANDOM and _has_no_graphs(node):
+            if not canonical_domain(node.domain) and node.op_type not in RANDOM and _has_no_graphs(node):
                 inputs = list(filter(None, node.input))
                 if inputs and all(name in found or self._is_constant_or_outer(name) for name in inputs):
                     found.update(filter(None, node.output))

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import onnx
 import onnx_ir as ir
 
+from onnxtile.ir.dtypes import FLOATS
 from onnxtile.ir.graphs import CALL_DOMAIN
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.einsum import Einsum
 from onnxtile.passes.base import CONSTANTS_FROM
 from onnxtile.verification.constant_nodes import with_constants
 from onnxtile.verification.derivations import Cut, Derivation, Factor
-from onnxtile.verification.explaining import FLOATS, Expected, Explained, Tile, explain
+from onnxtile.verification.explaining import Expected, Explained, Tile, explain
 from onnxtile.verification.facts import Fact, Facts
 from onnxtile.verification.graphs import nodes_inside
 from onnxtile.verification.opened import Opened

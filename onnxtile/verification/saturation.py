@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from onnxtile.ir.opset_imports import canonical_domain
 from onnxtile.verification.graphs import nodes_inside
 from onnxtile.verification.integers import product
 from onnxtile.verification.sessions import EngineError, guarded, onnxruntime_options, onnxruntime_session
@@ -57,7 +58,7 @@ def holds_8_bit_products(model: onnx.ModelProto) -> bool:
 
 
 def _is_8_bit(node: onnx.NodeProto) -> bool:
-    domain, op = "" if node.domain == "ai.onnx" else node.domain, node.op_type
+    domain, op = canonical_domain(node.domain), node.op_type
     if (domain, op) in EIGHT_BIT:
         return True
     levels = (each.i for each in node.attribute if each.name == "accuracy_level")

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.bounds import most, raise_hint
+from onnxtile.ir.printable import beginning
 
 Result = TypeVar("Result")
 
@@ -52,4 +53,4 @@ def guarded(engine: str, action: Callable[[], Result]) -> Result:
     try:
         return action()
     except Exception as error:  # engines raise types of their own, of many kinds; all mean the same here
-        raise EngineError(f"{engine}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+        raise EngineError(f"{engine}: {type(error).__name__}: {beginning(' '.join(str(error).split()))}") from error

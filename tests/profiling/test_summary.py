@@ -20,9 +20,10 @@ from onnx import helper, numpy_helper
 
 from onnxtile.cli.views.summary import print_facts
 from onnxtile.ir.io.load import from_proto, load
+from onnxtile.ir.printable import SHORT, printable
 from onnxtile.profiling.annotate import annotate
 from onnxtile.profiling.attribute_summary import AttributeFacts
-from onnxtile.profiling.formatting import attribute_text, printable, value_text
+from onnxtile.profiling.formatting import attribute_text, value_text
 from onnxtile.profiling.summary import ModelFacts, OperatorFacts, facts_of
 from tests.support import FLOAT, ROOT, make, matmul, parse
 from tests.terminals import terminal
@@ -214,7 +215,7 @@ def test_attributes_as_text(made: ir.Attr, text: str) -> None:
 
 @given(st.text(max_size=300))
 def test_printable_text_is_one_short_line(text: str) -> None:
-    shown = printable(text)
+    shown = printable(text, SHORT)
     assert shown.isprintable()
     assert shown == text or len(text) > 120 or not text.isprintable()
     assert len(shown) <= 120 * 10 + 30

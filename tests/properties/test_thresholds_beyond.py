@@ -466,9 +466,9 @@ def test_values_of_attributes_that_are_listed_and_more(count: int) -> None:
 
 
 def test_texts_as_long_as_they_are_shown_and_longer() -> None:
-    for most, show in ((texts.LONGEST, texts.printable), (printable.LONGEST, printable.printable)):
-        assert show("x" * most) == "x" * most
-        assert show("x" * (most + 1)).endswith(f"({most + 1:,} characters)")
+    for most in (printable.SHORT, printable.LONGEST):
+        assert printable.printable("x" * most, most) == "x" * most
+        assert printable.printable("x" * (most + 1), most).endswith(f"({most + 1:,} characters)")
     assert texts.shape_text(ir.Shape([1] * texts.MOST_ITEMS)).count("1") == texts.MOST_ITEMS
     assert texts.shape_text(ir.Shape([2] * (texts.MOST_ITEMS + 1))).endswith("... 1 more]")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from onnxtile.ir.printable import WORDS
+
 torch = pytest.importorskip("torch")
 
 from onnxtile.errors import ModelError, UsageError  # noqa: E402  # torch first: without it there's nothing to test
@@ -58,9 +60,9 @@ def test_inputs_as_large_as_are_made_up_and_larger() -> None:
         inputs.parse_input(f"{most + 1}")
 
 
-@pytest.mark.parametrize("length", [opening.LONGEST, opening.LONGEST + 1])
+@pytest.mark.parametrize("length", [WORDS, WORDS + 1])
 def test_words_of_a_failing_model_as_long_as_are_shown_and_longer(length: int) -> None:
     with pytest.raises(UsageError) as caught, opening.running():
         raise RuntimeError("x" * length)
-    assert str(caught.value).count("x") == opening.LONGEST + "the model fails on these inputs".count("x")
-    assert str(caught.value).endswith("...") is (length > opening.LONGEST)
+    assert str(caught.value).count("x") == WORDS + "the model fails on these inputs".count("x")
+    assert str(caught.value).endswith("...") is (length > WORDS)

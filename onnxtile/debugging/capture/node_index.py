@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import scopes
 from onnxtile.ir.metadata import ORIGIN, SHORT_META, SHORT_ORIGIN_META
+from onnxtile.ir.opset_imports import domain_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Named:
 
     def is_any(self, ops: Collection[str]) -> bool:
         """Whether it's one of these operators: `Conv`, or `com.microsoft::FusedConv` to tell domains apart."""
-        return self.op in ops or f"{self.domain or 'ai.onnx'}::{self.op}" in ops
+        return self.op in ops or f"{domain_text(self.domain)}::{self.op}" in ops
 
 
 def named_nodes(model: ir.Model) -> Iterator[Named]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnxtile.ir.dtypes import WIDER
 from onnxtile.operators.block_packing import Blocks
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.opset_compat import Splitter, merge_tree
 from onnxtile.tiling.plan import Axis, additions
 from onnxtile.tiling.sinks.ir import IrSink
-from onnxtile.tiling.tiled_product import WIDER
 
 
 @dataclass(frozen=True)

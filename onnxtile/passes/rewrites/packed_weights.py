@@ -6,9 +6,10 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_int
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.dtypes import FLOATS
 from onnxtile.operators.block_packing import FP4, NF4, Blocks, Codes
 from onnxtile.operators.contractions import Contraction
-from onnxtile.tiling.legality import FLOATS, Refusal
+from onnxtile.tiling.legality import Refusal
 
 TYPES = [dtype for dtype in FLOATS if dtype != ir.DataType.DOUBLE]
 INPUTS: dict[str, tuple[str, ...]] = {

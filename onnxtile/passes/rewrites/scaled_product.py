@@ -9,10 +9,10 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float
+from onnxtile.ir.dtypes import FLOATS, INTEGERS, WIDER
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.rewrites.replacement import Replacement
-from onnxtile.tiling.legality import FLOATS, INTEGERS, Refusal
-from onnxtile.tiling.tiled_product import WIDER
+from onnxtile.tiling.legality import Refusal
 
 
 def scaled_product(

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.ir.bounds import most
+from onnxtile.ir.opset_imports import canonical_domain
 from onnxtile.ir.shadowing import bodies_of
 from onnxtile.passes.shape_inference.rules import Extension, Rule
 
@@ -136,7 +137,7 @@ def _joined(nodes: Iterable[onnx.NodeProto], outside: Mapping[str, int], growth:
     for node in nodes:
         inputs = [lengths.get(name, 1) for name in node.input]
         inner = [_joined(body.node, lengths, growth) for _, body in bodies_of([node])]
-        joins = node.op_type == "Concat" and node.domain in ("", "ai.onnx")
+        joins = node.op_type == "Concat" and not canonical_domain(node.domain)
         length = (sum(inputs) if joins else max([1, *inputs, *inner])) * growth.get(_key(node), 1)
         total += length if length > max(inputs, default=1) else 0
         if length > 1:

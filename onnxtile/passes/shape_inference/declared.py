@@ -42,8 +42,7 @@ def take_declared(model: ir.Model) -> Declared:
 
 def has_rule(node: ir.Node, model: ir.Model) -> bool:
     """Return whether somebody can infer the node's outputs."""
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    return _is_defined(domain, node.op_type) or node.op_identifier() in model.functions
+    return _is_defined(node.domain, node.op_type) or node.op_identifier() in model.functions
 
 
 @lru_cache(maxsize=4096)

@@ -76,8 +76,7 @@ class Run:
 
     def apply(self, context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
         """Infer a node's outputs."""
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        own = None if library is _left_to_onnx else OWN.get((domain, node.op_type))
+        own = None if library is _left_to_onnx else OWN.get((node.domain, node.op_type))
         reason = None
         try:
             if own is not None:
@@ -88,15 +87,15 @@ class Run:
             self.failures.append(error)
             for output in node.outputs:
                 output.shape = None
-        if domain == "" and node.op_type == "Loop" and "body" in node.attributes:
+        if not node.domain and node.op_type == "Loop" and "body" in node.attributes:
             self.is_stable &= not widen(node, self.widened)
             (body,) = subgraphs(node.attributes["body"])
             if any(self.widened.get(value, ()) is None for value in body.inputs):
                 for output in node.outputs:
                     output.shape = None  # it was inferred for the first turn alone
-        sound = own is not None or is_sound(domain, node.op_type)
-        taken_for_granted = self._is_doubted(node) or not is_sound_in_onnx(domain, node.op_type)
-        if node.op_type in ROUNDED and not domain:
+        sound = own is not None or is_sound(node.domain, node.op_type)
+        taken_for_granted = self._is_doubted(node) or not is_sound_in_onnx(node.domain, node.op_type)
+        if node.op_type in ROUNDED and not node.domain:
             taken_for_granted |= any(is_minted(context, dim) for value in node.outputs for dim in value.shape or ())
         if sound and not taken_for_granted and all(map(self._is_agreed, node.outputs)):
             for output in node.outputs:

@@ -12,12 +12,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.ir.dtypes import INTEGERS, WIDER
 from onnxtile.tiling.forms.unrolled import Unrolled
-from onnxtile.tiling.legality import INTEGERS, Ability
+from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import pad_end, reduce_sum, squeeze, take_first, take_first_dynamic
 from onnxtile.tiling.plan import Axis
 from onnxtile.tiling.sinks.ir import Sink
-from onnxtile.tiling.tiled_product import SIDES, WIDER, Operand, Side, TiledProduct, join, with_zeros
+from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join, with_zeros
 
 SUMMED_AS = WIDER | {ir.DataType.UINT32: ir.DataType.INT64, ir.DataType.UINT64: ir.DataType.INT64}
 """Types that ReduceSum adds in another: narrow floats for precision, unsigned integers (modulo 2^n, exactly) because

@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.ir.dtypes import WIDER
 from onnxtile.tiling.forms.batched import Batched, Rows, Size, box, keeps_rows, output_batch, reshape
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import squeeze
 from onnxtile.tiling.sinks.ir import Sink
-from onnxtile.tiling.tiled_product import SIDES, WIDER, TiledProduct, join
+from onnxtile.tiling.tiled_product import SIDES, TiledProduct, join
 
 FIRST_OPSET = 11
 """From here Loop, Gather and Pad have the form that is written."""

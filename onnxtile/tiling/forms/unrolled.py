@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from onnxtile.errors import UsageError
-from onnxtile.tiling.legality import INTEGERS, Ability
+from onnxtile.ir.dtypes import INTEGERS, WIDER
+from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import Splitter, merge_tree, pad_end, take_first
 from onnxtile.tiling.plan import Axis, additions
 from onnxtile.tiling.sinks.ir import Sink
-from onnxtile.tiling.tiled_product import SIDES, WIDER, Operand, Side, TiledProduct, join, with_zeros
+from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join, with_zeros
 
 Grid = dict[tuple[int, ...], str]
 """Names of an operand's tiles by their indices along the operand's axes."""

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from onnxtile.errors import ModelError
+from onnxtile.ir.printable import beginning
 from onnxtile.torch_frontend.untrusted.archives import Archive
 from onnxtile.torch_frontend.untrusted.pickles import SAVE_AS, check_saved
 
@@ -148,8 +149,7 @@ def _check_text(text: str, place: str, key: str) -> None:
 
 
 def _refusal(place: str, what: str, text: str) -> ModelError:
-    shown = text if len(text) <= 80 else f"{text[:80]}..."
-    return ModelError(f"{place}: refused: the {what} {shown!r} isn't one that torch.export.save writes")
+    return ModelError(f"{place}: refused: the {what} {beginning(text, 80)!r} isn't one that torch.export.save writes")
 
 
 def _check_expression(text: str, place: str) -> None:
