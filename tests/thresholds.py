@@ -13,7 +13,7 @@ _LOWERING, _BEYOND, _TORCH = (
 
 THRESHOLDS: dict[str, tuple[str, str, str]] = {
     # constant: what changes there, file of tests, test
-    "debugging.capture.call_inlining.MOST_CALLS": ("calls put in place, or refused", _BEYOND, "test_calls_as_many_as_are_put_in_place_and_more"),
+    "debugging.capture.call_inlining.MOST_CALLS": ("calls inlined, or refused", _BEYOND, "test_calls_as_many_as_are_inlined_and_more"),
     "debugging.capture.capture.MEMORY": ("values computed in one run, or in several", "debugging/capture/test_output_files.py", "test_as_many_runs_as_the_memory_takes"),
     "debugging.capture.statistics.BLOCK": ("numbers looked at at once, or in blocks", _BEYOND, "test_values_that_are_described_at_once_and_in_blocks"),
     "debugging.capture.statistics.FIRST": ("elements that are shown", _BEYOND, "test_elements_and_letters_that_are_shown_and_more"),
@@ -23,7 +23,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "debugging.capture.output_files.MOST_COMMENT": ("a member has its comment, or none", _BEYOND, "test_comments_as_long_as_a_zip_file_takes_and_longer"),
     "debugging.capture.output_files.MOST_NAME": ("a file has the value's name, or its end", _BEYOND, "test_names_of_files_as_long_as_they_may_be_and_longer"),
     "ir.bounds.BOUNDS[call-depth]": ("calls in calls followed, or refused", _LOWERING, "test_calls_as_deep_as_are_followed_and_deeper"),
-    "ir.bounds.BOUNDS[inlined-nodes]": ("calls put in place, or refused", _LOWERING, "test_calls_of_as_many_nodes_as_are_put_in_place_and_of_more"),
+    "ir.bounds.BOUNDS[inlined-nodes]": ("calls inlined, or refused", _LOWERING, "test_calls_of_as_many_nodes_as_are_put_in_place_and_of_more"),
     "ir.bounds.BOUNDS[axes]": ("a shape is followed, or unknown", _LOWERING, "test_shapes_of_as_many_axes_as_are_followed_and_of_more"),
     "ir.bounds.BOUNDS[shape-numbers]": ("a vector is followed, or unknown", "ir/test_bounds.py", "test_vectors_are_followed_up_to_the_bound"),
     "ir.bounds.BOUNDS[sparse-bytes]": ("a sparse weight is written out, or refused", _BEYOND, "test_sparse_weights_as_large_as_are_written_out_and_larger"),

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from onnxtile.ir.symbolic.amounts import Unknown
 from onnxtile.profiling.results import Profile
+from onnxtile.torch_frontend.network import Network
 from onnxtile.torch_frontend.profile import profile_of
 from onnxtile.torch_frontend.trace.recording import record
 
@@ -88,7 +89,7 @@ def judge(operator: Any, call: tuple[tuple[Any, ...], dict[str, Any]]) -> tuple[
         net(*plain)
         expected = results.pop()
     try:
-        recording = record(net, watched)
+        recording = record(Network(net, watched))
         profile = profile_of(recording)
     except BaseException as error:  # whatever it is, it's a fault
         found.fault = f"{type(error).__name__}: {error}"

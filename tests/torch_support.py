@@ -13,9 +13,14 @@ import pytest
 import torch
 
 from onnxtile.cli.app import main
+from onnxtile.profiling.results import Profile
 from onnxtile.torch_frontend.export import quiet
 from onnxtile.torch_frontend.inputs import as_inputs
+from onnxtile.torch_frontend.module_tree import Tree, tree_of
+from onnxtile.torch_frontend.network import Network
+from onnxtile.torch_frontend.profile import profile_of
 from onnxtile.torch_frontend.trace.environment import inference
+from onnxtile.torch_frontend.trace.recording import record
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 import torch_networks
@@ -58,6 +63,16 @@ def saved(name: str, kind: str, folder: Path) -> Path:
         else:
             torch.onnx.export(made, args, dynamo=True, optimize=False, verbose=False, opset_version=18).save(path)
     return path
+
+
+def profile_torch(model: Any, args: tuple[Any, ...], device: str | None = None, **options: Any) -> Profile:
+    """The profile of a network, whose errors are raised as they are."""
+    return profile_of(record(Network(model, args), device), **options)
+
+
+def tree_torch(model: Any, args: tuple[Any, ...], depth: int | None = None) -> Tree:
+    """The modules of a network."""
+    return tree_of(record(Network(model, args)), depth)
 
 
 def run(

@@ -72,12 +72,9 @@ def capture(
             )  # fmt: skip
     from onnxtile.torch_frontend.open import open_torch
 
-    opened = open_torch(model, inputs, seed)
+    network = open_torch(model, inputs, seed)
     from onnxtile.torch_frontend.capture import capture_torch
 
     refuse("ONNX", bind=bind, follow_links=follow_links, memory=memory)
     source = next((path for path in files_of(model) if path.exists()), None)
-    return capture_torch(
-        opened.model, opened.args, opened.kwargs, op=op, name=name, output=output, seed=opened.seed, device=device,
-        source=source, progress=progress,
-    )  # fmt: skip
+    return capture_torch(network, op=op, name=name, output=output, device=device, source=source, progress=progress)

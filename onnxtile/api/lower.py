@@ -163,13 +163,12 @@ def _lower_torch(
     targets = [Path(path) for path in (output, keep_exported) if path is not None]
     for at, target in enumerate(targets):
         check_output(target, *files_of(model), *targets[:at])
-    opened = open_torch(model, inputs)
+    network = open_torch(model, inputs)
     from onnxtile.torch_frontend.lower import lower_torch
 
     lowered, told = lower_torch(
-        opened.model, opened.args, opened.kwargs, options, verify=verify, output=output, keep_exported=keep_exported,
-        progress=progress,
-    )  # fmt: skip
+        network, options, verify=verify, output=output, keep_exported=keep_exported, progress=progress
+    )
     if lowered is None:
         return told
     return (lowered, told) if report else lowered

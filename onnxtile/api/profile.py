@@ -49,11 +49,11 @@ def profile(
             return profile_onnx(model, bind=bind, convention=convention, details=details)
     from onnxtile.torch_frontend.open import open_torch, running
 
-    opened = open_torch(model, inputs)
+    network = open_torch(model, inputs)
     from onnxtile.torch_frontend.profile import profile_of
     from onnxtile.torch_frontend.trace.recording import record
 
     refuse("ONNX", bind=bind, follow_links=follow_links)
     with running():
-        recording = record(*opened.run, device)
+        recording = record(network, device)
     return profile_of(recording, convention, details)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +15,7 @@ from onnxtile.torch_frontend.detection import is_torch
 if TYPE_CHECKING:
     import numpy as np
 
-    from onnxtile.debugging.capture.output_files import Keep
-    from onnxtile.debugging.capture.report import CaptureReport, Value
+    from onnxtile.debugging.capture.report import Captured, CaptureReport
     from onnxtile.ir.io.progress import Progress
 
 EXAMPLES = """Examples:
@@ -76,12 +73,12 @@ def command(
     isolate_file(model, timeout)
     if not is_torch(model):
         isolate_engine(model, timeout=timeout)
-    from onnxtile.api.capture import capture
     from onnxtile.cli.output import print_json, progress
-    from onnxtile.debugging.capture.capture import Request, run
-    from onnxtile.debugging.capture.selection import Wish
+    from onnxtile.debugging.capture.capture import capture
+    from onnxtile.debugging.capture.report import Captured
+    from onnxtile.debugging.capture.selection import Selection
 
-    wish = Wish.of(op, name)
+    Selection.of(op, name)  # refuses what is malformed, before torch or a file is read
     if is_torch(model):
         refuse(model, bind=bind, memory=memory != MEMORY)
     else:
@@ -90,13 +87,12 @@ def command(
     with progress(f"capture {model.name}") as say:
         if is_torch(model):
             report = _of_torch(model, input, arrays, seed, device, op, name, output, say)
-        elif output is None:
-            report = run(model, Request(wish, arrays, seed, sizes, memory), _shown_only, say=say)
         else:
             report = capture(
-                model, op=op, name=name, inputs=arrays, seed=seed, bind=sizes, output=output, memory=memory,
+                model, op=op, name=name, inputs=arrays, seed=seed, bind=sizes, output=output, memory=memory, keep=False,
                 progress=say,
             )  # fmt: skip
+    assert not isinstance(report, Captured)
     if json:
         print_json(report)
     else:
@@ -121,27 +117,14 @@ def _arrays(model: Path, inputs: list[str] | None, output: str | None) -> dict[s
 def _of_torch(
     model: Path, inputs: list[str] | None, arrays: dict[str, np.ndarray] | None, seed: int, device: str | None,
     op: list[str] | None, name: list[str] | None, output: str | None, say: Progress,
-) -> CaptureReport:  # fmt: skip
-    call = opened(model, arrays or inputs, seed)
-    from onnxtile.debugging.capture.report import Captured
+) -> Captured | CaptureReport:  # fmt: skip
+    network = opened(model, arrays or inputs, seed)
     from onnxtile.torch_frontend.capture import capture_torch
 
-    found = capture_torch(
-        *call.run, op=op, name=name, output=output, keep=False, seed=call.seed, device=device,
+    return capture_torch(
+        network, op=op, name=name, output=output, keep=False, device=device,
         source=model if model.exists() else None, progress=say,
     )  # fmt: skip
-    assert not isinstance(found, Captured)
-    return found
-
-
-@contextmanager
-def _shown_only(names: Sequence[str]) -> Iterator[Keep]:
-    """Nothing is kept but what's said of each value."""
-
-    def keep(row: Value, array: np.ndarray) -> Value:
-        return row
-
-    yield keep
 
 
 def print_captured(report: CaptureReport) -> None:

@@ -161,12 +161,12 @@ def _source(model: Path, inputs: list[str] | None, keep: Path | None, say: Progr
         yield _Source(model)
         return
     say("load the model")
-    call = opened(model, inputs)
+    network = opened(model, inputs)
     from onnxtile.torch_frontend.compare import compare_with_torch
     from onnxtile.torch_frontend.lower import exported
 
-    with exported(call.model, call.args, call.kwargs, keep, say) as path:
-        yield _Source(path, lambda lowered: compare_with_torch(*call.run, lowered, progress=say))
+    with exported(network, keep, say) as path:
+        yield _Source(path, lambda lowered: compare_with_torch(network, lowered, progress=say))
 
 
 def _beside(model: Path) -> Path:

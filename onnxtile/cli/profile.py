@@ -174,9 +174,9 @@ def _tree(model: Path, inputs: list[str] | None, device: str | None, depth: int 
 
 
 def _recorded(model: Path, inputs: list[str] | None, device: str | None) -> Recording:
-    call = opened(model, inputs)
+    network = opened(model, inputs)
     from onnxtile.torch_frontend.open import running
     from onnxtile.torch_frontend.trace.recording import record
 
     with running():
-        return record(*call.run, device)
+        return record(network, device)

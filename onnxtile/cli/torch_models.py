@@ -15,7 +15,7 @@ from onnxtile.torch_frontend.detection import TORCH_FILES, is_torch
 if TYPE_CHECKING:
     import numpy as np
 
-    from onnxtile.torch_frontend.open import Opened
+    from onnxtile.torch_frontend.network import Network
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A model of ONNX; or of torch: FILE.pt, FILE.pt2 or module:callable.")
@@ -52,7 +52,7 @@ def isolate_engine(*files: Path, timeout: float | None) -> None:
     isolate(f"{', '.join(map(str, files))}: onnxruntime", timeout)
 
 
-def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Opened:
+def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Network:
     """The torch model that MODEL names, and its inputs."""
     from onnxtile.torch_frontend.open import open_torch
 

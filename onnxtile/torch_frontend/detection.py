@@ -1,4 +1,4 @@
-"""Is a model one of torch, or ONNX? Told without importing torch."""
+"""Tell models of torch from models of ONNX, without importing torch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ _CLASSES = {
 
 
 def is_torch(model: object) -> bool:
-    """Whether it's a module or exported program of torch, or names one: a file that torch writes, `module:callable`."""
+    """Return whether it's a module or exported program, or names one: a file that torch writes, `module:callable`."""
     if isinstance(model, (str, os.PathLike)):
         text = os.fspath(model)
-        return isinstance(text, str) and (
-            text.endswith(TORCH_FILES) or (_CALLABLE.fullmatch(text) is not None and not Path(text).exists())
-        )
+        return isinstance(text, str) and (text.endswith(TORCH_FILES) or names_callable(text))
     return any((cls.__module__, cls.__name__) in _CLASSES for cls in type(model).__mro__)
+
+
+def names_callable(text: str) -> bool:
+    """Return whether a text is a `module:callable`, and no file's name."""
+    return _CALLABLE.fullmatch(text) is not None and not Path(text).exists()

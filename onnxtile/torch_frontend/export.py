@@ -1,25 +1,23 @@
-"""From a torch model to an ONNX file, by torch's own exporters."""
+"""Export a model of torch to an ONNX file, by torch's own exporters."""
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.io.checker import one_line
 from onnxtile.ir.printable import beginning
+from onnxtile.torch_frontend.network import Network
 from onnxtile.torch_frontend.trace.environment import inference
-from onnxtile.torch_frontend.trace.recording import Network
 
 OPSET = 18
 """What the exporter's own operators are written in; others are converted from it."""
@@ -30,30 +28,30 @@ LARGEST = 1_500_000_000
 _LOUD = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export", "torch.fx")
 
 
-def export(model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], path: Path) -> None:
-    """Write `model`, as it runs with these inputs, to `path`, in opset 18 or 17; its sizes are those of the inputs.
+def export(network: Network, path: Path) -> None:
+    """Write the network, as it runs with its inputs, to `path`, in opset 18 or 17; its sizes are those of the inputs.
 
     Modules and exported programs go by torch's exporter on `torch.export`; TorchScript, which that one doesn't take, by
     the older one. Raises UnsupportedError for what the exporter can't do, with its reason.
     """
-    args, kwargs = in_order(model, args, kwargs)
+    network = network.in_order()
+    model, args, kwargs = network.model, network.args, dict(network.kwargs)
     with quiet(), contextlib.ExitStack() as stack:
         try:
             if isinstance(model, torch.nn.Module):
                 stack.enter_context(inference(model))
             if isinstance(model, torch.jit.ScriptModule):
-                names = _names(model, len(args), kwargs)
                 torch.onnx.export(
-                    model, args, str(path), kwargs=dict(kwargs), input_names=names, dynamo=False,
+                    model, args, str(path), kwargs=kwargs, input_names=_input_names(network), dynamo=False,
                     opset_version=OPSET_OF_SCRIPTS,
                 )  # fmt: skip
                 return
-            if isinstance(model, torch.export.ExportedProgram):
-                program = torch.onnx.export(model, dynamo=True, verbose=False, opset_version=OPSET)
-            else:
-                program = torch.onnx.export(
-                    model, args, kwargs=dict(kwargs), dynamo=True, verbose=False, opset_version=OPSET
-                )
+            if network.is_exported:
+                args, kwargs = (), {}  # it has its own
+            program = torch.onnx.export(
+                model, args, kwargs=kwargs or None, dynamo=True, verbose=False, opset_version=OPSET
+            )
+            assert program is not None
             tensors = (value.const_value for value in program.model.graph.initializers.values())
             weights = sum(tensor.nbytes for tensor in tensors if tensor is not None)
             program.save(str(path), external_data=weights > LARGEST)
@@ -61,31 +59,19 @@ def export(model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], pat
             raise UnsupportedError(f"torch can't export this model to ONNX: {_reason(error)}") from error
 
 
-def in_order(
-    model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The inputs in the order of forward's parameters, by place where they can be: exported models have that order."""
-    if not kwargs or not isinstance(model, torch.nn.Module) or isinstance(model, torch.jit.ScriptModule):
-        return args, dict(kwargs)
-    try:
-        bound = inspect.signature(model.forward).bind(*args, **kwargs)
-    except (TypeError, ValueError):  # running the model says what is wrong
-        return args, dict(kwargs)
-    return bound.args, bound.kwargs
-
-
-def _names(model: torch.jit.ScriptModule, places: int, kwargs: Mapping[str, Any]) -> list[str] | None:
-    """What forward calls its inputs; None where it doesn't say."""
-    schema = getattr(getattr(model, "forward", None), "schema", None)
+def _input_names(network: Network) -> list[str] | None:
+    """Return what forward of a scripted module calls the inputs; None where it doesn't say."""
+    schema = getattr(getattr(network.model, "forward", None), "schema", None)
     if schema is None:
         return None
     names = [argument.name for argument in schema.arguments[1:]]
-    return [*names[:places], *(name for name in names[places:] if name in kwargs)]
+    count = len(network.args)
+    return [*names[:count], *(name for name in names[count:] if name in network.kwargs)]
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """The exporters print, log and warn of their own affairs; what matters is raised."""
+    """Keep the exporters from printing, logging and warning of their own affairs; what matters is raised."""
     loggers = [logging.getLogger(name) for name in _LOUD]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -101,7 +87,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing reaches the standard output, be it from C++: the older exporter prints whole graphs where it fails."""
+    """Keep stdout empty, also of what C++ writes: the older exporter prints whole graphs where it fails."""
     sys.stdout.flush()
     kept = os.dup(1)
     try:
@@ -114,7 +100,7 @@ def _silent() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what lies at the bottom."""
+    """Return the first words of the error at the bottom."""
     while error.__cause__ is not None:
         error = error.__cause__
     return beginning(one_line(error))

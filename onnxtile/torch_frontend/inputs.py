@@ -1,4 +1,4 @@
-"""Example inputs for a torch model, written as `1x3x224x224:float32`."""
+"""Read example inputs of a torch model, written as `1x3x224x224:float32`, and make tensors of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from onnxtile.errors import UsageError, wrong_name
+from onnxtile.torch_frontend.nesting import replaced
 
 DTYPES = {
     "float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16,
@@ -26,7 +27,7 @@ _NAMED = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The shape and type of one input; `name` None: it's given by its place."""
+    """The shape and type of one input; `name` None: it's given by its position."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
@@ -34,7 +35,7 @@ class InputSpec:
 
 
 def parse_input(text: str) -> InputSpec:
-    """`[NAME=]1x3x224x224[:TYPE]`, or `scalar` for a tensor without axes; UsageError for anything else."""
+    """Read `[NAME=]1x3x224x224[:TYPE]`, or `scalar` for a tensor without axes. Raises UsageError for anything else."""
     named = _NAMED.fullmatch(text)
     name, rest = (named[1], named[2]) if named else (None, text)
     sizes, colon, dtype = rest.partition(":")
@@ -50,7 +51,7 @@ def parse_input(text: str) -> InputSpec:
 
 
 def parse_inputs(texts: Sequence[str]) -> list[InputSpec]:
-    """All `--input` of a call; UsageError where one is malformed, or a name is given twice."""
+    """Read all `--input` of a call. Raises UsageError where one is malformed, or a name is given twice."""
     specs = [parse_input(text) for text in texts]
     names = [spec.name for spec in specs if spec.name is not None]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -60,14 +61,14 @@ def parse_inputs(texts: Sequence[str]) -> list[InputSpec]:
 
 
 def example_inputs(specs: Sequence[InputSpec], seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Tensors for a call: those by place, in order, and those by name. The same seed gives the same numbers.
+    """Return tensors for a call: those by position, in order, and those by name. The same seed gives the same numbers.
 
     Floats are normal. Integers are 0 or 1, which are indices of any table with two rows; 8-bit ones take their whole
     range, as pictures do. It's the same for inputs of ONNX models, where nothing says which table they index.
     """
     generator = torch.Generator().manual_seed(seed)
-    made = [(spec.name, _tensor(spec, generator)) for spec in specs]
-    return tuple(value for name, value in made if name is None), {name: value for name, value in made if name}
+    values = [(spec.name, _tensor(spec, generator)) for spec in specs]
+    return tuple(value for name, value in values if name is None), {name: value for name, value in values if name}
 
 
 def _tensor(spec: InputSpec, generator: torch.Generator) -> torch.Tensor:
@@ -80,7 +81,7 @@ def _tensor(spec: InputSpec, generator: torch.Generator) -> torch.Tensor:
 
 
 def as_inputs(inputs: object, seed: int = 0) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What a caller gives as `inputs`: tensors by place (a tuple or list, or one alone), or by name (a dict).
+    """Return the arguments that `inputs` are: tensors by position (a tuple or list, or one alone), or by name (a dict).
 
     Texts, one or several, are read as `--input` is, and stand for values from `seed`. UsageError for anything else.
     """
@@ -97,12 +98,6 @@ def as_inputs(inputs: object, seed: int = 0) -> tuple[tuple[Any, ...], dict[str,
     return values, {}
 
 
-def tensors(given: Any) -> Any:
-    """The same with tensors in place of arrays, inside lists, tuples and dicts too."""
-    if isinstance(given, np.ndarray):
-        return torch.from_numpy(given.copy())
-    if isinstance(given, tuple) and not hasattr(given, "_fields"):
-        return tuple(map(tensors, given))
-    if isinstance(given, list):
-        return list(map(tensors, given))
-    return {name: tensors(each) for name, each in given.items()} if isinstance(given, dict) else given
+def tensors(nested: Any) -> Any:
+    """Return it with tensors in place of arrays, inside lists, tuples and dicts too."""
+    return replaced(nested, np.ndarray, lambda array: torch.from_numpy(array.copy()))

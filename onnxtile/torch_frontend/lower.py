@@ -1,13 +1,13 @@
-"""`lower` for models of torch: exported, lowered, and held against torch itself."""
+"""`lower` for models of torch: export, lower, and hold the result against torch itself."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import onnx
 
@@ -22,15 +22,16 @@ from onnxtile.lowering.report import Report
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.torch_frontend.compare import compare_with_torch
 from onnxtile.torch_frontend.export import export
-from onnxtile.torch_frontend.trace.recording import Network
+from onnxtile.torch_frontend.network import Network
 from onnxtile.verification.verdict import Verdict
 from onnxtile.verification.verify import verify as prove
 
+if TYPE_CHECKING:
+    from onnxtile.lowering.report import Report
+
 
 def lower_torch(
-    model: Network,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    network: Network,
     options: LoweringOptions,
     *,
     verify: bool = True,
@@ -38,45 +39,37 @@ def lower_torch(
     keep_exported: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> tuple[onnx.ModelProto | None, Report]:
-    """Export the model as it runs with these inputs, lower that, and show that the result is what torch computes.
+    """Export the network as it runs with its inputs, lower that, and show that the result is what torch computes.
 
     Return the model, None where it's written to `output`, and the Report. `keep_exported`: where the exported model
     goes, too. With `verify` the lowered model is proven equivalent to the exported one, and runs against torch. Raises
     PassError where it isn't equivalent, UnsupportedError where torch can't export the model, having written nothing.
     """
     say = progress or silent
-    with exported(model, args, kwargs, keep_exported, say) as source:
+    with exported(network, keep_exported, say) as source:
         target = source.with_name("lowered.onnx") if output is None else Path(output)
         with lowering_to(source, target, options, None, say) as (temporary, report):
-            for verdict in verdicts(model, args, kwargs, source, temporary, say) if verify else ():
+            for verdict in _verdicts(network, source, temporary, say) if verify else ():
                 if not verdict.equivalent:
                     raise PassError(f"the lowered model isn't equivalent: {verdict.why}; it wasn't kept")
         return onnx.load(target) if output is None else None, report
 
 
 @contextmanager
-def exported(
-    model: Network,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    keep: str | os.PathLike[str] | None = None,
-    say: Progress = silent,
-) -> Iterator[Path]:
-    """The model as an ONNX file, gone afterwards; `keep`: a copy goes there unless something is raised meanwhile."""
+def exported(network: Network, keep: str | os.PathLike[str] | None = None, say: Progress = silent) -> Iterator[Path]:
+    """Yield the network as an ONNX file, gone afterwards; `keep`: a copy goes there unless something is raised."""
     if keep is not None:
         check_output(Path(keep))
     with tempfile.TemporaryDirectory(prefix="onnxtile.") as folder:
         path = Path(folder) / "exported.onnx"
         say("export to ONNX")
-        export(model, args, kwargs, path)
+        export(network, path)
         yield path
         if keep is not None:
             save(load(path), Path(keep), form_of("function"), "split")
 
 
-def verdicts(
-    model: Network, args: tuple[Any, ...], kwargs: Mapping[str, Any], source: Path, lowered: Path, say: Progress
-) -> Iterator[Verdict]:
-    """Of the lowered model against the exported one, by proof; then against torch, by running both."""
+def _verdicts(network: Network, source: Path, lowered: Path, say: Progress) -> Iterator[Verdict]:
+    """Yield the verdict against the exported model, by proof; then that against torch, by running both."""
     yield prove(source, lowered, progress=say)
-    yield compare_with_torch(model, args, kwargs, lowered, progress=say)
+    yield compare_with_torch(network, lowered, progress=say)

@@ -1,17 +1,16 @@
-"""The architecture of a network: its modules as a tree, with what each returns, holds and computes."""
+"""Show the architecture of a network: its modules as a tree, with what they return, hold and compute."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.symbolic.amounts import Amount, total
 from onnxtile.profiling.results import Profile
 from onnxtile.torch_frontend.profile import profile_of, value_text
 from onnxtile.torch_frontend.trace.calls import ModuleCall, ModuleFacts, Recording
-from onnxtile.torch_frontend.trace.recording import Network, record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class Branch(JsonRecord, members="path kind depth calls outputs params trainable
 
     @property
     def name(self) -> str:
-        """What its module calls it."""
+        """Return what the module around it calls it."""
         return self.path.rpartition(".")[2]
 
 
@@ -76,26 +75,16 @@ class Tree(JsonRecord, members="schema view totals modules=branches"):
     profile: Profile
 
 
-def tree_torch(
-    model: Network,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any] = {},
-    *,
-    depth: int | None = None,
-    device: str | None = None,
-) -> Tree:
-    """The modules of a network down to a depth (None: all), by one run with these inputs. Errors: see profile_torch."""
-    return tree_of(record(model, args, kwargs, device), depth)
-
-
-def tree_of(recording: Recording, depth: int | None = None, profile: Profile | None = None) -> Tree:
-    """The tree of a run that was recorded; `profile`: of the same run, where there is one already."""
-    found = profile_of(recording) if profile is None else profile
-    branches = tuple(_Branches(recording, found).walk(depth))
-    return Tree(branches, _totals(recording, found), found)
+def tree_of(recording: Recording, depth: int | None = None) -> Tree:
+    """Return the modules of a network whose run was recorded, down to a depth (None: all)."""
+    profile = profile_of(recording)
+    branches = _Branches(recording, profile).below(recording.modules[""], 0, True, depth)
+    return Tree(tuple(branches), _totals(recording, profile), profile)
 
 
 class _Branches:
+    """Describes the modules of one recording."""
+
     def __init__(self, recording: Recording, profile: Profile) -> None:
         self._recording = recording
         self._calls: dict[str, list[ModuleCall]] = {}
@@ -103,20 +92,18 @@ class _Branches:
             self._calls.setdefault(call.path, []).append(call)
         self._macs: dict[str, list[Amount]] = {}
         for row in profile.nodes:
-            for path in _around(row.module):
+            for path in _with_outer(row.module):
                 self._macs.setdefault(path, []).append(row.macs)
 
-    def walk(self, depth: int | None) -> Iterator[Branch]:
-        yield from self._below(self._recording.modules[""], 0, True, depth)
-
-    def _below(self, module: ModuleFacts, level: int, last: bool, depth: int | None) -> Iterator[Branch]:
+    def below(self, module: ModuleFacts, level: int, last: bool, depth: int | None) -> Iterator[Branch]:
+        """Yield a module at a level of the tree, and those in it down to a depth."""
         calls, constants = self._calls.get(module.path, []), self._recording.constants
         held = [constants[name] for name in dict.fromkeys(self._held(module))]
         yield Branch(
             path=module.path, kind=module.kind, depth=level, last=last, calls=len(calls),
             outputs=tuple(value_text(value) for value in calls[0].outputs) if calls else (),
-            params=sum(each.elements for each in held),
-            trainable=sum(each.elements for each in held if each.kind == "trainable"),
+            params=sum(constant.elements for constant in held),
+            trainable=sum(constant.elements for constant in held if constant.kind == "trainable"),
             own_params=sum(constants[name].elements for name in self._own(module)),
             macs=total(self._macs.get(module.path, [])),
         )  # fmt: skip
@@ -124,10 +111,10 @@ class _Branches:
             for path in module.children:
                 inner = self._recording.modules.get(path)
                 if inner is not None:  # a module under a second name is listed under its first
-                    yield from self._below(inner, level + 1, path == module.children[-1], depth)
+                    yield from self.below(inner, level + 1, path == module.children[-1], depth)
 
     def _held(self, module: ModuleFacts) -> Iterator[str]:
-        """Names of the parameters of a module and of all in it."""
+        """Yield the names of the parameters of a module and of all in it."""
         yield from self._own(module)
         for path in module.children:
             if path in self._recording.modules:
@@ -138,8 +125,8 @@ class _Branches:
         return list(dict.fromkeys(names[name] for name in module.parameters if name in names))
 
 
-def _around(path: str) -> Iterator[str]:
-    """The paths of a module and of those around it."""
+def _with_outer(path: str) -> Iterator[str]:
+    """Yield the paths of a module and of those around it."""
     yield path
     while path:
         path = path.rpartition(".")[0]
@@ -148,24 +135,24 @@ def _around(path: str) -> Iterator[str]:
 
 def _totals(recording: Recording, profile: Profile) -> TreeTotals:
     constants = recording.constants.values()
-    trained, frozen = (
-        sum(each.elements for each in constants if each.kind == kind) for kind in ("trainable", "frozen")
+    trainable, frozen, buffers = (
+        sum(constant.elements for constant in constants if constant.kind == kind)
+        for kind in ("trainable", "frozen", "buffer")
     )
     returned = [
         recording.bytes_of(call.outputs[0])
         for call in recording.module_calls
-        if call.outputs and call.path in recording.modules and _holds(recording.modules[call.path])
+        if call.outputs and call.path in recording.modules and _is_layer(recording.modules[call.path])
     ]
     return TreeTotals(
-        params=trained + frozen, trainable=trained, frozen=frozen,
-        buffers=sum(each.elements for each in constants if each.kind == "buffer"), macs=profile.totals.macs,
+        params=trainable + frozen, trainable=trainable, frozen=frozen, buffers=buffers, macs=profile.totals.macs,
         layers=sum(call.leaf for call in recording.module_calls),
         activation_bytes=profile.totals.activation_bytes,
         input_bytes=sum(map(recording.bytes_of, recording.inputs)), forward_backward_bytes=2 * sum(returned),
-        params_bytes=sum(each.bytes for each in constants if each.kind != "buffer"),
+        params_bytes=sum(constant.bytes for constant in constants if constant.kind != "buffer"),
     )  # fmt: skip
 
 
-def _holds(module: ModuleFacts) -> bool:
-    """Whether a module has parameters of its own, and no modules."""
+def _is_layer(module: ModuleFacts) -> bool:
+    """Return whether a module has parameters of its own, and no modules."""
     return bool(module.parameters) and not module.children

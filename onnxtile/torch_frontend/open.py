@@ -1,65 +1,50 @@
-"""What a call names: a network and the inputs that it runs with."""
+"""Open what a call names: a network of torch, and the inputs that it runs with."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from onnxtile.errors import OnnxtileError, UsageError
-from onnxtile.ir.io.checker import one_line
-from onnxtile.ir.printable import beginning
-from onnxtile.torch_frontend.load import load
+from onnxtile.torch_frontend.load import described, load
+
+if TYPE_CHECKING:
+    from onnxtile.torch_frontend.network import Network
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A network with the inputs of one run. `seed`: where they are random, what they were made from."""
+def open_torch(model: object, inputs: object = None, seed: int = 0) -> Network:
+    """Return the network that `model` is or names, with its inputs: tensors, arrays, or texts as `--input` has them.
 
-    model: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    seed: int | None = None
-
-    @property
-    def run(self) -> tuple[Any, tuple[Any, ...], Mapping[str, Any]]:
-        """The network and its inputs, as most functions take them."""
-        return self.model, self.args, self.kwargs
-
-
-def open_torch(model: object, inputs: object = None, seed: int = 0) -> Opened:
-    """The network that `model` is or names, and its inputs: tensors, arrays, or texts as `--input` has them.
-
-    Without `inputs` an exported program has its own. Raises ModelError and UsageError as `loading.load` does, and
-    UsageError where there are no inputs.
+    Without `inputs` an exported program has its own. Raises ModelError and UsageError as `load` does, and UsageError
+    where there are no inputs.
     """
     with redirect_stdout(sys.stderr):  # code of the user's, which may print
-        network = load(os.fspath(model)).model if isinstance(model, (str, os.PathLike)) else model
-    if type(network).__name__ == "OptimizedModule":  # of torch.compile; what it was made of is what is told
-        network = getattr(network, "_orig_mod", network)
+        found = load(os.fspath(model)) if isinstance(model, (str, os.PathLike)) else model
+    if type(found).__name__ == "OptimizedModule":  # of torch.compile, which keeps the module that it compiles
+        found = getattr(found, "_orig_mod", found)
     from onnxtile.torch_frontend.inputs import as_inputs, tensors  # torch is there by now, or load has said so
+    from onnxtile.torch_frontend.network import Network
 
     if inputs is None or (isinstance(inputs, (list, tuple)) and not inputs):
-        own = getattr(network, "example_inputs", None)
+        own = getattr(found, "example_inputs", None)
         if not own:
             raise UsageError("a model of torch doesn't say what it takes: give inputs (--input 1x3x224x224)")
-        return Opened(network, tuple(own[0]), dict(own[1]))
+        return Network(found, tuple(own[0]), dict(own[1]))  # type: ignore[arg-type]  # judged when it runs
     args, kwargs = as_inputs(tensors(inputs), seed)
-    texts = isinstance(inputs, str) or (isinstance(inputs, (list, tuple)) and isinstance(inputs[0], str))
-    return Opened(network, args, kwargs, seed if texts else None)
+    random = isinstance(inputs, str) or (isinstance(inputs, (list, tuple)) and isinstance(inputs[0], str))
+    return Network(found, args, kwargs, seed if random else None)  # type: ignore[arg-type]  # the same
 
 
 @contextmanager
 def running() -> Iterator[None]:
-    """Whatever the model's own code raises meanwhile becomes a UsageError in one line; what it prints isn't output."""
+    """Turn whatever the model's own code raises into a UsageError in one line, and keep what it prints from stdout."""
     try:
         with redirect_stdout(sys.stderr):
             yield
     except OnnxtileError:
         raise
     except (Exception, SystemExit) as error:  # the model's own code runs, which may raise anything
-        words = f"{type(error).__name__}: {beginning(one_line(error))}"
-        raise UsageError(f"the model fails on these inputs: {words}") from error
+        raise UsageError(f"the model fails on these inputs: {described(error)}") from error

@@ -1,8 +1,8 @@
-"""The profile of a network of torch: a row for each call of an operator that computes or copies something."""
+"""Profile a network of torch: a row for each call of an operator that computes or copies something."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,50 +14,36 @@ from onnxtile.profiling.results import CONVENTIONS, SUMMED, NodeProfile, Profile
 from onnxtile.torch_frontend.aten.work import computes, macs_of, operations_of
 from onnxtile.torch_frontend.conventions import ptflops_macs
 from onnxtile.torch_frontend.trace.calls import Call, ModuleCall, Recording, Unsized, Value
-from onnxtile.torch_frontend.trace.recording import Network, record
 
 DOMAIN = "torch"
 """The domain of rows of a torch network."""
-_NONE = Operations()
 _PACKED = Unknown("its weights are packed in an object of torch's own, which doesn't tell their sizes")
 
 
-def profile_torch(
-    model: Network,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any] = {},
-    *,
-    convention: str = "macs",
-    device: str | None = None,
-    details: bool = False,
-) -> Profile:
-    """What every operator that the network calls costs, by one run with these inputs.
+def profile_of(recording: Recording, convention: str = "macs", details: bool = False) -> Profile:
+    """Return the profile of a run that was recorded: what every operator that the network calls costs.
 
     Everything is as `onnxtile.profile` tells of an ONNX model, and counted by the same formulas. Parameters count in
     the totals whether a call reads them or not; buffers only where they're floating-point numbers that one reads.
-
-    Raises UsageError, and what the network itself raises when it runs.
+    Raises UsageError for an unknown convention.
     """
-    return profile_of(record(model, args, kwargs, device), convention, details)
-
-
-def profile_of(recording: Recording, convention: str = "macs", details: bool = False) -> Profile:
-    """The profile of a run that was recorded."""
     if convention not in CONVENTIONS:
         raise wrong_name(f"convention {convention!r} is unknown", convention, CONVENTIONS)
-    return _Profiling(recording, convention, details).profile()
+    return _Profiler(recording, convention, details).profile()
 
 
-class _Profiling:
+class _Profiler:
+    """Profiles one recording."""
+
     def __init__(self, recording: Recording, convention: str, details: bool) -> None:
         self._recording = recording
         self._convention = convention
         self._details = details
         self._names: dict[str, int] = {}
         self._weights = {
-            name: Weights(each.elements, each.elements if each.kind == "buffer" else 0, each.bytes)
-            for name, each in recording.constants.items()
-            if each.counts and (each.kind != "buffer" or convention == "macs")
+            name: Weights(held.elements, held.elements if held.kind == "buffer" else 0, held.bytes)
+            for name, held in recording.constants.items()
+            if held.counts and (held.kind != "buffer" or convention == "macs")
         }
 
     def profile(self) -> Profile:
@@ -72,29 +58,29 @@ class _Profiling:
         if _has_packed(call):
             weights = Weights(_PACKED, 0, _PACKED)
         if self._convention == "macs":
-            macs, done = macs_of(call), operations_of(call)
+            macs, other = macs_of(call), operations_of(call)
         else:
-            macs, done = ptflops_macs(call), _NONE
+            macs, other = ptflops_macs(call), Operations()
         return NodeProfile(
             name=self._name(call), op=op_of(call), domain=DOMAIN, module=call.module.path, macs=macs,
-            elementwise=done.elementwise, transcendental=done.transcendental, comparison=done.comparison,
-            movement=done.movement, params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes,
+            elementwise=other.elementwise, transcendental=other.transcendental, comparison=other.comparison,
+            movement=other.movement, params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes,
             input_bytes=self._bytes(call.inputs), output_bytes=self._bytes(call.outputs), live_bytes=live,
             constants=constants, **(_details(call) if self._details else {}),
         )  # fmt: skip
 
     def _feeding(self, call: Call) -> tuple[str, ...]:
-        """Names of the weights that the call reads, or that what it reads is computed from alone."""
+        """Return the names of the weights that the call reads, or that what it reads is computed from alone."""
         names = [name for value in call.inputs for name in value.sources if name in self._weights]
         return tuple(dict.fromkeys(names)) if len(names) > 1 else tuple(names)
 
     def _bytes(self, values: Sequence[Value]) -> int:
-        """Bytes of values, each once; of one that is spread over more elements than there are, those that there are."""
-        found, bytes_of = 0, self._recording.bytes_of
-        for at, value in enumerate(values):
-            if not at or value not in values[:at]:
-                found += bytes_of(value)
-        return found
+        """Return the bytes of values, once each; of one that is spread over more elements than there are, of those."""
+        count, bytes_of = 0, self._recording.bytes_of
+        for index, value in enumerate(values):
+            if not index or value not in values[:index]:
+                count += bytes_of(value)
+        return count
 
     def _name(self, call: Call) -> str:
         operator = call.operator.name.rpartition(".")[2]
@@ -103,7 +89,7 @@ class _Profiling:
         return name if count == 1 else f"{name}.{count}"
 
     def _used(self, rows: Sequence[NodeProfile]) -> dict[str, Weights]:
-        """All parameters, and buffers that some call reads."""
+        """Return all parameters, and buffers that some call reads."""
         read = {name for row in rows for name in row.constants}
         return {
             name: weights
@@ -131,7 +117,7 @@ class _Profiling:
         )  # fmt: skip
 
     def _activations(self) -> int:
-        """What layers return, and outside of them what operators make: the first result, and others that are read."""
+        """Return the bytes of what layers, and operators outside of them, return: the first result, and those read."""
         layers = [
             call.outputs
             for call in self._recording.module_calls
@@ -141,20 +127,20 @@ class _Profiling:
         return sum(self._bytes(self._kept(outputs)) for outputs in (*layers, *others))
 
     def _kept(self, outputs: tuple[Value, ...]) -> Sequence[Value]:
-        """The first, and those others that are read or returned."""
+        """Return the first output, and those others that are read or returned."""
         if len(outputs) < 2:
             return outputs
         storages = self._recording.storages
-        return [value for at, value in enumerate(outputs) if at == 0 or storages[value.storage].was_read]
+        return [outputs[0], *(value for value in outputs[1:] if storages[value.storage].was_read)]
 
 
 def _has_packed(call: Call) -> bool:
-    """Whether it's given weights that torch keeps in objects of its own, as quantized modules do."""
-    return any(isinstance(each, torch.ScriptObject) for each in (*call.arguments, *call.keywords.values()))
+    """Return whether a call gets weights that torch keeps in objects of its own, as quantized modules do."""
+    return any(isinstance(value, torch.ScriptObject) for value in (*call.arguments, *call.keywords.values()))
 
 
 def op_of(call: Call) -> str:
-    """What people call it: the kind of the innermost module, where it has no modules in it; else torch's operator."""
+    """Return what people call it: the class of the innermost module, where no modules are in it; else the operator."""
     module = call.module
     if module.layer or (module.leaf and module.path):
         return module.kind
@@ -162,15 +148,15 @@ def op_of(call: Call) -> str:
 
 
 def in_layer(module: ModuleCall) -> bool:
-    """Whether a module that runs is a layer, or is called by one."""
-    at: ModuleCall | None = module
-    while at is not None and not at.layer:
-        at = at.parent
-    return at is not None
+    """Return whether a module that runs is a layer, or is called by one."""
+    around: ModuleCall | None = module
+    while around is not None and not around.layer:
+        around = around.parent
+    return around is not None
 
 
 def _live_bytes(recording: Recording) -> Iterator[int]:
-    """Bytes alive during each call, without constants: memory from the call that makes it to the last that reads it."""
+    """Yield the bytes alive during each call, without constants: from their first call to the last that reads them."""
     changes = [0] * (len(recording.calls) + 2)
     for storage in recording.storages:
         if not storage.constant:
@@ -182,25 +168,22 @@ def _live_bytes(recording: Recording) -> Iterator[int]:
         yield alive
 
 
-def type_text(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
 def value_text(value: Value) -> str:
+    """Return its type and shape: `float32[1,3,4]`."""
     sizes = value.shape.kind if isinstance(value.shape, Unsized) else ",".join(map(str, value.shape))
-    return f"{type_text(value.dtype)}[{sizes}]"
+    return f"{str(value.dtype).removeprefix('torch.')}[{sizes}]"
 
 
 def _details(call: Call) -> dict[str, Any]:
-    plain = {name: each for name, each in call.operator.named(call.arguments, call.keywords) if _is_plain(each)}
+    arguments = call.operator.named(call.arguments, call.keywords)
     return {
         "inputs": tuple(value_text(value) for value in call.inputs),
         "outputs": tuple(value_text(value) for value in call.outputs),
-        "attributes": {name: str(each) for name, each in plain.items()},
+        "attributes": {name: str(value) for name, value in arguments if _is_plain(value)},
     }
 
 
-def _is_plain(given: object) -> bool:
-    if isinstance(given, list):
-        return bool(given) and all(_is_plain(each) for each in given)
-    return isinstance(given, (int, float, str, torch.dtype)) and not isinstance(given, Value)
+def _is_plain(argument: object) -> bool:
+    if isinstance(argument, list):
+        return bool(argument) and all(map(_is_plain, argument))
+    return isinstance(argument, (int, float, str, torch.dtype))

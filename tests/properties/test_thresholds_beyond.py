@@ -333,7 +333,7 @@ def test_values_that_are_described_at_once_and_in_blocks(size: int) -> None:
     assert found.mean == pytest.approx((size - 2) / 2, rel=1e-12)
 
 
-def test_calls_as_many_as_are_put_in_place_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_as_many_as_are_inlined_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """10,000 calls would take seconds: 3 stand for them."""
     assert calls.MOST_CALLS == 10_000
     model = parse(
@@ -351,7 +351,7 @@ def test_calls_as_many_as_are_put_in_place_and_more(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("place", [selection.MOST_COMPARED - 1, selection.MOST_COMPARED])
 def test_names_that_are_compared_with_one_that_is_not_there(place: int) -> None:
     names = [f"n{number}" for number in range(place)] + ["wanted"]
-    assert ("wanted" in selection.near("wanteed", names, "it has")) is (place < selection.MOST_COMPARED)
+    assert ("wanted" in selection.nearest("wanteed", names, "it has")) is (place < selection.MOST_COMPARED)
 
 
 @pytest.mark.parametrize("length", [writing.MOST_NAME, writing.MOST_NAME + 1])

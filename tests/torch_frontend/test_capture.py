@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch", reason="the extra `torch` isn't installed")
 import onnxtile  # noqa: E402  # torch may be missing
 from onnxtile.errors import UnsupportedError, UsageError  # noqa: E402
 from onnxtile.torch_frontend.capture import capture_torch  # noqa: E402
+from onnxtile.torch_frontend.network import Network  # noqa: E402
 from tests import torch_scripts  # noqa: E402
 
 NETWORKS = torch_scripts.networks()
@@ -165,7 +166,7 @@ def test_files_and_texts(nested: tuple[Any, tuple[Any, ...]], tmp_path: Path) ->
 
 def test_the_report_alone(nested: tuple[Any, tuple[Any, ...]]) -> None:
     network, args = nested
-    report = capture_torch(network, args, op="Conv2d", keep=False)
+    report = capture_torch(Network(network, args), op="Conv2d", keep=False)
     assert isinstance(report, onnxtile.CaptureReport)
     assert report.values[0].value == "stem"
     assert report.values[0].mean == pytest.approx(float(network.stem(args[0]).detach().mean()), abs=1e-5)
@@ -238,7 +239,7 @@ def test_the_models_file_is_not_written_over(nested: tuple[Any, tuple[Any, ...]]
     from onnxtile.torch_frontend.load import load
 
     with pytest.raises(UsageError, match="which is needed; give another path"):
-        capture_torch(load(str(path)).model, nested[1], op="Linear", output=path, source=path)
+        capture_torch(Network(load(str(path)), nested[1]), op="Linear", output=path, source=path)
 
 
 def test_a_failure_of_ours_isnt_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +259,7 @@ def test_a_failure_of_ours_isnt_the_models(monkeypatch: pytest.MonkeyPatch) -> N
             except Exception:
                 return x
 
-    monkeypatch.setattr("onnxtile.torch_frontend.capture._array", fails)
+    monkeypatch.setattr("onnxtile.torch_frontend.capture.array_of", fails)
     for model in (Catches(), torch.jit.script(torch.nn.Linear(3, 2))):
         with pytest.raises(
             UnsupportedError, match="can't capture what module '(layer|Linear)' gives: KeyError: 'tensor'"

@@ -17,6 +17,7 @@ from onnxtile.errors import PassError, UnsupportedError, UsageError  # noqa: E40
 from onnxtile.torch_frontend import lower as lowering  # noqa: E402  # the same
 from onnxtile.torch_frontend.compare import compare_with_torch  # noqa: E402  # the same
 from onnxtile.torch_frontend.export import export  # noqa: E402  # the same
+from onnxtile.torch_frontend.network import Network  # noqa: E402  # the same
 from tests.support import run_onnxruntime, sizes_of_products  # noqa: E402  # the same
 from tests.torch_support import document, inputs_of, network, run, saved, tensors_of  # noqa: E402  # the same
 
@@ -102,15 +103,15 @@ def test_an_export_that_computes_something_else_is_caught(factor: float, fine: b
     other.load_state_dict(made.state_dict())
     with torch.no_grad():
         other[2].weight[2].mul_(factor)
-    export(other, (args,), {}, tmp_path / "other.onnx")
-    verdict = compare_with_torch(made, (args,), {}, tmp_path / "other.onnx")
+    export(Network(other, (args,)), tmp_path / "other.onnx")
+    verdict = compare_with_torch(Network(made, (args,)), tmp_path / "other.onnx")
     assert verdict.equivalent is fine
     assert all(each.allowed < 1e-4 for each in verdict.outputs)
 
 
 def test_what_is_not_equivalent_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(model: Any, args: Any, kwargs: Any, path: Path) -> None:
-        export(nn.Linear(8, 8), args, kwargs, path)  # another's weights
+    def wrong(network: Network, path: Path) -> None:
+        export(Network(nn.Linear(8, 8), network.args), path)  # another's weights
 
     monkeypatch.setattr(lowering, "export", wrong)
     with pytest.raises(PassError, match=r"isn't equivalent: 'linear' is outside its bound; it wasn't kept"):

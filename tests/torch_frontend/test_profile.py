@@ -23,8 +23,7 @@ from onnxtile.operators.reduction import softmax as softmax_formula  # noqa: E40
 from onnxtile.profiling.conventions.ptflops import ptflops_total  # noqa: E402  # the same
 from onnxtile.profiling.results import Weights, sum_weights  # noqa: E402  # the same
 from onnxtile.torch_frontend.aten.elementwise import softmax  # noqa: E402  # the same
-from onnxtile.torch_frontend.module_tree import tree_torch  # noqa: E402  # the same
-from onnxtile.torch_frontend.profile import profile_torch  # noqa: E402  # the same
+from tests.torch_support import profile_torch, tree_torch  # noqa: E402  # the same
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of much that isn't ours
 

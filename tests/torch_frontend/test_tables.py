@@ -20,8 +20,17 @@ import onnxtile  # noqa: E402  # the same
 from onnxtile.profiling.conventions.ptflops import ptflops_total  # noqa: E402  # the same
 from onnxtile.profiling.results import Profile  # noqa: E402  # the same
 from onnxtile.torch_frontend.inputs import as_inputs  # noqa: E402  # the same
-from onnxtile.torch_frontend.module_tree import Tree, tree_torch  # noqa: E402  # the same
-from tests.torch_support import SCRIPTED, SIZE, document, network, run, saved, tensors_of  # noqa: E402  # the same
+from onnxtile.torch_frontend.module_tree import Tree  # noqa: E402  # the same
+from tests.torch_support import (  # noqa: E402  # the same
+    SCRIPTED,
+    SIZE,
+    document,
+    network,
+    run,
+    saved,
+    tensors_of,
+    tree_torch,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of much that isn't ours
 Command = Callable[..., dict[str, Any]]

@@ -16,7 +16,8 @@ from onnxtile.errors import ModelError, UsageError  # noqa: E402  # torch first:
 from onnxtile.torch_frontend import capture as capturing  # noqa: E402
 from onnxtile.torch_frontend import export as exporting  # noqa: E402
 from onnxtile.torch_frontend import inputs  # noqa: E402
-from onnxtile.torch_frontend import open as opening  # noqa: E402
+from onnxtile.torch_frontend.network import Network  # noqa: E402
+from onnxtile.torch_frontend.open import running  # noqa: E402
 from onnxtile.torch_frontend.untrusted import archives  # noqa: E402
 
 
@@ -37,7 +38,7 @@ def test_outputs_nested_as_deep_as_are_taken_apart_and_deeper(depth: int) -> Non
     output: object = torch.ones(2)
     for _ in range(depth):
         output = [output]
-    ((place, inner),) = capturing._parts(output, "")
+    ((place, inner),) = capturing._items(output, "")
     assert place == ".".join("0" * capturing.MOST_DEPTH)
     assert isinstance(inner, torch.Tensor) is (depth == capturing.MOST_DEPTH)
 
@@ -49,7 +50,8 @@ def test_exports_whose_weights_are_in_the_model_and_in_a_file(
     """A gigabyte takes long: 2,000 bytes stand for it."""
     assert exporting.LARGEST == 1_500_000_000
     monkeypatch.setattr(exporting, "LARGEST", 2000 + more)
-    exporting.export(torch.nn.Linear(10, 50, bias=False).eval(), (torch.ones(2, 10),), {}, tmp_path / "m.onnx")
+    network = Network(torch.nn.Linear(10, 50, bias=False).eval(), (torch.ones(2, 10),))
+    exporting.export(network, tmp_path / "m.onnx")
     assert len(list(tmp_path.iterdir())) == (2 if more else 1)
 
 
@@ -62,7 +64,7 @@ def test_inputs_as_large_as_are_made_up_and_larger() -> None:
 
 @pytest.mark.parametrize("length", [WORDS, WORDS + 1])
 def test_words_of_a_failing_model_as_long_as_are_shown_and_longer(length: int) -> None:
-    with pytest.raises(UsageError) as caught, opening.running():
+    with pytest.raises(UsageError) as caught, running():
         raise RuntimeError("x" * length)
     assert str(caught.value).count("x") == WORDS + "the model fails on these inputs".count("x")
     assert str(caught.value).endswith("...") is (length > WORDS)

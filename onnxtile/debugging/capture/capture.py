@@ -1,26 +1,24 @@
-"""`capture`: run a model and keep what chosen nodes inside it give."""
+"""`capture`: run a model of ONNX and keep what chosen nodes inside it give."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from onnxtile.debugging.capture.batches import batches
-from onnxtile.debugging.capture.call_inlining import put_in_place
+from onnxtile.debugging.capture.call_inlining import inline_calls
 from onnxtile.debugging.capture.element_types import NotATensorError, from_engine
 from onnxtile.debugging.capture.feeds import bind_to, checked
 from onnxtile.debugging.capture.output_files import Keep, Target
 from onnxtile.debugging.capture.report import Captured, CaptureReport, Fed, Skipped, Value
-from onnxtile.debugging.capture.selection import Chosen, Texts, Wish, choose
-from onnxtile.debugging.capture.session import Inside, ready
-from onnxtile.debugging.capture.statistics import first_of, numbers_of
+from onnxtile.debugging.capture.selection import Selection, Texts, choose
+from onnxtile.debugging.capture.session import InnerValues, inner_values
+from onnxtile.debugging.capture.statistics import described
 from onnxtile.errors import ModelError, UnsupportedError, UsageError
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.load import external_files
@@ -32,8 +30,6 @@ from onnxtile.verification.sessions import EngineError
 
 MEMORY = 256
 """Megabytes of captured values that are held at a time."""
-Sink = Callable[[Sequence[str]], AbstractContextManager[Keep]]
-"""Opens what keeps values of these names."""
 
 
 def capture(
@@ -46,9 +42,10 @@ def capture(
     bind: Mapping[str, int] | None = None,
     output: str | os.PathLike[str] | None = None,
     memory: int = MEMORY,
+    keep: bool = True,
     progress: Progress | None = None,
 ) -> Captured | CaptureReport:
-    """What nodes inside a model give when it's run, in onnxruntime on the CPU, without graph optimizations.
+    """Return what nodes inside a model give when it's run, in onnxruntime on the CPU, without graph optimizations.
 
     `model`: a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph, which isn't changed. `op`: operators, such as
     `Conv` or `com.microsoft::FusedConv`; `name`: patterns of nodes' names, as of files (`features.*`); one or several
@@ -64,89 +61,73 @@ def capture(
     `verify`. `bind`: sizes of free dimensions; others are as `inputs` have them, or 2. Operators of random numbers
     without a seed get one from `seed`.
 
-    Without `output` the values come back by name, with a `report`. With `output`, `FILE.npz` or a folder, they are
-    written there and the report comes back: an .npz member is named as its value, but for a `/` in front, and for names
-    that would lead elsewhere when unpacked; a folder has an .npy file a value and `index.json`. Types that numpy's
-    files lack are written as bits or numbers of one that they have, which the report and the file say. The same values
-    give the same bytes. `memory`: megabytes of values that are computed in one run; there are as many runs as it takes.
+    Without `output` the values come back by name, with a `report`; with `keep=False` the report alone. With `output`,
+    `FILE.npz` or a folder, they are written there and the report comes back: an .npz member is named as its value, but
+    for a `/` in front, and for names that would lead elsewhere when unpacked; a folder has an .npy file a value and
+    `index.json`. Types that numpy's files lack are written as bits or numbers of one that they have, which the report
+    and the file say. The same values give the same bytes. `memory`: megabytes of values that are computed in one run;
+    there are as many runs as it takes.
 
     Raises UsageError (among them: nothing can be captured), ModelError, UnsupportedError (among them: onnxruntime can't
     compute what was chosen), having written nothing.
     """
-    request = Request(Wish.of(op, name), inputs, seed, bind or {}, memory)
-    if output is not None:
-        target = Target(output, model)
-        return replace(run(model, request, target.open, target.check, progress or silent), output=target.path)
-    arrays: dict[str, np.ndarray] = {}
-
-    @contextmanager
-    def hold(names: Sequence[str]) -> Iterator[Keep]:
-        def keep(row: Value, array: np.ndarray) -> Value:
-            arrays[row.value] = array
-            return row
-
-        yield keep
-
-    report = run(model, request, hold, say=progress or silent)
-    return Captured(arrays, report)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What `capture` is asked, but for what to do with the values."""
-
-    wish: Wish
-    inputs: Mapping[str, object] | None = None
-    seed: int = 0
-    bind: Mapping[str, int] = field(default_factory=dict)
-    memory: int = MEMORY
-
-    def __post_init__(self) -> None:
-        for what, number, least in (("seed", self.seed, 0), ("memory", self.memory, 1)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < least:
-                raise UsageError(f"{what} is {number!r}: give a whole number, {least} or more")
-
-
-def run(
-    model: AnyModel,
-    request: Request,
-    sink: Sink,
-    check: Callable[[Sequence[Path]], None] = lambda files: None,
-    say: Progress = silent,
-) -> CaptureReport:
-    """Capture what's asked for into `sink`; `check` may refuse the files that the model's weights lie in."""
+    for option, number, least in (("seed", seed, 0), ("memory", memory, 1)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise UsageError(f"{option} is {number!r}: give a whole number, {least} or more")
+    selection, say = Selection.of(op, name), progress or silent
+    target = None if output is None else Target(output, model)
     say("read the model")
     loaded = to_ir(model)
-    check(external_files(loaded))
-    fed = bind_to(loaded, request.inputs, request.bind, request.seed)
-    choice = choose(loaded, put_in_place(loaded), request.wish)
+    if target is not None:
+        target.check(external_files(loaded))
+    fed = bind_to(loaded, inputs, bind or {}, seed)
+    choice = choose(loaded, inline_calls(loaded), selection)
     say("find shapes")
     _infer(loaded, fed)
-    if request.inputs is None:
-        given = feeds(loaded, "normal", np.random.default_rng(request.seed))
-    else:
-        given = checked(loaded, request.inputs)
-    known = {str(value.name): value for node in loaded.graph for value in node.outputs}
-    chosen = {each.value: each for each in choice.values}
+    given = feeds(loaded, "normal", np.random.default_rng(seed)) if inputs is None else checked(loaded, inputs)
+    arrays: dict[str, np.ndarray] = {}
     values: list[Value] = []
     skipped = list(choice.skipped)
-    with ready(loaded, given, request.seed) as inside, sink(list(chosen)) as keep:
+    names = [chosen.value for chosen in choice.values]
+    by_name = {str(value.name): value for node in loaded.graph for value in node.outputs}
+    with inner_values(loaded, given, seed) as inner, _opened(target, names, arrays if keep else None) as write:
         say("measure values")
-        parts = batches(inside, [known[name] for name in chosen], request.memory * 1_000_000)
-        for name, found in _computed(inside, parts, say):
+        runs = batches(inner, [by_name[name] for name in names], memory * 1_000_000)
+        for chosen, value in zip(choice.values, _computed(inner, runs, say), strict=True):
             try:
-                array, dtype = from_engine(found)
+                array, dtype = from_engine(value)
             except NotATensorError as error:
-                skipped.append(Skipped(chosen[name].node, chosen[name].op, f"{name!r} {error}"))
+                skipped.append(Skipped(chosen.node, chosen.op, f"{chosen.value!r} {error}"))
             else:
-                values.append(keep(_row(chosen[name], array, dtype), array))
+                row = described(chosen.value, chosen.node, chosen.op, array, dtype, chosen.nodes)
+                values.append(write(row, array))
         if not values:
             raise UsageError(f"nothing can be captured: {skipped[-1].op} {skipped[-1].node!r}: {skipped[-1].reason}")
-    return CaptureReport(tuple(values), tuple(skipped), tuple(choice.unmatched), fed, warnings=tuple(inside.warnings))
+    report = CaptureReport(
+        tuple(values), tuple(skipped), tuple(choice.unmatched), fed, None if target is None else target.path,
+        tuple(inner.warnings),
+    )  # fmt: skip
+    return Captured(arrays, report) if keep and target is None else report
+
+
+@contextmanager
+def _opened(target: Target | None, names: Sequence[str], arrays: dict[str, np.ndarray] | None) -> Iterator[Keep]:
+    """Yield what writes values to the target, or without one puts them into `arrays`, if there are any."""
+    if target is not None:
+        with target.open(names) as write:
+            yield write
+        return
+
+    def keep(row: Value, array: np.ndarray) -> Value:
+        if arrays is not None:
+            arrays[row.value] = array
+        return row
+
+    yield keep
 
 
 def _infer(model: ir.Model, fed: Fed) -> None:
-    """Find shapes; a contradiction may come of sizes that were made up."""
+    """Infer shapes; a contradiction may come of sizes that were made up."""
     try:
         PassManager([InferShapes()], check=False)(model)
     except ModelError as error:
@@ -156,26 +137,15 @@ def _infer(model: ir.Model, fed: Fed) -> None:
         raise ModelError(f"{error}; that is with {words}") from error
 
 
-def _computed(inside: Inside, parts: Sequence[Sequence[str]], say: Progress) -> Iterator[tuple[str, Any]]:
-    """Values by name as they come, each let go of when the next is asked for."""
-    for number, names in enumerate(parts):
-        say(f"run {number + 1} of {len(parts)}", number, len(parts))
+def _computed(inner: InnerValues, runs: Sequence[Sequence[str]], say: Progress) -> Iterator[Any]:
+    """Yield values as they're computed, and let go of one when the next is asked for."""
+    for number, names in enumerate(runs):
+        say(f"run {number + 1} of {len(runs)}", number, len(runs))
         try:
-            found = inside.run(names)
+            values = inner.run(names)
         except EngineError as error:
             cure = "give other inputs (--input FILE.npz) or sizes (--bind), or choose nodes before what fails"
             raise UnsupportedError(f"what was chosen can't be computed: {error}; {cure}") from error
-        found.reverse()
-        yield from ((name, found.pop()) for name in names)
-
-
-def _row(chosen: Chosen, array: np.ndarray, dtype: ir.DataType) -> Value:
-    text = dtype == ir.DataType.STRING
-    return Value(
-        chosen.value, chosen.node, chosen.op, chosen.nodes,
-        "string" if text else str(dtype.numpy()),
-        array.shape,
-        array.nbytes if text else -(-array.size * dtype.bitwidth // 8),
-        *numbers_of(array, dtype),
-        first_of(array),
-    )  # fmt: skip
+        values.reverse()
+        while values:
+            yield values.pop()

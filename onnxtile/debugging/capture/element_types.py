@@ -1,4 +1,4 @@
-"""Arrays to onnxruntime and back, bit for bit, those of types that numpy lacks among them."""
+"""Hand arrays to onnxruntime and take them back, bit for bit, those of types that numpy lacks among them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NotATensorError(Exception):
 
 
 def element_type(dtype: ir.DataType) -> np.dtype[Any] | None:
-    """The type of arrays that onnxruntime takes in place for elements of `dtype`; None where it takes none."""
+    """Return the type of arrays that onnxruntime takes for elements of `dtype`; None where it takes none."""
     if dtype == ir.DataType.STRING or dtype.bitwidth < 8:
         return None
     plain: np.dtype[Any] = dtype.numpy()
@@ -26,7 +26,7 @@ def element_type(dtype: ir.DataType) -> np.dtype[Any] | None:
 
 
 def to_engine(array: np.ndarray) -> Any:
-    """The array as a value of onnxruntime's, which is valid for as long as it; None for text and less than 8 bits."""
+    """Return the array as a value of onnxruntime, valid for as long as it; None for text and less than 8 bits."""
     import onnxruntime
 
     if array.dtype.kind in "OSU":
@@ -42,7 +42,7 @@ def to_engine(array: np.ndarray) -> Any:
 
 
 def from_engine(value: Any) -> tuple[np.ndarray, ir.DataType]:
-    """A value of an engine's as an array, and its type; NotATensorError for what is none.
+    """Return a value of an engine as an array, and its type. Raises NotATensorError for what is none.
 
     onnxruntime gives no array of most types that numpy lacks, and one of plain bytes for float8e4m3fn; so those are
     taken from memory as they are.
@@ -68,7 +68,7 @@ def from_engine(value: Any) -> tuple[np.ndarray, ir.DataType]:
 
 
 def _from_reference(value: Any) -> tuple[np.ndarray, ir.DataType]:
-    """What onnx.reference gives: arrays, or lists of them for sequences."""
+    """Return what onnx.reference gives: arrays, or lists of them for sequences."""
     if value is None:
         raise NotATensorError("is an optional without a value")
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What the model is run on: given inputs, checked against what the model takes, or random ones."""
+"""Bind a model to what it's run on: given inputs, checked against what it takes, or random ones."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def _check_names(model: ir.Model, inputs: Mapping[str, Any]) -> None:
 
 
 def _sizes(model: ir.Model, inputs: Mapping[str, Any]) -> dict[str, int]:
-    """Sizes of free dimensions that the inputs' shapes say; UsageError where they contradict each other."""
+    """Return sizes of free dimensions by the inputs' shapes. Raises UsageError where those contradict each other."""
     free = set(free_dimensions(model))
     sizes: dict[str, int] = {}
-    told: dict[str, str] = {}
+    named_by: dict[str, str] = {}
     for value in model.graph.inputs:
         shape = np.shape(inputs[str(value.name)]) if value.name in inputs else ()
         for dim, size in zip(value.shape or (), shape, strict=False):
@@ -67,14 +67,14 @@ def _sizes(model: ir.Model, inputs: Mapping[str, Any]) -> dict[str, int]:
             if name is None or name not in free:
                 continue
             if sizes.setdefault(name, size) != size:
-                words = f"{sizes[name]} in {told[name]!r} and {size} in {value.name!r}"
+                words = f"{sizes[name]} in {named_by[name]!r} and {size} in {value.name!r}"
                 raise UsageError(f"the inputs' shapes contradict: {name} is {words}")
-            told.setdefault(name, str(value.name))
+            named_by.setdefault(name, str(value.name))
     return sizes
 
 
 def checked(model: ir.Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The inputs as the model takes them, whose dimensions are bound already; UsageError for another shape or type.
+    """Return the inputs as a bound model takes them. Raises UsageError for another shape or type.
 
     Arrays of types that numpy lacks may be of ml_dtypes', or as `capture` stores them.
     """
@@ -90,11 +90,11 @@ def _checked(value: ir.Value, array: np.ndarray) -> np.ndarray:
         if len(value.shape) != array.ndim or any(isinstance(dim, int) and dim != size for dim, size in pairs):
             words = f"is {_sized(array.shape)}, the model takes {_sized(value.shape)}"
             raise UsageError(f"input {value.name!r} {words}")
-    found = _of_type(array, value.type.dtype)
-    if found is None:
+    converted = _of_type(array, value.type.dtype)
+    if converted is None:
         wanted = "text" if value.type.dtype == ir.DataType.STRING else value.type.dtype.numpy()
         raise UsageError(f"input {value.name!r} is {array.dtype}, the model takes {wanted}")
-    return found
+    return converted
 
 
 def _sized(shape: Iterable[Any]) -> str:
@@ -102,7 +102,7 @@ def _sized(shape: Iterable[Any]) -> str:
 
 
 def _of_type(array: np.ndarray, dtype: ir.DataType) -> np.ndarray | None:
-    """The array as one of the type, if it is or is stored as `capture` stores it (or as numpy does: `V2`); or None."""
+    """Return the array as one of the type, if it is or is stored as `capture` or numpy (`V2`) store it; or None."""
     if dtype == ir.DataType.STRING:
         return array.astype(object) if array.dtype.kind in "USO" else None
     wanted = dtype.numpy()

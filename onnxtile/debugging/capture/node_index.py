@@ -1,8 +1,8 @@
-"""A model's nodes by all that they may be asked for by."""
+"""Index a model's nodes by all that they may be asked for by."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -10,7 +10,6 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import scopes
 from onnxtile.ir.metadata import ORIGIN, SHORT_META, SHORT_ORIGIN_META
-from onnxtile.ir.opset_imports import domain_text
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,9 @@ class Named:
     def origins(self) -> tuple[str, ...]:
         return tuple(filter(None, (self.origin, self.short_origin)))
 
-    def is_any(self, ops: Collection[str]) -> bool:
-        """Whether it's one of these operators: `Conv`, or `com.microsoft::FusedConv` to tell domains apart."""
-        return self.op in ops or f"{domain_text(self.domain)}::{self.op}" in ops
-
 
 def named_nodes(model: ir.Model) -> Iterator[Named]:
-    """Every node of the model; those inside other nodes and in local functions with the reason."""
+    """Yield every node of the model; those inside other nodes and in local functions with the reason."""
     for scope in scopes(model):
         reason = "" if scope.graph is model.graph else inside(scope.name)
         if scope.name.startswith("function ") and scope.in_function:
@@ -60,6 +55,6 @@ def named_nodes(model: ir.Model) -> Iterator[Named]:
             yield Named.of(node, reason)
 
 
-def inside(place: str) -> str:
-    """Why nothing can be captured in the body of a node."""
-    return f"is in {place}, where values are there only while it runs"
+def inside(body: str) -> str:
+    """Return why nothing can be captured in the body of a node."""
+    return f"is in {body}, where values are there only while it runs"

@@ -1,4 +1,4 @@
-"""Captured values in files: one .npz, or a folder of .npy with an index. The same values give the same bytes."""
+"""Write captured values: one .npz, or a folder of .npy with an index. The same values give the same bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ MOST_COMMENT = 65_535
 COMMENTED = ("value", "node", "op", "dtype", "shape", "stored")
 """What a member's comment says of its value."""
 Keep = Callable[[Value, np.ndarray], Value]
-"""What is done with each value: its row comes back, with the place where it is now."""
+"""Takes a value, and returns its row with where the value is now."""
 
 
 class Target:
@@ -55,16 +55,16 @@ class Target:
 
     @contextmanager
     def open(self, names: Sequence[str]) -> Iterator[Keep]:
-        """What writes values of these names one by one; all is moved into place if nothing is raised."""
+        """Yield what writes values of these names one by one; all is moved to its path if nothing is raised."""
         if self.is_folder:
-            places, rows = _files(names), list[Value]()
+            files, rows = _files(names), list[Value]()
             with new_folder(self.path) as folder:
-                yield lambda row, array: _add_file(folder, rows, replace(row, place=places[row.value]), array)
+                yield lambda row, array: _add_file(folder, rows, replace(row, place=files[row.value]), array)
                 (folder / INDEX).write_text(json_text({"schema": SCHEMA, "values": rows}))
         else:
-            places = _members(names)
+            members = _members(names)
             with replacing(self.path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-                yield lambda row, array: _add_member(archive, replace(row, place=places[row.value]), array)
+                yield lambda row, array: _add_member(archive, replace(row, place=members[row.value]), array)
 
 
 def _add_file(folder: Path, rows: list[Value], row: Value, array: np.ndarray) -> Value:
@@ -91,48 +91,43 @@ def _add_member(archive: zipfile.ZipFile, row: Value, array: np.ndarray) -> Valu
 
 
 def _members(names: Sequence[str]) -> dict[str, str]:
-    """A member for each value: its name without a / in front; of signs that lead nowhere else where that may lead out.
+    """Return a member for each value: its name without a / in front; of harmless signs where that may lead elsewhere.
 
     Names that stay as they are go first.
     """
     bare = {name: name.lstrip("/") for name in names}
     order = sorted(names, key=lambda name: (not _is_safe(bare[name]), bare[name] != name))
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in order:
-        found[name] = _free(bare[name] if _is_safe(bare[name]) else _plain(name), taken)
-        taken.add(found[name])
-    return found
+    return _unique({name: bare[name] if _is_safe(bare[name]) else _plain(name) for name in order})
 
 
 def _is_safe(name: str) -> bool:
-    """Whether it's a path of plain parts that stays where it's unpacked, and that numpy reads back by this name."""
+    """Return whether it's a plain path that stays where it's unpacked, and that numpy reads back by this name."""
     plain = name.isprintable() and "\\" not in name and len(name) <= MOST_NAME
     drive = re.match(r"[A-Za-z]:(?!\d+$)", name)
     return plain and not drive and not any(part in ("", ".", "..") or part.endswith(".npy") for part in name.split("/"))
 
 
 def _files(names: Sequence[str]) -> dict[str, str]:
-    """A file for each value, named alike in letters, digits and a few signs; some systems don't tell `A` from `a`."""
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in names:
-        plain = _free(_plain(name.lstrip("/")), taken, str.lower)
-        taken.add(plain.lower())
-        found[name] = f"{plain}.npy"
-    return found
+    """Return a file for each value, named in letters, digits and a few signs; some systems don't tell `A` from `a`."""
+    stems = _unique({name: _plain(name.lstrip("/")) for name in names}, str.lower)
+    return {name: f"{stem}.npy" for name, stem in stems.items()}
 
 
 def _plain(name: str) -> str:
-    """`a/b` becomes `a_b`; of a long name the end, which says more than the beginning."""
+    """Return `a_b` for `a/b`; of a long name the end, which says more than the beginning."""
     name = re.sub(r"\.npy$", "_npy", name)
     return re.sub(r"^[.+-]|^$", "_", re.sub(r"[^A-Za-z0-9_.+-]", "_", name)[-MOST_NAME:])
 
 
-def _free(name: str, taken: set[str], as_taken: Callable[[str], str] = str) -> str:
-    """The name, or the name with the first number that makes it new."""
-    number, found = 0, name
-    while as_taken(found) in taken:
-        number += 1
-        found = f"{name}.{number}"
-    return found
+def _unique(spellings: Mapping[str, str], as_taken: Callable[[str], str] = str) -> dict[str, str]:
+    """Return the spellings with a number behind those that are taken, the first that makes them new."""
+    unique: dict[str, str] = {}
+    taken: set[str] = set()
+    for name, spelling in spellings.items():
+        number, free = 0, spelling
+        while as_taken(free) in taken:
+            number += 1
+            free = f"{spelling}.{number}"
+        taken.add(as_taken(free))
+        unique[name] = free
+    return unique

@@ -1,4 +1,4 @@
-"""What was captured: a row a value, for people and as JSON; and the values themselves by name."""
+"""Report what was captured: a row a value, for people and as JSON; and the values themselves by name."""
 
 from __future__ import annotations
 

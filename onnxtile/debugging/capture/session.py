@@ -1,4 +1,4 @@
-"""A model run in onnxruntime for some of the values inside it, a few at a time, its weights left where they are."""
+"""Run a model in onnxruntime for some of the values inside it, a few at a time, its weights left where they are."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "Rando
 """Operators that give other numbers in each run, if they have no seed; so does Dropout in training."""
 
 
-class Inside:
-    """Runs what it takes of a model to compute values of its main graph; the model is taken apart for it.
+class InnerValues:
+    """Computes values of a model's main graph, by what it takes of the model, which is taken apart for it.
 
     Weights aren't copied: sessions get them where they are, mapped if that's a file (onnxruntime's AddInitializer).
     """
 
     def __init__(self, model: ir.Model, feeds: Mapping[str, np.ndarray], seed: int, folder: Path) -> None:
-        """`folder`: one that is there for as long, for a file without a byte."""
+        """`folder`: one that exists for as long, for a file without a byte."""
         self._folder = folder
-        place = Names(model).prefix("onnxtile")
-        self._shapes = f"{place}/shape/"
+        prefix = Names(model).prefix("onnxtile")
+        self._shapes = f"{prefix}/shape/"
         (folder / EMPTY).touch()
         self._weights = _take_weights(model.graph)
-        made = (value for node in model.graph for value in node.outputs if isinstance(value.type, ir.TensorType))
-        narrow = {value.name for value in made if value.dtype == ir.DataType.FLOAT16}
+        tensors = (value for node in model.graph for value in node.outputs if isinstance(value.type, ir.TensorType))
+        narrow = {value.name for value in tensors if value.dtype == ir.DataType.FLOAT16}
         self._proto = ir.to_proto(model)
         carry_over(model, self._proto)
         graph = self._proto.graph
-        for index, node in enumerate(inner for each in graph.node for inner in nodes_inside(each)):
+        for index, node in enumerate(chain.from_iterable(map(nodes_inside, graph.node))):
             _seed(node, seed + index)
-        nodes = [each for node in graph.node for each in _rounding(node, narrow, place)]
+        nodes = [rounded for node in graph.node for rounded in _rounding(node, narrow, prefix)]
         del graph.node[:]
         graph.node.extend(nodes)
-        graph.initializer.append(onnx.helper.make_tensor(f"{place}/true", onnx.TensorProto.BOOL, [], [True]))
+        graph.initializer.append(onnx.helper.make_tensor(f"{prefix}/true", onnx.TensorProto.BOOL, [], [True]))
         self.warnings: dict[str, None] = {}
         self._feeds: dict[str, Any] = {}
         self._arrays = dict(feeds)
@@ -68,19 +68,19 @@ class Inside:
                 self._fixed.add(name)
             else:
                 self._feeds[name] = value
-        self._made = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
-        self._small = {each.name: each for each in graph.initializer}
-        self._sparse = {each.values.name: each for each in graph.sparse_initializer}
+        self._producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
+        self._small = {tensor.name: tensor for tensor in graph.initializer}
+        self._sparse = {tensor.values.name: tensor for tensor in graph.sparse_initializer}
 
     def run(self, names: Sequence[str]) -> list[Any]:
-        """The values of these names, as onnxruntime has them. Raises EngineError."""
+        """Return the values of these names, as onnxruntime has them. Raises EngineError."""
         return self._run(names, [])
 
     def shapes(self, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Shapes of values, from a run that keeps none of them. Raises EngineError."""
+        """Return shapes of values, from a run that keeps none of them. Raises EngineError."""
         nodes = [onnx.helper.make_node("Shape", [name], [f"{self._shapes}{index}"]) for index, name in enumerate(names)]
-        found = self._run([node.output[0] for node in nodes], nodes)
-        return {name: tuple(from_engine(value)[0].tolist()) for name, value in zip(names, found, strict=True)}
+        shapes = self._run([node.output[0] for node in nodes], nodes)
+        return {name: tuple(from_engine(shape)[0].tolist()) for name, shape in zip(names, shapes, strict=True)}
 
     def _run(self, outputs: Sequence[str], more: Sequence[onnx.NodeProto]) -> list[Any]:
         model, read = self._part(outputs, more)
@@ -96,24 +96,24 @@ class Inside:
         return guarded("onnxruntime", lambda: list(session.run_with_ort_values(list(outputs), self._feeds)))
 
     def _run_in_reference(self, model: onnx.ModelProto) -> list[Any]:
-        """What onnx.reference gives, its weights inside the model: onnxruntime would get 8-bit products wrong."""
+        """Return what onnx.reference gives, weights inside the model: onnxruntime would get 8-bit products wrong."""
         self.warnings[f"{SATURATES}; computed by {REFERENCE}"] = None
         for tensor in model.graph.initializer:
             if tensor.name in self._weights:
                 weight = self._weights[tensor.name]
                 tensor.CopyFrom(tensor_proto(tensor.name, weight.dtype, read_array(weight)))
         try:
-            return reference_runner(model)({each.name: self._arrays[each.name] for each in _fed(model.graph)})
+            return reference_runner(model)({value.name: self._arrays[value.name] for value in _fed(model.graph)})
         except EngineError as error:
             raise EngineError(f"{error}; {SATURATES}") from error
 
     def _part(self, outputs: Sequence[str], more: Sequence[onnx.NodeProto]) -> tuple[onnx.ModelProto, list[str]]:
-        """A model of the nodes that `outputs` follow from, and of `more`; and the names of all that these read."""
+        """Return a model of the nodes that `outputs` follow from, and of `more`; and the names of all they read."""
         nodes = self._proto.graph.node
         asked = [name for node in more for name in node.input] if more else list(outputs)
         read, kept, waiting = dict.fromkeys(asked), set(), list(asked)
         while waiting:
-            index = self._made.get(waiting.pop())
+            index = self._producers.get(waiting.pop())
             if index is None or index in kept:
                 continue
             kept.add(index)
@@ -123,14 +123,15 @@ class Inside:
                     waiting.append(name)
         model = onnx.ModelProto(ir_version=self._proto.ir_version, functions=self._proto.functions)
         model.opset_import.extend(self._proto.opset_import)
-        if default_opset({each.domain: each.version for each in model.opset_import}) is None:
+        if default_opset({opset.domain: opset.version for opset in model.opset_import}) is None:
             model.opset_import.add(domain="", version=1)
         graph = model.graph
         graph.name = self._proto.graph.name or "graph"
         graph.node.extend(chain((nodes[index] for index in sorted(kept)), more))
         defaults = {name for name in read if name in self._small or name in self._weights}
         inputs = self._proto.graph.input
-        graph.input.extend(each for each in inputs if each.name in self._feeds or each.name in defaults - self._fixed)
+        fed = self._feeds.keys() | (defaults - self._fixed)
+        graph.input.extend(value for value in inputs if value.name in fed)
         graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
         for name in read:
             if name in self._small:
@@ -143,16 +144,16 @@ class Inside:
 
 
 @contextmanager
-def ready(model: ir.Model, feeds: Mapping[str, np.ndarray], seed: int) -> Iterator[Inside]:
-    """The model, fed, to be run for values inside it; see `Inside`."""
+def inner_values(model: ir.Model, feeds: Mapping[str, np.ndarray], seed: int) -> Iterator[InnerValues]:
+    """Yield what computes values inside the model on these inputs."""
     with tempfile.TemporaryDirectory(prefix="onnxtile-") as folder:
-        yield Inside(model, feeds, seed, Path(folder))
+        yield InnerValues(model, feeds, seed, Path(folder))
 
 
 def _fed(graph: onnx.GraphProto) -> Iterator[onnx.ValueInfoProto]:
-    """The graph's inputs that no initializer is a default of."""
-    defaults = {each.name for each in graph.initializer}
-    return (each for each in graph.input if each.name not in defaults)
+    """Return the graph's inputs that no initializer is a default of."""
+    defaults = {tensor.name for tensor in graph.initializer}
+    return (value for value in graph.input if value.name not in defaults)
 
 
 def _take_weights(graph: ir.Graph) -> dict[str, ir.TensorProtocol]:
@@ -179,14 +180,14 @@ def _seed(node: onnx.NodeProto, seed: int) -> None:
     """Give a node that draws random numbers a seed, if it has none: each run has to give the same."""
     training = node.op_type == "Dropout" and len(node.input) > 2
     draws = node.domain == "" and (node.op_type in RANDOM or training)
-    if draws and not any(each.name == "seed" for each in node.attribute):
+    if draws and not any(attribute.name == "seed" for attribute in node.attribute):
         node.attribute.append(onnx.helper.make_attribute("seed", seed if training else float(seed)))
 
 
-def _rounding(node: onnx.NodeProto, narrow: Collection[str | None], place: str) -> Iterator[onnx.NodeProto]:
-    """The node, and what makes sure that its float16 outputs are rounded before anybody reads them.
+def _rounding(node: onnx.NodeProto, narrow: Collection[str | None], prefix: str) -> Iterator[onnx.NodeProto]:
+    """Yield the node, and what makes sure that its float16 outputs are rounded before anybody reads them.
 
-    New values are `place/...`.
+    New values are `prefix/...`.
 
     onnxruntime computes float16 as float32 where it has no kernel, and then leaves roundings between such nodes out,
     which ones depending on what else is an output. It doesn't look through an If.
@@ -194,17 +195,17 @@ def _rounding(node: onnx.NodeProto, narrow: Collection[str | None], place: str) 
     rounded = [name for name in node.output if name in narrow]
     for index, name in enumerate(node.output):
         if name in narrow:
-            node.output[index] = f"{place}/unrounded/{name}"
+            node.output[index] = f"{prefix}/unrounded/{name}"
     yield node
     for name in rounded:
-        given = onnx.ValueInfoProto(name=f"{place}/given/{name}")
-        same = onnx.helper.make_node("Identity", [f"{place}/unrounded/{name}"], [given.name])
-        branch = onnx.GraphProto(name="same", node=[same], output=[given])
-        yield onnx.helper.make_node("If", [f"{place}/true"], [name], then_branch=branch, else_branch=branch)
+        output = onnx.ValueInfoProto(name=f"{prefix}/given/{name}")
+        same = onnx.helper.make_node("Identity", [f"{prefix}/unrounded/{name}"], [output.name])
+        branch = onnx.GraphProto(name="same", node=[same], output=[output])
+        yield onnx.helper.make_node("If", [f"{prefix}/true"], [name], then_branch=branch, else_branch=branch)
 
 
 def _elsewhere(name: str, tensor: ir.TensorProtocol) -> onnx.TensorProto:
-    """An initializer without its elements."""
+    """Return an initializer without its elements."""
     proto = onnx.TensorProto(name=name, data_type=tensor.dtype.value, dims=tensor.shape.numpy())
     proto.data_location = onnx.TensorProto.EXTERNAL
     proto.external_data.add(key="location", value=EMPTY)

@@ -1,4 +1,4 @@
-"""What a value's numbers are like, and how numpy stores them."""
+"""Describe the numbers of a value, and store them in types that numpy has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.debugging.capture.report import Number
+from onnxtile.debugging.capture.report import Number, Value
 
 BLOCK = 1 << 20
 """Elements that are looked at together: what is computed of them takes memory too."""
@@ -26,12 +26,33 @@ class Numbers(NamedTuple):
     infinite: int
 
 
+def described(value: str, node: str, op: str, array: np.ndarray, dtype: ir.DataType, nodes: int = 1) -> Value:
+    """Return the row of a captured value, whose elements are of `dtype`."""
+    text = dtype == ir.DataType.STRING
+    first = (element if isinstance(element, str) else element.item() for element in array.reshape(-1)[:FIRST])
+    return Value(
+        value, node, op, nodes,
+        "string" if text else str(dtype.numpy()),
+        array.shape,
+        array.nbytes if text else -(-array.size * dtype.bitwidth // 8),
+        *numbers_of(array, dtype),
+        tuple(map(shown, first)),
+    )  # fmt: skip
+
+
 def numbers_of(array: np.ndarray, dtype: ir.DataType) -> Numbers:
-    """What the numbers are like. Text has none; the mean is float64's, None where their sum leaves it."""
+    """Return what the numbers are like; text has none.
+
+    The mean is float64's, None where their sum leaves it. Complex numbers have no smallest, greatest or mean.
+    """
     flat = array.reshape(-1)
+    if dtype == ir.DataType.STRING:
+        return Numbers(None, None, None, 0, 0)
+    if array.dtype.kind == "c":
+        return Numbers(None, None, None, int(np.isnan(flat).sum()), int(np.isinf(flat).sum()))
     least, greatest, total, count, nan = [], [], 0.0, 0, 0
-    for at in range(0, 0 if dtype == ir.DataType.STRING else flat.size, BLOCK):
-        block = flat[at : at + BLOCK]
+    for start in range(0, flat.size, BLOCK):
+        block = flat[start : start + BLOCK]
         if dtype.is_floating_point():
             block = block.astype(np.float64)
             nan += int(np.isnan(block).sum())
@@ -45,27 +66,22 @@ def numbers_of(array: np.ndarray, dtype: ir.DataType) -> Numbers:
                 total += float(block.sum(dtype=np.float64))
             count += block.size
     if not count:
-        return Numbers(None, None, None, nan, 0 if dtype == ir.DataType.STRING else flat.size - nan)
+        return Numbers(None, None, None, nan, flat.size - nan)
     mean = total / count
     extremes = (min(least), max(greatest))
     low, high = extremes if dtype.is_floating_point() else map(int, extremes)
     return Numbers(low, high, mean if math.isfinite(mean) else None, nan, flat.size - count - nan)
 
 
-def first_of(array: np.ndarray) -> tuple[str, ...]:
-    """The first few elements as they are shown."""
-    return tuple(shown(number if isinstance(number, str) else number.item()) for number in array.reshape(-1)[:FIRST])
-
-
 def shown(number: Any) -> str:
-    """A number in few characters; text in quotes, its beginning."""
+    """Return a number in few characters; the beginning of text, in quotes."""
     if isinstance(number, str):
         return repr(number[:MOST_TEXT])
     return f"{number:.4g}" if isinstance(number, float) else str(number)
 
 
 def storable(array: np.ndarray) -> tuple[np.ndarray, str | None]:
-    """The array in a type that numpy's files hold, and how it is stored where that's another."""
+    """Return the array in a type that numpy's files hold, and how it is stored where that's another."""
     if _is_plain(array):
         return array, None
     dtype = ir.DataType.from_numpy(array.dtype)
@@ -77,5 +93,5 @@ def storable(array: np.ndarray) -> tuple[np.ndarray, str | None]:
 
 
 def _is_plain(array: np.ndarray) -> bool:
-    """Whether its type is numpy's own."""
+    """Return whether an array's type is numpy's own."""
     return array.dtype.isbuiltin != 2

@@ -1,4 +1,4 @@
-"""What nodes of a TorchScript graph do: constants, containers, and operators found by their schemas."""
+"""Find what computes a node of a TorchScript graph: torch's operators by their schemas, and ours on containers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALONE = {
 
 
 def operation(node: Any) -> Operation | str:
-    """What computes a node, or why it isn't known."""
+    """Return what computes a node, or why it isn't known."""
     kind = node.kind()
     if kind in ALONE:
         return _alone(node)
@@ -27,48 +27,48 @@ def operation(node: Any) -> Operation | str:
     for argument in schema.arguments:
         if _writes(argument) and argument.type.kind() != "TensorType":
             return f"{kind} changes a list, dict or object"
-    if any("VarType" in _kinds(argument.type) for argument in (*schema.arguments, *schema.returns)):
+    if any("VarType" in _type_kinds(argument.type) for argument in (*schema.arguments, *schema.returns)):
         if any(is_container(value.type()) for value in node.outputs()):
             return f"{kind} gives what a list or dict holds"
         return _alone(node)
-    found = torch._C._get_operation_overload(schema.name, schema.overload_name)
-    if found is None:
+    overload = torch._C._get_operation_overload(schema.name, schema.overload_name)
+    if overload is None:
         return f"{kind} isn't known"
     named = [argument.name for argument in schema.arguments if argument.kwarg_only]
-    call: Operation = found[0]
+    call: Operation = overload[0]
     if not named:
         return call
     count = len(schema.arguments) - len(named)
-    return lambda *given: call(*given[:count], **dict(zip(named, given[count:], strict=True)))
+    return lambda *args: call(*args[:count], **dict(zip(named, args[count:], strict=True)))
 
 
 def is_container(kind: Any) -> bool:
-    """Whether values of a type are lists or dicts, or may hold them: those that torch and Python pass as copies."""
+    """Return whether values of a type are or may hold lists or dicts, which torch and Python pass as copies."""
     return kind.kind() in ("ListType", "DictType", "AnyType") or (
         kind.kind() != "ClassType" and any(map(is_container, kind.containedTypes()))
     )
 
 
 def alone(node: Any) -> Any:
-    """A graph of this node alone, what it takes being the graph's inputs, but for a function that it calls."""
+    """Return a graph of this node alone, whose inputs are the node's, but for a function that it calls."""
     graph = torch._C.Graph()
-    places = []
+    inputs = []
     for value in node.inputs():
         if value.type().kind() == "FunctionType":
-            places.append(graph.insertNode(graph.createClone(value.node(), lambda each: each)).output())
+            inputs.append(graph.insertNode(graph.createClone(value.node(), lambda same: same)).output())
         else:
-            places.append(graph.addInput())
-            places[-1].setType(value.type())
-    order = iter(places)
-    copy = graph.insertNode(graph.createClone(node, lambda each: next(order)))
+            inputs.append(graph.addInput())
+            inputs[-1].setType(value.type())
+    order = iter(inputs)
+    copy = graph.insertNode(graph.createClone(node, lambda _: next(order)))
     for value in list(copy.outputs()) or [graph.insertConstant(None)]:
         graph.registerOutput(value)
     return graph
 
 
 def _alone(node: Any) -> Operation:
-    made: Operation = torch._C._create_function_from_graph("one", alone(node))
-    return made
+    function: Operation = torch._C._create_function_from_graph("one", alone(node))
+    return function
 
 
 def _schema(node: Any) -> Any:
@@ -83,20 +83,8 @@ def _writes(argument: Any) -> bool:
     return argument.alias_info is not None and bool(argument.alias_info.is_write)
 
 
-def _kinds(kind: Any) -> set[str]:
-    return {kind.kind()}.union(*map(_kinds, kind.containedTypes()))
-
-
-def _insert(items: list[Any], at: int, item: Any) -> None:
-    items.insert(at, item)
-
-
-def _pop(items: Any, *rest: Any) -> Any:
-    return items.pop(*rest)
-
-
-def _sort(items: list[Any], reverse: bool = False) -> None:
-    items.sort(reverse=reverse)
+def _type_kinds(kind: Any) -> set[str]:
+    return {kind.kind()}.union(*map(_type_kinds, kind.containedTypes()))
 
 
 def _append(items: list[Any], item: Any) -> list[Any]:
@@ -104,38 +92,20 @@ def _append(items: list[Any], item: Any) -> list[Any]:
     return items
 
 
-def _set_item(items: Any, at: Any, item: Any) -> Any:
-    items[at] = item
+def _set_item(items: Any, key: Any, item: Any) -> Any:
+    items[key] = item
     return items
 
 
-def _extend(items: list[Any], more: list[Any]) -> None:
-    items.extend(list(more))
-
-
-def _add_in_place(items: list[Any], more: list[Any]) -> list[Any]:
-    items.extend(list(more))
-    return items
-
-
-def _multiply_in_place(items: list[Any], times: int) -> list[Any]:
-    items *= times
-    return items
-
-
-def _made_dict(*each: Any) -> dict[Any, Any]:
-    return dict(zip(each[::2], each[1::2], strict=True))
-
-
-def _sliced(items: list[Any], start: int | None = None, end: int | None = None, step: int = 1) -> list[Any]:
+def _slice(items: list[Any], start: int | None = None, end: int | None = None, step: int = 1) -> list[Any]:
     return items[start:end:step]
 
 
-def _kept(value: Any) -> Any:
+def _same(value: Any) -> Any:
     return value
 
 
-def _there(value: Any) -> Any:
+def _not_none(value: Any) -> Any:
     if value is None:
         raise RuntimeError("Unwrapping null optional")
     return value
@@ -146,41 +116,41 @@ CONTAINERS: dict[str, Operation] = {
     "aten::__getitem__": operator.getitem,
     "aten::_set_item": _set_item,
     "aten::len": len,
-    "aten::extend": _extend,
-    "aten::insert": _insert,
-    "aten::pop": _pop,
-    "aten::reverse": lambda items: items.reverse(),
+    "aten::extend": lambda items, more: items.extend(more),
+    "aten::insert": list.insert,
+    "aten::pop": lambda items, *rest: items.pop(*rest),
+    "aten::reverse": list.reverse,
     "aten::clear": lambda items: items.clear(),
     "aten::copy": lambda items: items.copy(),
     "aten::Delete": operator.delitem,
     "aten::add": operator.add,
-    "aten::add_": _add_in_place,
+    "aten::add_": operator.iadd,
     "aten::mul": operator.mul,
-    "aten::mul_": _multiply_in_place,
-    "aten::slice": _sliced,
+    "aten::mul_": operator.imul,
+    "aten::slice": _slice,
     "aten::list": list,
     "aten::keys": lambda items: list(items.keys()),
     "aten::values": lambda items: list(items.values()),
     "aten::items": lambda items: list(items.items()),
-    "aten::update": lambda items, more: items.update(more),
-    "aten::get": lambda items, *rest: items.get(*rest),
-    "aten::setdefault": lambda items, key, value: items.setdefault(key, value),
-    "aten::popitem": lambda items: items.popitem(),
-    "prim::ListUnpack": lambda items: tuple(items),
+    "aten::update": dict.update,
+    "aten::get": dict.get,
+    "aten::setdefault": dict.setdefault,
+    "aten::popitem": dict.popitem,
+    "prim::ListUnpack": tuple,
 }
 """Operators on lists and dicts, where the first input is one; the same names do other things to tensors."""
 
 IN_PLACE_OF_TORCH: dict[str, Operation] = {
     **CONTAINERS,
-    "prim::ListConstruct": lambda *each: list(each),
-    "prim::DictConstruct": _made_dict,
-    "prim::TupleUnpack": _kept,
+    "prim::ListConstruct": lambda *items: list(items),
+    "prim::DictConstruct": lambda *items: dict(zip(items[::2], items[1::2], strict=True)),
+    "prim::TupleUnpack": _same,
     "prim::TupleIndex": operator.getitem,
     "prim::Uninitialized": lambda: None,
-    "prim::unchecked_cast": _kept,
-    "prim::unchecked_unwrap_optional": _there,
-    "aten::_unwrap_optional": _there,
+    "prim::unchecked_cast": _same,
+    "prim::unchecked_unwrap_optional": _not_none,
+    "aten::_unwrap_optional": _not_none,
     "aten::__is__": operator.is_,
     "aten::__isnot__": operator.is_not,
 }
-"""Operators that hand on what they're given, which must stay the same object."""
+"""Operators that hand on the objects that they're given, which must stay the same ones."""

@@ -1,4 +1,4 @@
-"""What a method of a ScriptModule does, step by step, made out before anything of it runs."""
+"""Plan what a method of a ScriptModule does, step by step, before anything of it runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any, Protocol, TypeAlias
 
 import torch
 
-from onnxtile.torch_frontend.torchscript.operations import CONTAINERS, IN_PLACE_OF_TORCH, alone, is_container, operation
+from onnxtile.torch_frontend.torchscript.operations import (
+    CONTAINERS,
+    IN_PLACE_OF_TORCH,
+    Operation,
+    alone,
+    is_container,
+    operation,
+)
 
 Values: TypeAlias = dict[str, Any]
 """A graph's values by their names, which are no one else's in it."""
@@ -19,28 +26,34 @@ class UnknownError(Exception):
 
 
 @dataclass(frozen=True)
-class Module:
-    """A scripted module as it was found: its attributes from the root give the path."""
+class ScriptedModule:
+    """A module in a ScriptModule. `path`: the attributes that lead to it; `kind`: its class before it was scripted."""
 
     module: Any
     path: str
     kind: str
 
-    def child(self, name: str) -> Module | None:
-        """The module that the attribute is; None for anything else."""
-        found = self.module.getattr(name)
-        if not isinstance(found, torch._C.ScriptModule):
+    @classmethod
+    def of(cls, module: Any, path: str = "") -> ScriptedModule:
+        return cls(module, path, str(module._type().name()))
+
+    def child(self, name: str) -> ScriptedModule | None:
+        """Return the module that the attribute is; None for anything else."""
+        attribute = self.module.getattr(name)
+        if not isinstance(attribute, torch._C.ScriptModule):
             return None
-        return Module(found, f"{self.path}.{name}" if self.path else name, str(found._type().name()))
+        return ScriptedModule.of(attribute, f"{self.path}.{name}" if self.path else name)
 
     def children(self) -> list[str]:
         return [name for name, _ in torch._C.ModuleDict(self.module).items()]
 
 
 class Runner(Protocol):
-    def method(self, module: Module, name: str, args: Sequence[object]) -> object: ...
+    """Runs what a step of a plan calls."""
 
-    def call(self, call: Call, args: Sequence[Any]) -> object: ...
+    def method(self, module: ScriptedModule, name: str, args: Sequence[object]) -> object: ...
+
+    def call(self, call: MethodCall, args: Sequence[Any]) -> object: ...
 
     def graph(self, plan: Plan, args: Sequence[object]) -> object: ...
 
@@ -49,7 +62,7 @@ Step: TypeAlias = Callable[[Values, Runner], None]
 
 
 @dataclass(frozen=True)
-class Call:
+class MethodCall:
     """A call of a method; `has_containers`: it's given lists or dicts."""
 
     method: str
@@ -71,24 +84,24 @@ class Plan:
 
 @dataclass
 class Planner:
-    """Makes plans, each once."""
+    """Makes plans, once for each method."""
 
-    known: dict[tuple[str, str], Plan | UnknownError] = field(default_factory=dict)
+    plans: dict[tuple[str, str], Plan | UnknownError] = field(default_factory=dict)
 
-    def plan(self, module: Module, method: str) -> Plan | UnknownError:
-        """The plan of a method, or why there is none."""
+    def plan(self, module: ScriptedModule, method: str) -> Plan | UnknownError:
+        """Return the plan of a method, or why there is none."""
         key = module.path, method
-        if key not in self.known:
-            found = module.module._get_method(method)
+        if key not in self.plans:
+            scripted = module.module._get_method(method)
             try:
-                self.known[key] = _Planning(self, found).of(found.graph, module)
+                self.plans[key] = _GraphPlanner(self, scripted).of(scripted.graph, module)
             except UnknownError as error:
-                self.known[key] = error
-        return self.known[key]
+                self.plans[key] = error
+        return self.plans[key]
 
 
 def shares_containers(graph: Any) -> bool:
-    """Whether a graph without calls changes a list or dict that it's given, or gives one back."""
+    """Return whether a graph without calls changes a list or dict that it's given, or gives one back."""
     inputs = [value for value in graph.inputs() if is_container(value.type())]
     if not inputs:
         return False
@@ -101,14 +114,14 @@ def shares_containers(graph: Any) -> bool:
 
 
 @dataclass
-class _Planning:
-    """Makes the plan of one graph. `modules`: values that are known to be modules, by name."""
+class _GraphPlanner:
+    """Plans one graph. `modules`: values that are known to be modules, by name."""
 
     planner: Planner
     method: Any = None
-    modules: dict[str, Module] = field(default_factory=dict)
+    modules: dict[str, ScriptedModule] = field(default_factory=dict)
 
-    def of(self, graph: Any, module: Module | None = None) -> Plan:
+    def of(self, graph: Any, module: ScriptedModule | None = None) -> Plan:
         if module is not None:
             self.modules[next(iter(graph.inputs())).debugName()] = module
         return self.block(graph)
@@ -123,19 +136,17 @@ class _Planning:
 
     def step(self, node: Any) -> Step | None:
         kind = node.kind()
-        made = _STEPS.get(kind)
-        if made is not None:
-            return made(self, node)
-        plain = IN_PLACE_OF_TORCH.get(kind)
-        inputs, outputs = list(node.inputs()), _names(node.outputs())
-        if plain is not None and (
-            kind not in CONTAINERS or (inputs and inputs[0].type().kind() in ("ListType", "DictType"))
-        ):
-            return _assigned(plain, _names(inputs), outputs)
-        found = operation(node)
-        if isinstance(found, str):
-            raise UnknownError(found)
-        return _assigned(found, _names(inputs), outputs)
+        if kind in _STEPS:
+            return _STEPS[kind](self, node)
+        inputs = list(node.inputs())
+        of_container = bool(inputs) and inputs[0].type().kind() in ("ListType", "DictType")
+        if kind in IN_PLACE_OF_TORCH and (of_container or kind not in CONTAINERS):
+            function: Operation | str = IN_PLACE_OF_TORCH[kind]
+        else:
+            function = operation(node)
+        if isinstance(function, str):
+            raise UnknownError(function)
+        return _assigned(function, _names(inputs), _names(node.outputs()))
 
     def constant(self, node: Any) -> Step | None:
         output = node.output()
@@ -149,8 +160,8 @@ class _Planning:
         return lambda values, runner: values.__setitem__(name, value)
 
     def get_attribute(self, node: Any) -> Step:
-        attribute, of, name = node.s("name"), node.input().debugName(), node.output().debugName()
-        owner, kind = self.modules.get(of), node.output().type()
+        attribute, source, name = node.s("name"), node.input().debugName(), node.output().debugName()
+        owner, kind = self.modules.get(source), node.output().type()
         child = owner.child(attribute) if owner is not None and kind.kind() in ("ClassType", "InterfaceType") else None
         if child is not None:
             self.modules[name] = child
@@ -161,29 +172,29 @@ class _Planning:
             raise UnknownError(f"the list or dict {attribute!r} of a module is changed")
 
         def step(values: Values, runner: Runner) -> None:
-            whose = values[of]
-            if not isinstance(whose, Module):
-                values[name] = getattr(whose, attribute)
+            held_by = values[source]
+            if not isinstance(held_by, ScriptedModule):
+                values[name] = getattr(held_by, attribute)
                 return
-            values[name] = whose.child(attribute) or whose.module.getattr(attribute)
+            values[name] = held_by.child(attribute) or held_by.module.getattr(attribute)
 
         return step
 
     def changes(self, attribute: str) -> bool:
-        """Whether this method, or one that it calls, changes what such an attribute holds."""
+        """Return whether this method, or one that it calls, changes what such an attribute holds."""
         graph = self.method.inlined_graph
-        found = [node for node in graph.findAllNodes("prim::GetAttr") if node.s("name") == attribute]
-        if not found:
+        reads = [node for node in graph.findAllNodes("prim::GetAttr") if node.s("name") == attribute]
+        if not reads:
             return False
         aliases = graph.alias_db()
-        return any(aliases.has_writers(node.output()) for node in found)
+        return any(aliases.has_writers(node.output()) for node in reads)
 
     def set_attribute(self, node: Any) -> Step:
         attribute = node.s("name")
-        whose, value = node.inputs()
+        target, value = node.inputs()
         if is_container(value.type()) or value.type().kind() == "ClassType":
             raise UnknownError(f"a list, dict or object becomes the attribute {attribute!r}")
-        owner, name = whose.debugName(), value.debugName()
+        owner, name = target.debugName(), value.debugName()
         if owner not in self.modules:
             raise UnknownError(f"the attribute {attribute!r} of an object is set")
         return lambda values, runner: values[owner].module.setattr(attribute, values[name])
@@ -192,7 +203,7 @@ class _Planning:
         inputs, method = list(node.inputs()), node.s("name")
         names, output = _names(inputs), node.output().debugName()
         module = self.modules.get(names[0])
-        call = Call(method, any(is_container(value.type()) for value in inputs[1:]))
+        call = MethodCall(method, any(is_container(value.type()) for value in inputs[1:]))
         if module is None and inputs[0].type().kind() != "InterfaceType":
             raise UnknownError(f"the method {method!r} of a {inputs[0].type().annotation_str} is called")
         if module is None:
@@ -204,15 +215,12 @@ class _Planning:
         whole = call.has_containers and isinstance(self.planner.plan(module, method), UnknownError)
         if whole and shares_containers(module.module._get_method(method).inlined_graph):
             raise UnknownError(f"{module.path} changes a list or dict that it's given, and runs whole")
-        known = module
-
-        def step(values: Values, runner: Runner) -> None:
-            values[output] = runner.method(known, method, [values[name] for name in names[1:]])
-
-        return step
+        return lambda values, runner: values.__setitem__(
+            output, runner.method(module, method, [values[name] for name in names[1:]])
+        )
 
     def call_function(self, node: Any) -> Step:
-        """A function is taken in, and followed where all of it is known; run whole where not."""
+        """Plan a function where all of it is known; it runs whole where not."""
         inputs, output = list(node.inputs()), node.output().debugName()
         names = _names(inputs[1:])
         if inputs[0].node().s("name") == "get_fastpath_enabled":  # scripted it's always yes; here it's as it was set
@@ -221,7 +229,7 @@ class _Planning:
         inlined = graph.copy()
         torch._C._jit_pass_inline(inlined)
         try:
-            plan = _Planning(self.planner, _Inlined(inlined)).of(inlined)
+            plan = _GraphPlanner(self.planner, _Inlined(inlined)).of(inlined)
         except UnknownError:
             if shares_containers(inlined):
                 raise
@@ -260,20 +268,19 @@ class _Planning:
         kind = node.output().type()
         names, outputs = _names(node.inputs()), _names(node.outputs())
         if kind.annotation_str.startswith("Tuple["):
-            return _assigned(lambda *each: each, names, outputs)
+            return _assigned(lambda *items: items, names, outputs)
         if is_container(kind):
             raise UnknownError(f"a {kind.annotation_str} holds a list or dict")
         return _assigned(torch._C._create_function_from_graph("named", alone(node)), names, outputs)
 
     def pick_module(self, node: Any) -> Step:
-        """One of a ModuleList's by number, or of a ModuleDict's by name."""
-        of, key = _names(node.inputs())
+        """Plan the choice of a module out of a ModuleList by number, or out of a ModuleDict by name."""
+        modules, key = _names(node.inputs())
         name = node.output().debugName()
 
         def step(values: Values, runner: Runner) -> None:
-            container, wanted = values[of], values[key]
-            child = container.child(wanted if isinstance(wanted, str) else container.children()[wanted])
-            values[name] = child
+            container, index = values[modules], values[key]
+            values[name] = container.child(index if isinstance(index, str) else container.children()[index])
 
         return step
 
@@ -283,16 +290,16 @@ class _Inlined:
     inlined_graph: Any
 
 
-_STEPS: dict[str, Callable[[_Planning, Any], Step | None]] = {
-    "prim::Constant": _Planning.constant,
-    "prim::GetAttr": _Planning.get_attribute,
-    "prim::SetAttr": _Planning.set_attribute,
-    "prim::CallMethod": _Planning.call_method,
-    "prim::CallFunction": _Planning.call_function,
-    "prim::If": _Planning.choice,
-    "prim::Loop": _Planning.loop,
-    "prim::TupleConstruct": _Planning.make_tuple,
-    "prim::ModuleContainerIndex": _Planning.pick_module,
+_STEPS: dict[str, Callable[[_GraphPlanner, Any], Step | None]] = {
+    "prim::Constant": _GraphPlanner.constant,
+    "prim::GetAttr": _GraphPlanner.get_attribute,
+    "prim::SetAttr": _GraphPlanner.set_attribute,
+    "prim::CallMethod": _GraphPlanner.call_method,
+    "prim::CallFunction": _GraphPlanner.call_function,
+    "prim::If": _GraphPlanner.choice,
+    "prim::Loop": _GraphPlanner.loop,
+    "prim::TupleConstruct": _GraphPlanner.make_tuple,
+    "prim::ModuleContainerIndex": _GraphPlanner.pick_module,
 }
 
 
@@ -306,9 +313,9 @@ def _assigned(function: Callable[..., Any], names: Sequence[str], outputs: Seque
         return one
 
     def several(values: Values, runner: Runner) -> None:
-        found = function(*[values[name] for name in names])
+        results = function(*[values[name] for name in names])
         if outputs:
-            values.update(zip(outputs, found, strict=True))
+            values.update(zip(outputs, results, strict=True))
 
     return several
 

@@ -1,4 +1,4 @@
-"""What is kept of a forward run: calls of operators and of modules, with shapes and types in place of tensors."""
+"""Hold what is kept of a forward run: calls of operators and of modules, shapes and types in place of tensors."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class UnsizedError(Exception):
 
 
 class Unsized(Sequence[int]):
-    """In the place of the shape of a tensor that isn't one block of numbers: nested, or sparse. Reading it says so."""
+    """The shape of a tensor that isn't one block of numbers, but nested or sparse: reading it raises UnsizedError."""
 
     __slots__ = ("kind",)
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
 
-    def __getitem__(self, place: Any) -> Any:
+    def __getitem__(self, index: Any) -> Any:
         raise UnsizedError(f"works on a {self.kind} tensor, whose sizes don't tell how much that is")
 
     def __len__(self) -> int:
@@ -32,9 +32,10 @@ class Unsized(Sequence[int]):
 
 
 class Value(NamedTuple):
-    """A tensor that was read or made. `storage`: the number of the memory that it's in, which its views share.
-    `sources`: names of the constants that it's computed from, where it's computed from nothing else. `shape`: Unsized
-    where the tensor isn't one block of numbers.
+    """A tensor that was read or made.
+
+    `storage`: the number of the memory that it's in, which its views share. `sources`: names of the constants that it's
+    computed from, where it's computed from nothing else. `shape`: Unsized where it isn't one block of numbers.
     """
 
     shape: Sequence[int]
@@ -78,7 +79,7 @@ class Constant(NamedTuple):
 class Operator:
     """An operator of torch, such as aten.addmm.default."""
 
-    __slots__ = ("_defaults", "_names", "changes", "name", "overload", "reads")
+    __slots__ = ("_defaults", "_positions", "changes", "name", "overload", "reads")
 
     def __init__(self, func: torch._ops.OpOverload | torch._ops.HigherOrderOperator) -> None:
         schema = getattr(func, "_schema", None)
@@ -90,25 +91,25 @@ class Operator:
         self.changes = (schema is not None and bool(schema.is_mutable)) or name == "native_batch_norm"
         self.reads = schema is None or reads_numbers(func)
         arguments = schema.arguments if schema is not None else ()
-        self._names = {argument.name: place for place, argument in enumerate(arguments)}
+        self._positions = {argument.name: position for position, argument in enumerate(arguments)}
         self._defaults = {
             argument.name: argument.default_value for argument in arguments if argument.has_default_value()
         }
 
     def has(self, name: str) -> bool:
-        """Whether it takes an argument of that name."""
-        return name in self._names
+        """Return whether it takes an argument of that name."""
+        return name in self._positions
 
     def argument(self, arguments: Sequence[Any], keywords: Mapping[str, Any], name: str) -> Any:
-        """The argument of that name; KeyError where the operator has none."""
-        place = self._names[name]
-        if place < len(arguments):
-            return arguments[place]
+        """Return the argument of that name. Raises KeyError where the operator has none."""
+        position = self._positions[name]
+        if position < len(arguments):
+            return arguments[position]
         return keywords[name] if name in keywords else self._defaults[name]
 
     def named(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """What was given, by name."""
-        yield from zip(self._names, arguments, strict=False)
+        """Yield the arguments of a call with their names."""
+        yield from zip(self._positions, arguments, strict=False)
         yield from keywords.items()
 
 
@@ -143,7 +144,7 @@ class Call:
         return self.operator.argument(self.arguments, self.keywords, name)
 
     def shape(self, name: str) -> Sequence[int]:
-        """The shape of the tensor that's given by that name."""
+        """Return the shape of the tensor argument of that name."""
         value: Value = self.argument(name)
         return value.shape
 
@@ -175,9 +176,8 @@ class Recording:
     outputs: tuple[Value, ...]
 
     def bytes_of(self, value: Value) -> int:
-        """Return its bytes: those of its memory, where its shape doesn't say them or says more than there are."""
-        there = self.storages[value.storage].bytes
+        """Return a value's bytes: its memory's where its shape doesn't say them or says more than there are."""
+        memory = self.storages[value.storage].bytes
         if isinstance(value.shape, Unsized):
-            return there
-        size = value.bytes
-        return size if size < there or not there else there
+            return memory
+        return min(value.bytes, memory) if memory else value.bytes

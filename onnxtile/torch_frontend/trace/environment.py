@@ -1,4 +1,4 @@
-"""What surrounds a run of a network: inference mode and a device, and everything afterwards as it was before."""
+"""Run a network in inference mode and on a device, and leave everything afterwards as it was before."""
 
 from __future__ import annotations
 
@@ -6,48 +6,44 @@ import contextlib
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UnsupportedError, UsageError
+from onnxtile.torch_frontend.load import described
+from onnxtile.torch_frontend.nesting import replaced
 
 
 @contextlib.contextmanager
 def inference(module: torch.nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; modes of all modules, random numbers and attention's fast path are restored.
+    """Have it in eval mode, without gradients; restore modes of modules, random numbers and attention's fast path.
 
     Flags are set one by one: `eval()` of some libraries does more than that.
     """
-    training = [each for each in module.modules() if each.training]
+    training = [inner for inner in module.modules() if inner.training]
     fast = torch.backends.mha.get_fastpath_enabled()
     devices = range(torch.cuda.device_count())
     # inference mode keeps operators whole, which are seen in parts otherwise
     with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.no_grad(), _uncompiled():
         torch.backends.mha.set_fastpath_enabled(False)
         try:
-            for each in training:
-                each.training = False
+            for inner in training:
+                inner.training = False
             yield
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
-            for each in training:
-                each.training = True
+            for inner in training:
+                inner.training = True
 
 
 @contextlib.contextmanager
 def attributes_kept(module: torch.nn.Module) -> Iterator[None]:
-    """What modules hold is what they held before: attributes, and what is in lists, sets and dicts among them."""
+    """Restore what modules hold: attributes, and what is in lists, sets and dicts among them."""
     kept = []
-    for each in module.modules():
-        own = each.__dict__
-        kept.append(
-            (
-                own,
-                dict(own),
-                [(held, type(held)(held) if held else ()) for held in own.values() if type(held) in _CONTAINERS],
-            )
-        )
+    for own in (inner.__dict__ for inner in module.modules()):
+        containers = [(held, type(held)(held) if held else ()) for held in own.values() if type(held) in _CONTAINERS]
+        kept.append((own, dict(own), containers))
     try:
         yield
     finally:
@@ -65,7 +61,7 @@ _CONTAINERS = (list, dict, set, deque, OrderedDict)
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two containers hold the same objects; tensors can't be compared."""
+    """Return whether two containers hold the same objects; tensors can't be compared."""
     if len(one) != len(other):
         return False
     if isinstance(one, Mapping):
@@ -74,7 +70,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:
-    """What torch.compile made of modules is run as it's written, so that every operator is seen."""
+    """Have modules that torch.compile compiled run as they're written, so that every operator is seen."""
     if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
         return contextlib.nullcontext()
     eager: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
@@ -85,7 +81,7 @@ def _uncompiled() -> contextlib.AbstractContextManager[Any]:
 def placed(
     module: torch.nn.Module, inputs: tuple[tuple[Any, ...], Mapping[str, Any]], device: str | None
 ) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
-    """The module and these inputs on a device (None: where they are); the module goes back where it was.
+    """Put the module and these inputs on a device (None: leave them); the module goes back where it was.
 
     Raises UsageError where torch has no such device, or the module is spread over several.
     """
@@ -104,18 +100,20 @@ def placed(
         raise UsageError(f"the model is spread over {', '.join(sorted(map(str, before)))}; don't ask for one device")
     try:
         module.to(target)
-        yield _moved(inputs, target)
+        yield replaced(inputs, torch.Tensor, lambda tensor: tensor.to(target))
     finally:
-        for each in before:
-            module.to(each)
+        for previous in before:
+            module.to(previous)
 
 
-def _moved(given: Any, device: torch.device) -> Any:
-    if isinstance(given, torch.Tensor):
-        return given.to(device)
-    if isinstance(given, (list, tuple)):
-        moved = [_moved(each, device) for each in given]
-        return type(given)(*moved) if hasattr(given, "_fields") else type(given)(moved)
-    if isinstance(given, Mapping):
-        return {name: _moved(each, device) for name, each in given.items()}
-    return given
+def blame(
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], when: str, error: Exception
+) -> NoReturn:
+    """Raise what the network raises by itself; or, where it runs, an UnsupportedError: watching it failed.
+
+    That takes another run. An error's type or trail doesn't tell the two apart: all of a network's operators go through
+    whatever watches it, and torch raises the same errors for what it can't do under a dispatch mode or in an
+    interpreter as for a network that's wrong.
+    """
+    module(*args, **kwargs)
+    raise UnsupportedError(f"this network runs, and fails when {when}: {described(error)}") from error

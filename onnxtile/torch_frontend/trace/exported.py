@@ -1,9 +1,9 @@
-"""Runs an exported program operator by operator, telling which module each came from."""
+"""Run an exported program operator by operator, and tell which module each operator came from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch.fx._pytree import tree_flatten_spec
@@ -11,29 +11,56 @@ from torch.utils._pytree import tree_unflatten
 
 from onnxtile.errors import UsageError
 from onnxtile.torch_frontend.trace.calls import ModuleFacts
-from onnxtile.torch_frontend.trace.stack import ModuleStack
+from onnxtile.torch_frontend.trace.stack import ModuleWatcher
 
-_STACK = "nn_module_stack"
-"""Metadata of a node: by a key for each call, path and class of the modules around it, the outermost first."""
-_GUARDS = "_guards_fn"
-"""The module that checks the inputs' shapes; it's none of the network's."""
+
+class OriginalCall(NamedTuple):
+    """A call of a module before it was exported: a key of its own, the module's path and class."""
+
+    key: str
+    path: str
+    kind: str
+
+
+def calls_around(node: torch.fx.Node) -> list[OriginalCall]:
+    """Return the calls of modules that an operator of the program was in, the outermost first."""
+    stack = node.meta.get("nn_module_stack") if node.op == "call_function" else None
+    return [
+        OriginalCall(key, str(path).partition("@")[0], _class_name(kind)) for key, (path, kind) in (stack or {}).items()
+    ]
 
 
 def modules_of_exported(graph: torch.fx.GraphModule) -> dict[str, ModuleFacts]:
-    """The modules that the program's nodes came from, and those that hold its parameters."""
-    found = {"": ModuleFacts("", "ExportedProgram")}
+    """Return the modules that the program's nodes came from, and those that hold its parameters, by path."""
+    modules = {"": ModuleFacts("", "ExportedProgram")}
     for node in graph.graph.nodes:
-        for path, kind in _modules_around(node):
-            _add(found, path, kind)
+        for _, path, kind in calls_around(node):
+            _add(modules, path, kind)
     for name, _ in graph.named_parameters():
         path = name.rpartition(".")[0]
-        _add(found, path, "Module")
-        found[path].parameters.append(name)
-    return found
+        _add(modules, path, "Module")
+        modules[path].parameters.append(name)
+    return modules
 
 
-def flat_inputs(graph: torch.fx.GraphModule, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
-    """Return the inputs as the graph of an exported program takes them. Raises UsageError where it takes others."""
+def run_exported(graph: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], watcher: ModuleWatcher) -> object:
+    """Run the graph of an exported program (its `.module()`), and return what it gives.
+
+    What a module gives are the values of its nodes that others read: one, or a tuple of them. Raises UsageError where
+    the inputs aren't those that it takes.
+    """
+    inputs = _flat_inputs(graph, args, kwargs)
+    kind = modules_of_exported(graph)[""].kind
+    watcher.enter("", kind)
+    results = _Interpreter(graph, watcher).run(*inputs, enable_io_processing=False)
+    output = tree_unflatten(list(results), graph._out_spec)
+    watcher.leave(output)
+    watcher.take("", kind, output)
+    return output
+
+
+def _flat_inputs(graph: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    """Return the inputs as the graph takes them. Raises UsageError where it takes others."""
     spec: Any = graph._in_spec
     try:
         flat = tree_flatten_spec((list(args), dict(kwargs)), spec)
@@ -44,79 +71,65 @@ def flat_inputs(graph: torch.fx.GraphModule, args: tuple[Any, ...], kwargs: Mapp
     return list(flat)
 
 
-def run_exported(
-    graph: torch.fx.GraphModule, args: tuple[Any, ...], kwargs: Mapping[str, Any], stack: ModuleStack
-) -> Any:
-    """Run the graph of an exported program (its `.module()`). Raises UsageError where inputs aren't those it takes."""
-    given = flat_inputs(graph, args, kwargs)
-    runner = _Runner(graph, stack)
-    stack.enter("", next((kind for node in graph.graph.nodes for path, kind in _modules_around(node) if not path), ""))
-    results = runner.run(*given, enable_io_processing=False)
-    out: Any = graph._out_spec
-    results = tree_unflatten(list(results), out)
-    stack.leave(results)
-    return results
+class _Interpreter(torch.fx.Interpreter):
+    """Tells a watcher which module a node came from; modules whose nodes are mixed up are entered several times."""
 
-
-class _Runner(torch.fx.Interpreter):
-    def __init__(self, graph: torch.fx.GraphModule, stack: ModuleStack) -> None:
+    def __init__(self, graph: torch.fx.GraphModule, watcher: ModuleWatcher) -> None:
         super().__init__(graph)
-        self._stack = stack
-        self._inside: list[str] = []
-        self._returned = _returned(graph)
+        self._watcher = watcher
+        self._running: list[OriginalCall] = []
+        self._around = {node: [call for call in calls_around(node) if call.path] for node in graph.graph.nodes}
+        self._read_outside: dict[torch.fx.Node, list[OriginalCall]] = {}
+        """The calls that a node is in and some that read it aren't."""
+        last: dict[OriginalCall, torch.fx.Node] = {}
+        for node, calls in self._around.items():
+            last.update(dict.fromkeys(calls, node))
+            outside = [call for call in calls if any(call not in self._around[user] for user in node.users)]
+            self._read_outside[node] = outside
+        self._ending: dict[torch.fx.Node, list[OriginalCall]] = {}
+        for call, node in reversed(last.items()):  # the innermost ends first
+            self._ending.setdefault(node, []).append(call)
+        self._outputs: dict[OriginalCall, list[Any]] = {}
 
-    def run_node(self, node: torch.fx.Node) -> Any:
-        if node.op == "call_function":
-            self._go(node)
-        elif node.op == "output":
+    def run_node(self, n: torch.fx.Node) -> Any:
+        if n.op == "call_function":
+            self._move_to(self._around[n])
+        elif n.op == "output":
+            self._move_to([])
+        value = super().run_node(n)
+        for call in self._read_outside[n]:
+            self._outputs.setdefault(call, []).append(value)
+        for call in self._ending.get(n, ()):
             self._leave()
-        return super().run_node(node)
+            outputs = self._outputs.pop(call, [])
+            self._watcher.take(call.path, call.kind, outputs[0] if len(outputs) == 1 else tuple(outputs))
+        return value
 
-    def _leave(self, down_to: int = 0) -> None:
-        """Modules return what is made in them and read outside."""
-        while len(self._inside) > down_to:
-            nodes = self._returned.get(self._inside.pop(), [])
-            self._stack.leave([self.env[node] for node in nodes if node in self.env])
-
-    def _go(self, node: torch.fx.Node) -> None:
-        """Leave the modules that the node isn't in, and enter those that it is in."""
-        wanted = dict(node.meta.get(_STACK) or {})
-        keys = [key for key, (path, _) in wanted.items() if path]
+    def _move_to(self, calls: list[OriginalCall]) -> None:
+        """Leave the modules that aren't among these, and enter those of these that don't run."""
         common = 0
-        while common < min(len(keys), len(self._inside)) and keys[common] == self._inside[common]:
+        while common < min(len(calls), len(self._running)) and calls[common] == self._running[common]:
             common += 1
-        self._leave(common)
-        for key in keys[common:]:
-            path, kind = wanted[key]
-            self._stack.enter(path, _class_name(kind))
-            self._inside.append(key)
+        while len(self._running) > common:
+            self._leave()
+        for call in calls[common:]:
+            self._watcher.enter(call.path, call.kind)
+            self._running.append(call)
 
-
-def _returned(graph: torch.fx.GraphModule) -> dict[str, list[torch.fx.Node]]:
-    """For each call of a module the nodes in it whose results are read outside."""
-    found: dict[str, list[torch.fx.Node]] = {}
-    for node in graph.graph.nodes:
-        for key in node.meta.get(_STACK) or {}:
-            if any(user.op == "output" or key not in (user.meta.get(_STACK) or {}) for user in node.users):
-                found.setdefault(key, []).append(node)
-    return found
-
-
-def _modules_around(node: torch.fx.Node) -> Iterator[tuple[str, str]]:
-    if node.op == "call_function":
-        for path, kind in (node.meta.get(_STACK) or {}).values():
-            yield path, _class_name(kind)
+    def _leave(self) -> None:
+        self._watcher.leave(self._outputs.get(self._running.pop(), []))
 
 
 def _class_name(kind: object) -> str:
     return (kind.__name__ if isinstance(kind, type) else str(kind)).rpartition(".")[2]
 
 
-def _add(found: dict[str, ModuleFacts], path: str, kind: str) -> None:
-    if path in found:
-        found[path].kind = found[path].kind if path else kind
+def _add(modules: dict[str, ModuleFacts], path: str, kind: str) -> None:
+    if path in modules:
+        modules[path].kind = modules[path].kind if path else kind
         return
     parent = path.rpartition(".")[0]
-    _add(found, parent, "Module") if parent not in found else None
-    found[path] = ModuleFacts(path, kind)
-    found[parent].children.append(path)
+    if parent not in modules:
+        _add(modules, parent, "Module")
+    modules[path] = ModuleFacts(path, kind)
+    modules[parent].children.append(path)

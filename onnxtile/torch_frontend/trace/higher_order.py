@@ -1,4 +1,4 @@
-"""Operators of torch that are made of others: how they run so that those are seen, one by one."""
+"""Run operators of torch that are made of others so that those are seen, one by one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 
-def opened(func: Any) -> Callable[..., Any] | None:
+def decomposed(func: Any) -> Callable[..., Any] | None:
     """Return what computes the same as an operator by calling others; None where the operator is to run whole.
 
-    Those of one kind call functions that they're given: conditions, loops, attention with functions of one's own. Those
-    of the other kind torch takes apart itself, before they're seen, except inside the first.
+    Some call functions that they're given: conditions, loops, attention with functions of one's own. Others are taken
+    apart by torch itself, before they're seen, except inside the first.
     """
     if isinstance(func, torch._ops.HigherOrderOperator):
         return _HIGHER.get(func.name())

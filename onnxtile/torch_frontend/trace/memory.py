@@ -1,4 +1,4 @@
-"""The memory that a tensor is in, and its shape, whatever kind of tensor it is."""
+"""Find the memory that a tensor is in, and its shape, whatever kind of tensor it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DENSE = (torch.strided, torch._mkldnn)
 
 
 def shape_of(tensor: torch.Tensor) -> Sequence[int]:
-    """Return its shape; Unsized where that says nothing of how many numbers are stored."""
+    """Return a tensor's shape; Unsized where that says nothing of how many numbers are stored."""
     if tensor.is_nested:
         return Unsized("nested")
     if tensor.layout in _DENSE:
@@ -23,7 +23,7 @@ def shape_of(tensor: torch.Tensor) -> Sequence[int]:
 
 
 def key_of(tensor: torch.Tensor) -> int:
-    """Return what tells its memory from that of other tensors that are alive."""
+    """Return what tells a tensor's memory from that of others that are alive."""
     if tensor.layout is not torch.strided:
         return id(tensor)
     try:
@@ -33,14 +33,14 @@ def key_of(tensor: torch.Tensor) -> int:
 
 
 def bytes_of(tensor: torch.Tensor) -> int:
-    """Return how many bytes it's in, with those of its indices."""
+    """Return the bytes of a tensor's memory, with those of its indices."""
     if tensor.layout is torch.strided:
         return tensor.untyped_storage().nbytes()
-    parts = list(_parts(tensor))
-    return sum(map(bytes_of, parts)) if parts else tensor.numel() * tensor.element_size()
+    components = list(_components(tensor))
+    return sum(map(bytes_of, components)) if components else tensor.numel() * tensor.element_size()
 
 
-def _parts(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+def _components(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
     """Yield the tensors that a sparse or nested one is made of; none of one that is a block in a layout of its own."""
     if hasattr(tensor, "__tensor_flatten__"):
         for name in tensor.__tensor_flatten__()[0]:

@@ -1,4 +1,4 @@
-"""Sees the operators that torch calls, and keeps what they were called with."""
+"""See the operators that torch calls, and keep what they were called with."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from onnxtile.errors import UsageError
-from onnxtile.ir.io.checker import one_line
-from onnxtile.torch_frontend.modules import Structure, tensors_in
+from onnxtile.torch_frontend.load import described
+from onnxtile.torch_frontend.modules import Structure
+from onnxtile.torch_frontend.nesting import tensors_in
 from onnxtile.torch_frontend.trace.calls import Call, Constant, ModuleFacts, Operator, Storage, Value
-from onnxtile.torch_frontend.trace.higher_order import opened
+from onnxtile.torch_frontend.trace.higher_order import decomposed
 from onnxtile.torch_frontend.trace.memory import bytes_of, key_of, shape_of
 from onnxtile.torch_frontend.trace.skipping import STAND_INS, NeedsNumbers, WatchingError, is_read, written
 from onnxtile.torch_frontend.trace.stack import ModuleStack
@@ -31,14 +32,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return (
-            False  # else torch wraps each call below, which takes longer than all else here, and imports its compiler
-        )
+        return False  # else torch wraps every call below, which takes longer than all else, and imports its compiler
 
     def __init__(self, modules: Mapping[str, ModuleFacts], skips: bool = False) -> None:
         """`skips`: leave out the arithmetic of products, as `skipping` says."""
-        self._skips, self._stands_in = skips, False
-        self._made_up: set[int] = set()
+        self._skips, self._stood_in = skips, False
+        self._zeros: set[int] = set()
         self._saved: dict[int, tuple[Any, Any]] = {}
         self._held = 0
         self.asked = False
@@ -50,38 +49,38 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         self.names: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
         self._sources: dict[int, tuple[str, ...]] = {}
-        self._parts: dict[int, list[tuple[int, int, str]]] = {}
+        self._held_parts: dict[int, list[tuple[int, int, str]]] = {}
         self._shared: dict[int, list[tuple[int, int, str]]] = {}
-        self._ways: dict[Any, Operator | Callable[..., Any]] = {}
+        self._handlers: dict[Any, Operator | Callable[..., Any]] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if types and any([hasattr(each, "__tensor_flatten__") for each in types]):  # noqa: C419  # quicker so
+        if types and any([hasattr(kind, "__tensor_flatten__") for kind in types]):  # noqa: C419  # quicker so
             return NotImplemented  # tensors of other tensors: the operators on those come here
         inputs: list[Value] = []
         try:
             try:
-                way = self._ways[func]
+                handler = self._handlers[func]
             except KeyError:
-                way = self._ways[func] = way_of(func)
-            if not isinstance(way, Operator) and way is not func and any(map(_is_nested, args)):
-                way = Operator(func)  # nested tensors have kernels of their own
-            if isinstance(way, Operator):  # before the call, which may change them
-                arguments = [each if type(each) in _PLAIN else self._seen(each, inputs) for each in args]
-                keywords = {name: self._seen(each, inputs) for name, each in kwargs.items()} if kwargs else kwargs
-                stand_in = self._stand_in(func, way, args, kwargs, inputs) if self._skips else None
+                handler = self._handlers[func] = handler_of(func)
+            if not isinstance(handler, Operator) and handler is not func and any(map(_is_nested, args)):
+                handler = Operator(func)  # nested tensors have kernels of their own
+            if isinstance(handler, Operator):  # before the call, which may change them
+                arguments = [value if type(value) in _PLAIN else self._seen(value, inputs) for value in args]
+                keywords = {name: self._seen(value, inputs) for name, value in kwargs.items()} if kwargs else kwargs
+                stand_in = self._stand_in(func, handler, args, kwargs, inputs) if self._skips else None
         except Exception as error:
             raise _failure(func, error) from error
-        if not isinstance(way, Operator):
-            if way is func:
-                return way(*args, **kwargs)
+        if not isinstance(handler, Operator):
+            if handler is func:
+                return handler(*args, **kwargs)
             with self:  # it's made of others, which come here
-                return way(*args, **kwargs)
+                return handler(*args, **kwargs)
         results = func(*args, **kwargs) if stand_in is None else stand_in
         try:
-            self._keep(way, arguments, keywords, inputs, results)
+            self._keep(handler, arguments, keywords, inputs, results)
         except Exception as error:
             raise _failure(func, error) from error
         return results
@@ -94,50 +93,50 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         inputs: list[Value],
         results: Any,
     ) -> None:
-        """The call goes on record."""
+        """Put the call on record."""
         now, storages = len(self.calls), self.storages
-        given = [value.storage for value in inputs]
-        for number in given:
+        read = [value.storage for value in inputs]
+        for number in read:
             storages[number].read = now
         if isinstance(results, torch.Tensor):
-            outputs: tuple[Value, ...] = (self._made(results, given, inputs, now),)
+            outputs: tuple[Value, ...] = (self._result(results, read, inputs, now),)
         else:
-            outputs = tuple([self._made(each, given, inputs, now) for each in tensors_in(results)])
-        if self._stands_in or not self._made_up.isdisjoint(given):
-            self._made_up.update([value.storage for value in outputs])
-            self._stands_in = False
+            outputs = tuple([self._result(tensor, read, inputs, now) for tensor in tensors_in(results)])
+        if self._stood_in or not self._zeros.isdisjoint(read):
+            self._zeros.update([value.storage for value in outputs])
+            self._stood_in = False
         assert self.stack.now is not None
         self.calls.append(Call(operator, arguments, keywords, tuple(inputs), outputs, self.stack.now))
 
     @property
-    def made_up(self) -> bool:
-        """Whether zeros have taken the place of anything."""
-        return bool(self._made_up)
+    def stands_in(self) -> bool:
+        """Return whether zeros stand for any result."""
+        return bool(self._zeros)
 
     def refuse(self, tensor: torch.Tensor) -> None:
-        """Raises NeedsNumbers for a tensor whose numbers weren't computed."""
-        if self._numbers.get(key_of(tensor)) in self._made_up:
+        """Raise NeedsNumbers for a tensor whose numbers weren't computed."""
+        if self._numbers.get(key_of(tensor)) in self._zeros:
             self.asked = True
             raise NeedsNumbers
 
     def _stand_in(
         self, func: Any, operator: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Value]
     ) -> Any:
-        """Zeros in the place of what a product with a parameter gives; None where the operator is to be computed."""
+        """Return zeros for what a product with a parameter gives; None where the operator is to be computed."""
         changed = written(func, args, kwargs) if operator.changes else []
-        if any([value.storage in self._made_up for value in inputs]):  # noqa: C419  # quicker so
-            writes = any(self.value(each).storage < self._held for each in changed)
+        if any([value.storage in self._zeros for value in inputs]):  # noqa: C419  # quicker so
+            writes = any(self.value(tensor).storage < self._held for tensor in changed)
             if writes or (operator.reads and is_read(func, args)):
                 self.asked = True
                 raise NeedsNumbers
-        for each in changed:
-            self._save(each)
+        for tensor in changed:
+            self._save(tensor)
         if operator.name in STAND_INS and not kwargs:
             left, right, make = STAND_INS[operator.name]
             if self.value(args[right]).sources and not self.value(args[left]).sources:
                 result = make(*args)
                 if result is not None:
-                    self._stands_in = True
+                    self._stood_in = True
                     return result
         return None
 
@@ -149,14 +148,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
             self._saved[number] = storage, storage.clone()
 
     def restore(self) -> None:
-        """Parameters, buffers and inputs are what they were before the run, which is to begin anew."""
+        """Give parameters, buffers and inputs what they held before the run, which is to begin anew."""
         for storage, before in self._saved.values():
             if storage.nbytes() == before.nbytes():
                 storage.copy_(before)
         self._saved.clear()
 
     def value(self, tensor: torch.Tensor) -> Value:
-        """What is kept of a tensor."""
+        """Return what is kept of a tensor."""
         number = self._numbers.get(key_of(tensor))
         if number is None:  # a tensor that is neither a parameter, nor a buffer, nor made by an operator
             number = self._hold(f"constant {len(self.constants)}", tensor, "buffer")
@@ -165,14 +164,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
             sources = self._within(number, tensor)
         return Value(shape_of(tensor), tensor.dtype, number, sources)
 
-    def values(self, found: object) -> tuple[Value, ...]:
-        """The same of all tensors in lists, tuples and dicts."""
-        if isinstance(found, torch.Tensor):
-            return (self.value(found),)
-        return tuple([self.value(tensor) for tensor in tensors_in(found)])
+    def values(self, nested: object) -> tuple[Value, ...]:
+        """Return what is kept of all tensors in lists, tuples and dicts."""
+        if isinstance(nested, torch.Tensor):
+            return (self.value(nested),)
+        return tuple([self.value(tensor) for tensor in tensors_in(nested)])
 
     def hold_constants(self, structure: Structure) -> None:
-        """Parameters and buffers, each once, by the first of their names."""
+        """Hold parameters and buffers, once each, by the first of their names."""
         for name, tensor in structure.parameters:
             if torch.nn.parameter.is_lazy(tensor):
                 raise UsageError(f"parameter {name!r} has no shape yet; call the model once before")
@@ -181,7 +180,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
             self._hold(name, tensor, "buffer")
 
     def hold_inputs(self, inputs: object) -> tuple[Value, ...]:
-        """What the network is called with, which is alive from the start."""
+        """Hold what the network is called with, which is alive from the start."""
         for tensor in tensors_in(inputs):
             if key_of(tensor) not in self._numbers:
                 self._new(key_of(tensor), bytes_of(tensor), 0)
@@ -189,16 +188,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         return self.values(inputs)
 
     def _hold(self, name: str, tensor: torch.Tensor, kind: Literal["trainable", "frozen", "buffer"]) -> int:
-        """A constant; several may be parts of one memory, or the same part under two names."""
+        """Hold a constant; several may be parts of one memory, or the same part under two names."""
         key, elements = key_of(tensor), tensor.numel()
         number = self._numbers.get(key)
         if number is None:
             number = self._new(key, bytes_of(tensor), 0, constant=True)
         start = int(tensor.storage_offset()) if tensor.layout is torch.strided else 0
-        parts = self._parts.setdefault(number, [])
-        for first, last, known in parts:
+        parts = self._held_parts.setdefault(number, [])
+        for first, last, first_name in parts:
             if (first, last) == (start, start + elements):
-                self.names[name] = known
+                self.names[name] = first_name
                 return number
         parts.append((start, start + elements, name))
         if len(parts) == 1:
@@ -211,25 +210,26 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         return number
 
     def _within(self, number: int, tensor: torch.Tensor) -> tuple[str, ...]:
-        """Of the constants in one memory those that the tensor is a view of."""
+        """Return those of the constants in one memory that the tensor is a view of."""
         start = int(tensor.storage_offset())
         end = start + 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
         return tuple(name for first, last, name in self._shared[number] if first < end and start < last)
 
-    def _seen(self, given: Any, inputs: list[Value]) -> Any:
-        """The argument with Values in place of tensors, which are added to `inputs`."""
-        if isinstance(given, torch.Tensor):
-            value = self.value(given)
+    def _seen(self, argument: Any, inputs: list[Value]) -> Any:
+        """Return the argument with Values in place of tensors, which are added to `inputs`."""
+        if isinstance(argument, torch.Tensor):
+            value = self.value(argument)
             inputs.append(value)
             return value
-        if isinstance(given, (list, tuple)) and given and type(given[0]) is not int:
-            return [self._seen(each, inputs) for each in given]
-        return given
+        if isinstance(argument, (list, tuple)) and argument and type(argument[0]) is not int:
+            return [self._seen(item, inputs) for item in argument]
+        return argument
 
-    def _made(self, tensor: torch.Tensor, given: Sequence[int], inputs: Sequence[Value], now: int) -> Value:
+    def _result(self, tensor: torch.Tensor, read: Sequence[int], inputs: Sequence[Value], now: int) -> Value:
+        """Return the Value of a result, which is new memory unless it's one of those that were read."""
         key = key_of(tensor)
         number = self._numbers.get(key)
-        if number is not None and number in given:
+        if number is not None and number in read:
             return self.value(tensor)
         number = self._new(key, bytes_of(tensor), now)
         if not inputs or not all(value.sources for value in inputs):
@@ -239,35 +239,35 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         return Value(shape_of(tensor), tensor.dtype, number, sources)
 
     def _new(self, key: int, size: int, now: int, constant: bool = False) -> int:
-        """The memory at `key` is new, whatever was there before."""
+        """Number the memory at `key`, which is new, whatever was there before."""
         number = self._numbers[key] = len(self.storages)
         self.storages.append(Storage(size, now, now, constant))
         return number
 
 
-def way_of(func: Any) -> Operator | Callable[..., Any]:
+def handler_of(func: Any) -> Operator | Callable[..., Any]:
     """Return the operator to be kept; or what is to be called for one that needn't be, or that is made of others."""
-    whole = opened(func)
-    if whole is not None:
-        return whole
-    return func if hasattr(func, "_schema") and only_looks(func) else Operator(func)
+    function = decomposed(func)
+    if function is not None:
+        return function
+    return func if hasattr(func, "_schema") and is_view(func) else Operator(func)
 
 
-def only_looks(func: Any) -> bool:
-    """Whether an operator only returns a view."""
+def is_view(func: Any) -> bool:
+    """Return whether an operator only returns a view."""
     schema = func._schema
     name = schema.name.partition("::")[2]
     if name in _VIEWS or name in _RESHAPING:
         return True
-    aliases = [each.alias_info for each in schema.returns]
-    return bool(aliases) and not schema.is_mutable and all(each is not None for each in aliases)
+    aliases = [value.alias_info for value in schema.returns]
+    return bool(aliases) and not schema.is_mutable and all(alias is not None for alias in aliases)
 
 
-def _is_nested(given: Any) -> bool:
-    return isinstance(given, torch.Tensor) and given.is_nested
+def _is_nested(argument: Any) -> bool:
+    return isinstance(argument, torch.Tensor) and argument.is_nested
 
 
 def _failure(func: Any, error: Exception) -> WatchingError:
-    """What ends the run: a fault of what watches it."""
+    """Return what ends the run: a fault of what watches it."""
     name = str(func._schema.name).replace("::", ".") if hasattr(func, "_schema") else str(func)
-    return WatchingError(f"torch's operator {name}: {type(error).__name__}: {one_line(error)}")
+    return WatchingError(f"torch's operator {name}: {described(error)}")

@@ -1,4 +1,4 @@
-"""Leaves out the arithmetic of big products while a run is recorded: only the shapes of their results matter.
+"""Leave out the arithmetic of big products while a run is recorded: only the shapes of their results matter.
 
 A convolution or a matrix product of what comes of the inputs and a parameter isn't computed: zeros of its shape stand
 for the result. Where the network asks for a number that comes of them, to choose what it does next (an element, the
@@ -25,38 +25,43 @@ class NeedsNumbers(BaseException):  # no error; a network that catches all error
     """What the network does depends on numbers that weren't computed."""
 
 
-class WatchingError(BaseException):  # the same
+class WatchingError(BaseException):  # no more must it catch this
     """Watching the network failed, at an operator or module that the words name; the network itself didn't."""
 
 
 def reads_numbers(func: torch._ops.OpOverload) -> bool:
-    """Whether shapes of the operator's results, or what Python gets, depend on numbers; unknown operators may."""
+    """Return whether shapes of an operator's results, or what Python gets, may depend on numbers."""
     tags = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
     return func.namespace not in ("aten", "prim", "prims") or bool(tags.intersection(func.tags))
 
 
 def is_read(func: torch._ops.OpOverload, args: Sequence[Any]) -> bool:
-    """Whether an operator that may read numbers does: by indices it doesn't, by masks it does."""
+    """Return whether an operator that may read numbers does: by masks it does, by indices it doesn't."""
     if func._schema.name not in _BY_MASK:
         return True
     indices = args[1] if len(args) > 1 else ()
-    return any(isinstance(each, torch.Tensor) and each.dtype in (torch.bool, torch.uint8) for each in indices)
+    return any(isinstance(index, torch.Tensor) and index.dtype in (torch.bool, torch.uint8) for index in indices)
 
 
 def written(func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
-    """The tensors that an operator changes; batch norms in training mode change their statistics, unsaid."""
+    """Return the tensors that an operator changes; batch norms in training mode change their statistics, unsaid."""
     if func._schema.name == "aten::native_batch_norm":
-        found = [*args[3:5]] if args[5] else []
+        changed = [*args[3:5]] if args[5] else []
     else:
-        marks = {each.name for each in func._schema.arguments if each.alias_info and each.alias_info.is_write}
-        named = zip([each.name for each in func._schema.arguments], args, strict=False)
-        found = [given for name, given in (*named, *kwargs.items()) if name in marks]
-    return [each for each in found if isinstance(each, torch.Tensor)]
+        arguments = func._schema.arguments
+        marks = {argument.name for argument in arguments if argument.alias_info and argument.alias_info.is_write}
+        by_position = zip([argument.name for argument in arguments], args, strict=False)
+        changed = [value for name, value in (*by_position, *kwargs.items()) if name in marks]
+    return [value for value in changed if isinstance(value, torch.Tensor)]
 
 
 @contextlib.contextmanager
-def watched(refuse: Callable[[torch.Tensor], None]) -> Iterator[None]:
-    """Methods by which Python reads numbers in this thread ask first; `refuse` raises NeedsNumbers where it must."""
+def reads_watched(refuse: Callable[[torch.Tensor], None]) -> Iterator[None]:
+    """Have methods by which Python reads numbers in this thread call `refuse` first, which may raise NeedsNumbers.
+
+    For that time they're replaced in torch.Tensor itself. A TorchFunctionMode would see calls of them without that, but
+    it's off inside torch's own Python functions, which read numbers too: `tensordot` does for dimensions in a tensor.
+    """
     thread = threading.get_ident()
 
     def watching(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,4 +124,4 @@ STAND_INS: dict[str, tuple[int, int, Callable[..., torch.Tensor | None]]] = {
     "aten.addmm": (1, 2, _addmm),
     "aten.mm": (0, 1, _mm),
 }
-"""For operators the places of what is multiplied, and what makes the result; None where torch itself had better."""
+"""By operator, the positions of what is multiplied, and what makes the result: None where torch has to compute it."""

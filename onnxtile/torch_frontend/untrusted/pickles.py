@@ -1,4 +1,4 @@
-"""What a pickle would call if it were read, from its opcodes: nothing of it is run."""
+"""Judge a pickle by its opcodes, which say what it would call if it were read: nothing of it is run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TENSORS = re.compile("|".join(_TENSORS))
 SCRIPT = re.compile(
     "|".join([*_TENSORS, r"torch\.jit\._pickle (build_\w+|restore_type_tag)", r"__torch__(\.\w+)* \w+"])
 )
-"""The same for a TorchScript archive, whose own classes hold no Python."""
+"""What a TorchScript archive is put together with: its own classes hold no Python."""
 _OPCODES = {
     "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1",
     "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "SHORT_BINSTRING",
@@ -41,29 +41,31 @@ _OPCODES = {
 """Opcodes that torch writes, and others that make plain values. What's called comes from GLOBAL alone."""
 
 
-def check_pickle(data: bytes, place: str, allowed: re.Pattern[str] = TENSORS) -> None:
+def check_pickle(data: bytes, location: str, allowed: re.Pattern[str] = TENSORS) -> None:
     """Refuse a pickle that would call anything but what's allowed; ModelError with its name."""
-    for name, argument in _opcodes(data, place):
+    for name, argument in _opcodes(data, location):
         if name == "GLOBAL" and not allowed.fullmatch(str(argument)):
             called = str(argument).replace(" ", ".")
-            raise ModelError(f"{place}: refused: reading it would call {called!r}; {SAVE_AS}")
+            raise ModelError(f"{location}: refused: reading it would call {called!r}; {SAVE_AS}")
         if name not in _OPCODES:
-            raise ModelError(f"{place}: refused: a pickle with the opcode {name}, which torch doesn't write; {SAVE_AS}")
+            raise ModelError(
+                f"{location}: refused: a pickle with the opcode {name}, which torch doesn't write; {SAVE_AS}"
+            )
 
 
-def _opcodes(data: bytes, place: str) -> Iterator[tuple[str, object]]:
+def _opcodes(data: bytes, location: str) -> Iterator[tuple[str, object]]:
     try:
         for opcode, argument, _ in pickletools.genops(data):
             yield opcode.name, argument
     except (ValueError, IndexError, EOFError, UnicodeDecodeError) as error:
-        raise ModelError(f"{place}: a pickle that's damaged or cut off") from error
+        raise ModelError(f"{location}: a pickle that's damaged or cut off") from error
 
 
-def check_saved(data: bytes, place: str) -> None:
+def check_saved(data: bytes, location: str) -> None:
     """Refuse what `torch.save` made unless it holds tensors and plain values alone; ModelError."""
     if not data.startswith(MAGIC):
-        raise ModelError(f"{place}: refused: a pickle outside of an archive; {SAVE_AS}")
-    archive = Archive(io.BytesIO(data), place)
+        raise ModelError(f"{location}: refused: a pickle outside of an archive; {SAVE_AS}")
+    archive = Archive(io.BytesIO(data), location)
     if "data.pkl" not in archive or "constants.pkl" in archive:
-        raise ModelError(f"{place}: refused: not what torch.save writes")
-    check_pickle(archive.read("data.pkl"), place)
+        raise ModelError(f"{location}: refused: not what torch.save writes")
+    check_pickle(archive.read("data.pkl"), location)

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `torch` isn't installed")
 
 from onnxtile.torch_frontend.torchscript.interpreter import run_script  # noqa: E402  # torch may be missing
+from onnxtile.torch_frontend.trace.stack import ModuleWatcher  # noqa: E402  # the same
 from tests import torch_scripts  # noqa: E402
 
 NETWORKS = torch_scripts.networks()
@@ -21,10 +22,12 @@ WHOLE = {"strange": "strange", "strange filler": "", "keeper": ""}
 """Networks that hold what isn't followed, and the module that runs whole for it."""
 
 
-class Stack:
+class Stack(ModuleWatcher):
     def __init__(self) -> None:
         self.open: list[str] = []
         self.calls: list[tuple[str, str]] = []
+        self.outputs: list[str] = []
+        self.whole: dict[str, str] = {}
 
     def enter(self, path: str, kind: str) -> None:
         self.calls.append((path, kind))
@@ -32,6 +35,12 @@ class Stack:
 
     def leave(self, outputs: object) -> None:
         self.open.pop()
+
+    def take(self, path: str, kind: str, output: object) -> None:
+        self.outputs.append(path)
+
+    def skip(self, path: str, kind: str, reason: str) -> None:
+        self.whole[path] = reason
 
 
 def told(network: Any, args: tuple[object, ...]) -> list[tuple[str, str]]:
@@ -84,27 +93,23 @@ def test_followed_modules_give_the_same_and_are_told_like_those_before_scripting
     network, args = NETWORKS[name]
     network = copy.deepcopy(network).eval()
     module = scripted(network, args, how)
-    stack, outputs, whole = Stack(), [], {}
+    stack = Stack()
     given = copy.deepcopy(args)
     with torch.set_grad_enabled(name == "attention"):  # which takes a path of its own where there are no gradients
-        found = run_script(
-            copy.deepcopy(module) if name == "keeper" else module, given, {}, stack,
-            on_output=lambda path, kind, output: outputs.append(path),
-            on_whole=lambda path, kind, reason: whole.update({path: reason}),
-        )  # fmt: skip
+        found = run_script(copy.deepcopy(module) if name == "keeper" else module, given, {}, stack)
         assert same(found, module(*copy.deepcopy(args)))
     assert same(list(given), list(args))  # a list that a module changes is a copy of the caller's
     assert stack.open == []
-    assert sorted(outputs) == sorted(path for path, _ in stack.calls)
+    assert sorted(stack.outputs) == sorted(path for path, _ in stack.calls)
     expected = told(network, args)
     if how == "script" and name in WHOLE:
         at = WHOLE[name]
-        assert list(whole) == [at]
+        assert list(stack.whole) == [at]
         expected = [call for call in expected if at and (call[0] == at or not call[0].startswith(f"{at}."))] or [
             ("", type(network).__name__)
         ]
     else:
-        assert not whole
+        assert not stack.whole
     assert stack.calls == expected
 
 
@@ -174,6 +179,6 @@ def test_hooks_that_were_scripted_run() -> None:
     assert same(run_script(inside, (x,), {}, stack), network(x))
     assert [path for path, _ in stack.calls] == ["", "0", "1"]
     root = torch.jit.script(network[0])
-    reasons: list[str] = []
-    assert same(run_script(root, (x,), {}, Stack(), on_whole=lambda *each: reasons.append(each[2])), network[0](x))
-    assert reasons == ["it has hooks of its own"]
+    stack = Stack()
+    assert same(run_script(root, (x,), {}, stack), network[0](x))
+    assert stack.whole == {"": "it has hooks of its own"}
