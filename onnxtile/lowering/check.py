@@ -14,7 +14,7 @@ from onnxtile.operators.contractions import Contraction, contractions, families
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inline
 from onnxtile.passes.manager import PassManager
-from onnxtile.tiling.legality import Refusal, doubt, legality
+from onnxtile.tiling.legality import doubt, legality
 from onnxtile.tiling.limits import AnyLimits, Limits
 
 
@@ -39,17 +39,12 @@ def check(
     PassManager([BindDims(bind)] if bind else [], check=False)(checked)
     inline(checked)
     free = free_dimensions(checked)
-    rows = tuple(_check_row(found, limits, asked, free) for found in contractions(checked))
+    rows = tuple(_check_row(product, limits, asked, free) for product in contractions(checked))
     return Report("check", limits, rows, nodes, nodes)
 
 
-def _check_row(found: Contraction, limits: Limits, asked: Sequence[str], free: Sequence[str]) -> Row:
-    if found.family not in asked:
-        return not_asked(found)
-    answer = legality(found, limits)
-    return Row.of(found, answer, doubt(found, limits, free) if answer == "unknown" else None)
-
-
-def not_asked(found: Contraction) -> Row:
-    """The row of a product whose family wasn't asked for."""
-    return Row.of(found, "not-asked", Refusal("family", f"{found.family} isn't among --ops"))
+def _check_row(product: Contraction, limits: Limits, asked: Sequence[str], free: Sequence[str]) -> Row:
+    if product.family not in asked:
+        return Row.not_asked(product)
+    answer = legality(product, limits)
+    return Row.of(product, answer, doubt(product, limits, free) if answer == "unknown" else None)

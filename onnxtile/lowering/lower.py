@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,28 +16,23 @@ from onnxtile.ir.io.files import check_output
 from onnxtile.ir.io.interop import AnyModel, ModelInMemory, like, to_ir
 from onnxtile.ir.io.load import external_files
 from onnxtile.ir.io.progress import Progress, silent
-from onnxtile.lowering.check import not_asked
 from onnxtile.lowering.declared_shapes import borne_out, declared, restore, with_sizes
 from onnxtile.lowering.form_costs import Cost, choose, costs
 from onnxtile.lowering.model_file import saving
 from onnxtile.lowering.model_writer import UNROLLED, to_proto
-from onnxtile.lowering.options import AUTO, DecidingPass, LoweringOptions
+from onnxtile.lowering.options import AUTO, LoweringOptions
+from onnxtile.lowering.plan import LoweringPlan, functions_fit
 from onnxtile.lowering.postcondition import Shapes, left_over
 from onnxtile.lowering.report import Report, Row
-from onnxtile.operators.contractions import Contraction, contractions
+from onnxtile.operators.contractions import contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
-from onnxtile.passes.inline import inlined
 from onnxtile.passes.instrument import Watch
 from onnxtile.passes.manager import PassManager
 from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.tiling.forms.table import FORMS, Form, form_of
-from onnxtile.tiling.legality import Decision, Refusal, legality
-from onnxtile.tiling.plan import TilePlan
-
-UNCUT = Refusal("postcondition", "it's still there after all passes; please report this")
 
 
 @dataclass(frozen=True)
@@ -155,16 +150,15 @@ def lower_ir(
     said = borne_out(model, said)
     lowered_before = any(map(is_tiled_product, model.functions.values()))
     PassManager([RestoreProducts(options.limits)] if lowered_before else [], False, watch)(model, say)
-    functions_fit = _functions_fit(model, options)
-    if not functions_fit:
+    products = list(contractions(model))
+    fit = functions_fit(model, products, options)
+    if not fit:
         PassManager([SpecializeFunctions()], False, watch)(model, say)
-    steps = options.passes()
-    rows = tuple(
-        _lower_row(each, decision, options.families) for each, decision in _all(model, options, steps, functions_fit)
-    )
-    as_read = functions_fit and not lowered_before
-    cut = PassManager(steps, instruments=watch, checked=as_read)(model, say).modified
-    rows += tuple(_left(model, options, steps, {row.name for row in rows}))
+        products = list(contractions(model))
+    plan = LoweringPlan(model, options, products, fit)
+    as_read = fit and not lowered_before
+    cut = PassManager(plan.passes, instruments=watch, checked=as_read)(model, say).modified
+    rows = (*plan.rows, *plan.newly_exposed(model))
     shapes = _operands(model, cut)
     restore(model, said)
     return Lowered(model, rows, options, shapes, nodes_before)
@@ -183,47 +177,3 @@ def _operands(model: ir.Model, cut: bool) -> Shapes | None:
         for value in node.inputs if value is not None and value.shape is not None
     }  # fmt: skip
     return shapes if shapes or not (cut or model.functions) else None
-
-
-def _left(model: ir.Model, options: LoweringOptions, steps: Sequence[DecidingPass], known: set[str]) -> Iterable[Row]:
-    """Products that the passes made and couldn't cut."""
-    products = list(contractions(model))
-    for step in steps:
-        for found, decision in step.decide(model, products):
-            if decision is not None and found.name not in known:
-                yield _lower_row(found, decision if isinstance(decision, Refusal) else UNCUT, options.families)
-
-
-def _all(
-    model: ir.Model, options: LoweringOptions, steps: Sequence[DecidingPass], functions_fit: bool
-) -> Iterable[tuple[Contraction, Decision]]:
-    """Every product with the decision of the pass that it concerns; what concerns none is refused."""
-    limits, products = options.limits, list(contractions(model))
-    decided: dict[tuple[ir.Node, str], Decision] = {}
-    for step in steps:
-        decided |= {(found.node, found.part): decision for found, decision in step.decide(model, products)}
-    for found in products:
-        fits = legality(found, limits) == "fits" or (found.in_function and functions_fit)
-        unlowered = None if fits else Refusal("operator", f"{found.node.op_type} isn't lowered yet")
-        decision = decided.get((found.node, found.part), unlowered)
-        yield found, None if fits and not isinstance(decision, TilePlan) else decision
-
-
-def _functions_fit(model: ir.Model, options: LoweringOptions) -> bool:
-    """Whether all products in local functions that were asked for are within the limits, in every call."""
-    if not model.functions or not any(found.in_function for found in contractions(model)):
-        return True
-    outside = {(found.scope, found.node.outputs[0].name) for found in contractions(model) if not found.in_function}
-    every = contractions(inlined(model))
-    within = (found for found in every if (found.scope, found.node.outputs[0].name) not in outside)
-    return all(legality(found, options.limits) == "fits" for found in within if found.family in options.families)
-
-
-def _lower_row(found: Contraction, decision: TilePlan | Refusal | None, asked: Sequence[str]) -> Row:
-    if found.family not in asked:
-        return not_asked(found)
-    if isinstance(decision, TilePlan):
-        return Row.of(found, "tiled", tiles=decision.tile)
-    if isinstance(decision, Refusal) and decision.code == "operator" and found.reason:
-        return Row.of(found, "unknown", f"{decision}; {found.reason}")
-    return Row.of(found, "fits") if decision is None else Row.of(found, "refused", decision)

@@ -39,17 +39,22 @@ class Row(JsonRecord):
     @classmethod
     def of(
         cls,
-        found: Contraction,
+        product: Contraction,
         status: Status,
         reason: object = None,
         tiles: tuple[int | None, int | None, int | None] | None = None,
     ) -> Row:
-        size, dtype = found.size, found.dtype
+        size, dtype = product.size, product.dtype
         return cls(
-            found.name, found.node.op_type, found.scope, size.m, size.k, size.n, size.batch,
+            product.name, product.node.op_type, product.scope, size.m, size.k, size.n, size.batch,
             None if dtype is None else str(dtype.numpy()), status, None if reason is None else str(reason), tiles,
-            found.part, found.family,
+            product.part, product.family,
         )  # fmt: skip
+
+    @classmethod
+    def not_asked(cls, product: Contraction) -> Row:
+        """Return the row of a product whose family wasn't asked for."""
+        return cls.of(product, "not-asked", f"family: {product.family} isn't among --ops")
 
     def macs(self, padded: bool = False) -> Amount:
         """Multiply-accumulates: M * K * N * batch; `padded`: with each axis filled up to whole tiles."""

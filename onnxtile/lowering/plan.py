@@ -1,0 +1,123 @@
+"""What becomes of each product of a model: judged once, for passes, report and the check of what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from onnxtile.ir.graphs import is_tiled_product, nodes_within, scopes_with_nodes, subgraphs
+from onnxtile.lowering.options import LoweringOptions
+from onnxtile.lowering.report import Row
+from onnxtile.operators.contractions import Contraction, contractions, contractions_of
+from onnxtile.passes.base import Decided, ProductPass
+from onnxtile.passes.inline import inlined
+from onnxtile.tiling.legality import Decision, Refusal, legality
+from onnxtile.tiling.plan import TilePlan
+
+UNCUT = Refusal("postcondition", "it's still there after all passes; please report this")
+Key = tuple[ir.Node, str]
+"""A node, and which of its products."""
+
+
+class LoweringPlan:
+    """The decisions on all products of a model; `rows` has them as they were before any pass of `passes` ran.
+
+    The passes follow the plan: they take their decisions from it, and tell it what stands in a product's place. That is
+    judged when the next pass asks, and nothing twice.
+    """
+
+    def __init__(self, model: ir.Model, options: LoweringOptions, products: list[Contraction], fit: bool) -> None:
+        """`products`: all of the model's; `fit`: those in local functions are within the limits, in every call."""
+        self._options, self._products = options, products
+        self._of_node: dict[ir.Node, list[Contraction]] = {}
+        for product in products:
+            self._of_node.setdefault(product.node, []).append(product)
+        self._new: set[ir.Node] = set()
+        self._stale = False
+        self.passes: list[ProductPass] = [pass_.following(self) for pass_ in options.passes()]
+        self._unjudged = {pass_: list(products) for pass_ in self.passes}
+        self._decisions: dict[ProductPass, dict[Key, Decision]] = {pass_: {} for pass_ in self.passes}
+        self.rows = tuple(self._rows(model, fit))
+
+    def decided(self, pass_: ProductPass, model: ir.Model) -> list[Decided]:
+        """Return the products of the model as it is now that concern the pass, each with its decision."""
+        if self._stale:
+            self._products = self._found(model)
+        decisions = self._decisions[pass_]
+        decisions.update({_key(product): decision for product, decision in pass_.decide(model, self._unjudged[pass_])})
+        self._unjudged[pass_] = []
+        return [(product, decisions[_key(product)]) for product in self._products if _key(product) in decisions]
+
+    def replaced(self, product: Contraction, nodes: Sequence[ir.Node]) -> None:
+        """Take note that `nodes` stand in the place of the product's node now."""
+        self._stale = True
+        for node in nodes:
+            self._new.add(node)
+            for attribute in node.attributes.values():
+                self._new.update(inner for body in subgraphs(attribute) for inner in nodes_within(body))
+
+    def newly_exposed(self, model: ir.Model) -> list[Row]:
+        """Return the products that the passes made and couldn't cut."""
+        known = {row.name for row in self.rows}
+        return [
+            self._row(product, decision if isinstance(decision, Refusal) else UNCUT)
+            for pass_ in self.passes
+            for product, decision in self.decided(pass_, model)
+            if decision is not None and product.name not in known
+        ]
+
+    def _found(self, model: ir.Model) -> list[Contraction]:
+        """Return all products in the order of the nodes; those of new nodes are still to be judged."""
+        found: list[Contraction] = []
+        for scope, nodes in scopes_with_nodes(model):
+            for node in nodes:
+                if node in self._new and not is_tiled_product(node):
+                    self._of_node[node] = contractions_of(node, scope, model.functions)
+                    for unjudged in self._unjudged.values():
+                        unjudged += self._of_node[node]
+                found += self._of_node.get(node, ())
+        self._new.clear()
+        self._stale = False
+        return found
+
+    def _rows(self, model: ir.Model, fit: bool) -> list[Row]:
+        """Return a row for each product, as the last pass that it concerns decided; what concerns none is refused."""
+        decided: dict[Key, Decision] = {}
+        for pass_ in self.passes:
+            decided |= {_key(product): decision for product, decision in self.decided(pass_, model)}
+        rows = []
+        for product in self._products:
+            fits = legality(product, self._options.limits) == "fits" or (product.in_function and fit)
+            unlowered = None if fits else Refusal("operator", f"{product.node.op_type} isn't lowered yet")
+            decision = decided.get(_key(product), unlowered)
+            rows.append(self._row(product, None if fits and isinstance(decision, Refusal) else decision))
+        return rows
+
+    def _row(self, product: Contraction, decision: Decision) -> Row:
+        if product.family not in self._options.families:
+            return Row.not_asked(product)
+        if isinstance(decision, TilePlan):
+            return Row.of(product, "tiled", tiles=decision.tile)
+        if isinstance(decision, Refusal) and decision.code == "operator" and product.reason:
+            return Row.of(product, "unknown", f"{decision}; {product.reason}")
+        return Row.of(product, "fits") if decision is None else Row.of(product, "refused", decision)
+
+
+def _key(product: Contraction) -> Key:
+    return product.node, product.part
+
+
+def functions_fit(model: ir.Model, products: Sequence[Contraction], options: LoweringOptions) -> bool:
+    """Return whether all products in local functions that were asked for are within the limits, in every call.
+
+    `products`: all of the model's.
+    """
+    if not any(product.in_function for product in products):
+        return True
+    outside = {(product.scope, product.node.outputs[0].name) for product in products if not product.in_function}
+    return all(
+        legality(product, options.limits) == "fits"
+        for product in contractions(inlined(model))
+        if (product.scope, product.node.outputs[0].name) not in outside and product.family in options.families
+    )
