@@ -12,7 +12,7 @@ import onnx_ir as ir
 from onnxtile.ir.graphs import nodes_within
 from onnxtile.ir.printable import printable
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, largest, total
-from onnxtile.profiling.cost_walk import Walk
+from onnxtile.profiling.cost_walk import CostWalk
 from onnxtile.profiling.results import SUMMED, Costs, NodeProfile, Weights, sum_weights
 
 _ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_bytes", "live_bytes")
@@ -48,7 +48,7 @@ class Annotate(ir.passes.InPlacePass):
 
 def notes(model: ir.Model, owner: Callable[[ir.Node], Owner | None]) -> dict[Owner, Notes]:
     """What to write for each owner of nodes; a node without one is within the call before it, and told of there."""
-    walk = Walk(model)
+    walk = CostWalk(model)
     rows: dict[Owner, list[NodeProfile]] = {}
     current: list[NodeProfile] = []
     for node, row in walk.rows():

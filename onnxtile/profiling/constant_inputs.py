@@ -52,7 +52,9 @@ class Constants:
 
     def is_constant(self, value: ir.Value) -> bool:
         """Return whether a value is stored, or computed from stored constants and nothing else."""
-        return value.is_initializer() or SPARSE_META in value.meta or value in self._behind
+        if value.is_initializer() or value in self._behind:
+            return True
+        return value.is_graph_input() and SPARSE_META in value.meta  # asking for it makes an empty one
 
     def _sources(self, value: ir.Value) -> Sources | None:
         """Return the stored constants that a constant value is computed from; None: too many to follow."""
@@ -205,15 +207,19 @@ def _gives_sizes(node: ir.Node) -> bool:
 
 def _share(whole: Weights, value: ir.Value, sources: Sources) -> Weights:
     """Return what of the stored constants reaches the node: a share of them, where they were split."""
+    if sources == (value,):
+        return whole
     share, stored = elements(value), total(elements(source) for source in sources)
     numbers = (share, stored, whole.params, whole.buffers, whole.bytes)
-    if sources == (value,) or not all(isinstance(number, int) for number in numbers) or share >= stored:  # type: ignore[operator]
+    if not all(isinstance(number, int) for number in numbers) or share >= stored:  # type: ignore[operator]
         return whole
     return Weights(*(-(-number * share // stored) for number in numbers[2:]))  # type: ignore[operator]
 
 
 def _together(weights: Sequence[Weights]) -> Weights:
     """Return the sum, unknown where one of them is."""
+    if len(weights) == 1:
+        return weights[0]
     columns = zip(*((one.params, one.buffers, one.bytes) for one in weights), strict=True)
     return Weights(*(known_total(column) for column in columns))
 

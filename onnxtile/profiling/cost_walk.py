@@ -1,10 +1,10 @@
-"""The profile of an ONNX model: its graphs walked in the order in which they run."""
+"""Walk through a model in the order in which its nodes run, and count what each costs."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,40 +28,59 @@ from onnxtile.ir.symbolic.amounts import (
     total,
 )
 from onnxtile.operators.contractions import contractions_of
+from onnxtile.operators.measures import known_total
 from onnxtile.operators.table import operations_of
 from onnxtile.operators.trip_counts import Trips, boolean
 from onnxtile.operators.value_sizes import value_bytes
-from onnxtile.operators.work import Operations
 from onnxtile.profiling.comparison import adds_partial_products
-from onnxtile.profiling.constant_inputs import Constants
+from onnxtile.profiling.constant_inputs import NONE, Constants
 from onnxtile.profiling.formatting import attribute_text, value_text
-from onnxtile.profiling.liveness import Liveness
-from onnxtile.profiling.results import SUMMED, NodeProfile, Profile, Totals, sum_weights
+from onnxtile.profiling.liveness import Liveness, plus
+from onnxtile.profiling.results import SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 
-_SUMMED = (*SUMMED, "activation_bytes")
-_MODULE_KEYS = ("pkg.torch.onnx.name_scopes", "namespace")
-"""Metadata in which torch's exporters say which module a node belongs to."""
+_TORCH_SCOPES = "pkg.torch.onnx.name_scopes"
+"""Metadata in which torch's exporter says which module a node belongs to."""
 Rows = Iterator[tuple[ir.Node, NodeProfile]]
 MacsOf = Callable[[ir.Node, "int | None"], Amount]
-"""What another convention counts for a node of a default opset in place of its products."""
+"""What another convention counts for a node of a default opset instead of its products."""
+
+
+class _Sums(dict[str, list[Amount]]):
+    """The amounts of one run of a graph that aren't 0, by name, not yet added."""
+
+    def __init__(self) -> None:
+        super().__init__({name: [] for name in (*SUMMED, "activation_bytes")})
+
+    def add(self, amounts: Mapping[str, Amount]) -> None:
+        for name, amount in amounts.items():
+            if name in self and not (isinstance(amount, int) and amount == 0):
+                self[name].append(amount)
+
+    def totals(self) -> dict[str, Amount]:
+        return {name: total(amounts) for name, amounts in self.items()}
 
 
 @dataclass
-class _Sums:
-    """Amounts of one run of a graph, not yet added."""
+class _Run:
+    """The runs of a graph: how many, the bytes that are alive around it, and what one of them costs."""
 
-    amounts: dict[str, list[Amount]] = field(default_factory=lambda: {name: [] for name in _SUMMED})
+    scope: Scope
+    times: Amount
+    around: Amount
+    liveness: Liveness
+    sums: _Sums = field(default_factory=_Sums)
 
-    def add(self, name: str, amount: Amount) -> None:
-        if not (isinstance(amount, int) and amount == 0):
-            self.amounts[name].append(amount)
+    @property
+    def opset(self) -> int | None:
+        return default_opset(self.scope.opsets)
 
-    def totals(self) -> dict[str, Amount]:
-        return {name: total(amounts) for name, amounts in self.amounts.items()}
+    def name_inside(self, node: ir.Node) -> str:
+        """Return the name of the scope inside a node."""
+        return f"{self.scope.name}/{node_name(node)}" if self.scope.name else node_name(node)
 
 
-class Walk:
-    """Goes through a model once; afterwards it knows the totals."""
+class CostWalk:
+    """A walk through a model, which can be made once; afterwards it knows the totals."""
 
     def __init__(self, model: ir.Model, macs_of: MacsOf | None = None, details: bool = False) -> None:
         self._model = model
@@ -76,168 +95,183 @@ class Walk:
         self._live: set[Amount] = {0}
         self._streamed: set[Amount] = {0}
         self._moved: set[Amount] = {0}
-        self._sums = _Sums()
+        self._main = self._run(Scope("", model.opset_imports, model.graph), 1, 0)
 
     def rows(self) -> Rows:
-        """Every node of the main graph and of the graphs within it, each before what is inside it."""
-        scope = Scope("", self._model.opset_imports, self._model.graph)
-        yield from self._graph(scope, 1, 0, self._sums)
+        """Yield every node of the main graph and of the graphs within it, each before what is inside it."""
+        return self._visit_graph(self._main)
 
     def totals(self) -> Totals:
-        """All rows together; to be called when they have been gone through."""
+        """Return all rows together; to be called after the walk."""
         weights = sum_weights(list(self.constants.used.values()))
-        live = largest(self._live)
         return Totals(
-            **self._sums.totals(), params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes,
-            nodes=self._nodes, peak_bandwidth=largest(self._moved), peak_live_bytes=total([live, weights.bytes]),
+            **self._main.sums.totals(), params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes,
+            nodes=self._nodes, peak_bandwidth=largest(self._moved),
+            peak_live_bytes=total([largest(self._live), weights.bytes]),
             peak_live_bytes_streamed=largest(self._streamed),
         )  # fmt: skip
 
     def symbols(self, totals: Totals) -> dict[str, str]:
-        """What the symbols in formulas stand for."""
+        """Return what the symbols in formulas stand for."""
         known = self._symbols | self._trips.symbols
-        met = sorted({name for field in dataclasses.fields(totals) for name in names_in(getattr(totals, field.name))})
-        return known | {name: "a size that is known only at run time" for name in met if name not in known}
+        names = {name for field in dataclasses.fields(totals) for name in names_in(getattr(totals, field.name))}
+        return known | dict.fromkeys(sorted(names - known.keys()), "a size that is known only at run time")
 
-    def _graph(self, scope: Scope, times: Amount, base: Amount, sums: _Sums, owned: Container[ir.Value] = ()) -> Rows:
-        """The nodes of a graph that runs so many times, `base` bytes being alive around it."""
-        liveness = Liveness(scope.graph, self._size, owned)
-        for node in scope.graph:
-            yield from self._node(node, scope, times, base, liveness, sums)
+    def _run(self, scope: Scope, times: Amount, around: Amount, owned: Collection[ir.Value] = ()) -> _Run:
+        return _Run(scope, times, around, Liveness(scope.graph, self._size, owned))
 
-    def _node(self, node: ir.Node, scope: Scope, times: Amount, base: Amount, liveness: Liveness, sums: _Sums) -> Rows:
-        function = self._model.functions.get(node.op_identifier())
-        stores, (weights, constants) = self.constants.stores(node), self.constants.meet(node, function is not None)
-        before, ending = _plus(base, liveness.alive()), liveness.ending(node) if function is not None else []
-        live = _plus(base, liveness.run(node, stores))
-        macs = 0 if function is not None else self._macs(node, scope)
-        counted = stores or function is not None or self._macs_of is not None  # another convention counts all in one
-        done = Operations() if counted else operations_of(node, default_opset(scope.opsets))
-        one: dict[str, Any] = {
-            "macs": macs, "elementwise": done.elementwise, "transcendental": done.transcendental,
-            "comparison": done.comparison, "movement": done.movement,
-            "tiles": self._tiles(node, scope),
-            "partial_sums": done.elementwise if adds_partial_products(node, bool(scope.name)) else 0,
-            "input_bytes": 0 if function is not None else self._bytes(node.inputs),
-            "output_bytes": 0 if function is not None else self._bytes(node.outputs),
-        }  # fmt: skip
-        yield node, NodeProfile(
-            name=node_name(node), op=node.op_type, domain=node.domain, scope=scope.name, module=module_of(node),
-            origin=node.metadata_props.get(ORIGIN), tile=node.metadata_props.get(TILE), stored=stores, times=times,
-            params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, live_bytes=live,
-            constants=constants, **(_details(node) if self._details else {}),
-            **(one if times == 1 else {name: product([times, each]) for name, each in one.items()}),
-        )  # fmt: skip
+    def _visit_graph(self, run: _Run) -> Rows:
+        for node in run.scope.graph:
+            yield from self._visit(node, run)
+
+    def _visit(self, node: ir.Node, run: _Run) -> Rows:
+        """Yield the node's row, then the rows of what runs inside it."""
         self._nodes += 1
-        if not stores:
-            for name in SUMMED:
-                sums.add(name, one[name])
-            kept = one["output_bytes"] if len(node.outputs) == 1 or function is not None else self._bytes(_kept(node))
-            sums.add("activation_bytes", kept)
-        if not stores and function is None and times != 0:
-            self._moved.add(_plus(one["input_bytes"], one["output_bytes"]))
+        function = self._model.functions.get(node.op_identifier())
+        if self.constants.stores(node):
+            yield node, self._stored_row(node, run)
+        elif function is not None:
+            inside = self._run_of_call(node, function, run)
+            yield node, self._call_row(node, run)
+            yield from self._visit_call(node, function, run, inside)
+        else:
+            row = self._operator_row(node, run)
+            yield node, row
+            if any(map(subgraphs, node.attributes.data.values())):
+                yield from self._visit_bodies(node, run, row.live_bytes)
+
+    def _stored_row(self, node: ir.Node, run: _Run) -> NodeProfile:
+        """Return the row of a node that only holds a constant."""
+        self.constants.meet(node)
+        live = plus(run.around, run.liveness.run(node, stores=True))
+        amounts = {"tiles": self._tiles(node, run.scope), **self._bytes_moved(node)}
+        return self._row(node, run, live, amounts, stored=True)
+
+    def _call_row(self, node: ir.Node, run: _Run) -> NodeProfile:
+        """Return the row of a call: what goes in and out is moved by the nodes of the function."""
+        self.constants.meet(node, called=True)
+        live = plus(run.around, run.liveness.run(node))
+        return self._row(node, run, live, {"tiles": self._tiles(node, run.scope)})
+
+    def _operator_row(self, node: ir.Node, run: _Run) -> NodeProfile:
+        """Return the row of an operator, and count it."""
+        weights, constants = self.constants.meet(node)
+        live = plus(run.around, run.liveness.run(node))
+        amounts = {"tiles": self._tiles(node, run.scope), **self._bytes_moved(node)}
+        if self._macs_of is not None:  # another convention counts all in one
+            amounts["macs"] = self._macs_of(node, run.opset)
+        else:
+            amounts["macs"] = self._macs(node, run.scope)
+            amounts |= vars(operations_of(node, run.opset))
+            if adds_partial_products(node, bool(run.scope.name)):
+                amounts["partial_sums"] = amounts["elementwise"]
+        kept = amounts["output_bytes"] if len(node.outputs) == 1 else self._bytes(_kept(node))
+        run.sums.add({**amounts, "activation_bytes": kept})
+        if run.times != 0:
+            self._moved.add(plus(amounts["input_bytes"], amounts["output_bytes"]))
             self._live.add(live)
-            self._streamed.add(_plus(live, weights.bytes))
-        if function is not None:
-            yield from self._call(node, function, scope, times, before, ending, sums)
-        elif any(map(subgraphs, node.attributes.data.values())):
-            yield from self._bodies(node, scope, times, live, sums)
+            self._streamed.add(plus(live, weights.bytes))
+        return self._row(node, run, live, amounts, weights=weights, constants=constants)
+
+    def _row(
+        self, node: ir.Node, run: _Run, live: Amount, amounts: Mapping[str, Amount], *, weights: Weights = NONE,
+        constants: tuple[str, ...] = (), stored: bool = False,
+    ) -> NodeProfile:  # fmt: skip
+        """Return a row of `amounts` in one run."""
+        notes, times = node.metadata_props, run.times
+        fields: dict[str, Any] = dict(amounts)
+        if times != 1:
+            fields = {name: product([times, amount]) for name, amount in amounts.items()}
+        if self._details:
+            fields |= _details(node)
+        return NodeProfile(
+            name=node_name(node), op=node.op_type, domain=node.domain, scope=run.scope.name, module=module_of(node),
+            origin=notes.get(ORIGIN), tile=notes.get(TILE), stored=stored, times=times, live_bytes=live,
+            params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, constants=constants,
+            **fields,
+        )  # fmt: skip
 
     def _size(self, value: ir.Value) -> Amount:
-        found = self._sizes.get(value)
-        if found is None:
-            found = self._sizes[value] = value_bytes(value)
-        return found
+        size = self._sizes.get(value)
+        if size is None:
+            size = self._sizes[value] = value_bytes(value)
+        return size
 
     def _bytes(self, values: Sequence[ir.Value | None]) -> Amount:
-        """Bytes of values, each counted once."""
-        if len(values) == 1 and values[0] is not None:
-            return self._size(values[0])
+        """Return the bytes of values, each counted once."""
         sizes = [self._size(value) for value in dict.fromkeys(values) if value is not None]
-        unknown = next((size for size in sizes if isinstance(size, Unknown)), None)
-        return total(sizes) if unknown is None else unknown
+        return sizes[0] if len(sizes) == 1 else known_total(sizes)
+
+    def _bytes_moved(self, node: ir.Node) -> dict[str, Amount]:
+        return {"input_bytes": self._bytes(node.inputs), "output_bytes": self._bytes(node.outputs)}
 
     def _macs(self, node: ir.Node, scope: Scope) -> Amount:
-        if self._macs_of is not None:
-            return self._macs_of(node, default_opset(scope.opsets))
         amounts: list[Amount] = []
-        for found in contractions_of(node, scope, self._model.functions):
-            if found.reason is not None:
-                return Unknown(found.reason)
-            axes = {"M": found.size.m, "K": found.size.k, "N": found.size.n, "the batch": found.size.batch}
+        for contraction in contractions_of(node, scope, self._model.functions):
+            if contraction.reason is not None:
+                return Unknown(contraction.reason)
+            size = contraction.size
+            axes = {"M": size.m, "K": size.k, "N": size.n, "the batch": size.batch}
             amount = product(amount_of(axis, size) for axis, size in axes.items())
-            known = not isinstance(amount, Unknown) or found.cause is None
-            amounts.append(amount if known else Unknown(f"{amount}: {found.cause}".removeprefix("unknown: ")))
-        return next((each for each in amounts if isinstance(each, Unknown)), None) or total(amounts)
+            known = not isinstance(amount, Unknown) or contraction.cause is None
+            amounts.append(amount if known else Unknown(f"{amount}: {contraction.cause}".removeprefix("unknown: ")))
+        return known_total(amounts)
 
     def _tiles(self, node: ir.Node, scope: Scope) -> Amount:
-        """Products of tiles that a node of a lowered model computes: one, or each of its batch, by what it says."""
+        """Return how many products of tiles a node of a lowered model computes: one, or one for each of its batch."""
         tile = node.metadata_props.get(TILE)
         if tile is None or ":" in box_text(tile):
             return int(tile is not None)
-        found = contractions_of(node, scope, self._model.functions)
-        return total(amount_of("the batch", each.size.batch) for each in found)
+        contractions = contractions_of(node, scope, self._model.functions)
+        return total(amount_of("the batch", contraction.size.batch) for contraction in contractions)
 
-    def _bodies(self, node: ir.Node, scope: Scope, times: Amount, live: Amount, sums: _Sums) -> Rows:
-        """The graphs within a node: one branch of an If, any other body once a trip."""
-        names = [(a.name, graph) for a in node.attributes.values() for graph in subgraphs(a)]
-        place = f"{scope.name}/{node_name(node)}" if scope.name else node_name(node)
+    def _visit_bodies(self, node: ir.Node, run: _Run, live: Amount) -> Rows:
+        """Yield the rows of the graphs within a node: one branch of an If, any other body once a trip."""
         is_if = node.domain == "" and node.op_type == "If"
         taken = boolean(node.inputs[0]) if is_if and node.inputs and node.inputs[0] is not None else None
         branches = []
-        for name, graph in names:
-            trips: Amount = self._trips.of(node, default_opset(scope.opsets)) if not is_if else Range(0, 1)
-            if is_if and taken is not None:
-                trips = int(taken == (name == "then_branch"))
-            inner = _Sums()
+        for name, graph in [(a.name, graph) for a in node.attributes.values() for graph in subgraphs(a)]:
             self.constants.enter(node, graph)
             if is_if:
-                self._trips.enter(graph, scope.graph)
-            yield from self._graph(
-                scope._replace(name=f"{place}/{name}", graph=graph), product([times, trips]), live, inner
-            )
-            found = inner.totals()
+                self._trips.enter(graph, run.scope.graph)
+                trips: Amount = Range(0, 1) if taken is None else int(taken == (name == "then_branch"))
+            else:
+                trips = self._trips.of(node, run.opset)
+            scope = run.scope._replace(name=f"{run.name_inside(node)}/{name}", graph=graph)
+            inside = self._run(scope, product([run.times, trips]), live)
+            yield from self._visit_graph(inside)
+            sums = inside.sums.totals()
             if not is_if or taken is not None:
-                found = {field: product([trips, amount]) for field, amount in found.items()}
-            branches.append(found)
-        for each in sums.amounts if branches else ():
-            amounts = [branch[each] for branch in branches]
-            sums.add(each, either(amounts) if is_if and taken is None else total(amounts))
+                sums = {name: product([trips, amount]) for name, amount in sums.items()}
+            branches.append(sums)
+        together = either if is_if and taken is None else total
+        if branches:
+            run.sums.add({name: together([branch[name] for branch in branches]) for name in run.sums})
 
-    def _call(
-        self,
-        node: ir.Node,
-        function: ir.Function,
-        scope: Scope,
-        times: Amount,
-        base: Amount,
-        ending: Sequence[ir.Value],
-        sums: _Sums,
-    ) -> Rows:
-        """A call of a local function that couldn't be put in its place: what goes in and out is moved by its nodes.
+    def _run_of_call(self, node: ir.Node, function: ir.Function, run: _Run) -> _Run:
+        """Return the run of a function that couldn't be inlined; to be called before the call itself runs.
 
-        `ending`: what is alive before the call and not behind it. The checker has refused calls in circles.
+        An argument that nobody needs behind the call dies inside. The checker has refused calls in circles.
         """
-        place = f"{scope.name}/{node_name(node)}" if scope.name else node_name(node)
-        owned = {}
-        for taken, given in zip(function.inputs, node.inputs, strict=False):
-            if (
-                given is not None
-                and given in ending
-                and node.inputs.count(given) == 1
-                and self._size(taken) == self._size(given)
-            ):
-                owned[taken] = self._size(given)
-        around = difference(base, total(owned.values()))
-        inner = _Sums()
+        ending = run.liveness.ending(node)
+        owned = [
+            (parameter, argument)
+            for parameter, argument in zip(function.inputs, node.inputs, strict=False)
+            if argument in ending and node.inputs.count(argument) == 1 and self._size(parameter) == self._size(argument)
+        ]
+        before = plus(run.around, run.liveness.alive())
+        around = difference(before, total(self._size(argument) for _, argument in owned))
+        if not is_known(around):
+            around, owned = before, []
+        scope = Scope(run.name_inside(node), function.opset_imports, function)
+        return self._run(scope, run.times, around, [parameter for parameter, _ in owned])
+
+    def _visit_call(self, node: ir.Node, function: ir.Function, run: _Run, inside: _Run) -> Rows:
+        """Yield the rows of a function's nodes."""
         self.constants.enter(node, function)
-        yield from self._graph(
-            Scope(place, function.opset_imports, function), times, around if is_known(around) else base, inner,
-            owned if is_known(around) else (),
-        )  # fmt: skip
+        yield from self._visit_graph(inside)
         self.constants.leave(node, function)
-        for name, amount in inner.totals().items():
-            sums.add(name, amount)
+        run.sums.add(inside.sums.totals())
 
 
 def _details(node: ir.Node) -> dict[str, Any]:
@@ -248,24 +282,19 @@ def _details(node: ir.Node) -> dict[str, Any]:
     }
 
 
-def rows_of(model: ir.Model) -> Rows:
-    """Pairs of node and row, of the main graph and the graphs within it, by the shapes that the model's values have."""
-    return Walk(model).rows()
-
-
 def profile_of(
     model: ir.Model, convention: str = "macs", macs_of: MacsOf | None = None, details: bool = False
 ) -> Profile:
-    """The profile of a model whose shapes are inferred and whose functions are inlined where they can be."""
-    walk = Walk(model, macs_of, details)
+    """Return the profile of a model whose shapes are inferred and whose functions are inlined where they can be."""
+    walk = CostWalk(model, macs_of, details)
     rows = tuple(row for _, row in walk.rows())
     totals = walk.totals()
     return Profile(rows, totals, walk.constants.used, walk.symbols(totals), convention)
 
 
 def module_of(node: ir.Node) -> str:
-    """The part of the network a node belongs to: as its exporter says, else the path in its name; '' where neither."""
-    scopes = node.metadata_props.get(_MODULE_KEYS[0])
+    """Return the module a node belongs to: as its exporter says, else the path in its name; '' where neither."""
+    scopes = node.metadata_props.get(_TORCH_SCOPES)
     if scopes is not None:
         try:
             names = json.loads(scopes.replace("'", '"'))
@@ -278,9 +307,5 @@ def module_of(node: ir.Node) -> str:
 
 
 def _kept(node: ir.Node) -> list[ir.Value]:
-    """The outputs that are made for someone: the first, and those others that something reads (no Dropout's mask)."""
-    return [value for place, value in enumerate(node.outputs) if place == 0 or value.uses() or value.is_graph_output()]
-
-
-def _plus(left: Amount, right: Amount) -> Amount:
-    return left + right if isinstance(left, int) and isinstance(right, int) else total([left, right])
+    """Return the outputs that are made for someone: the first, and others that something reads (no Dropout's mask)."""
+    return [value for index, value in enumerate(node.outputs) if index == 0 or value.uses() or value.is_graph_output()]
