@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import UnsupportedError
-from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import callees_first, is_tiled_product, subgraphs
 from onnxtile.ir.metadata import SHAPED_META
 from onnxtile.operators.table import PRODUCTS
 from onnxtile.passes.infer_shapes import InferShapes
-from onnxtile.passes.rewrites.call_arguments import bind_arguments
+from onnxtile.passes.rewrites.inlining import bound_body
 
 MOST_COPIES = 1000
 """Copies of functions that are made of one model: calls of calls may multiply."""
-Key = tuple[str, str, str]
+Functions = dict[ir.OperatorIdentifier, ir.Function]
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,19 @@ class SpecializeFunctions(ir.passes.InPlacePass):
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        work = _Work(model, _with_products(model), dict(model.functions))
-        work.visit(model.graph)
+        specializer = _Specializer(model, _with_products(model), dict(model.functions))
+        specializer.visit(model.graph)
         callees_first(model)
-        return ir.passes.PassResult(model, modified=bool(work.made))
+        return ir.passes.PassResult(model, modified=bool(specializer.copies))
 
 
 @dataclass
-class _Work:
+class _Specializer:
     model: ir.Model
-    wanted: dict[Key, ir.Function]
-    originals: dict[Key, ir.Function]
-    made: dict[object, ir.Function] = field(default_factory=dict)
+    with_products: Functions
+    originals: Functions
+    copies: dict[object, ir.Function] = field(default_factory=dict)
+    """Copies by what they're called with."""
 
     def visit(self, graph: ir.Graph) -> None:
         """Point the graph's calls to functions of their signature."""
@@ -48,81 +49,64 @@ class _Work:
             for attribute in node.attributes.values():
                 for inner in subgraphs(attribute):
                     self.visit(inner)
-            function = self.wanted.get(node.op_identifier())
+            function = self.with_products.get(node.op_identifier())
             if function is None:
                 continue
-            given = sorted((attribute.name, str(attribute)) for attribute in node.attributes.values())
-            key = (node.op_identifier(), *map(_facts, node.inputs), *given)
-            if key not in self.made:
-                self.made[key] = self._make(function, node)
-                self.visit(self.made[key].graph)
-            node.op_type = self.made[key].name
-            for name in list(node.attributes):
-                del node.attributes[name]
+            types = (("", "") if value is None else (str(value.type), str(value.shape)) for value in node.inputs)
+            attributes = sorted((attribute.name, str(attribute)) for attribute in node.attributes.values())
+            key = (node.op_identifier(), *types, *attributes)
+            if key not in self.copies:
+                self.copies[key] = self._copy(function, node)
+                self.visit(self.copies[key].graph)
+            node.op_type = self.copies[key].name
+            node.attributes.clear()
 
-    def _make(self, function: ir.Function, call: ir.Node) -> ir.Function:
-        if len(self.made) >= MOST_COPIES:
-            raise UnsupportedError(
-                f"function {function.name!r} and others are called in more than {MOST_COPIES:,} ways"
-            )
-        proto = ir.serde.serialize_function(function, create_value_info=False)
-        given = {name: ir.serde.serialize_attribute(attribute) for name, attribute in call.attributes.items()}
-        inputs = [*call.inputs, *[None] * (len(proto.input) - len(call.inputs))]
-        left_out = {name for name, value in zip(proto.input, inputs, strict=True) if value is None}
-        bind_arguments(proto.node, {each.name: each for each in proto.attribute_proto} | given, left_out)
-        del proto.attribute[:], proto.attribute_proto[:]
-        taken = self.model.functions.keys() - {function.identifier()} | {
-            each.identifier() for each in self.made.values()
-        }
+    def _copy(self, function: ir.Function, call: ir.Node) -> ir.Function:
+        """Make the function that the call needs, with shapes, and add it to the model."""
+        if len(self.copies) >= MOST_COPIES:
+            words = f"function {function.name!r} and others are called in more than {MOST_COPIES:,} ways"
+            raise UnsupportedError(words)
+        body = bound_body(function, call)
+        with _called_so(body, call):
+            functions = [original.clone() for original in self.originals.values()]
+            InferShapes()(ir.Model(body, ir_version=self.model.ir_version, functions=functions))
+        taken = self.model.functions.keys() - {function.identifier()}
+        taken |= {copy.identifier() for copy in self.copies.values()}
+        copy = ir.Function(function.domain, function.name, function.overload, graph=body, attributes=[])
         number = 1
-        while (proto.domain, proto.name, proto.overload) in taken:
+        while copy.identifier() in taken:
             number += 1
-            proto.name = f"{function.name}_{number}"
-        made = ir.serde.deserialize_function(proto)
-        made.meta[SHAPED_META] = True
-        _describe(made, proto, call, self.originals, self.model.ir_version)
-        self.model.functions[made.identifier()] = made
-        return made
+            copy.name = f"{function.name}_{number}"
+        copy.meta[SHAPED_META] = True
+        self.model.functions[copy.identifier()] = copy
+        return copy
 
 
-def _with_products(model: ir.Model) -> dict[Key, ir.Function]:
-    """Functions that hold products, or call such."""
-    others = {key: each for key, each in model.functions.items() if not is_tiled_product(each)}
-    wanted: dict[Key, ir.Function] = {}
-    grown = True
-    while grown:
-        more = {
-            key: function
-            for key, function in others.items()
-            if key not in wanted
-            and any(
-                (node.domain, node.op_type) in PRODUCTS or node.op_identifier() in wanted
-                for node in function.all_nodes()
-            )
-        }
-        wanted, grown = wanted | more, bool(more)
-    return wanted
+@contextmanager
+def _called_so(body: ir.Graph, call: ir.Node) -> Iterator[None]:
+    """Give a function's body the shapes of a call, and no inputs and outputs meanwhile but those that the call has."""
+    inputs, outputs = list(body.inputs), list(body.outputs)
+    for node in body:
+        for value in node.outputs:
+            value.shape, value.type = None, None
+    for values, formals in ((call.inputs, body.inputs), (call.outputs, body.outputs)):
+        pairs = [(formal, value) for formal, value in zip(formals, values, strict=False) if value is not None]
+        for formal, value in pairs:
+            formal.type, formal.shape = value.type, None if value.shape is None else value.shape.copy()
+        formals[:] = [formal for formal, _ in pairs]
+    yield
+    body.inputs[:], body.outputs[:] = inputs, outputs
 
 
-def _facts(value: ir.Value | None) -> tuple[str, str]:
-    return ("", "") if value is None else (str(value.type), str(value.shape))
+def _with_products(model: ir.Model) -> Functions:
+    """Return the functions that hold products, or call such."""
+    others = {key: function for key, function in model.functions.items() if not is_tiled_product(function)}
+    holders: Functions = {}
+    while more := {key: other for key, other in others.items() if key not in holders and _holds(other, holders)}:
+        holders |= more
+    return holders
 
 
-def _describe(
-    made: ir.Function, proto: onnx.FunctionProto, call: ir.Node, functions: dict[Key, ir.Function], ir_version: int
-) -> None:
-    """Find the shapes of all values of a function's body, called so."""
-    graph = onnx.GraphProto(name=node_name(call), node=proto.node)
-    for names, values in ((proto.input, call.inputs), (proto.output, call.outputs)):
-        for name, value in zip(names, values, strict=False):
-            if value is not None:
-                info = (graph.input if values is call.inputs else graph.output).add()
-                info.CopyFrom(ir.serde.serialize_value(value))
-                info.name = name
-    alone = ir.from_proto(onnx.ModelProto(ir_version=ir_version, graph=graph, opset_import=proto.opset_import))
-    alone.functions.update({key: each.clone() for key, each in functions.items()})
-    InferShapes()(alone)
-    for ours, theirs in zip(made.all_nodes(), alone.graph.all_nodes(), strict=True):
-        for value, known in zip((*ours.inputs, *ours.outputs), (*theirs.inputs, *theirs.outputs), strict=True):
-            if value is not None and known is not None:
-                value.shape, value.type = known.shape, known.type
+def _holds(function: ir.Function, holders: Mapping[ir.OperatorIdentifier, ir.Function]) -> bool:
+    nodes = function.all_nodes()
+    return any((node.domain, node.op_type) in PRODUCTS or node.op_identifier() in holders for node in nodes)

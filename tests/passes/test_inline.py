@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
-from onnxtile.passes.inline import Inline
+from onnxtile.passes.rewrites.inlining import Inline
 from tests.ir.test_bounds import nested
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass
 
 from onnxtile.debugging.capture.node_index import Named, inside
 from onnxtile.errors import ModelError, UnsupportedError
@@ -14,6 +13,7 @@ from onnxtile.ir.graphs import called_functions, subgraphs
 from onnxtile.ir.metadata import ORIGIN, SHORT_META, SHORT_ORIGIN_META
 from onnxtile.ir.names import Names
 from onnxtile.passes.manager import PassManager
+from onnxtile.passes.rewrites.inlining import Inline
 
 MOST_CALLS = 10_000
 """Calls that are inlined: functions that call functions may multiply."""
@@ -33,7 +33,7 @@ def inline_calls(model: ir.Model) -> list[Named]:
         return []
     naming = _CallNaming(model, Names(model), _inlinable(model))
     naming.visit(model.graph, (), "")
-    PassManager([InlinePass(lambda function: id(function) in naming.copies)], check=False)(model)
+    PassManager([Inline(lambda function: id(function) in naming.copies)], check=False)(model)
     for key in model.functions.keys() - called_functions(model):
         del model.functions[key]
     for node in model.graph.all_nodes():

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import numpy as np
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass
 
 from onnxtile.debugging.reduce.bisection import Guilty, guilty_pass
 from onnxtile.debugging.reduce.checks import TIMEOUT, Called, Check, Command, Verified
@@ -28,6 +27,7 @@ from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.passes.manager import PassManager
 from onnxtile.passes.registry import pipeline_text
+from onnxtile.passes.rewrites.inlining import Inline
 
 Function = Callable[[ir.Model, ir.Model], bool]
 
@@ -164,7 +164,7 @@ def _without_functions(scene: _Scene, check: Check) -> _Scene:
         return scene
     flat = copy_of(scene.model)
     try:
-        PassManager([InlinePass(lambda function: not is_tiled_product(function))])(flat)
+        PassManager([Inline(lambda function: not is_tiled_product(function))])(flat)
     except OnnxtileError:  # functions of another opset stay
         return scene
     return scene.with_model(flat, check) or scene
