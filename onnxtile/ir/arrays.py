@@ -9,6 +9,11 @@ import onnx
 import onnx_ir as ir
 
 
+def last_axes_swapped(rank: int) -> list[int]:
+    """Return the order of axes in which the last two change places."""
+    return [*range(rank - 2), rank - 1, rank - 2]
+
+
 def read_array(tensor: ir.TensorProtocol) -> np.ndarray:
     """A tensor's numbers. Those in external data are mapped anew each time: they go when the array does."""
     if not isinstance(tensor, ir.ExternalTensor) or tensor.dtype.bitwidth < 8 or not tensor.nbytes:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from onnxtile.ir.arrays import last_axes_swapped
 from onnxtile.ir.constant_folding import MOST_LINKS, fold, is_foldable
 from onnxtile.ir.metadata import ANNOTATION_META, IR_VERSION_META
 
@@ -62,7 +63,7 @@ def _swaps_last_axes(node: ir.Node) -> bool:
         return False
     rank = len(source.shape)
     order = list(reversed(range(rank))) if perm is None else list(perm.as_ints())
-    return rank >= 2 and order == [*range(rank - 2), rank - 1, rank - 2]
+    return rank >= 2 and order == last_axes_swapped(rank)
 
 
 def drop_if_unused(value: ir.Value | None, model: ir.Model) -> bool:

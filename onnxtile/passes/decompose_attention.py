@@ -77,7 +77,7 @@ class DecomposeAttention(Decompose):
         node = product.node
         schema = schema_of(node, model.opset_imports)
         inputs = {formal.name: value for formal, value in zip(schema.inputs, node.inputs, strict=False) if value}
-        results = new.inline(written_out(node, model).clone().graph, inputs)
+        results = new.inline(written_out(node, model).graph, inputs)
         for inner in new.nodes:
             if inner.op_type == "MatMul":
                 inner.doc_string = node.doc_string

@@ -55,11 +55,11 @@ class DecomposeEinsum(Decompose):
             operands = []
             for leaf, (value, letters) in zip(("A", "B"), reversed(sides) if step.swapped else sides, strict=True):
                 layout = _operand(step, leaf, value, letters, opset)
-                operands.append(layout.placed(new, f"{leaf}{number}", constant_tensor(value, version)))
+                operands.append(layout.apply(new, f"{leaf}{number}", constant_tensor(value, version)))
             result = new.node("MatMul", f"product{number}", operands, shape=_shape(step))
             new.stand_in(f"/product{number}" * (len(einsum.steps) > 1))
             left_letters = step.result if index < len(einsum.steps) else einsum.equation.output
-            left = _separated(step, result, left_letters).placed(new, f"result{number}", None)
+            left = _separated(step, result, left_letters).apply(new, f"result{number}", None)
         assert left is not None
         new.swap_in(left)
 

@@ -12,10 +12,10 @@ from onnxtile.errors import UnsupportedError, wrong_name
 from onnxtile.ir.arrays import little_endian, read_array
 from onnxtile.ir.bounds import most, raise_hint
 from onnxtile.ir.constants import constant_tensor, declared_ir_version, drop_if_unused
-from onnxtile.ir.graphs import CALL_DOMAIN, all_graphs, default_opset, graphs_with_initializers, is_tiled_product
+from onnxtile.ir.graphs import all_graphs, default_opset, graphs_with_initializers, is_tiled_product
 from onnxtile.ir.metadata import ANNOTATION_META, ORIGIN, TILE
 from onnxtile.ir.names import Names
-from onnxtile.tiling.calls import function_of
+from onnxtile.tiling.calls import drop_functions, function_of
 from onnxtile.tiling.forms.table import Form
 from onnxtile.tiling.sinks.ir import Sink
 from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join
@@ -141,15 +141,7 @@ class Speller:
                 drop_if_unused(value, self._model)
         if self._form.keeps_calls:
             return
-        for name in {product.name for product in self.products.values()}:
-            del self._model.functions[CALL_DOMAIN, name, ""]
-        domains = {node.domain for graph in all_graphs(self._model) for node in graph if node not in self.products} | {
-            function.domain for function in self._model.functions.values()
-        }
-        if CALL_DOMAIN not in domains:
-            self._model.opset_imports.pop(CALL_DOMAIN, None)
-            for function in self._model.functions.values():
-                function.opset_imports.pop(CALL_DOMAIN, None)
+        drop_functions(self._model, self.products)
         self._model.ir_version = declared_ir_version(self._model)
 
     def precut(self, call: ir.Node) -> tuple[bool, bool]:

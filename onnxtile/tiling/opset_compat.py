@@ -9,6 +9,11 @@ import numpy as np
 from onnxtile.tiling.sinks.ir import Sink
 
 
+def int64(sink: Sink, name: str, numbers: object) -> str:
+    """Add a constant of one integer, or a vector of them, and return its name."""
+    return sink.constant(name, np.array(numbers, np.int64))
+
+
 class Splitter:
     """Splits values along one axis, by a tree where a node would have more than `most` outputs (None: no limit).
 
@@ -27,12 +32,13 @@ class Splitter:
         size = most
         while -(-len(outputs) // size) > most:
             size *= most
-        chunks = [slice(start, start + size) for start in range(0, len(outputs), size)]
-        parts = [outputs[each][0] + f"_and_{len(outputs[each]) - 1}" * (len(outputs[each]) > 1) for each in chunks]
-        self._node(value, parts, [sum(lengths[each]) for each in chunks])
-        for part, each in zip(parts, chunks, strict=True):
-            if len(outputs[each]) > 1:
-                self.split(part, outputs[each], lengths[each])
+        starts = range(0, len(outputs), size)
+        chunks = [(outputs[start : start + size], lengths[start : start + size]) for start in starts]
+        pieces = [names[0] + f"_and_{len(names) - 1}" * (len(names) > 1) for names, _ in chunks]
+        self._node(value, pieces, [sum(sizes) for _, sizes in chunks])
+        for piece, (names, sizes) in zip(pieces, chunks, strict=True):
+            if len(names) > 1:
+                self.split(piece, names, sizes)
 
     def _node(self, value: str, outputs: Sequence[str], lengths: Sequence[int]) -> None:
         if self._sink.opset < 13:
@@ -41,14 +47,14 @@ class Splitter:
         key = tuple(lengths)
         if key not in self._constants:
             name = f"{self._name}{len(self._constants) or ''}"
-            self._constants[key] = self._sink.constant(name, np.array(lengths, np.int64))
+            self._constants[key] = int64(self._sink, name, lengths)
         self._sink.node("Split", [value, self._constants[key]], outputs, {"axis": self._axis})
 
 
 def merge_tree(
     sink: Sink, op_type: str, parts: Sequence[str], output: str, attributes: dict[str, int], most: int | None
 ) -> None:
-    """Concat or Sum of any number of values with no more than `most` inputs a node (None: no limit)."""
+    """Join any number of values by Concat or Sum with no more than `most` inputs a node (None: no limit)."""
     level = 0
     while most is not None and len(parts) > most:
         merged = []
@@ -69,7 +75,7 @@ def reduce_sum(sink: Sink, value: str, output: str, axis: int) -> None:
     if sink.opset < 13:
         sink.node("ReduceSum", [value], [output], {"axes": [axis], "keepdims": 0})
     else:
-        axes = sink.constant(f"{output}_axes", np.array([axis], np.int64))
+        axes = int64(sink, f"{output}_axes", [axis])
         sink.node("ReduceSum", [value, axes], [output], {"keepdims": 0})
 
 
@@ -78,7 +84,7 @@ def squeeze(sink: Sink, op_type: str, value: str, output: str, axis: int) -> Non
     if sink.opset < 13:
         sink.node(op_type, [value], [output], {"axes": [axis]})
     else:
-        sink.node(op_type, [value, sink.constant(f"{output}_axes", np.array([axis], np.int64))], [output])
+        sink.node(op_type, [value, int64(sink, f"{output}_axes", [axis])], [output])
 
 
 def take_first(sink: Sink, value: str, output: str, ends: dict[int, int]) -> None:
@@ -87,13 +93,13 @@ def take_first(sink: Sink, value: str, output: str, ends: dict[int, int]) -> Non
     if sink.opset < 10:
         sink.node("Slice", [value], [output], {"axes": axes, "starts": [0] * len(axes), "ends": stops})
     else:
-        take_first_dynamic(sink, value, output, axes, sink.constant(f"{output}_ends", np.array(stops, np.int64)))
+        take_first_dynamic(sink, value, output, axes, int64(sink, f"{output}_ends", stops))
 
 
 def take_first_dynamic(sink: Sink, value: str, output: str, axes: Sequence[int], ends: str) -> None:
     """Keep the first elements along `axes`, as many as the value `ends` says at run time (opset 10)."""
-    starts = sink.constant(f"{output}_starts", np.zeros(len(axes), np.int64))
-    axes_name = sink.constant(f"{output}_axes", np.array(axes, np.int64))
+    starts = int64(sink, f"{output}_starts", [0] * len(axes))
+    axes_name = int64(sink, f"{output}_axes", axes)
     sink.node("Slice", [value, starts, ends, axes_name], [output])
 
 
@@ -101,7 +107,7 @@ def pad_end(sink: Sink, value: str, output: str, rank: int, padding: dict[int, i
     """Append zeros: `padding[axis]` of them along each axis given, each fewer than the axis is long or 1."""
     amounts = [0] * rank + [padding.get(axis, 0) for axis in range(rank)]
     if sink.opset >= 11:
-        sink.node("Pad", [value, sink.constant(f"{output}_pads", np.array(amounts, np.int64))], [output])
+        sink.node("Pad", [value, int64(sink, f"{output}_pads", amounts)], [output])
     elif is_float:
         sink.node("Pad", [value], [output], {"pads": amounts})
     else:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.ir.attributes import attribute_string
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal
 
@@ -23,9 +24,8 @@ THRESHOLDED_FROM = 10
 
 
 def activation_refusals(node: ir.Node, opset: int) -> Iterator[Refusal]:
-    """Why the activation of a FusedGemm can't be written out in this opset."""
-    attribute = node.attributes.get("activation")
-    activation = "" if attribute is None else attribute.as_string()
+    """Yield why the activation of a FusedGemm can't be written out in this opset."""
+    activation = attribute_string(node, "activation", "")
     if activation not in ACTIVATIONS:
         words = f"activation is {activation!r}, which onnxruntime doesn't know; take one of {', '.join(ACTIVATIONS)}"
         yield Refusal("activation", words)
@@ -38,14 +38,13 @@ def activation_refusals(node: ir.Node, opset: int) -> Iterator[Refusal]:
 
 
 def activated(new: Replacement, x: ir.Value, node: ir.Node) -> ir.Value:
-    """activation(x), its parameters being the node's activation_alpha, activation_beta, activation_gamma."""
+    """Add activation(x); its parameters are the node's activation_alpha, activation_beta, activation_gamma."""
     activation = node.attributes["activation"].as_string()
     parameters = {name: node.attributes[f"activation_{name}"].as_float() for name in ACTIVATIONS[activation]}
     if activation not in SCALED:
         return new.node(activation, "activated", [x], parameters, x.shape)
     assert x.dtype is not None
-    alpha, beta = (
-        new.constant(f"activation_{name}", np.array(parameters[name], x.dtype.numpy())) for name in parameters
-    )
+    dtype = x.dtype.numpy()
+    alpha, beta = (new.constant(f"activation_{name}", np.array(value, dtype)) for name, value in parameters.items())
     x = new.node(SCALED[activation], "curved", [new.node("Mul", "stretched", [x, beta])])
     return new.node("Mul", "activated", [x, alpha])

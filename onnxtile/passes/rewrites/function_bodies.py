@@ -1,4 +1,4 @@
-"""What an operator stands for, as onnx itself defines it: its function body, made for one node."""
+"""The function body that onnx defines for an operator, for one node."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NoBodyError(Exception):
 
 
 def schema_of(node: ir.Node, opsets: Mapping[str, int]) -> onnx.defs.OpSchema:
-    """The operator's definition in the model's opset; NoBodyError where onnx has none."""
+    """Return the operator's definition in the model's opset; NoBodyError where onnx has none."""
     version = opsets.get(node.domain)
     if version is None:
         raise NoBodyError(f"the model doesn't import the domain {node.domain!r}; import it")
@@ -32,7 +32,7 @@ def schema_of(node: ir.Node, opsets: Mapping[str, int]) -> onnx.defs.OpSchema:
 
 
 def written_out(node: ir.Node, model: ir.Model) -> ir.Model:
-    """A model of the node alone, in the operators of its body, with all shapes; don't change it, clone it.
+    """Return a model of the node alone, in the operators of its body, with all shapes; it's shared: don't change it.
 
     Inputs and outputs have the names of the operator's definition and the node's types and shapes; those that the node
     leaves out are missing. Sizes that don't follow from the names of the inputs' dimensions are unknown. Raises
@@ -61,14 +61,14 @@ def written_out(node: ir.Node, model: ir.Model) -> ir.Model:
 
 @lru_cache(maxsize=64)
 def _expanded(serialized: bytes) -> ir.Model:
-    """The model of one node with the node's body in its place. A network has few that differ, asked for often."""
+    """Return the model of one node with its body in it. A network has few that differ, asked for often."""
     model = onnx.ModelProto.FromString(serialized)
     graph, (node,) = model.graph, model.graph.node
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     version = opsets.get(node.domain, 0)
     schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)  # its stub lacks what follows
     types = {value.name: value.type.SerializeToString() for value in graph.input}
-    versions = [each for each in schema.context_dependent_function_opset_versions if each <= version]
+    versions = [since for since in schema.context_dependent_function_opset_versions if since <= version]
     try:
         body = schema.get_context_dependent_function_with_opset_version(
             max(versions, default=0), node.SerializeToString(), [types.get(name, b"") for name in node.input]
@@ -84,16 +84,14 @@ def _expanded(serialized: bytes) -> ir.Model:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ModelError, RuntimeError) as error:
         words = one_line(error).removeprefix("[ShapeInferenceError] ")
         raise NoBodyError(f"onnx refuses its function body: {words}; give it inputs that agree") from error
-    for values in (node.outputs for each in all_graphs(expanded) for node in each):
-        for value in values:
-            dims = [_size(dim, known) for dim in value.shape or ()]
-            value.shape = None if value.shape is None else ir.Shape(dims)
+    for value in (value for graph in all_graphs(expanded) for node in graph for value in node.outputs):
+        value.shape = None if value.shape is None else ir.Shape([_size(dim, known) for dim in value.shape])
     fold_sizes(expanded)
     return expanded
 
 
 def _size(dim: int | ir.SymbolicDim, known: Container[str | None]) -> int | str | None:
-    """A size, also of a formula that comes to a number, or one of the names `known`; None otherwise."""
+    """Return a size, also of a formula that comes to a number, or one of the names `known`; None otherwise."""
     if isinstance(dim, int) or dim.value is None:
         return dim if isinstance(dim, int) else None
     return int(dim.value) if dim.value.isdecimal() else dim.value if dim.value in known else None
@@ -109,9 +107,9 @@ def _described(value: ir.Value, name: str) -> onnx.ValueInfoProto:
 
 
 def _read_inside(node: ir.Node) -> list[tuple[set[object], ir.Value]]:
-    """What the graphs among the node's attributes read, each with the graphs it may be from."""
-    found: list[tuple[set[object], ir.Value]] = []
-    for graph in (graph for attribute in node.attributes.values() for graph in subgraphs(attribute)):
-        own: set[object] = {graph, *graph.subgraphs()}
-        found += [(own, value) for inner in graph.all_nodes() for value in inner.inputs if value is not None]
-    return found
+    """Return the values that bodies of the node read, with the graphs that a value may be from."""
+    values: list[tuple[set[object], ir.Value]] = []
+    for body in (body for attribute in node.attributes.values() for body in subgraphs(attribute)):
+        own: set[object] = {body, *body.subgraphs()}
+        values += [(own, value) for inner in body.all_nodes() for value in inner.inputs if value is not None]
+    return values

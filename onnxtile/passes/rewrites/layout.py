@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.ir.arrays import little_endian, read_array
+from onnxtile.ir.arrays import last_axes_swapped, little_endian, read_array
 from onnxtile.operators.sizes import Dim
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.forms.batched import SUMMED_AS
@@ -16,7 +16,7 @@ from onnxtile.tiling.forms.batched import SUMMED_AS
 
 @dataclass(frozen=True)
 class _Move:
-    """One change of layout: the node that does it, what follows its operand as inputs, and numpy's word for it."""
+    """One change of layout: its node, the numbers that this reads behind its operand, and the same in numpy."""
 
     op_type: str
     attributes: dict[str, int | list[int]]
@@ -27,7 +27,7 @@ class _Move:
 
 
 class Layout:
-    """Axes of a value, a letter each, and the moves that bring them into order; what does nothing is left out."""
+    """Axes of a value, a letter each, and the moves that bring them into order; moves that do nothing are left out."""
 
     def __init__(self, value: ir.Value, letters: Sequence[str], dims: Sequence[Dim], dtype: ir.DataType) -> None:
         self.letters, self.dims = list(letters), list(dims)
@@ -49,7 +49,7 @@ class Layout:
 
     def diagonal(self) -> None:
         """Leave the diagonal of axes that have the same letter: every (d + 1)th of d * d elements."""
-        while repeated := next((each for each in self.letters if self.letters.count(each) > 1), None):
+        while repeated := next((letter for letter in self.letters if self.letters.count(letter) > 1), None):
             others = [letter for letter in self.letters if letter != repeated]
             self.arrange(others + [repeated] * self.letters.count(repeated))
             length, dims = self.dims[-1], self.dims[:-2]
@@ -62,7 +62,7 @@ class Layout:
             )  # fmt: skip
 
     def sum_over(self, letters: Collection[str], opset: int) -> None:
-        """Sum the axes of these letters up, in a wider type where that's called for."""
+        """Sum over the axes of these letters, in a wider type where the type needs it."""
         axes = [index for index, letter in enumerate(self.letters) if letter in letters]
         if not axes:
             return
@@ -85,25 +85,26 @@ class Layout:
             self._move("Reshape", {}, [shape], lambda array: array.reshape(shape), list(dims))
         self.letters = list(letters)
 
-    def placed(self, new: Replacement, leaf: str, tensor: ir.TensorProtocol | None) -> ir.Value:
-        """The value in its layout. `tensor`: what the value is, if it's a constant; then it's laid out ahead of time.
+    def apply(self, new: Replacement, leaf: str, tensor: ir.TensorProtocol | None) -> ir.Value:
+        """Return the value in its layout. `tensor`: that of a constant, which is laid out ahead of time.
 
         A constant whose last two axes change places keeps its bytes: tile-matmul reads it so.
         """
         moves, value = self._moves, self._value
         if not moves:
             return value
-        if tensor is not None and not (len(moves) == 1 and _swaps_the_last(moves[0])):
+        swap = {"perm": last_axes_swapped(len(self.dims))}
+        if tensor is not None and not (len(moves) == 1 and moves[0].attributes == swap):
             return new.constant(leaf, self._ahead_of_time(tensor))
-        for place, move in enumerate(moves):
-            name = f"{leaf}_{place}_{move.op_type.lower()}"
-            numbers = (np.array(each, np.int64) for each in move.numbers)
-            more = [new.constant(f"{name}_{index}", each, ir.DataType.INT64) for index, each in enumerate(numbers)]
+        for index, move in enumerate(moves):
+            name = f"{leaf}_{index}_{move.op_type.lower()}"
+            vectors = enumerate(np.array(numbers, np.int64) for numbers in move.numbers)
+            more = [new.constant(f"{name}_{position}", vector, ir.DataType.INT64) for position, vector in vectors]
             value = new.node(move.op_type, name, [value, *more], move.attributes, ir.Shape(move.dims), move.dtype)
         return value
 
     def _ahead_of_time(self, tensor: ir.TensorProtocol) -> ir.TensorProtocol:
-        """The constant laid out, made anew whenever it's read: it's never held twice."""
+        """Return the constant laid out, anew whenever it's read: it's never held twice."""
 
         def laid_out() -> ir.TensorProtocol:
             array = little_endian(read_array(tensor))
@@ -125,8 +126,3 @@ class Layout:
     ) -> None:  # fmt: skip
         self._moves.append(_Move(op_type, attributes, numbers, apply, dims, self._dtype))
         self.dims = dims
-
-
-def _swaps_the_last(move: _Move) -> bool:
-    rank = len(move.dims)
-    return move.op_type == "Transpose" and move.attributes["perm"] == [*range(rank - 2), rank - 1, rank - 2]

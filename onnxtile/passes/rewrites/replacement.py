@@ -1,4 +1,4 @@
-"""What takes a node's place: new values are `prefix/...`, new nodes know their origin."""
+"""The nodes that replace one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from onnx_ir._cloner import Cloner
 
+from onnxtile.ir.graphs import subgraphs
 from onnxtile.ir.metadata import ORIGIN, PREFIX_META
 from onnxtile.ir.names import Names
 from onnxtile.ir.node_replacement import register_constant, replace_node
 
 
 class Replacement:
-    """Collects what takes a node's place: new values are `prefix/...`, new nodes know their origin."""
+    """Collects the nodes that replace one: their values are named `prefix/...`, and they know their origin."""
 
     def __init__(self, node: ir.Node, names: Names) -> None:
         self.origin = names.origin(node)
@@ -81,39 +83,36 @@ class Replacement:
         return own
 
     def stand_in(self, part: str = "") -> None:
-        """Let the last node that was added stand for the replaced one: it's named so, and keeps what's said of it.
+        """Let the last node that was added stand for the replaced one: it gets its name, metadata and doc string.
 
-        `part`: where several nodes do, what tells their names, and those of what's made for them later, apart.
+        `part`: tells the names apart where several nodes do.
         """
         product = self.nodes[-1]
         product.name = product.meta[PREFIX_META] = f"{self.prefix}{part}"
         product.doc_string = self._node.doc_string
         product.metadata_props.update(self._node.metadata_props)
 
-    def inline(self, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> dict[str, ir.Value]:
-        """Take the nodes out of `graph` and feed them `inputs`, by name; its outputs by name. Values are `prefix/...`.
+    def inline(self, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> dict[str, ir.Value | None]:
+        """Add copies of the graph's nodes that read `inputs`, by name; return its outputs by name, `prefix/...`.
 
-        Each node is a prefix of its own: things made for one don't meet those of another.
+        Each node is a prefix of its own, so that what is made for one later doesn't meet what is made for another.
         """
-        outputs = {str(value.name): value for value in graph.outputs}
-        graph.outputs.clear()
-        for value in graph.inputs:
-            value.replace_all_uses_with(inputs[str(value.name)])
-        for each in (graph, *graph.subgraphs()):
-            inner = () if each is graph else (*each.inputs, *each.initializers.values())
-            for value in (*inner, *(value for node in each for value in node.outputs)):
-                value.name = f"{self.prefix}/{value.name}" if value.name else ""
-        for name, value in list(graph.initializers.items()):
+        values: dict[ir.Value, ir.Value | None] = {formal: inputs[str(formal.name)] for formal in graph.inputs}
+        for name, value in graph.initializers.items():
             tensor = value.const_value
             assert tensor is not None
-            # clones of a graph share theirs
-            value.replace_all_uses_with(self.constant(name, ir.Tensor(tensor.numpy(), dtype=tensor.dtype)))
-        for node in graph.all_nodes():
-            node.name = node.meta[PREFIX_META] = str(next(value.name for value in node.outputs if value.name))
-            node.metadata_props[ORIGIN] = self.origin
-        self.nodes += (nodes := list(graph))
-        graph.remove(nodes)
-        return outputs
+            values[value] = self.constant(name, ir.Tensor(tensor.numpy(), dtype=tensor.dtype))
+        cloner = Cloner(attr_map={}, value_map=values, metadata_props={}, post_process=self._adopt)
+        self.nodes += [cloner.clone_node(node) for node in graph]
+        return {str(value.name): values[value] for value in graph.outputs}
+
+    def _adopt(self, node: ir.Node) -> None:
+        """Name a copied node, its outputs, and what its bodies get, below the prefix."""
+        bodies = (body for attribute in node.attributes.values() for body in subgraphs(attribute))
+        for value in (*node.outputs, *(own for body in bodies for own in (*body.inputs, *body.initializers.values()))):
+            value.name = f"{self.prefix}/{value.name}" if value.name else ""
+        node.name = node.meta[PREFIX_META] = str(next(value.name for value in node.outputs if value.name))
+        node.metadata_props[ORIGIN] = self.origin
 
     def swap_in(self, *outputs: ir.Value | None, last: ir.Node | None = None) -> None:
         """Let `outputs` take over those of the node, in order; None for one that nobody can read.

@@ -1,4 +1,4 @@
-"""A product times a factor: alpha * (A @ B)."""
+"""A product times a factor: alpha * (A @ B); and factors that can't be."""
 
 from __future__ import annotations
 

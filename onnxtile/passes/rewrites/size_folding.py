@@ -1,4 +1,4 @@
-"""Constants in the place of what is computed from sizes alone."""
+"""Replace what is computed from sizes alone by constants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHOLE = (ir.DataType.INT64, ir.DataType.BOOL)
 def fold_sizes(model: ir.Model) -> None:
     """Make constants of the whole numbers that follow from known sizes, and drop what isn't read then.
 
-    What is larger than all it's made of (a mask, from two ranges) stays computed. Only the main graph is folded; run
+    A value larger than its operands (a mask, from two ranges) stays computed. Only the main graph is folded; run
     infer-shapes before.
     """
     graph = model.graph
@@ -36,25 +36,25 @@ def fold_sizes(model: ir.Model) -> None:
 
 
 def _sizes(node: ir.Node) -> np.ndarray | None:
-    """What a Shape gives, if it's known."""
+    """Return the result of a Shape, if it's known."""
     source = node.inputs[0]
     if source is None or source.shape is None:
         return None
-    attributes = {name: each.as_int() for name, each in node.attributes.items()}
+    attributes = {name: attribute.as_int() for name, attribute in node.attributes.items()}
     dims = list(source.shape)[attributes.get("start", 0) : attributes.get("end")]
     return np.array(dims, np.int64) if all(isinstance(dim, int) for dim in dims) else None
 
 
 def _computed(node: ir.Node) -> np.ndarray | None:
-    """What an operator makes of constants that are whole numbers, unless it's larger than they are, or very large."""
-    sources = [each for each in node.inputs if each is not None]
-    if not all(each.const_value is not None and each.dtype in _WHOLE for each in sources):
+    """Return an operator's result of constant whole numbers, unless it's larger than they are, or very large."""
+    sources = [value for value in node.inputs if value is not None]
+    if not all(value.const_value is not None and value.dtype in _WHOLE for value in sources):
         return None
-    made = node.outputs[0].shape
-    sizes = [dim for dim in made or () if isinstance(dim, int)]
-    if made is None or len(sizes) < len(made) or math.prod(sizes) > most("shape-numbers"):
+    shape = node.outputs[0].shape
+    sizes = [dim for dim in shape or () if isinstance(dim, int)]
+    if shape is None or len(sizes) < len(shape) or math.prod(sizes) > most("shape-numbers"):
         return None
-    feeds = {str(each.name): each.const_value.numpy() for each in sources if each.const_value is not None}
+    feeds = {str(value.name): value.const_value.numpy() for value in sources if value.const_value is not None}
     results: Any = ReferenceEvaluator(ir.to_proto(node)).run(None, feeds)
     array = np.asarray(results[0])
-    return array if array.ndim < 2 or array.size <= max(each.size for each in feeds.values()) else None
+    return array if array.ndim < 2 or array.size <= max(operand.size for operand in feeds.values()) else None

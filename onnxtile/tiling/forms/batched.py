@@ -12,10 +12,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.ir.arrays import last_axes_swapped
 from onnxtile.ir.dtypes import INTEGERS, WIDER
 from onnxtile.tiling.forms.unrolled import Unrolled
 from onnxtile.tiling.legality import Ability
-from onnxtile.tiling.opset_compat import pad_end, reduce_sum, squeeze, take_first, take_first_dynamic
+from onnxtile.tiling.opset_compat import int64, pad_end, reduce_sum, squeeze, take_first, take_first_dynamic
 from onnxtile.tiling.plan import Axis
 from onnxtile.tiling.sinks.ir import Sink
 from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join, with_zeros
@@ -23,8 +24,6 @@ from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, jo
 SUMMED_AS = WIDER | {ir.DataType.UINT32: ir.DataType.INT64, ir.DataType.UINT64: ir.DataType.INT64}
 """Types that ReduceSum adds in another: narrow floats for precision, unsigned integers (modulo 2^n, exactly) because
 onnxruntime's ReduceSum lacks them."""
-
-
 Size = int | str
 """A length as Reshape takes it; or the name of a value of one element that has it."""
 
@@ -48,13 +47,23 @@ class Batched:
     keeps_calls = False
     pads = True
     at_least_one_tile: ClassVar[bool] = False
-    """Whether rows that turn out to be none are a tile of zeros nevertheless."""
+    """Rows that turn out to be none are a tile of zeros nevertheless."""
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """A constant operand in the layout that the products take: its tiles, padded, one after the other."""
-        return constants(product, side, prefix, array)
+        """Yield a constant operand as `prefix/tiles`: [batch, m-tiles, n-tiles, k-tiles, rows, columns], with padding.
+
+        An axis of tiles that the operand doesn't have is 1; that of a k left whole isn't there.
+        """
+        if product.plan.empty:
+            yield from Unrolled().constants(product, side, prefix, array)
+            return
+        axes = product.axes(side)
+        padding = [0] * (product.rank(side) - len(axes)) + [axis.padding or 0 for _, _, axis in axes]
+        layout = _Layout(product, side, Rows())
+        shape = [*array.shape[: layout.batch], *map(int, layout.sizes(layout.source))]
+        yield f"{prefix}/tiles", with_zeros(array, padding).reshape(shape).transpose(layout.permutation)
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`.
@@ -72,26 +81,10 @@ class Batched:
         _untiled(sink, product, self._multiply(sink, product, tiles, rows, prefix), output, rows, prefix)
 
     def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: Rows, prefix: str) -> str:
-        """Every tile of C from the tiles of A and B, in an array [batch, m-tiles, n-tiles, rows, columns]."""
+        """Add the nodes that multiply tiles; C's are an array [batch, m-tiles, n-tiles, rows, columns]."""
         products = join(prefix, "products")
         sink.node(product.operator, tiles, [products], tile=box(product))
         return products if product.plan.k.whole else _sum_over_k(sink, product, products, prefix)
-
-
-def constants(product: TiledProduct, side: Side, prefix: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """A constant operand as `prefix/tiles`: [batch, m-tiles, n-tiles, k-tiles, rows, columns], padded with zeros.
-
-    An axis of tiles that the operand doesn't have is 1; that of a k left whole isn't there.
-    """
-    if product.plan.empty:
-        yield from Unrolled().constants(product, side, prefix, array)
-        return
-    rank = product.rank(side)
-    padding = [0] * (rank - len(product.axes(side))) + [axis.padding or 0 for _, _, axis in product.axes(side)]
-    layout = _Layout(product, side, Rows())
-    batch = array.shape[: layout.batch]
-    tiles = with_zeros(array, padding).reshape(*batch, *map(int, layout.sizes(layout.source)))
-    yield f"{prefix}/tiles", tiles.transpose([*range(layout.batch), *(layout.batch + i for i in layout.permutation)])
 
 
 class _Layout:
@@ -121,7 +114,8 @@ class _Layout:
 
     @property
     def permutation(self) -> list[int]:
-        return [self.source.index(label) for label in self.target]
+        """The order of the source's axes in the target, batch axes in front."""
+        return [*range(self.batch), *(self.batch + self.source.index(label) for label in self.target)]
 
     @property
     def in_order(self) -> bool:
@@ -136,7 +130,7 @@ def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, rows: Rows
     """Add the nodes that bring an operand into the layout of `constants`."""
     rank, name = product.rank(side), join(prefix, side)
     if product.transposed(side):
-        sink.node("Transpose", [value], [f"{name}_transposed"], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
+        sink.node("Transpose", [value], [f"{name}_transposed"], {"perm": last_axes_swapped(rank)})
         value = f"{name}_transposed"
     padding = {position: axis.padding for position, _, axis in product.axes(side) if axis.padding != 0}
     if None in padding.values():
@@ -153,8 +147,7 @@ def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, rows: Rows
         reshape(sink, value, f"{name}_tiles", [*[0] * layout.batch, *layout.sizes(layout.target)])
     else:
         reshape(sink, value, f"{name}_cut", [*[0] * layout.batch, *layout.sizes(layout.source)])
-        permutation = [*range(layout.batch), *(layout.batch + i for i in layout.permutation)]
-        sink.node("Transpose", [f"{name}_cut"], [f"{name}_tiles"], {"perm": permutation})
+        sink.node("Transpose", [f"{name}_cut"], [f"{name}_tiles"], {"perm": layout.permutation})
     return f"{name}_tiles"
 
 
@@ -165,7 +158,7 @@ def _cut_rows(sink: Sink, product: TiledProduct, value: str, rows: Rows, prefix:
     """
     first, count, one, numbers = (join(prefix, f"rows_{leaf}") for leaf in ("first", "count", "step", "numbers"))
     squeeze(sink, "Squeeze", rows.padded, count, 0)
-    bounds = [sink.constant(first, np.array(0, np.int64)), count, sink.constant(one, np.array(1, np.int64))]
+    bounds = [int64(sink, first, 0), count, int64(sink, one, 1)]
     sink.node("Range", bounds, [numbers])
     reshape(sink, numbers, join(prefix, "rows_of_tiles"), [-1, _tile(product.plan.m)])
     cut = join(prefix, "A_rows")
@@ -186,16 +179,13 @@ def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> s
 
 
 def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, rows: Rows, prefix: str) -> None:
-    """From [batch, mt, nt, tm, tn] to the shape of the product: Transpose, Reshape, Slice, as needed."""
+    """Bring [batch, mt, nt, tm, tn] into the shape of the product: Transpose, Reshape, Slice, as needed."""
     plan, batch = product.plan, output_batch(product)
-    if keeps_rows(product):
-        swapped = join(prefix, "rows")
-        sink.node("Transpose", [value], [swapped], {"perm": [*range(batch), *(batch + i for i in (2, 0, 1, 3))]})
-        value = swapped
-    elif _count(plan.n) != 1 and _tile(plan.m) != 1:
-        swapped = join(prefix, "rows")
-        sink.node("Transpose", [value], [swapped], {"perm": [*range(batch), *(batch + i for i in (0, 2, 1, 3))]})
-        value = swapped
+    order = (2, 0, 1, 3) if keeps_rows(product) else (0, 2, 1, 3)
+    if keeps_rows(product) or (_count(plan.n) != 1 and _tile(plan.m) != 1):
+        rows_first = join(prefix, "rows")
+        sink.node("Transpose", [value], [rows_first], {"perm": [*range(batch), *(batch + axis for axis in order)]})
+        value = rows_first
     shape: list[Size] = [0] * batch
     ragged = {}
     for axis, rank in ((plan.m, product.a_rank), (plan.n, product.b_rank)):
@@ -210,7 +200,7 @@ def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, rows: R
     reshape(sink, value, padded, shape)
     if plan.m.padding is None:
         m = rows.length
-        ends = [m] + [sink.constant(join(prefix, "N"), np.array([plan.n.size], np.int64))] * (plan.n.padding != 0)
+        ends = [m] + [int64(sink, join(prefix, "N"), [plan.n.size])] * (plan.n.padding != 0)
         if len(ends) > 1:
             sink.node("Concat", ends, [join(prefix, "ends")], {"axis": 0})
         take_first_dynamic(sink, padded, output, list(ragged), join(prefix, "ends") if len(ends) > 1 else m)
@@ -227,12 +217,10 @@ def reshape(sink: Sink, value: str, output: str, shape: Sequence[Size]) -> None:
     name = f"{output}_shape"
     at = next((index for index, size in enumerate(shape) if isinstance(size, str)), None)
     if at is None:
-        sink.node("Reshape", [value, sink.constant(name, np.array(shape, np.int64))], [output])
+        sink.node("Reshape", [value, int64(sink, name, shape)], [output])
         return
-    front, back = (
-        sink.constant(f"{name}_{which}", np.array(each, np.int64))
-        for which, each in (("front", shape[:at]), ("back", shape[at + 1 :] or [1]))
-    )
+    front = int64(sink, f"{name}_front", shape[:at])
+    back = int64(sink, f"{name}_back", shape[at + 1 :] or [1])
     sink.node("Concat", [str(shape[at]), back], [f"{name}_end"], {"axis": 0})
     sink.node("Concat", [front, f"{name}_end"], [name], {"axis": 0})
     if at + 1 < len(shape):
@@ -243,7 +231,7 @@ def reshape(sink: Sink, value: str, output: str, shape: Sequence[Size]) -> None:
 
 
 def keeps_rows(product: TiledProduct) -> bool:
-    """Whether A's rows, however many, stay in one piece beside batch axes, where Reshape has to keep their axis.
+    """Return whether A's rows, however many, stay in one piece beside batch axes, where Reshape has to keep their axis.
 
     -1 would be open where a batch axis is empty.
     """
@@ -261,15 +249,15 @@ def _rows(sink: Sink, product: TiledProduct, a: str, at_least_one: bool, prefix:
     shape, axis, length = (join(prefix, leaf) for leaf in ("A_shape", "M_axis", "M"))
     sink.node("Shape", [a], [shape])
     position = product.a_rank - (1 if product.transpose_a else 2)
-    sink.node("Gather", [shape, sink.constant(axis, np.array([position], np.int64))], [length], {"axis": 0})
+    sink.node("Gather", [shape, int64(sink, axis, [position])], [length], {"axis": 0})
     tile, below, above, tiles = (join(prefix, f"M_{leaf}") for leaf in ("tile", "below", "above", "tiles"))
-    sink.constant(tile, np.array([m.tile], np.int64))
-    sink.node("Add", [length, sink.constant(below, np.array([(m.tile or 1) - 1], np.int64))], [above])
+    int64(sink, tile, [m.tile])
+    sink.node("Add", [length, int64(sink, below, [(m.tile or 1) - 1])], [above])
     sink.node("Div", [above, tile], [tiles])
     if at_least_one:
         some, one, more, counted = (join(prefix, f"M_{leaf}") for leaf in ("any", "one", "one_more", "counted"))
         sink.node("Sign", [length], [some])  # 1, or 0 where there are none
-        sink.node("Add", [tiles, sink.constant(one, np.array([1], np.int64))], [more])
+        sink.node("Add", [tiles, int64(sink, one, [1])], [more])
         sink.node("Sub", [more, some], [counted])
         tiles = counted
     sink.node("Mul", [tiles, tile], [join(prefix, "M_padded")])
@@ -282,19 +270,19 @@ def _pad_at_run_time(
     """Pad A's rows up to whole tiles."""
     rank = product.a_rank
     sink.node("Sub", [rows.padded, rows.length], [f"{output}_rows"])
-    front = sink.constant(f"{output}_front", np.zeros(2 * rank - 2, np.int64))
-    back = sink.constant(f"{output}_columns", np.array([padding.get(rank - 1, 0)], np.int64))
+    front = int64(sink, f"{output}_front", [0] * (2 * rank - 2))
+    back = int64(sink, f"{output}_columns", [padding.get(rank - 1, 0)])
     sink.node("Concat", [front, f"{output}_rows", back], [f"{output}_pads"], {"axis": 0})
     sink.node("Pad", [value, f"{output}_pads"], [output])
 
 
 def _count(axis: Axis) -> int:
-    """Pieces of an axis as Reshape writes them; -1: as many as there are."""
+    """Return the number of pieces as Reshape writes it; -1: as many as there are."""
     return -1 if axis.count is None else axis.count
 
 
 def _tile(axis: Axis) -> int:
-    """Elements of a piece as Reshape writes them; -1: as many as there are."""
+    """Return the elements of a piece as Reshape writes them; -1: as many as there are."""
     return -1 if axis.tile is None else axis.tile
 
 
@@ -303,7 +291,7 @@ def output_batch(product: TiledProduct) -> int:
 
 
 def box(product: TiledProduct) -> str:
-    """The size of one tile product, as metadata says it."""
+    """Return the size of one tile product, as metadata says it."""
     return ",".join(
         f"{letter}{'' if tile is None else tile}" for letter, tile in zip("mkn", product.plan.tile, strict=True)
     )

@@ -7,18 +7,23 @@ batched form, so ragged edges are padded with zeros; partial sums are added in t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.dtypes import WIDER
 from onnxtile.tiling.forms.batched import Batched, Rows, Size, box, keeps_rows, output_batch, reshape
 from onnxtile.tiling.legality import Ability
-from onnxtile.tiling.opset_compat import squeeze
+from onnxtile.tiling.opset_compat import int64, squeeze
 from onnxtile.tiling.sinks.ir import Sink
 from onnxtile.tiling.tiled_product import SIDES, TiledProduct, join
 
 FIRST_OPSET = 11
 """From here Loop, Gather and Pad have the form that is written."""
+Names = Callable[[str], str]
+"""Names below the product's prefix, by their last part."""
 _BOOL, _INT64 = ir.DataType.BOOL, ir.DataType.INT64
 
 
@@ -34,19 +39,19 @@ class Loop(Batched):
 
 
 def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], known: Rows, prefix: str) -> str:
-    """The Scan: every tile of C, in an array [batch, m-tiles, n-tiles, rows, columns]."""
-    batch, names = output_batch(product), _Names(prefix)
+    """Add the Scan that makes every tile of C, in an array [batch, m-tiles, n-tiles, rows, columns]."""
+    batch, names = output_batch(product), partial(join, prefix)
     rows, columns = product.plan.m.count, product.plan.n.count
-    first = sink.constant(names("first"), np.array(0, np.int64))
-    n_count = sink.constant(names("n_count"), np.array(columns, np.int64))
+    first = int64(sink, names("first"), 0)
+    n_count = int64(sink, names("n_count"), columns)
     if rows is None:  # known at run time: A's tiles tell
-        axis = sink.constant(names("m_tiles_axis"), np.array(max(product.a_rank - 2, 0), np.int64))
+        axis = int64(sink, names("m_tiles_axis"), max(product.a_rank - 2, 0))
         sink.node("Shape", [tiles[0]], [names("A_extents")])
         sink.node("Gather", [names("A_extents"), axis], [names("m_count")])
         sink.node("Mul", [names("m_count"), n_count], [names("count")])
     else:
-        sink.constant(names("count"), np.array(rows * (columns or 1), np.int64))
-    one = sink.constant(names("one"), np.array(1, np.int64))
+        int64(sink, names("count"), rows * (columns or 1))
+    one = int64(sink, names("one"), 1)
     sink.node("Range", [first, names("count"), one], [names("indices")])
     inner_constants = _inner_constants(sink, product, names)
     body = sink.body(
@@ -85,22 +90,22 @@ def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], known: Rows
 
 
 def _carried(product: TiledProduct) -> ir.DataType:
-    """The type in which sums leave the loops: narrow floats are rounded once, behind them."""
+    """Return the type in which sums leave the loops: narrow floats are rounded once, behind them."""
     return WIDER.get(product.dtype, product.dtype)
 
 
-def _inner_constants(sink: Sink, product: TiledProduct, names: _Names) -> list[str]:
-    """What the inner Loop starts from, outside of the loops: the number of k-tiles, true, and a zero for the sum."""
+def _inner_constants(sink: Sink, product: TiledProduct, names: Names) -> list[str]:
+    """Add the inputs of the inner Loop outside of the loops: the number of k-tiles, true, and a zero for the sum."""
     if product.plan.k.whole:
         return []
-    trips = sink.constant(names("k_count"), np.array(product.plan.k.count, np.int64))
+    trips = int64(sink, names("k_count"), product.plan.k.count)
     always = sink.constant(names("always"), np.array(True))  # optional, but the reference evaluator needs it
     zero = np.zeros([1] * (output_batch(product) + 2), _carried(product).numpy())
     return [trips, always, sink.constant(names("zero"), zero)]
 
 
-def _over_k(body: Sink, product: TiledProduct, names: _Names, constants: list[str]) -> None:
-    """The inner Loop: the sum over k of the products of one row and one column of tiles."""
+def _over_k(body: Sink, product: TiledProduct, names: Names, constants: list[str]) -> None:
+    """Add the inner Loop: the sum over k of the products of one row and one column of tiles."""
     carried = _carried(product)
     if product.plan.k.whole:
         _multiply(body, product, (names("A_row"), names("B_column")), names("tile"))
@@ -120,19 +125,9 @@ def _over_k(body: Sink, product: TiledProduct, names: _Names, constants: list[st
 
 
 def _multiply(sink: Sink, product: TiledProduct, tiles: tuple[str, str], output: str) -> None:
-    """The one MatMul, its result in the type that is carried."""
+    """Add the one MatMul, its result in the type that is carried."""
     carried = _carried(product)
     result = output if carried == product.dtype else f"{output}_narrow"
     sink.node(product.operator, tiles, [result], tile=box(product))
     if carried != product.dtype:
         sink.node("Cast", [result], [output], {"to": carried.value})
-
-
-class _Names:
-    """Names below the product's prefix."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-
-    def __call__(self, leaf: str) -> str:
-        return join(self._prefix, leaf)

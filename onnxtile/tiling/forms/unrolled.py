@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from onnxtile.errors import UsageError
+from onnxtile.ir.arrays import last_axes_swapped
 from onnxtile.ir.dtypes import INTEGERS, WIDER
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import Splitter, merge_tree, pad_end, take_first
@@ -129,7 +130,7 @@ class Unrolled:
         if product.transposed(side):
             rank = product.rank(side)
             name = join(prefix, f"{side}_transposed")
-            sink.node("Transpose", [operand.name], [name], {"perm": [*range(rank - 2), rank - 1, rank - 2]})
+            sink.node("Transpose", [operand.name], [name], {"perm": last_axes_swapped(rank)})
         grid: Grid = {(): name}
         for position, letter, axis in axes:
             if axis.whole:

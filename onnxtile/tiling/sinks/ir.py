@@ -1,4 +1,4 @@
-"""Where a form writes to: nodes of the in-memory IR here, a file's bytes in `wire_sink`.
+"""The sink that a form writes its nodes to: into the in-memory IR here, into a file's bytes in `protobuf.py`.
 
 A sink is the whole interface between a form and ONNX: values are names, attributes plain numbers.
 """
@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.metadata import OF, ORIGIN, TILE
 
-Attributes = Mapping[str, "int | Sequence[int] | Sink"]
+Attributes = Mapping[str, "int | Sequence[int] | ir.TensorProtocol | Sink"]
 Typed = tuple[str, ir.DataType, Sequence[int | None] | None]
 """Name, type and shape of a body's input or output; None: any."""
 
@@ -38,7 +38,7 @@ class Sink(Protocol):
         """Add a constant and return its name."""
 
     def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> Sink:
-        """A sink for the body of a Loop, which may read all values made so far; pass it as an attribute when full.
+        """Return a sink for the body of a Loop, which may read all values so far; pass it as an attribute when full.
 
         The empty name among a node's inputs is an optional input left out.
         """
@@ -77,13 +77,19 @@ class IrSink:
     ) -> None:
         for name in outputs:
             self.values.setdefault(name, ir.Value(name=name))
+        metadata = {ORIGIN: self._origin} if self._origin else {}
+        if tile:
+            metadata[TILE] = tile + OF + self.outer if self.outer else tile
         attrs = [
             ir.AttrGraph(name, value.graph())
             if isinstance(value, IrSink)
             else ir.convenience.convert_attribute(name, value)  # type: ignore[arg-type]  # no sink of another kind
             for name, value in attributes.items()
         ]
-        self._add(op_type, inputs, outputs, attrs, tile, domain)
+        operands = [self.values[name] if name else None for name in inputs]
+        results = [self.values[name] for name in outputs]
+        node = ir.Node(domain, op_type, operands, attrs, outputs=results, name=outputs[0], metadata_props=metadata)
+        self.nodes.append(node)
 
     def constant(self, name: str, array: np.ndarray) -> str:
         if self._graph is None and self.opset < 9 and array.dtype.kind == "i":  # Constant knows floats only
@@ -91,49 +97,25 @@ class IrSink:
             self.node("Cast", [f"{name}_as_double"], [name], {"to": ir.DataType.from_numpy(array.dtype).value})
             return name
         tensor = ir.Tensor(array, name=name)
-        self.values[name] = ir.Value(name=name)
-        if self._graph is not None:
-            self.values[name] = _typed_value(name, tensor.dtype, array.shape)
-            self.values[name].const_value = tensor
-            self._graph.register_initializer(self.values[name])
-        else:
-            self._add("Constant", [], [name], [ir.AttrTensor("value", tensor)], "")
+        if self._graph is None:
+            self.node("Constant", [], [name], {"value": tensor})
+            return name
+        self.values[name] = _typed_value(name, tensor.dtype, array.shape)
+        self.values[name].const_value = tensor
+        self._graph.register_initializer(self.values[name])
         return name
 
     def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> IrSink:
-        made = [_typed_value(*each) for each in (*inputs, *outputs)]
-        inner = IrSink(self.opset, self.values | {value.name: value for value in made if value.name}, self._origin)
+        ends = [_typed_value(*value) for value in (*inputs, *outputs)]
+        inner = IrSink(self.opset, self.values | {value.name: value for value in ends if value.name}, self._origin)
         inner.outer = self.outer
-        inner._interface = (name, made[: len(inputs)], made[len(inputs) :])
+        inner._interface = (name, ends[: len(inputs)], ends[len(inputs) :])
         return inner
 
     def graph(self) -> ir.Graph:
-        """What a body's sink has taken, as a graph."""
+        """Return what a body's sink has taken, as a graph."""
         name, inputs, outputs = self._interface
         return ir.Graph(inputs, outputs, nodes=self.nodes, name=name)
-
-    def _add(
-        self,
-        op_type: str,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        attributes: Sequence[ir.Attr],
-        tile: str,
-        domain: str = "",
-    ) -> None:
-        metadata = {ORIGIN: self._origin} if self._origin else {}
-        tile += OF + self.outer if tile and self.outer else ""
-        self.nodes.append(
-            ir.Node(
-                domain,
-                op_type,
-                [self.values[name] if name else None for name in inputs],
-                attributes,
-                outputs=[self.values[name] for name in outputs],
-                name=outputs[0],
-                metadata_props=metadata | {TILE: tile} if tile else metadata,
-            )
-        )
 
 
 def _typed_value(name: str, dtype: ir.DataType, shape: Sequence[int | None] | None) -> ir.Value:

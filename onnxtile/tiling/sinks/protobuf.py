@@ -99,7 +99,7 @@ class WireSink:
         return inner
 
     def graph(self) -> onnx.GraphProto:
-        """What a body's sink has taken, as a graph."""
+        """Return what a body's sink has taken, as a graph."""
         return self.finish(onnx.GraphProto.FromString(self._interface.SerializeToString()))
 
     def finish(self, graph: onnx.GraphProto) -> onnx.GraphProto:
