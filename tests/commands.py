@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 from onnxtile.cli.app import main
 from tests.support import Feeds
 
+Cli = Callable[..., tuple[int, str, str]]
+"""The fixture `cli`: runs the program, and gives exit status, standard output and standard error."""
 FORMS = ("unrolled", "batched", "loop", "function")
 
 
@@ -57,3 +60,13 @@ def whole_model(model: Path, limits: str, feeds: Feeds, folder: Path | None = No
     assert status("capture", model, "--name", "*", "--input", given, "-o", folder / "values.npz", *options) == 0
     passes = ("--passes", "infer-shapes", "--verify-each")
     assert status("run", model, *passes, "-o", folder / "run.onnx", *options) == 0
+
+
+def one_line(result: tuple[int, str, str], words: str) -> None:
+    """Assert that a call ended with status 2 and one line that has these words (a pattern)."""
+    status, out, err = result
+    assert (status, out) == (2, "")
+    assert err.startswith("onnxtile: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert re.search(words, err), err

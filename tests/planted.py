@@ -12,6 +12,9 @@ import onnx_ir as ir
 from onnxtile.tiling.limits import Limits
 from tests.support import parse
 
+GOOD = "infer-shapes,decompose-gemm,tile-matmul{max=4,4,4}"
+"""A pipeline without a bug."""
+
 F32 = np.dtype(np.float32)
 ABOUT = "tests.planted"
 

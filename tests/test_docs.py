@@ -13,12 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_app import Cli, cli
+from tests.commands import Cli
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 import demo
-
-__all__ = ["cli"]  # a fixture
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = sorted(

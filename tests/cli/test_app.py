@@ -5,54 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import helper, numpy_helper
+from onnx import helper
 
-import onnxtile
-from onnxtile.cli.app import main
-from tests.support import FLOAT, matmul, operators, parse, whole
-
-Cli = Callable[..., tuple[int, str, str]]
-INFO = helper.make_tensor_value_info
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run the program in this process: (exit status, standard output, standard error)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["onnxtile", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    path = tmp_path / "model.onnx"
-    onnx.save(matmul([8, 8], [8, 8], [8, 8]), path)
-    return path
-
-
-def test_the_main_job(cli: Cli, model: Path) -> None:
-    assert cli("check", model, "--max", "4,4,4")[0] == 1
-    status, out, err = cli("lower", model, "--max", "4,4,4", "--verify")
-    assert (status, err) == (0, "")
-    assert "1 product at 4,4,4: 1 tiled" in out
-    assert "equivalent" in out
-    lowered = model.with_name("model.tiled.onnx")
-    assert operators(onnx.load(lowered)).count("MatMul") == 8
-    assert cli("check", lowered, "--max", "4,4,4")[0] == 0
-    assert cli("verify", model, lowered)[0] == 0
-    assert sorted(path.name for path in model.parent.iterdir()) == ["model.onnx", "model.tiled.onnx"]
+from tests.commands import Cli, one_line
+from tests.support import matmul
 
 
 def test_json_is_one_object_on_standard_output(cli: Cli, model: Path, tmp_path: Path) -> None:
@@ -91,44 +52,6 @@ def test_json_is_one_object_on_standard_output(cli: Cli, model: Path, tmp_path: 
     document = json.loads(cli("passes", "--json")[1])
     assert document["schema"] == "onnxtile.passes/1"
     assert [each["name"] for each in document["passes"]][:2] == ["bind-dims", "infer-shapes"]
-
-
-def test_run_takes_a_pipeline(cli: Cli, model: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.onnx"
-    pipeline = "infer-shapes,tile-matmul{max=4,4,4 accumulate=tree},check-limits{max=4,4,4}"
-    status, out, _ = cli("run", model, "--passes", pipeline, "-o", output)
-    assert status == 0
-    assert [line.split()[2] for line in out.splitlines()[:3]] == ["infer-shapes", "tile-matmul", "check-limits"]
-    assert operators(onnx.load(output)) == operators(onnxtile.lower(model, (4, 4, 4), accumulate="tree"))
-    status, _, err = cli("run", model, "--passes", "infer-shapes,check-limits{max=4,4,4}", "-o", tmp_path / "no.onnx")
-    assert status == 2
-    assert err == "onnxtile: pass check-limits: MatMul 'product' is 8x8x8, over the limits 4,4,4\n"
-    assert not (tmp_path / "no.onnx").exists()
-
-
-def test_what_is_left_over_the_limits_makes_status_1(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "dynamic.onnx"
-    onnx.save(matmul(["batch", 8], [8, 8], ["batch", 8]), path)
-    status, out, _ = cli("lower", path, "--max", "4,4,4")
-    assert status == 1
-    assert "M is 'batch'; bind it with --bind batch=INT" in out
-    assert cli("lower", path, "--max", "4,4,4", "--bind", "batch=8", "--verify")[0] == 0
-    assert cli("lower", path, "--max", "*,4,4", "--verify")[0] == 0
-    assert cli("lower", path, "--max", "4,4,4", "--form", "batched", "--verify", "--bind", "batch=6")[0] == 0
-
-
-def test_a_result_that_is_not_equivalent_is_not_written(cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from onnxtile.tiling.forms.unrolled import Unrolled
-
-    def forgets_the_last_tile(self, sink, product, a, b, output, prefix):  # type: ignore[no-untyped-def]
-        sink.node("Neg", [a.name], [output])
-
-    monkeypatch.setattr(Unrolled, "spell", forgets_the_last_tile)
-    status, out, _ = cli("lower", model, "--max", "8,8,4", "--verify")
-    assert status == 1
-    assert "NOT equivalent" in out
-    assert "nothing was written" in out
-    assert sorted(path.name for path in model.parent.iterdir()) == ["model.onnx"]
 
 
 def broken(tmp_path: Path) -> dict[str, tuple[bytes, str]]:
@@ -174,17 +97,6 @@ def test_a_bad_file_gets_one_line(cli: Cli, tmp_path: Path, name: str, command: 
     one_line(cli(command, path, "--max", "4,4,4"), words)
     assert path.read_bytes() == data
     assert list(tmp_path.iterdir()) == [path]
-
-
-def one_line(result: tuple[int, str, str], words: str) -> None:
-    import re
-
-    status, out, err = result
-    assert (status, out) == (2, "")
-    assert err.startswith("onnxtile: ")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    assert re.search(words, err), err
 
 
 @pytest.mark.parametrize(
@@ -270,65 +182,6 @@ def test_external_data_that_cannot_be_trusted(cli: Cli, tmp_path: Path, location
         tensor.external_data.add(key=key, value=value)
     (folder / "bad.onnx").write_bytes(bad.SerializeToString())
     one_line(cli("lower", folder / "bad.onnx", "--max", "4,4,4"), words)
-
-
-def test_a_write_that_fails_leaves_the_old_output(
-    cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    output = tmp_path / "out.onnx"
-    output.write_bytes(b"old")
-
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    one_line(cli("lower", model, "--max", "4,4,4", "-o", output), "can't be written: no space left on device")
-    assert output.read_bytes() == b"old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "out.onnx"]
-
-
-def test_an_original_that_is_over_names_its_products(cli: Cli, tmp_path: Path) -> None:
-    names = ["first", "second", "third"]
-    nodes = [helper.make_node("Gemm", [f"h{i}", "w"], [f"h{i + 1}"], name) for i, name in enumerate(names)]
-    weight = numpy_helper.from_array(whole([8, 8], np.dtype(np.float32), 0), "w")
-    graph = helper.make_graph(nodes, "g", [INFO("h0", FLOAT, [8, 8])], [INFO("h3", FLOAT, [8, 8])], [weight])
-    path = tmp_path / "three.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    status, out, _ = cli("check", path, "--max", "4,4,4")
-    assert status == 1
-    assert all(name in out for name in names)
-    assert "3 products at 4,4,4: 3 over" in out
-
-
-def test_families_that_are_not_asked_for_are_counted(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "conv.onnx"
-    onnx.save(
-        parse(
-            """<ir_version: 8, opset_import: ["" : 17]>
-            g (float[1,3,8,8] x, float[3,2,5] s) => (float[1,4,6,6] y, float[3,1,2,4] z) {
-                [conv] y = Conv (x, w)
-                z = LSTM <hidden_size: int = 4> (s, a, b)
-            }""",
-            w=whole([4, 3, 3, 3], np.dtype(np.float32), 0),
-            a=whole([1, 16, 5], np.dtype(np.float32), 1),
-            b=whole([1, 16, 4], np.dtype(np.float32), 2),
-        ),
-        path,
-    )
-    status, out, _ = cli("check", path, "--max", "4,4,4")
-    assert status == 0
-    assert out.splitlines()[0] == "not asked: 1 conv, 2 rnn (--ops)"
-    status, out, _ = cli("lower", path, "--max", "4,4,4", "--ops", "matmul,conv", "--json")
-    row, *others = json.loads(out)["contractions"]
-    assert status == 1
-    assert (row["status"], row["reason"]) == ("refused", "operator: Conv isn't lowered yet")
-    assert [(each["family"], each["part"], each["status"]) for each in others] == [
-        ("rnn", "input", "not-asked"),
-        ("rnn", "state", "not-asked"),
-    ]
-    out = cli("check", path, "--max", "4,4,4", "--ops", "rnn")[1]
-    assert "LSTM input" in out
-    assert "not asked: 1 conv (--ops)" in out
 
 
 def test_start_up_imports_nothing_heavy() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from onnxtile.ir.printable import LONGEST, printable
+from onnxtile.ir.printable import LONGEST, SHORT, printable
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,11 @@ def test_long_text_loses_its_middle(longest: int) -> None:
     shown = printable(f"{whole}bc", longest)
     assert shown.endswith(f"({longest + 2:,} characters)")
     assert len(shown) < longest + 30
+
+
+@given(st.text(max_size=300))
+def test_printable_text_is_one_short_line(text: str) -> None:
+    shown = printable(text, SHORT)
+    assert shown.isprintable()
+    assert shown == text or len(text) > SHORT or not text.isprintable()
+    assert len(shown) <= SHORT * 10 + 30

@@ -18,10 +18,8 @@ from hypothesis import strategies as st
 import onnxtile
 from onnxtile.errors import ModelError, OnnxtileError, UsageError
 from onnxtile.verification.certificate import Recheck, recheck, write_certificate
-from tests.cli.test_app import Cli, cli
+from tests.commands import Cli
 from tests.support import parse
-
-__all__ = ["cli"]  # a fixture
 
 TEXT = """<ir_version: 10, opset_import: ["" : 20]> g (float[n,12] x) => (float[n,10] y) {
     [fc1] h = MatMul (x, w)  [act] r = Relu (h)  [fc2] y = MatMul (r, v) }"""

@@ -14,11 +14,9 @@ from onnx import numpy_helper
 
 import onnxtile
 from onnxtile.errors import ModelError, OnnxtileError, UnsupportedError, UsageError
-from tests.cli.test_app import Cli, cli
+from tests.commands import Cli
 from tests.support import matmul, parse, whole
 from tests.terminals import terminal
-
-__all__ = ["cli"]  # a fixture
 
 F32 = np.dtype(np.float32)
 MODEL = matmul([4, 8], [8, 6], [4, 6])

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import onnxtile
-from onnxtile.debugging.reduce.extraction import Cutter
-from onnxtile.debugging.reduce.minimizing import minimal
 from onnxtile.errors import ModelError, PassError, UnsupportedError, UsageError
 from onnxtile.passes import InferShapes
-from tests.cli.test_app import Cli, cli, one_line
 from tests.planted import SwapsSub, WrongAxis, network
 from tests.support import parse, run_onnxruntime, whole
 
-__all__ = ["cli"]  # a fixture
 F32 = np.dtype(np.float32)
 PLANTED = {
     "DropsTheLastTile{max=4,4,4}": "MatMul",
@@ -154,54 +144,6 @@ def test_bugs_inside_local_functions() -> None:
     assert not found.model.functions
 
 
-def test_inputs_of_any_name_and_type(tmp_path: Path) -> None:
-    text = """<ir_version: 8, opset_import: ["" : 17]> g (T[4] file, T[4] b) => (T[4] y) { y = Sub (file, b) }"""
-    for number, dtype in enumerate(("float", "bfloat16")):
-        found = onnxtile.reduce(parse(text.replace("T", dtype)), f"{HERE}SwapsSub", output=tmp_path / str(number))
-        assert found is not None and found.guilty == f"{HERE}SwapsSub"
-        lines = (tmp_path / str(number) / "command.txt").read_text().splitlines()
-        assert ("--input" in lines[1]) == (dtype == "float") == (tmp_path / str(number) / "inputs.npz").exists()
-    with np.load(tmp_path / "0" / "inputs.npz") as inputs:
-        assert sorted(inputs) == ["b", "file"]
-
-
-@given(st.integers(1, 30), st.data())
-def test_what_is_left_is_minimal(size: int, data: st.DataObject) -> None:
-    needed = data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=4))
-    asked: list[Sequence[int]] = []
-
-    def fails(part: Sequence[int]) -> bool:
-        assert part and list(part) == sorted(part) and part not in asked
-        asked.append(list(part))
-        return needed <= set(part)
-
-    assert minimal(range(size), fails) == sorted(needed)
-    assert len(asked) <= size**2 + 3 * size  # the worst case of ddmin
-
-
-@given(st.sets(st.integers(0, 14), min_size=1))
-def test_every_part_of_a_model_computes_what_it_did_there(chosen: set[int]) -> None:
-    """Any nodes cut out, fed with the values that the whole model has there, give the whole model's values."""
-    whole_model = network()
-    for node in whole_model.graph.node:
-        for name in node.output:
-            if name not in ("y", "z"):
-                whole_model.graph.output.append(onnx.ValueInfoProto(name=name))
-    fed = {"x": np.random.default_rng(1).standard_normal((4, 10)).astype(F32)}
-    values = fed | dict(
-        zip((each.name for each in whole_model.graph.output), run_onnxruntime(whole_model, fed), strict=True)
-    )
-    model = ir.from_proto(network())
-    part = Cutter(model, seed=0).cut([node for index, node in enumerate(model.graph) if index in chosen])
-    assert part is not None
-    proto = ir.to_proto(part)
-    onnx.checker.check_model(proto, full_check=True)
-    assert len(proto.graph.node) == len(chosen)
-    results = run_onnxruntime(proto, {each.name: values[each.name] for each in proto.graph.input}, optimize=False)
-    for value, result in zip(proto.graph.output, results, strict=True):
-        np.testing.assert_allclose(result, values[value.name], rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("passes", "kind", "words"),
     [
@@ -241,111 +183,3 @@ def test_models_that_cannot_be_reduced_say_why(tmp_path: Path) -> None:
     answers = iter([True, False, True, True])
     with pytest.raises(UnsupportedError, match="the failure doesn't repeat: the check says no, after infer-shapes"):
         onnxtile.reduce(network(), "infer-shapes", check=lambda original, lowered: next(answers))
-
-
-def test_a_function_of_the_callers_may_check() -> None:
-    def no_tanh(original: ir.Model, lowered: ir.Model) -> bool:
-        return lowered is original or all(node.op_type != "Nonesuch" for node in lowered.graph)
-
-    assert onnxtile.reduce(network(), f"infer-shapes,{HERE}SwapsSub", check=no_tanh) is None
-    found = onnxtile.reduce(network(), f"{HERE}Raises{{how=invalid}}", check=no_tanh)
-    assert found is not None and found.nodes == ("Tanh tanh",)
-
-
-@pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    onnx.save(network(), tmp_path / "net.onnx")
-    return tmp_path / "net.onnx"
-
-
-def test_the_command_and_what_it_writes(cli: Cli, path: Path) -> None:
-    status, out, err = cli("reduce", "net.onnx", "--passes", f"infer-shapes,{HERE}LosesAlpha,decompose-gemm")
-    assert (status, err) == (0, "")
-    said = " ".join(out.split())
-    assert said.startswith(f"guilty: {HERE}LosesAlpha ")
-    assert "differs on whole numbers" in said and "15 nodes became 1 (" in said and "Gemm fc" in said
-    folder = path.with_name("net.reduced")
-    assert sorted(each.name for each in folder.iterdir()) == [
-        "command.txt", "inputs.npz", "lowered.onnx", "model.onnx", "report.json",
-    ]  # fmt: skip
-    report = json.loads((folder / "report.json").read_text())
-    assert report["versions"]["onnxtile"] == onnxtile.__version__
-    del report["versions"]
-    assert (report["schema"], report["fails"], report["pass"]) == ("onnxtile.reduce/1", True, f"{HERE}LosesAlpha")
-    assert report["nodes"] == ["Gemm fc"] and report["inputs_fail"] is True
-    run, verify = [shlex.split(line) for line in (folder / "command.txt").read_text().splitlines()]
-    assert (cli(*run[1:])[0], cli(*verify[1:])[0]) == (0, 1)
-    status, out, err = cli("reduce", path, "--passes", f"{HERE}LosesAlpha", "-o", "again", "--json")
-    document = json.loads(out)
-    assert (status, err) == (0, "")
-    assert document == report | {"output": "again", "cuts": document["cuts"], "failure": document["failure"]}
-    assert sorted(each.name for each in path.parent.iterdir()) == ["again", "net.onnx", "net.reduced"]
-
-
-def test_nothing_fails(cli: Cli, path: Path) -> None:
-    status, out, err = cli("reduce", path, "--passes", "infer-shapes,decompose-gemm")
-    assert (status, err) == (1, "")
-    assert "nothing fails: the check holds after all passes" in out
-    status, out, _ = cli("reduce", path, "--passes", "infer-shapes", "--json")
-    assert (status, json.loads(out)) == (1, {"schema": "onnxtile.reduce/1", "fails": False, "output": None})
-    assert [each.name for each in path.parent.iterdir()] == ["net.onnx"]
-
-
-CHECK = """
-import sys
-original, lowered = (open(path, "rb").read() for path in sys.argv[1:3])
-assert b"Gemm" in lowered or b"Gemm" not in original or b"Tanh" not in original, "a Gemm is gone beside a Tanh"
-"""
-
-
-def test_a_command_may_check(cli: Cli, path: Path) -> None:
-    path.with_name("of mine.py").write_text(CHECK)
-    command = f"{shlex.quote(sys.executable)} 'of mine.py' {{original}} {{lowered}}"
-    text = "infer-shapes,decompose-gemm,unroll-tiles"
-    status, out, _ = cli("reduce", path, "--passes", text, "--check", command, "-o", "small", "--json")
-    document = json.loads(out)
-    assert (status, document["pass"]) == (0, "decompose-gemm")
-    assert document["failure"] == "the check ended with status 1: AssertionError: a Gemm is gone beside a Tanh"
-    assert document["nodes"] == ["Gemm fc", "Tanh tanh"]
-    run, check = [shlex.split(line) for line in Path("small", "command.txt").read_text().splitlines()]
-    assert cli(*run[1:])[0] == 0
-    assert check[1:] == ["of mine.py", "small/model.onnx", "small/lowered.onnx"]
-
-
-def test_checks_that_cannot_be_are_refused(cli: Cli, path: Path) -> None:
-    def reduce(*more: object) -> tuple[int, str, str]:
-        return cli("reduce", path, "--passes", f"infer-shapes,{HERE}SwapsSub", *more)
-
-    one_line(reduce("--check", "no-such-program {lowered}"), "there's no program 'no-such-program'")
-    one_line(reduce("--check", ""), "there's no program ''")
-    one_line(reduce("--check", "true 'half"), "can't be read: no closing quotation")
-    one_line(reduce("--check", "true {original}"), "doesn't look at the result: write {lowered}")
-    one_line(reduce("--check", "true {lowered}", "--timeout", "0"), "timeout is 0 s: give more than 0")
-    one_line(reduce("--check", "false {lowered}"), "the check fails on the model itself, before any pass: the check e")
-    hangs = f"{shlex.quote(sys.executable)} -c 'import time; time.sleep(9)' {{lowered}}"
-    one_line(reduce("--check", hangs, "--timeout", "0.1"), "took more than 0.1 s: give --timeout more, or")
-    full = path.with_name("full")
-    full.mkdir()
-    (full / "mine").touch()
-    one_line(reduce("-o", full), "full is there already and isn't empty")
-    one_line(reduce("-o", path), "net.onnx isn't a folder")
-    one_line(reduce("-o", "no/where"), "its folder doesn't exist")
-    assert sorted(each.name for each in path.parent.iterdir()) == ["full", "net.onnx"]
-
-
-TWO = """<ir_version: 8, opset_import: ["" : 17]> g (float[4] x, float[4] y) => (float[4] z)
-{ d = Sub (x, y)  z = Relu (d) }"""
-
-
-def test_a_command_that_hangs_may_count_as_a_no(cli: Cli, path: Path) -> None:
-    onnx.save(parse(TWO), path)
-    script = path.with_name("hangs.py")
-    script.write_text(
-        "import sys, time\nfirst, second = (open(path, 'rb').read() for path in sys.argv[1:3])\n"
-        "first == second or time.sleep(9)"
-    )
-    command = f"{shlex.quote(sys.executable)} hangs.py {{original}} {{lowered}}"
-    call = ["reduce", path, "--passes", f"{HERE}SwapsSub", "--check", command, "--timeout", "0.5"]
-    status, out, _ = cli(*call, "--timeout-fails", "--json")
-    assert (status, json.loads(out)["failure"]) == (0, "the check took more than 0.5 s")

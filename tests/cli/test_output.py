@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from rich.cells import cell_len
 
-from onnxtile.cli.table import Column, Name, Table
-from tests.cli.test_app import Cli, cli
+from tests.commands import Cli
 from tests.support import parse, whole
 from tests.terminals import terminal
 
-__all__ = ["cli"]  # a fixture
 F32 = np.dtype(np.float32)
 LONG = "backbone/[red]layers[/red].11/" * 6 + ":smile: attention/query"
 
@@ -106,88 +101,3 @@ def test_a_pipe_gets_every_row_and_every_letter(cli: Cli, hundred: Path) -> None
     with terminal(80) as screen:
         cli("profile", hundred)
     assert "... and 40 more; --top, --by, --json or --csv" in screen.lines
-
-
-def test_no_line_ends_in_blanks_and_paths_stay_whole(cli: Cli, tmp_path: Path) -> None:
-    folder = tmp_path / ("a long path with [blue]blanks " * 6)
-    folder.mkdir()
-    path = folder / "net.onnx"
-    onnx.save(products([8, 8, 8], ["a", "b"]), path)
-    outcomes = {
-        "lower": ["--max", "4,4,4"], "annotate": [], "capture": ["--name", "a", "-o", folder / "v.npz"],
-        "run": ["--passes", "infer-shapes", "-o", folder / "o.onnx"],
-    }  # fmt: skip
-    for command, options in outcomes.items():
-        for columns in (None, 80):
-            if columns is None:
-                status, out, err = cli(command, path, *options)
-                assert (status, err) == (0, "")
-            else:
-                with terminal(columns) as screen:
-                    assert cli(command, path, *options)[0] == 0
-                out = screen.text
-            assert any(f" in {folder}" in line for line in out.splitlines())
-            assert all(line == line.rstrip() for line in out.splitlines())
-
-
-def test_standard_output_is_the_report_s_alone(tmp_path: Path) -> None:
-    """What a pass prints, in Python, goes to standard error."""
-    onnx.save(products([8, 8], ["a"]), tmp_path / "net.onnx")
-    (tmp_path / "talks.py").write_text(
-        "import onnx_ir as ir\nprint('loaded')\n"
-        "class Talks(ir.passes.InPlacePass):\n"
-        "    def call(self, model):\n        print('working')\n        return ir.passes.PassResult(model, False)\n"
-    )
-    words = [sys.executable, "-m", "onnxtile", "run", "net.onnx", "--passes", "talks:Talks", "-o", "out.onnx", "--json"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "loaded\nworking\n")
-    assert json.loads(done.stdout)["schema"] == "onnxtile.run/1"
-
-
-def test_cells_take_as_many_places_as_they_show() -> None:
-    table = Table([Column("name", shorten="middle"), Column("n", right=True), Column("why", shorten="end")])
-    for name in ("日本語" * 20, "e\u0301" * 40, "x" * 200, "plain"):
-        table.add(Name(name, "MatMul"), "1,024", "because of this and that")
-    for columns in (44, 60, 80):
-        lines = list(table.lines(columns))
-        assert all(line.cell_len <= columns for line in lines)
-        places = {cell_len(line.plain[: line.plain.index("1,024")]) for line in lines[1:]}
-        assert len(places) == 1
-    assert [line.plain for line in table.lines(None)][3] == f"{'x' * 200} MatMul  1,024  because of this and that"
-
-
-def test_numbers_and_formulas_are_cut_between_words() -> None:
-    table = Table([Column("n", right=True), Column("first", shorten="end")])
-    table.add("1", "0.1234 -5.678 9.012 33.44")
-    assert [line.plain for line in table.lines(22)] == ["n  first", "1  0.1234 -5.678 ..."]
-    assert [line.plain for line in table.lines(26)][1] == "1  0.1234 -5.678 9.012 ..."
-    table.add("2", "Max(12345678901234567890)")
-    assert [line.plain for line in table.lines(22)][2] == "2  Max(123456789012..."
-
-
-def test_a_long_cell_pads_no_others_in_a_pipe() -> None:
-    table = Table([Column("name", shorten="middle"), Column("n", right=True, shorten="end"), Column("what")])
-    table.add("a" * 1000, "1", "x")
-    table.add("b", "2*n + " * 100 + "1", "y")
-    table.add("c", "3", "z")
-    lines = [line.plain for line in table.lines(None)]
-    assert lines[1] == f"{'a' * 1000}  {'1':>32}  x"
-    assert lines[3] == f"{'c':100}  {'3':>32}  z"
-    assert all(len(line) < 1100 for line in lines)
-
-
-def test_every_command_writes_its_report_to_standard_output(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "net.onnx"
-    onnx.save(products([8, 8, 8], ["a", "b"]), path)
-    calls: dict[str, list[object]] = {
-        "check": [path, "--max", "4,4,4"], "lower": [path, "--max", "4,4,4", "-o", tmp_path / "l.onnx"],
-        "verify": [path, path], "profile": [path], "annotate": [path, "-o", tmp_path / "a.onnx"],
-        "capture": [path, "--name", "*"], "run": [path, "--passes", "infer-shapes", "-o", tmp_path / "r.onnx"],
-        "reduce": [path, "--passes", "infer-shapes", "-o", tmp_path / "reduced"], "passes": [],
-    }  # fmt: skip
-    for command, arguments in calls.items():
-        status, out, err = cli(command, *arguments)
-        assert (status in (0, 1), err) == (True, ""), command
-        assert out.endswith("\n"), command
-        status, out, err = cli(command, *arguments, "--json")
-        assert (isinstance(json.loads(out), dict), err) == (True, ""), command

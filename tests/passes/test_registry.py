@@ -1,0 +1,32 @@
+"""Passes by name, and by module and class."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from onnxtile.errors import UsageError
+from onnxtile.passes.registry import parse_pipeline, pipeline_text
+
+
+def test_pipelines_name_classes_by_their_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "bind-dims{b=4},tests.planted:DropsTheLastTile{max=4,*,4},tile-matmul{max=4,4,4 pad_tiles=true}"
+    assert pipeline_text(parse_pipeline(text)) == text
+    assert pipeline_text(parse_pipeline("onnx_ir.passes.common:IdentityEliminationPass")).endswith(
+        "identity_elimination:IdentityEliminationPass"
+    )
+    (tmp_path / "mine_here.py").write_text("from onnxtile.passes import InferShapes as Mine\nbroken = 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    assert pipeline_text(parse_pipeline("mine_here:Mine")) == "infer-shapes"
+    for wrong, words in {
+        "mine_here:Other": "can't be imported: AttributeError: module 'mine_here' has no attribute 'Other'",
+        "mine_here:broken": "1 isn't a class of onnx_ir passes",
+        "not_there:Mine": "pass 'not_there:Mine' can't be imported: ModuleNotFoundError",
+        "onnx_ir.passes:Sequential": "can't be made from text: Sequential must take at least one pass; make it in",
+        "tests.planted:DropsTheLastTile": "needs max: write tests.planted:DropsTheLastTile{max=...}",
+    }.items():
+        with pytest.raises(UsageError, match=words):
+            parse_pipeline(wrong)
