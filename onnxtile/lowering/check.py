@@ -14,7 +14,7 @@ from onnxtile.operators.contractions import Contraction, contractions, families
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inline
 from onnxtile.passes.manager import PassManager
-from onnxtile.tiling.legality import doubt, legality
+from onnxtile.tiling.legality import legality, why_unknown
 from onnxtile.tiling.limits import AnyLimits, Limits
 
 
@@ -47,4 +47,4 @@ def _check_row(product: Contraction, limits: Limits, asked: Sequence[str], free:
     if product.family not in asked:
         return Row.not_asked(product)
     answer = legality(product, limits)
-    return Row.of(product, answer, doubt(product, limits, free) if answer == "unknown" else None)
+    return Row.of(product, answer, why_unknown(product, limits, free) if answer == "unknown" else None)

@@ -24,6 +24,10 @@ class Size:
     n: Dim
     batch: Dim
 
+    @property
+    def axes(self) -> tuple[Dim, Dim, Dim]:
+        return (self.m, self.k, self.n)
+
 
 def shape(node: ir.Node, index: int, axes: int | None = None, least: int = 0) -> list[Dim]:
     """The sizes of an input. ModelError where it hasn't `axes` axes, or hasn't `least`; UnsizedError: not known."""

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnxtile.errors import LimitsError
 from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.operators.contractions import contractions
-from onnxtile.tiling.legality import doubt, legality
+from onnxtile.tiling.legality import legality, why_unknown
 from onnxtile.tiling.limits import Limits
 
 
@@ -36,7 +36,7 @@ class CheckLimits(ir.passes.InPlacePass):
                     f"{product.node.op_type} {product.name!r}{place} is {what}, over the limits {self.max}"
                 )
             if answer == "unknown":
-                why = doubt(product, self.max, free_dimensions(model))
+                why = why_unknown(product, self.max, free_dimensions(model))
                 hint = " (run infer-shapes before)" if why.code == "unknown-shape" else ""
                 raise LimitsError(f"{product.node.op_type} {product.name!r}{place} may exceed {self.max}: {why}{hint}")
         return ir.passes.PassResult(model, modified=False)

@@ -1,4 +1,4 @@
-"""Spell a model's calls to tiled products out: which constants are cut ahead of time, and what they're called."""
+"""Write a model's calls to tiled products out in a form; constants among their operands are cut ahead of time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Cut:
 
     @property
     def blank(self) -> np.ndarray:
-        """Stands in for the constant where its numbers don't matter; takes no memory."""
+        """An array for the constant where its numbers don't matter; it takes no memory."""
         return np.broadcast_to(np.empty((), self.dtype.numpy()), self.tensor.shape.numpy())
 
 
@@ -87,13 +87,11 @@ class Speller:
 
     def _check_generated(self, model: ir.Model) -> None:
         """Refuse what would write far more than the model holds: a few bytes make a weight of any size."""
-        made = sum(cut.tensor.nbytes for cut in self.cuts if isinstance(cut.tensor, ir.LazyTensor))
-        tensors = [
-            value.const_value for graph in graphs_with_initializers(model) for value in graph.initializers.values()
-        ]
-        held = sum(tensor.nbytes for tensor in tensors if tensor is not None)
-        if made > most("generated-bytes") + MOST_TIMES * held:
-            words = f"weights that operators make come to {made:,} bytes, {raise_hint('generated-bytes')}"
+        computed = sum(cut.tensor.nbytes for cut in self.cuts if isinstance(cut.tensor, ir.LazyTensor))
+        values = (value for graph in graphs_with_initializers(model) for value in graph.initializers.values())
+        held = sum(value.const_value.nbytes for value in values if value.const_value is not None)
+        if computed > most("generated-bytes") + MOST_TIMES * held:
+            words = f"weights that operators make come to {computed:,} bytes, {raise_hint('generated-bytes')}"
             raise UnsupportedError(f"{words}; or cut them at run time, --weights split")
 
     def _cut(
@@ -116,7 +114,7 @@ class Speller:
         return Operand(prefixes[key], precut=True)
 
     def arrays(self, cut: Cut, array: np.ndarray | None = None) -> Iterator[tuple[str, np.ndarray]]:
-        """The initializers that a cut stands for, one at a time; `array` stands in for the constant."""
+        """Yield the initializers that a cut becomes; `array` is taken in place of the constant's numbers."""
         array = little_endian(read_array(cut.tensor)) if array is None else array
         if cut.product.transposed(cut.side):
             array = array.swapaxes(-1, -2)
@@ -132,12 +130,11 @@ class Speller:
         self._form.spell(sink, self.products[call], a, b, result, prefix)
 
     def drop_calls(self) -> None:
-        """Take the calls' hold off the constants that were cut, drop those nobody else reads, and our functions."""
+        """Take the constants that were cut from the calls; drop those that nothing else reads, and our functions."""
         for (call, side), operand in self._operands.items():
             if operand.precut:
-                index = SIDES.index(side)
-                value = call.inputs[index]
-                call.replace_input_with(index, None)
+                value = call.inputs[SIDES.index(side)]
+                call.replace_input_with(SIDES.index(side), None)
                 drop_if_unused(value, self._model)
         if self._form.keeps_calls:
             return
@@ -145,11 +142,11 @@ class Speller:
         self._model.ir_version = declared_ir_version(self._model)
 
     def precut(self, call: ir.Node) -> tuple[bool, bool]:
-        """Which of the call's operands are constants cut ahead of time."""
+        """Return whether the call's operands are constants cut ahead of time."""
         return self._operands[call, "A"].precut, self._operands[call, "B"].precut
 
     def outer(self, call: ir.Node) -> str:
-        """The box of the tile that the call cuts again; empty where it cuts no tile."""
+        """Return the box of the tile that the call cuts again; empty where it cuts no tile."""
         return call.metadata_props.get(TILE, "")
 
     def origin(self, call: ir.Node) -> str:

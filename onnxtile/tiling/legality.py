@@ -1,4 +1,4 @@
-"""What a product is against the engine's limits, and how it is cut, or the reason why it can't be."""
+"""Judge a product against the engine's limits: it fits, is cut by a plan, or can't be for a reason."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Refusal:
         return f"{self.code}: {self.words}"
 
 
-def legality(contraction: Contraction, limits: Limits) -> Legality:
-    """`over` where an axis surely exceeds its limit, `unknown` where none surely does but one might."""
+def legality(product: Contraction, limits: Limits) -> Legality:
+    """Return `over` where an axis surely exceeds its limit, `unknown` where none surely does but one might."""
     answer: Legality = "fits"
-    for _, size, limit in _axes(contraction, limits):
+    for size, limit in zip(product.size.axes, limits.axes, strict=True):
         if limit is not None and isinstance(size, int) and size > limit:
             return "over"
         if limit is not None and not isinstance(size, int):
@@ -51,21 +51,21 @@ def legality(contraction: Contraction, limits: Limits) -> Legality:
     return answer
 
 
-def doubt(contraction: Contraction, limits: Limits, free: Sequence[str]) -> Refusal:
-    """Why the legality of a product is unknown, and what would tell. `free`: the model's free dimensions."""
-    if contraction.reason:
-        return Refusal("unknown-shape", contraction.reason + _cure(None, free))
-    words = [
-        f"{axis} is {_named(size, contraction.cause)}{_cure(size, free)}"
-        for axis, size, limit in _axes(contraction, limits)
-        if limit is not None and not isinstance(size, int)
-    ]
-    return Refusal("symbolic", ", ".join(words))
+def why_unknown(product: Contraction, limits: Limits, free: Sequence[str]) -> Refusal:
+    """Return why the legality of a product is unknown, and the cure. `free`: the model's free dimensions."""
+    if product.reason:
+        return Refusal("unknown-shape", product.reason + _cure(None, free))
+    lengths = zip("MKN", product.size.axes, limits.axes, strict=True)
+    unknown = [(axis, size) for axis, size, limit in lengths if limit is not None and not isinstance(size, int)]
+    return Refusal("symbolic", ", ".join(_unknown(product, axis, size, free) for axis, size in unknown))
 
 
 @dataclass(frozen=True)
 class Ability:
-    """What a form can spell: from which opset on, whether an M that is known only at run time, whether tile by tile."""
+    """The products that a form can spell: from which opset on, with an M that is known only at run time, or not.
+
+    `spells_each_tile`: it makes a node for each tile.
+    """
 
     first_opset: int = OPSETS[0]
     symbolic_m: bool = False
@@ -112,116 +112,99 @@ class Judge:
         return free_dimensions(self.model)
 
     def _fits(self, product: Contraction) -> bool:
-        return legality(product, self.limits) == "fits" and (not self.full or _is_full(product, self.limits))
+        sizes = zip(product.size.axes, self.limits.axes, strict=True)
+        is_full = not self.full or all(limit is None or size == limit for size, limit in sizes)
+        return is_full and legality(product, self.limits) == "fits"
 
     def _plan(self, product: Contraction, more: Refusals) -> TilePlan | Refusal:
-        reasons = (
-            _place_refusals(product, self.model),
-            more(product),
-            _size_refusals(product, self.limits, self.ability, self._free),
-            _full_refusals(product) if self.full else (),
-        )
-        for refusal in chain.from_iterable(reasons):
+        reasons = (self._scope_refusals(product), more(product), self._size_refusals(product))
+        for refusal in chain(*reasons, _full_refusals(product) if self.full else ()):
             return refusal
         size = product.size
-        empty = 0 in (size.m, size.k, size.n, size.batch)
-        full = self.full and not empty
-        m, k, n = cut_axes(size, self.limits, full)
-        if empty and m.size is None and not m.whole:  # what is spelled tile by tile then needs its count
-            words = f"M is {_named(size.m, product.cause)} in a product without elements"
+        empty = 0 in (*size.axes, size.batch)
+        plan = TilePlan(*cut_axes(size, self.limits, self.full and not empty), empty, self.full and not empty)
+        if empty and plan.m.size is None and not plan.m.whole:  # form unrolled then needs its count
+            words = f"M is {_named(product, size.m)} in a product without elements"
             return Refusal("symbolic-m", f"{words}{_cure(size.m, self._free)}, or leave M unlimited (--max *,K,N)")
-        plan = TilePlan(m, k, n, empty, full)
-        padded = max((axis.count or 0) * (axis.tile or 0) for axis in (m, k, n))
+        padded = max((axis.count or 0) * (axis.tile or 0) for axis in (plan.m, plan.k, plan.n))
         if padded > LARGEST:
-            return Refusal(
-                "too-large", f"a side of {padded:,} with its last tile filled up is no size; take a smaller one"
-            )
+            words = f"a side of {padded:,} with its last tile filled up is no size; take a smaller one"
+            return Refusal("too-large", words)
         if (self.ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
             words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"
             return Refusal("too-many-tiles", f"{words}; take a larger --max, or --form batched")
         return plan
 
+    def _scope_refusals(self, product: Contraction) -> Iterator[Refusal]:
+        """Yield why nothing can be done where the product is."""
+        version, main = declared_ir_version(self.model), default_opset(self.model.opset_imports)
+        if product.scope and version < OVERRIDABLE_FROM:
+            words = f"it is in {product.scope}, where IR version {version} has no place for constants"
+            yield Refusal("scope", f"{words}; raise the model's IR version to {OVERRIDABLE_FROM}")
+        if product.in_function:
+            yield Refusal("scope", f"it is in {product.scope}; run specialize-functions first")
+        if product.scope.startswith("function ") and product.opset != main:
+            words = f"its function is written in opset {product.opset}, the model in {main}"
+            yield Refusal("opset", f"{words}; convert the model (onnx.version_converter) so that both are the same")
+        yield from opset_refusals(product)
 
-def cut_axes(size: Size, limits: Limits, full: bool = False) -> tuple[Axis, Axis, Axis]:
-    """Cut M, K and N to the limits; a length that isn't a number is known at run time. `full`: see Axis.cut."""
-    lengths = (length if isinstance(length, int) else None for length in (size.m, size.k, size.n))
-    m, k, n = (Axis.cut(length, limit, full) for length, limit in zip(lengths, limits.axes, strict=True))
-    return m, k, n
-
-
-def _place_refusals(contraction: Contraction, model: ir.Model) -> Iterator[Refusal]:
-    """Why nothing can be done where the product is."""
-    if contraction.scope and declared_ir_version(model) < OVERRIDABLE_FROM:
-        words = (
-            f"it is in {contraction.scope}, where IR version {declared_ir_version(model)} has no place for constants"
-        )
-        yield Refusal("scope", f"{words}; raise the model's IR version to {OVERRIDABLE_FROM}")
-    if contraction.in_function:
-        yield Refusal("scope", f"it is in {contraction.scope}; run specialize-functions first")
-    main = default_opset(model.opset_imports)
-    if contraction.scope.startswith("function ") and contraction.opset != main:
-        words = f"its function is written in opset {contraction.opset}, the model in {main}"
-        yield Refusal("opset", f"{words}; convert the model (onnx.version_converter) so that both are the same")
-    yield from opset_refusals(contraction)
-
-
-def opset_refusals(contraction: Contraction) -> Iterator[Refusal]:
-    """Why nothing can be done in the node's opset."""
-    opset = contraction.opset
-    if opset not in OPSETS:
-        words = f"opset {opset} isn't one of {OPSETS[0]} to {OPSETS[-1]}; convert the model (onnx.version_converter)"
-        yield Refusal("opset", words)
-
-
-def _size_refusals(
-    contraction: Contraction, limits: Limits, ability: Ability, free: Sequence[str]
-) -> Iterator[Refusal]:
-    size, opset = contraction.size, contraction.opset
-    if opset is not None and opset < ability.first_opset:
-        yield Refusal("opset", f"opset {opset} lacks what this form is made of, which {ability.first_opset} has")
-    if contraction.reason:
-        yield Refusal("unknown-shape", contraction.reason + _cure(None, free))
-    for axis, extent in (("K", size.k), ("N", size.n)):
-        if not isinstance(extent, int):
-            words = f"{axis} is {_named(extent, contraction.cause)}{_cure(extent, free)}"
-            yield Refusal(f"symbolic-{axis.lower()}", words)
-    if not isinstance(size.m, int) and limits.m is not None:
-        words = f"M is {_named(size.m, contraction.cause)}{_cure(size.m, free)}"
-        if not ability.symbolic_m:
+    def _size_refusals(self, product: Contraction) -> Iterator[Refusal]:
+        """Yield why the form can't cut a product of this size."""
+        (m, k, n), opset, first = product.size.axes, product.opset, self.ability.first_opset
+        if opset is not None and opset < first:
+            yield Refusal("opset", f"opset {opset} lacks what this form is made of, which {first} has")
+        if product.reason:
+            yield Refusal("unknown-shape", product.reason + _cure(None, self._free))
+        for axis, size in (("K", k), ("N", n)):
+            if not isinstance(size, int):
+                yield Refusal(f"symbolic-{axis.lower()}", _unknown(product, axis, size, self._free))
+        if isinstance(m, int) or self.limits.m is None:
+            return
+        words = _unknown(product, "M", m, self._free)
+        if not self.ability.symbolic_m:
             other = ", or take --form batched" if opset is not None and opset >= SYMBOLIC_M_OPSET else ""
             yield Refusal("symbolic-m", f"{words}, leave M unlimited (--max *,K,N){other}")
         elif opset is not None and opset < SYMBOLIC_M_OPSET:
             yield Refusal("symbolic-m", f"{words}; opset {opset} can't cut it at run time")
 
 
-def _is_full(contraction: Contraction, limits: Limits) -> bool:
-    return all(most is None or size == most for _, size, most in _axes(contraction, limits))
+def cut_axes(size: Size, limits: Limits, full: bool = False) -> tuple[Axis, Axis, Axis]:
+    """Cut M, K and N to the limits; a length that isn't a number is known at run time. `full`: see Axis.cut."""
+    lengths = (length if isinstance(length, int) else None for length in size.axes)
+    m, k, n = (Axis.cut(length, limit, full) for length, limit in zip(lengths, limits.axes, strict=True))
+    return m, k, n
 
 
-def _full_refusals(contraction: Contraction) -> Iterator[Refusal]:
-    """Why a product can't be padded to full tiles."""
-    operands = contraction.node.inputs[: 1 if contraction.node.domain else 2]  # others pack what they multiply by
+def opset_refusals(product: Contraction) -> Iterator[Refusal]:
+    """Yield why nothing can be done in the node's opset."""
+    if product.opset not in OPSETS:
+        words = f"opset {product.opset} isn't one of {OPSETS[0]} to {OPSETS[-1]}"
+        yield Refusal("opset", f"{words}; convert the model (onnx.version_converter)")
+
+
+def _full_refusals(product: Contraction) -> Iterator[Refusal]:
+    """Yield why a product can't be padded to full tiles."""
+    operands = product.node.inputs[: 1 if product.node.domain else 2]  # others pack what they multiply by
     if 1 in [len(value.shape) for value in operands if value is not None and value.shape is not None]:
         yield Refusal("vector", "a vector isn't padded to full tiles; make it a matrix of one row or column")
-    if contraction.dtype in INTEGERS and contraction.opset is not None and contraction.opset < SYMBOLIC_M_OPSET:
-        yield Refusal("opset", f"opset {contraction.opset} pads no integers; convert to {SYMBOLIC_M_OPSET} or newer")
+    if product.dtype in INTEGERS and product.opset is not None and product.opset < SYMBOLIC_M_OPSET:
+        yield Refusal("opset", f"opset {product.opset} pads no integers; convert to {SYMBOLIC_M_OPSET} or newer")
 
 
-def type_refusals(contraction: Contraction, types: Container[ir.DataType]) -> Iterator[Refusal]:
-    """Why a product can't be cut for its type."""
-    dtype = contraction.dtype
+def type_refusals(product: Contraction, types: Container[ir.DataType]) -> Iterator[Refusal]:
+    """Yield why a product can't be cut for its type."""
+    dtype = product.dtype
     if dtype not in types:
         yield Refusal("dtype", "its type isn't known" if dtype is None else f"{dtype.name} isn't tiled")
 
 
-def _axes(contraction: Contraction, limits: Limits) -> Iterator[tuple[str, Dim, int | None]]:
-    size = contraction.size
-    yield from zip("MKN", (size.m, size.k, size.n), limits.axes, strict=True)
+def _unknown(product: Contraction, axis: str, size: Dim, free: Sequence[str]) -> str:
+    return f"{axis} is {_named(product, size)}{_cure(size, free)}"
 
 
-def _named(size: Dim, cause: str | None) -> str:
+def _named(product: Contraction, size: Dim) -> str:
     if size is None:
-        return f"unknown: {cause}" if cause else "not known before run time"
+        return f"unknown: {product.cause}" if product.cause else "not known before run time"
     return repr(size)
 
 

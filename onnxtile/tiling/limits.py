@@ -67,7 +67,7 @@ AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
 
 
 def _whole(limit: object) -> int:
-    """An int of any kind, numpy's among them; what isn't one comes back to be refused."""
+    """Return an int of any kind, numpy's among them, as an int; anything else comes back to be refused."""
     return operator.index(limit) if isinstance(limit, SupportsIndex) else limit  # type: ignore[return-value]
 
 

@@ -1,4 +1,4 @@
-"""Integer arithmetic of a tile plan; no ONNX in it."""
+"""A tile plan in whole numbers; no ONNX in it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Axis:
         return None if self.size is None or self.count is None else self.count * self.tile - self.size
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """The pieces as (start, stop), in order. The axis' size must be known."""
+        """Yield the pieces as (start, stop), in order. The axis' size must be known."""
         assert self.size is not None and self.tile is not None and self.count is not None
         for index in range(self.count):
             yield index * self.tile, min((index + 1) * self.tile, self.size)
@@ -81,9 +81,8 @@ class TilePlan:
     @property
     def padded(self) -> TilePlan:
         """The plan of the product with its axes padded to whole tiles."""
-        m, k, n = (
-            Axis(a.size + (a.padding or 0), a.tile) if a.size is not None else a for a in (self.m, self.k, self.n)
-        )
+        axes = (self.m, self.k, self.n)
+        m, k, n = (axis if axis.size is None else Axis(axis.size + (axis.padding or 0), axis.tile) for axis in axes)
         return TilePlan(m, k, n, self.empty, self.full)
 
     @property
@@ -98,7 +97,7 @@ class TilePlan:
 
 
 def additions(count: int, how: Accumulate) -> list[tuple[int, int]]:
-    """The pairs to add, in order, so that `count` partial sums become one.
+    """Return the pairs to add, in order, so that `count` partial sums become one.
 
     Partial sums are numbered from 0; each addition's result takes the next free number, and the last result is
     the total. `chain` adds one after the other, `tree` halves the number each round (the odd one waits).
@@ -110,12 +109,11 @@ def additions(count: int, how: Accumulate) -> list[tuple[int, int]]:
     """
     if how == "chain":
         return [(count + step - 2 if step > 1 else 0, step) for step in range(1, count)]
-    waiting, pairs, fresh = list(range(count)), [], count
+    pairs: list[tuple[int, int]] = []
+    waiting = list(range(count))
     while len(waiting) > 1:
-        merged = []
-        for left, right in zip(waiting[::2], waiting[1::2], strict=False):
-            pairs.append((left, right))
-            merged.append(fresh)
-            fresh += 1
-        waiting = merged + ([waiting[-1]] if len(waiting) % 2 else [])
+        level = list(zip(waiting[::2], waiting[1::2], strict=False))
+        sums = range(count + len(pairs), count + len(pairs) + len(level))
+        pairs += level
+        waiting = [*sums, *waiting[2 * len(level) :]]
     return pairs

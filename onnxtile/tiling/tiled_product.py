@@ -1,7 +1,8 @@
-"""One tiled product: all that a form needs to spell it, and all that a call to its function says."""
+"""One tiled product, as forms spell it and calls to its function carry it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +34,7 @@ class TiledProduct:
 
     @property
     def operator(self) -> str:
-        """What multiplies tiles."""
+        """The operator that multiplies tiles."""
         return "MatMulInteger" if self.types[0] in BYTES else "MatMul"
 
     @property
@@ -47,15 +48,14 @@ class TiledProduct:
         plan = self.plan
         sizes = "x".join("M" if axis.size is None else str(axis.size) for axis in (plan.m, plan.k, plan.n))
         tiles = "x".join("M" if tile is None else str(tile) for tile in plan.tile)
-        forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b
         ranks = f"_r{self.a_rank}{self.b_rank}" if (self.a_rank, self.b_rank) != (2, 2) else ""
-        forms += "_empty" * plan.empty + "_full" * plan.full
+        forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b + "_empty" * plan.empty + "_full" * plan.full
         types = "_".join(dict.fromkeys(dtype.name.lower() for dtype in self.types))
         return f"{self.operator}_{sizes}_by_{tiles}_{types}_{self.accumulate}{ranks}{forms}"
 
     @property
     def attributes(self) -> dict[str, int | list[int] | str]:
-        """What a call carries, so that it says what it is and can be spelled again; -1: known at run time."""
+        """The attributes of a call, by which the product can be spelled again; -1: known at run time."""
         plan = self.plan
         return {
             "size": [-1 if axis.size is None else axis.size for axis in (plan.m, plan.k, plan.n)],
@@ -71,7 +71,7 @@ class TiledProduct:
 
     @classmethod
     def of_call(cls, node: ir.Node) -> TiledProduct:
-        """The product that a call stands for."""
+        """Return the product that a call stands for."""
         sizes, tiles, (a_rank, b_rank) = (node.attributes[name].as_ints() for name in ("size", "tile", "ranks"))
         m, k, n = (
             Axis(None if size < 0 else size, None if tile < 0 else tile)
@@ -83,13 +83,22 @@ class TiledProduct:
         empty, full = (bool(node.attributes[name].as_int()) for name in ("empty", "full"))
         return cls(TilePlan(m, k, n, empty, full), a_rank, b_rank, (a_type, b_type), accumulate, *transposed)
 
+    @property
+    def batch_axes(self) -> int:
+        """Axes of C before the last two that the tiles have."""
+        return max(self.a_rank, self.b_rank, 2) - 2
+
     def axes(self, side: Side) -> list[tuple[int, str, Axis]]:
-        """The operand's axes that take part, as (position, letter, axis): two, or one of a vector."""
-        rank = self.a_rank if side == "A" else self.b_rank
-        pair = [("m", self.plan.m), ("k", self.plan.k)] if side == "A" else [("k", self.plan.k), ("n", self.plan.n)]
+        """Return the operand's axes that take part, as (position, letter, axis): two, or one of a vector."""
+        rank, plan = self.rank(side), self.plan
+        pair = [("m", plan.m), ("k", plan.k)] if side == "A" else [("k", plan.k), ("n", plan.n)]
         if rank == 1:
-            pair = [("k", self.plan.k)]
+            pair = [("k", plan.k)]
         return [(rank - len(pair) + index, letter, axis) for index, (letter, axis) in enumerate(pair)]
+
+    def padding(self, side: Side) -> dict[int, int | None]:
+        """Return the padding of the operand's axes that need some, by position; None: known at run time."""
+        return {position: axis.padding for position, _, axis in self.axes(side) if axis.padding != 0}
 
     def transposed(self, side: Side) -> bool:
         return self.transpose_a if side == "A" else self.transpose_b
@@ -110,6 +119,6 @@ def join(prefix: str, leaf: str) -> str:
     return f"{prefix}/{leaf}" if prefix else leaf
 
 
-def with_zeros(array: np.ndarray, amounts: list[int]) -> np.ndarray:
-    """The array with zeros appended along each axis; itself where none are."""
-    return np.pad(array, [(0, amount) for amount in amounts]) if any(amounts) else array
+def with_zeros(array: np.ndarray, padding: Mapping[int, int | None]) -> np.ndarray:
+    """Return the array with zeros appended along axes; itself where there are none."""
+    return np.pad(array, [(0, padding.get(axis) or 0) for axis in range(array.ndim)]) if padding else array

@@ -9,10 +9,11 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper
 
+from onnxtile.ir.dtypes import FLOATS
 from onnxtile.ir.io.load import from_proto
 from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.infer_shapes import InferShapes
-from onnxtile.tiling.legality import FLOATS, Ability, Decision, Judge, Refusal, doubt, legality, type_refusals
+from onnxtile.tiling.legality import Ability, Decision, Judge, Refusal, legality, type_refusals, why_unknown
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.plan import TilePlan
 from tests.support import parse
@@ -141,10 +142,10 @@ def test_what_fits_stays_unless_tiles_have_to_be_full() -> None:
 
 def test_a_doubt_names_each_axis_and_the_cure() -> None:
     found = product(["a", 4], [4, "b"])
-    assert str(doubt(found, Limits(4, 4, 4), ["a", "b"])) == (
+    assert str(why_unknown(found, Limits(4, 4, 4), ["a", "b"])) == (
         "symbolic: M is 'a'; bind it with --bind a=INT, N is 'b'; bind it with --bind b=INT"
     )
-    assert "N is" not in str(doubt(found, Limits(4, 4, None), ["a", "b"]))
+    assert "N is" not in str(why_unknown(found, Limits(4, 4, None), ["a", "b"]))
 
 
 def test_a_product_of_a_function_waits_for_specialization() -> None:

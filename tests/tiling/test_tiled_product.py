@@ -55,6 +55,6 @@ def test_axes_of_operands() -> None:
 
 def test_zeros_and_names() -> None:
     array = np.ones([2, 2], np.float32)
-    assert with_zeros(array, [0, 0]) is array
-    np.testing.assert_array_equal(with_zeros(array, [1, 0]), [[1, 1], [1, 1], [0, 0]])
+    assert with_zeros(array, {}) is array
+    np.testing.assert_array_equal(with_zeros(array, {0: 1}), [[1, 1], [1, 1], [0, 0]])
     assert (join("fc", "C"), join("", "C")) == ("fc/C", "C")

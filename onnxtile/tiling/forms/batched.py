@@ -59,11 +59,9 @@ class Batched:
         if product.plan.empty:
             yield from Unrolled().constants(product, side, prefix, array)
             return
-        axes = product.axes(side)
-        padding = [0] * (product.rank(side) - len(axes)) + [axis.padding or 0 for _, _, axis in axes]
         layout = _Layout(product, side, Rows())
         shape = [*array.shape[: layout.batch], *map(int, layout.sizes(layout.source))]
-        yield f"{prefix}/tiles", with_zeros(array, padding).reshape(shape).transpose(layout.permutation)
+        yield f"{prefix}/tiles", with_zeros(array, product.padding(side)).reshape(shape).transpose(layout.permutation)
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`.
@@ -132,7 +130,7 @@ def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, rows: Rows
     if product.transposed(side):
         sink.node("Transpose", [value], [f"{name}_transposed"], {"perm": last_axes_swapped(rank)})
         value = f"{name}_transposed"
-    padding = {position: axis.padding for position, _, axis in product.axes(side) if axis.padding != 0}
+    padding = product.padding(side)
     if None in padding.values():
         _pad_at_run_time(sink, product, value, f"{name}_padded", rows, padding)
         value = f"{name}_padded"
@@ -167,7 +165,7 @@ def _cut_rows(sink: Sink, product: TiledProduct, value: str, rows: Rows, prefix:
 
 
 def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> str:
-    total, axis = join(prefix, "total"), output_batch(product) + 2
+    total, axis = join(prefix, "total"), product.batch_axes + 2
     summed_as = SUMMED_AS.get(product.dtype)
     if summed_as is None:
         reduce_sum(sink, value, total, axis)
@@ -180,7 +178,7 @@ def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> s
 
 def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, rows: Rows, prefix: str) -> None:
     """Bring [batch, mt, nt, tm, tn] into the shape of the product: Transpose, Reshape, Slice, as needed."""
-    plan, batch = product.plan, output_batch(product)
+    plan, batch = product.plan, product.batch_axes
     order = (2, 0, 1, 3) if keeps_rows(product) else (0, 2, 1, 3)
     if keeps_rows(product) or (_count(plan.n) != 1 and _tile(plan.m) != 1):
         rows_first = join(prefix, "rows")
@@ -235,7 +233,7 @@ def keeps_rows(product: TiledProduct) -> bool:
 
     -1 would be open where a batch axis is empty.
     """
-    return product.plan.m.size is None and product.plan.m.tile is None and output_batch(product) > 0
+    return product.plan.m.size is None and product.plan.m.tile is None and product.batch_axes > 0
 
 
 def _rows(sink: Sink, product: TiledProduct, a: str, at_least_one: bool, prefix: str) -> Rows:
@@ -284,10 +282,6 @@ def _count(axis: Axis) -> int:
 def _tile(axis: Axis) -> int:
     """Return the elements of a piece as Reshape writes them; -1: as many as there are."""
     return -1 if axis.tile is None else axis.tile
-
-
-def output_batch(product: TiledProduct) -> int:
-    return max(product.a_rank, product.b_rank, 2) - 2
 
 
 def box(product: TiledProduct) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.dtypes import WIDER
-from onnxtile.tiling.forms.batched import Batched, Rows, Size, box, keeps_rows, output_batch, reshape
+from onnxtile.tiling.forms.batched import Batched, Rows, Size, box, keeps_rows, reshape
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import int64, squeeze
 from onnxtile.tiling.sinks.ir import Sink
@@ -40,7 +40,7 @@ class Loop(Batched):
 
 def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], known: Rows, prefix: str) -> str:
     """Add the Scan that makes every tile of C, in an array [batch, m-tiles, n-tiles, rows, columns]."""
-    batch, names = output_batch(product), partial(join, prefix)
+    batch, names = product.batch_axes, partial(join, prefix)
     rows, columns = product.plan.m.count, product.plan.n.count
     first = int64(sink, names("first"), 0)
     n_count = int64(sink, names("n_count"), columns)
@@ -100,7 +100,7 @@ def _inner_constants(sink: Sink, product: TiledProduct, names: Names) -> list[st
         return []
     trips = int64(sink, names("k_count"), product.plan.k.count)
     always = sink.constant(names("always"), np.array(True))  # optional, but the reference evaluator needs it
-    zero = np.zeros([1] * (output_batch(product) + 2), _carried(product).numpy())
+    zero = np.zeros([1] * (product.batch_axes + 2), _carried(product).numpy())
     return [trips, always, sink.constant(names("zero"), zero)]
 
 

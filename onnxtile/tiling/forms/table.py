@@ -1,4 +1,4 @@
-"""What a tile plan looks like in ONNX: one generator a form, over a sink."""
+"""The forms in which a tile plan is written as ONNX, and what each offers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Form(Protocol):
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """The initializers, named `prefix/...`, that hold a constant operand cut ahead of time; views may come."""
+        """Yield the initializers, named `prefix/...`, of a constant operand cut ahead of time; some are views."""
 
     def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output` = A @ B; new names are `prefix/...`."""
@@ -47,7 +47,7 @@ FORMS: dict[str, Form] = {form.name: form for form in (Unrolled(), Batched(), Lo
 
 
 def form_of(name: str, max_fan_in: int | None = None, max_fan_out: int | None = None) -> Form:
-    """The form of that name; UsageError for an unknown one.
+    """Return the form of that name; UsageError for an unknown one.
 
     `max_fan_in`, `max_fan_out`: see Unrolled; the others have no node with more than three inputs or outputs.
     """

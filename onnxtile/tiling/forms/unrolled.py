@@ -44,11 +44,9 @@ class Unrolled:
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """The tiles of a constant operand, as views, named `prefix/k0_n3`."""
+        """Yield the tiles of a constant operand, as views, named `prefix/k0_n3`."""
         if product.plan.full:
-            rank = product.rank(side)
-            padding = {position: axis.padding or 0 for position, _, axis in product.axes(side)}
-            array = with_zeros(array, [padding.get(axis, 0) for axis in range(rank)])
+            array = with_zeros(array, product.padding(side))
             product = replace(product, plan=product.plan.padded)
         *outer, (_, letter, inner) = product.axes(side)
         labelled = [(f"{letter}{i}", slice(*piece)) for i, piece in enumerate(_pieces(inner))]
@@ -101,15 +99,12 @@ class Unrolled:
         """Pad the operands that aren't constants, spell the padded product, and cut off what was added."""
         operands = []
         for side, operand in zip(SIDES, (a, b), strict=True):
-            padding = {position: axis.padding for position, _, axis in product.axes(side) if axis.padding}
+            padding = {position: amount for position, amount in product.padding(side).items() if amount}
             if padding and not operand.precut:
                 name, rank = join(prefix, f"{side}_padded"), product.rank(side)
-                at = (
-                    {2 * rank - 3 - axis: size for axis, size in padding.items()}
-                    if product.transposed(side)
-                    else padding
-                )
-                pad_end(sink, operand.name, name, rank, at, product.dtype not in INTEGERS)
+                if product.transposed(side):
+                    padding = {2 * rank - 3 - position: amount for position, amount in padding.items()}
+                pad_end(sink, operand.name, name, rank, padding, product.dtype not in INTEGERS)
                 operand = Operand(name)
             operands.append(operand)
         rank, plan = _output_rank(product), product.plan
@@ -121,7 +116,7 @@ class Unrolled:
             take_first(sink, padded, output, ragged)
 
     def _tiles(self, sink: Sink, product: TiledProduct, side: Side, operand: Operand, prefix: str) -> Grid:
-        """The operand's tiles: constants that are there already, or Split from a value."""
+        """Return the operand's tiles: constants that are there already, or nodes that split a value."""
         axes = product.axes(side)
         counts = [len(_pieces(axis)) for _, _, axis in axes]
         if operand.precut:
@@ -172,10 +167,9 @@ def _pieces(axis: Axis) -> list[tuple[int, int | None]]:
 
 
 def _label(axes: list[tuple[int, str, Axis]], index: tuple[int, ...]) -> str:
-    """`k0_n3`: indices with their letters, as many as there are."""
+    """Return indices with their letters, as many as there are: `k0_n3`."""
     return "_".join([f"{letter}{i}" for (_, letter, _), i in zip(axes, index, strict=False)])
 
 
 def _output_rank(product: TiledProduct) -> int:
-    vectors = (product.a_rank == 1) + (product.b_rank == 1)
-    return max(product.a_rank, product.b_rank, 2) - vectors
+    return product.batch_axes + (product.a_rank > 1) + (product.b_rank > 1)
