@@ -1,4 +1,4 @@
-"""What is kept of a failure so that it can be repeated: the model, what was run, and with which versions."""
+"""Write what repeats a failure: the model, what was run, and with which versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMAND, REPORT, TRACEBACK = "command.txt", "report.json", "traceback.txt"
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of onnxtile and of the libraries that passes and engines stand on."""
+    """Return the versions of Python, of onnxtile and of the libraries that passes and engines stand on."""
     from onnxtile import __version__
 
     return {"onnxtile": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}

@@ -8,18 +8,6 @@ import torch
 
 from onnxtile.debugging.capture.element_types import NotATensorError
 
-_LACKING = {
-    torch.bfloat16: ml_dtypes.bfloat16,
-    torch.float8_e4m3fn: ml_dtypes.float8_e4m3fn,
-    torch.float8_e4m3fnuz: ml_dtypes.float8_e4m3fnuz,
-    torch.float8_e5m2: ml_dtypes.float8_e5m2,
-    torch.float8_e5m2fnuz: ml_dtypes.float8_e5m2fnuz,
-    torch.float8_e8m0fnu: ml_dtypes.float8_e8m0fnu,
-}
-"""Types that numpy lacks."""
-_BITS = {1: torch.uint8, 2: torch.uint16}
-"""Types of so many bytes that numpy has."""
-
 
 def array_of(value: object) -> np.ndarray:
     """Return a copy of a tensor as an array. Raises NotATensorError for what none can be made of."""
@@ -31,9 +19,10 @@ def array_of(value: object) -> np.ndarray:
     if value.device.type == "meta":
         raise NotATensorError("is a tensor without numbers (device meta)")
     plain = value.detach().resolve_conj().resolve_neg().to("cpu", copy=True).contiguous()
-    lacking = _LACKING.get(plain.dtype)
-    if lacking is not None:
-        return plain.view(_BITS[plain.element_size()]).numpy().view(lacking)
+    if plain.dtype.is_floating_point and plain.dtype.itemsize < 4 and plain.dtype is not torch.float16:
+        dtype = getattr(ml_dtypes, str(plain.dtype).removeprefix("torch."), None)  # one that numpy lacks
+        if dtype is not None:
+            return plain.view(torch.uint8 if plain.itemsize == 1 else torch.uint16).numpy().view(dtype)
     try:
         array: np.ndarray = plain.numpy()
     except (TypeError, RuntimeError) as error:

@@ -16,7 +16,7 @@ from onnxtile.debugging.capture.element_types import NotATensorError
 from onnxtile.debugging.capture.output_files import Target
 from onnxtile.debugging.capture.report import Captured, CaptureReport, Fed, Skipped, Value
 from onnxtile.debugging.capture.selection import Labels, Selection, Texts
-from onnxtile.debugging.capture.statistics import described as row_of
+from onnxtile.debugging.capture.statistics import described as described_value
 from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.torch_frontend.arrays import array_of
@@ -164,7 +164,7 @@ class _ModuleCapture(ModuleWatcher):
             except NotATensorError as error:
                 self.skipped.append(Skipped(path, kind, f"{name!r} {error}"))
                 continue
-            self.values.append(row_of(name, path, kind, array, ir.DataType.from_numpy(array.dtype)))
+            self.values.append(described_value(name, path, kind, array, ir.DataType.from_numpy(array.dtype)))
             if self.hold:
                 self.arrays[name] = array
 

@@ -1,4 +1,4 @@
-"""What ptflops 0.7.5 counts for a call of a torch operator, as `profiling/conventions/ptflops.py` has it for ONNX.
+"""Count a call of a torch operator as ptflops 0.7.5 does, as `profiling/conventions/ptflops.py` does for ONNX.
 
 ptflops hooks modules and functions; here every operator counts as the module or function that calls it. Products,
 convolutions with their biases, twice the elements of batch norms, elements of what pools read, of what activations make
@@ -24,7 +24,7 @@ _GLOBAL_POOLS = ([-1, -2], [-1, -2, -3])
 
 
 def ptflops_macs(call: Call) -> Amount:
-    """What ptflops counts for the call: 0 for what it passes over, Unknown where nobody knows the operator."""
+    """Return what ptflops counts for the call: 0 for what it passes over, Unknown where nobody knows the operator."""
     count = _COUNTS.get(call.operator.name)
     if count is not None:
         return counted(call, count)
@@ -36,55 +36,55 @@ def _product(call: Call) -> int:
 
 
 def _with_bias(call: Call) -> int:
-    """conv_flops_counter_hook: a bias for each output."""
+    """Count as conv_flops_counter_hook: a bias for each output."""
     return _product(call) + (call.outputs[0].elements if isinstance(call.argument("bias"), Value) else 0)
 
 
 def _addmm(call: Call) -> int:
-    """linear_flops_counter_hook: a bias for each output, for every row."""
+    """Count as linear_flops_counter_hook: a bias for each output, for every row."""
     return _product(call) + (call.outputs[0].elements if call.argument("beta") != 0 else 0)
 
 
-def _read(call: Call) -> int:
-    """Elements of the input: pools, softmax, silu, and LayerNorm, whose hook asks for `affine`, which it hasn't."""
+def _inputs(call: Call) -> int:
+    """Count elements of the input: pools, softmax, silu, and LayerNorm, whose hook asks for an `affine` it hasn't."""
     return call.inputs[0].elements
 
 
-def _made(call: Call) -> int:
-    """relu_flops_counter_hook, upsample_flops_counter_hook: elements of the output."""
+def _outputs(call: Call) -> int:
+    """Count as relu_flops_counter_hook and upsample_flops_counter_hook: elements of the output."""
     return call.outputs[0].elements
 
 
 def _norm(call: Call) -> int:
-    """bn_flops_counter_hook: twice the elements where a scale and shift are learned."""
+    """Count as bn_flops_counter_hook: twice the elements where a scale and shift are learned."""
     return call.inputs[0].elements * (2 if isinstance(call.argument("weight"), Value) else 1)
 
 
 def _relu(call: Call) -> int:
-    return _made(call) * _OF_STATE.get(call.module.kind, 1)
+    return _outputs(call) * _OF_STATE.get(call.module.kind, 1)
 
 
 def _tanh(call: Call) -> int:
-    """In a recurrent layer of which torch calls each operation: what rnn_flops adds to products and biases."""
-    return _made(call) * _OF_STATE.get(call.module.kind, 0)
+    """Count in a recurrent layer whose operations torch calls what rnn_flops adds to products and biases."""
+    return _outputs(call) * _OF_STATE.get(call.module.kind, 0)
 
 
 def _relu6(call: Call) -> int:
-    return _made(call) if (call.argument("min_val"), call.argument("max_val")) == (0, 6) else 0
+    return _outputs(call) if (call.argument("min_val"), call.argument("max_val")) == (0, 6) else 0
 
 
 def _mean(call: Call) -> int:
     pool = call.operator.overload == "dim" and call.argument("dim") in _GLOBAL_POOLS and call.argument("keepdim")
-    return _read(call) if pool else 0
+    return _inputs(call) if pool else 0
 
 
 def _elementwise(call: Call) -> int:
-    """LocalResponseNorm calls functions of torch that ptflops hooks; MultiheadAttention scales its queries."""
-    return _made(call) if call.module.kind in ("LocalResponseNorm", "MultiheadAttention") else 0
+    """Count in LocalResponseNorm, whose functions ptflops hooks, and MultiheadAttention, which scales queries."""
+    return _outputs(call) if call.module.kind in ("LocalResponseNorm", "MultiheadAttention") else 0
 
 
 def _attention(call: Call) -> int:
-    """multihead_attention_counter_hook: scaled queries, products, softmax; a function of its own isn't hooked."""
+    """Count as multihead_attention_counter_hook: scaled queries, products, softmax; a mere function isn't hooked."""
     if call.module.kind != "MultiheadAttention":
         return 0
     query: Value = call.argument("query")
@@ -92,9 +92,9 @@ def _attention(call: Call) -> int:
 
 
 def _fused_attention(call: Call) -> int:
-    """The same of a fused MultiheadAttention; of an encoder's layer also its norms, linear layers and activation."""
+    """Count a fused MultiheadAttention; of an encoder's layer also its norms, linear layers and activation."""
     queries, keys, values, out, scores, _ = self_attention(call)
-    biases = sum(each.m * each.n for each in (queries, keys, values, out))
+    biases = sum(product.m * product.n for product in (queries, keys, values, out))
     count = _product(call) + biases + queries.m * queries.n + scores.m * scores.n * scores.batch
     if not call.operator.has("src"):
         return count
@@ -103,7 +103,7 @@ def _fused_attention(call: Call) -> int:
 
 
 def _rnn_layer(call: Call) -> int:
-    """rnn_flops: both weights, both biases and 10 a number of the state (LSTM), in every step of every sequence."""
+    """Count as rnn_flops: both weights, both biases and 10 a number of the state (LSTM), a step and sequence."""
     x, hidden = call.inputs[0].shape, int(call.argument("hidden_size"))
     biases = sum(value.elements for value in call.inputs[3:5]) if call.argument("has_biases") else 0
     return _product(call) + x[0] * x[1] * (10 * hidden + biases)
@@ -117,13 +117,13 @@ _COUNTS: Mapping[str, Callable[[Call], int]] = {
         ("mm bmm mv addmv cudnn_convolution miopen_convolution", _product),
         ("native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm", _norm),
         ("native_group_norm", _norm),
-        ("native_layer_norm _softmax _safe_softmax silu", _read),
-        ("max_pool1d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices", _read),
-        ("avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d _adaptive_avg_pool2d _adaptive_avg_pool3d", _read),
-        ("adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d", _read),
-        ("leaky_relu _prelu_kernel elu gelu", _made),
-        ("upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d", _made),
-        ("upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d", _made),
+        ("native_layer_norm _softmax _safe_softmax silu", _inputs),
+        ("max_pool1d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices", _inputs),
+        ("avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d _adaptive_avg_pool2d _adaptive_avg_pool3d", _inputs),
+        ("adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d", _inputs),
+        ("leaky_relu _prelu_kernel elu gelu", _outputs),
+        ("upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d", _outputs),
+        ("upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d", _outputs),
         ("relu", _relu), ("tanh", _tanh), ("hardtanh", _relu6), ("mean", _mean),
         ("mul add", _elementwise), ("mkldnn_rnn_layer", _rnn_layer),
         ("_native_multi_head_attention _transformer_encoder_layer_fwd", _fused_attention),

@@ -1,4 +1,4 @@
-"""How far rounding may move what a torch model gives: the model runs with every operator moved by its own bound.
+"""Show how far rounding may move what a network of torch gives: it runs with every operator moved by its own bound.
 
 What `verification/roundoff.py` does to a graph of ONNX is done here to operators as torch calls them. Another engine
 that computes the same in float arithmetic, in any order of summation, differs by no more than that to first order.
@@ -20,7 +20,7 @@ UNIT = {torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8, torch.float32: 2.0**-2
 ULPS = 8
 """Roundings granted to a function such as exp, each engine having its own polynomial: they promise 1 to 4."""
 Bound = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
-"""Of a function, its arguments and what it gave: by how much two engines may differ there."""
+"""By how much two engines may differ in a function, given its arguments and what it gave."""
 
 EXACT = frozenset(
     word
@@ -69,12 +69,12 @@ class Shaken(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__.rstrip("_")
-        looks = any(each.alias_info is not None and not each.alias_info.is_write for each in func._schema.returns)
+        is_view = any(value.alias_info is not None and not value.alias_info.is_write for value in func._schema.returns)
         before = args
-        if not looks and name not in EXACT and func._schema.is_mutable:
-            before = [each.clone() if isinstance(each, torch.Tensor) else each for each in args]
+        if not is_view and name not in EXACT and func._schema.is_mutable:
+            before = [arg.clone() if isinstance(arg, torch.Tensor) else arg for arg in args]
         results = func(*args, **kwargs)
-        if looks or name in EXACT:
+        if is_view or name in EXACT:
             return results
         first = results[0] if isinstance(results, (tuple, list)) else results
         if isinstance(first, torch.Tensor) and first.dtype in UNIT:
@@ -107,8 +107,8 @@ def _bound(name: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any],
 
 
 def _product(name: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
-    """2 gamma |A||B| (and |C|): by the same operator."""
-    tensors = [each for each in args if isinstance(each, torch.Tensor)]
+    """Bound by 2 gamma |A||B| (and |C|), which the same operator computes."""
+    tensors = [arg for arg in args if isinstance(arg, torch.Tensor)]
     if "convolution" in name:
         weight, transposed, groups = args[1], args[6], args[8]
         terms = weight.numel() // weight.shape[0] if not transposed else weight.numel() // weight.shape[1] // groups
@@ -118,29 +118,29 @@ def _product(name: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any
         factor = gamma(terms + EXTRA, UNIT[torch.float32]) + gamma(2 + EXTRA, UNIT[result.dtype])
     else:
         factor = gamma(terms + EXTRA, UNIT[result.dtype])
-    magnitudes = [each.abs() if isinstance(each, torch.Tensor) else each for each in args]
+    magnitudes = [arg.abs() if isinstance(arg, torch.Tensor) else arg for arg in args]
     factors = {key: abs(value) if isinstance(value, (int, float)) else value for key, value in kwargs.items()}
     return 2 * factor * func(*magnitudes, **factors).abs()
 
 
 def _softmax(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
-    """The rounding of x - max is a relative error of its exponential; the sum adds one a term."""
+    """Bound by the rounding of x - max, a relative error of its exponential, and that of the sum, one a term."""
     x, axis = args[0], args[1]
-    away = x.amax(axis, keepdim=True) - x
+    distance = x.amax(axis, keepdim=True) - x
     scale = result if "log" not in func.overloadpacket.__name__ else 1 + result.abs()
-    spread = torch.nan_to_num(away, posinf=0.0)  # what is masked out is 0 in any arithmetic
+    spread = torch.nan_to_num(distance, posinf=0.0)  # what is masked out is 0 in any arithmetic
     return 2 * UNIT[result.dtype] * (spread + x.shape[axis] + ULPS) * torch.nan_to_num(scale, neginf=0.0)
 
 
 def _batch_norm(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> Any:
-    """Of |x|, |mean|, |weight| and |bias| by the same operator."""
+    """Bound by the same operator of |x|, |mean|, |weight| and |bias|."""
     x, weight, bias, mean, *rest = args
-    magnitudes = [None if each is None else each.abs() for each in (x, weight, bias)]
+    magnitudes = [None if value is None else value.abs() for value in (x, weight, bias)]
     return 2 * ULPS * UNIT[x.dtype] * func(*magnitudes, -mean.abs(), *rest, **kwargs)[0]
 
 
 def _norm(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> Any:
-    """Layer and group norm. A variance that is had as E[x^2] - E[x]^2 loses (mean / deviation)^2 of its digits."""
+    """Bound layer and group norm. A variance computed as E[x^2] - E[x]^2 loses (mean / deviation)^2 of its digits."""
     x, mean, scale = args[0], results[1], results[2]
     if func.overloadpacket.__name__ == "native_layer_norm":
         weight, bias, count = args[2], args[3], math.prod(args[1])

@@ -380,7 +380,7 @@ def test_comments_as_long_as_a_zip_file_takes_and_longer(
 
 def test_elements_and_letters_that_are_shown_and_more() -> None:
     for count in (describing.FIRST, describing.FIRST + 1):
-        assert len(describing.first_of(np.arange(count))) == describing.FIRST
+        assert len(describing.described("y", "n", "Op", np.arange(count), ir.DataType.INT64).first) == describing.FIRST
     for length in (describing.MOST_TEXT, describing.MOST_TEXT + 1):
         assert describing.shown("x" * length) == repr("x" * describing.MOST_TEXT)
 

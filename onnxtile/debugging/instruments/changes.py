@@ -1,4 +1,4 @@
-"""Whether a pass changed a model, by the model: passes may be mistaken about it."""
+"""Tell whether a pass changed a model, by the model: passes may be mistaken about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from onnxtile.ir.io.checker import skeleton
 from onnxtile.ir.io.load import copy_of
 
 
-class Before:
+class Snapshot:
     """A model as a pass gets it: `model` is a copy, of which weights that can be written to are its own."""
 
     def __init__(self, model: ir.Model) -> None:
@@ -19,11 +19,10 @@ class Before:
             for value in graph.initializers.values():
                 if value.const_value is not None:
                     value.const_value = _own(value.const_value)
-        for nodes in all_graphs(self.model):
-            for node in nodes:
-                for attribute in list(node.attributes.values()):
-                    if attribute.type == ir.AttributeType.TENSOR and not attribute.is_ref():
-                        node.attributes.add(ir.AttrTensor(attribute.name, _own(attribute.as_tensor())))
+        for node in (node for graph in all_graphs(self.model) for node in graph):
+            for attribute in list(node.attributes.values()):
+                if attribute.type == ir.AttributeType.TENSOR and not attribute.is_ref():
+                    node.attributes.add(ir.AttrTensor(attribute.name, _own(attribute.as_tensor())))
         self._bytes = _bytes(self.model)
 
     def differs_from(self, after: ir.Model) -> bool:

@@ -1,4 +1,4 @@
-"""The model after a pass, as a file."""
+"""Write the model after a pass to a file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DumpAfter(Instrument):
 
     def before_pipeline(self, passes: Sequence[ir.passes.PassBase]) -> None:
         known = dict.fromkeys([*self._elsewhere, *map(pass_name, passes)])
-        if not any(self._is_meant(each) for each in passes) and self._which not in (ALL, *self._elsewhere):
+        if not any(map(self._is_meant, passes)) and self._which not in (ALL, *self._elsewhere):
             raise UsageError(f"no pass {self._which!r} in the pipeline to dump after: it has {', '.join(known)}")
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
@@ -60,6 +60,6 @@ class DumpAfter(Instrument):
         check_output(path, *self._keep)
         write_model(model, path)
 
-    def _is_meant(self, each: ir.passes.PassBase) -> bool:
-        """A pass is meant by its name, with or without its module."""
-        return self._which in (ALL, pass_name(each), pipeline_text([each]).partition("{")[0])
+    def _is_meant(self, one: ir.passes.PassBase) -> bool:
+        """Return whether a pass is meant: by its name, with or without its module."""
+        return self._which in (ALL, pass_name(one), pipeline_text([one]).partition("{")[0])

@@ -1,4 +1,4 @@
-"""A pass that fails leaves what is needed to repeat it."""
+"""Write what is needed to repeat the failure of a pass."""
 
 from __future__ import annotations
 

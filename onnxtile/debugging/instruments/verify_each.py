@@ -1,4 +1,4 @@
-"""Whether each pass leaves an equivalent model."""
+"""Verify that passes leave equivalent models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
 
-from onnxtile.debugging.instruments.changes import Before
+from onnxtile.debugging.instruments.changes import Snapshot
 from onnxtile.errors import OnnxtileError, PassError, UnsupportedError
 from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.ir.io.checker import one_line
@@ -24,20 +24,20 @@ class VerifyEach(Instrument):
 
     The first pass whose result isn't equivalent is a PassError that says which node it is. Sizes that bind-dims
     gives to free dimensions are given to both models; other free dimensions are taken as `verify` takes them.
-    `unreported` has the places, counted from 0, of passes that changed the model and said that they didn't.
+    `unreported` has the positions, counted from 0, of passes that changed the model and said that they didn't.
     """
 
     def __init__(self, cases: int = 4, seed: int = 0, progress: Progress | None = None) -> None:
         """`cases`, `seed`, `progress`: see `verify`."""
         self._cases, self._seed, self._progress = cases, seed, progress
-        self._before: Before | None = None
+        self._before: Snapshot | None = None
         self.unreported: set[int] = set()
 
     def before_pipeline(self, passes: Sequence[ir.passes.PassBase]) -> None:
         self.unreported = set()
 
     def before_pass(self, turn: Turn, model: ir.Model) -> None:
-        self._before = Before(model)
+        self._before = Snapshot(model)
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
         assert self._before is not None
@@ -83,7 +83,7 @@ def what_differs(
     seed: int,
     progress: Progress | None = None,
 ) -> str | None:
-    """What `verify` has against `after`, in a few words; None: nothing. Its errors, in words for pipelines."""
+    """Return what `verify` has against `after`, in a few words; None: nothing. Its errors get words for pipelines."""
     try:
         verdict = verify(before, after, cases=cases, seed=seed, bind=sizes, progress=progress)
     except UnsupportedError as error:
@@ -93,7 +93,7 @@ def what_differs(
 
 
 def _first_failure(verdict: Verdict) -> str:
-    """The first region or output that fails, or why nothing was compared."""
+    """Return the first region or output that fails, or why nothing was compared."""
     for region in verdict.regions:
         if not region.equivalent:
             return f"{region.op} {region.name!r}: {region.reason}"

@@ -1,4 +1,4 @@
-"""The guilty pass: the first after which the check fails, found by halving the pipeline."""
+"""Find the guilty pass, the first after which the check fails, by halving the pipeline."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class _Snapshots(Instrument):
 
 
 def guilty_pass(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Check, say: Progress) -> Guilty | None:
-    """The pass that turns a model for which the check holds into one for which it doesn't, or that fails; None: none.
+    """Return the pass that turns a model for which the check holds into one for which it doesn't, or that fails.
 
     Every pass runs once; the check is asked after some of them. Raises UsageError where it fails before any pass, and
     what a pass says that refuses to run, if the check holds up to there.
     """
-    taken, raised = _Snapshots(model), None
+    snapshots, raised = _Snapshots(model), None
     try:
-        PassManager(passes, instruments=[taken])(copy_of(model), say)
+        PassManager(passes, instruments=[snapshots])(copy_of(model), say)
     except OnnxtileError as error:
         raised = error
-    models, sizes = taken.models, sizes_of(passes)
+    models, sizes = snapshots.models, sizes_of(passes)
 
     def wrong(count: int) -> str | None:
         say(f"check after {count} of {len(passes)} passes")
@@ -66,6 +66,6 @@ def guilty_pass(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Ch
             return None
     while bad - good > 1:
         middle = (good + bad) // 2
-        found = wrong(middle)
-        good, bad, words = (middle, bad, words) if found is None else (good, middle, found)
+        problem = wrong(middle)
+        good, bad, words = (middle, bad, words) if problem is None else (good, middle, problem)
     return Guilty(bad - 1, models[bad - 1], words)

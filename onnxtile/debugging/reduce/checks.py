@@ -1,4 +1,4 @@
-"""What says whether a lowered model is right: our own verification, a command, or a function of the caller's."""
+"""Check whether a lowered model is right: by our own verification, a command, or a function of the caller's."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ TIMEOUT = 60.0
 
 
 class Check(Protocol):
+    """Says whether a lowered model is right."""
+
     def __call__(self, original: ir.Model, lowered: ir.Model, sizes: Mapping[str, int]) -> str | None:
-        """What is wrong with `lowered`, or None; `sizes`: those that passes gave to free dimensions of `original`.
+        """Return what is wrong with `lowered`, or None; `sizes`: what passes bound free dimensions of `original` to.
 
         Raises one of our errors where that can't be told.
         """
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifyCheck:
     """The lowered model must be equivalent by `verify`."""
 
     cases: int = 4
@@ -43,7 +45,7 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class Called:
+class FunctionCheck:
     """A function of the caller's, of both models, must be true; it gets copies."""
 
     function: Callable[[ir.Model, ir.Model], bool]
@@ -52,7 +54,7 @@ class Called:
         return None if self.function(copy_of(original), copy_of(lowered)) else "the check says no"
 
 
-class Command:
+class CommandCheck:
     """A command must end with status 0; in its arguments `{original}` and `{lowered}` stand for the models' files.
 
     It's run without a shell, in the current folder.
@@ -100,5 +102,5 @@ class Command:
         return None if done.returncode == 0 else words + (f": {said[-1].strip()[:200]}" if said else "")
 
     def filled_in(self, original: Path, lowered: Path) -> list[str]:
-        """The command's words with the paths of both models."""
+        """Return the command's words with the paths of both models."""
         return [word.replace(ORIGINAL, str(original)).replace(RESULT, str(lowered)) for word in self.words]

@@ -1,4 +1,4 @@
-"""A model of some of another's nodes: values at the cuts become inputs and outputs."""
+"""Extract a model of some of another's nodes: values at the cuts become inputs and outputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
 
-from onnxtile.debugging.reduce.interface_types import known_of
+from onnxtile.debugging.reduce.interface_types import interface_types
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.graphs import called_functions, subgraphs
 
@@ -17,10 +17,10 @@ class Cutter:
     def __init__(self, model: ir.Model, seed: int) -> None:
         """`seed`: where random inputs start of the run that tells what shape inference can't."""
         self.model = model
-        self._known = known_of(model, seed)
+        self._known = interface_types(model, seed)
 
     def cut(self, nodes: Sequence[ir.Node]) -> ir.Model | None:
-        """A model of these nodes of `model`, in its order; None where nothing comes out, or a value's type isn't known.
+        """Return a model of these nodes of `model`, in its order; None where it has no output, or a type isn't known.
 
         A value that a node left out would have computed becomes an input, of the type and shape that it has; one that's
         constant, or whole numbers that may be a shape, becomes an initializer. Outputs are the model's own, and values
@@ -28,22 +28,22 @@ class Cutter:
         """
         graph, own = self.model.graph, set(nodes)
         read = dict.fromkeys(value for node in nodes for value in _reads(node, graph))
-        given = [value for value in read if value.producer() not in own]
-        made = (value for node in nodes for value in node.outputs)
-        outputs = [value for value in made if value.is_graph_output() or (value not in read and _is_result(value))]
+        cuts = [value for value in read if value.producer() not in own]
+        results = (value for node in nodes for value in node.outputs)
+        outputs = [value for value in results if value.is_graph_output() or (value not in read and _is_result(value))]
         if not outputs:
             return None
         part = ir.GraphView(
-            [value for value in given if not value.is_initializer() or value.is_graph_input()],
+            [value for value in cuts if not value.is_initializer() or value.is_graph_input()],
             outputs,
             nodes=nodes,
-            initializers=[value for value in given if value.is_initializer()],
+            initializers=[value for value in cuts if value.is_initializer()],
             opset_imports=dict(graph.opset_imports),
             name=graph.name,
             doc_string=graph.doc_string,
             metadata_props=dict(graph.metadata_props),
         ).clone()
-        self._freeze(part, [value for value in given if value.producer() is not None])
+        self._freeze(part, [value for value in cuts if value.producer() is not None])
         for value in (*part.inputs, *part.outputs):
             kind, shape = self._known.types.get(str(value.name), (None, None))
             value.type = value.type or kind
@@ -68,24 +68,24 @@ class Cutter:
                 part.register_initializer(frozen)
 
     def _model_of(self, part: ir.Graph) -> ir.Model:
+        """Return a model of that graph, with the functions that it calls."""
         old = self.model
         functions = [function.clone() for function in old.functions.values()]
         model = ir.Model(part, ir_version=old.ir_version, functions=functions, metadata_props=dict(old.metadata_props))
         model.meta.update(old.meta)
-        called = called_functions(model)
-        for key in set(model.functions) - called:
+        for key in model.functions.keys() - called_functions(model):
             del model.functions[key]
         return model
 
 
 def _is_result(value: ir.Value) -> bool:
-    """Whether the value is what its node is for: something read it, or the node has no other."""
+    """Return whether the value is what its node is for: something read it, or the node has no other."""
     node = value.producer()
     return bool(value.name) and node is not None and (bool(value.uses()) or len(node.outputs) == 1)
 
 
 def _reads(node: ir.Node, graph: ir.Graph) -> Iterator[ir.Value]:
-    """Values of the graph that the node reads, in its bodies too."""
+    """Yield the values of the graph that the node reads, in its bodies too."""
     yield from (value for value in node.inputs if value is not None)
     for attribute in node.attributes.values():
         for body in subgraphs(attribute):

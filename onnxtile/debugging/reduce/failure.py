@@ -1,4 +1,4 @@
-"""Whether passes fail on a model, and how."""
+"""Tell whether passes fail on a model, and how."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Failure:
 
 
 def failure_of(original: ir.Model, passes: Sequence[ir.passes.PassBase], check: Check) -> Failure | None:
-    """How the passes fail on a copy of the model; None: all is well.
+    """Return how the passes fail on a copy of the model; None: all is well.
 
     Raises one of our errors where that can't be told: the model is invalid, a pass refuses it, nothing can be compared.
     """
@@ -52,8 +52,8 @@ def failure_of(original: ir.Model, passes: Sequence[ir.passes.PassBase], check: 
 
 
 def sizes_of(passes: Sequence[ir.passes.PassBase]) -> dict[str, int]:
-    """The sizes that bind-dims gives to free dimensions."""
+    """Return the sizes that bind-dims gives to free dimensions."""
     sizes: dict[str, int] = {}
-    for each in passes:
-        sizes |= each.sizes if isinstance(each, BindDims) else {}
+    for one in passes:
+        sizes |= one.sizes if isinstance(one, BindDims) else {}
     return sizes

@@ -1,4 +1,4 @@
-"""What is known of a model's values, for those that become inputs or outputs where the model is cut."""
+"""Find types and shapes of a model's values, for those that become inputs or outputs where the model is cut."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ MOST_FROZEN = 1024
 
 
 @dataclass(frozen=True)
-class Known:
+class InterfaceTypes:
     """Types and shapes of values of the main graph by name, and the numbers of small whole ones in one run."""
 
     types: dict[str, tuple[ir.TypeProtocol | None, ir.Shape | None]]
     numbers: dict[str, np.ndarray]
 
 
-def known_of(model: ir.Model, seed: int) -> Known:
-    """By shape inference, free dimensions keeping their names; what that leaves open, from a run on random inputs."""
+def interface_types(model: ir.Model, seed: int) -> InterfaceTypes:
+    """Return what shape inference knows, free dimensions keeping their names, and what a run tells of the rest."""
     typed = _inferred(model)
     free = free_dimensions(typed)
     bound = copy_of(typed)
@@ -49,13 +49,13 @@ def known_of(model: ir.Model, seed: int) -> Known:
         for node in typed.graph for value in node.outputs
     }  # fmt: skip
     whole = {name: array for name, array in seen.items() if ir.DataType.from_numpy(array.dtype) in FROZEN}
-    return Known(types, {name: array for name, array in whole.items() if array.size <= MOST_FROZEN})
+    return InterfaceTypes(types, {name: array for name, array in whole.items() if array.size <= MOST_FROZEN})
 
 
 def _described(
     value: ir.Value, bound: ir.Shape | None, seen: np.ndarray | None, free: Sequence[str]
 ) -> tuple[ir.TypeProtocol | None, ir.Shape | None]:
-    """Type and shape of a value: free dimensions of the model by name, all others by their size where it's known."""
+    """Return type and shape of a value: free dimensions of the model by name, others by their size if it's known."""
     kind, sizes = value.type, None if bound is None else list(bound)
     if seen is not None:
         kind, sizes = kind or ir.TensorType(ir.DataType.from_numpy(seen.dtype)), list(seen.shape)
@@ -66,7 +66,7 @@ def _described(
 
 
 def _inferred(model: ir.Model) -> ir.Model:
-    """A copy with shapes; with those that are declared where inference fails, which may be what is looked for."""
+    """Return a copy with shapes; as declared where inference fails, which may be what is looked for."""
     copy = copy_of(model)
     try:
         PassManager([InferShapes()], check=False)(copy)
@@ -76,7 +76,7 @@ def _inferred(model: ir.Model) -> ir.Model:
 
 
 def _run(model: ir.Model, seed: int) -> dict[str, np.ndarray]:
-    """Values of unknown shape or type, and those that may be shapes, in one run; none where no engine runs it."""
+    """Return values of unknown shape or type, and those that may be shapes, in one run; none if no engine runs it."""
     wanted = [value for node in model.graph for value in node.outputs if value.name and _is_open(value)]
     if not wanted:
         return {}
@@ -99,7 +99,7 @@ def _run(model: ir.Model, seed: int) -> dict[str, np.ndarray]:
 
 
 def _is_open(value: ir.Value) -> bool:
-    """Whether a run is to tell more of the value than inference does."""
+    """Return whether a run is to tell more of the value than inference does."""
     if value.shape is None or value.type is None or not value.shape.is_static():
         return True
     return value.dtype in FROZEN and math.prod(value.shape.numpy()) <= MOST_FROZEN

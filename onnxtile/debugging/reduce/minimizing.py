@@ -1,8 +1,9 @@
-"""Delta debugging: the smallest part of a list that still fails."""
+"""Delta debugging: find the smallest part of a list that still fails."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ Item = TypeVar("Item")
 
 
 def minimal(items: Sequence[Item], fails: Callable[[list[Item]], bool]) -> list[Item]:
-    """A part of `items`, in their order, for which `fails` is true and that no single removal keeps so (1-minimal).
+    """Return a part of `items`, in order, for which `fails` is true and that no single removal keeps so (1-minimal).
 
     The algorithm ddmin: try parts, then what is left without one, in ever smaller parts (Zeller and Hildebrandt,
     Simplifying and Isolating Failure-Inducing Input, 2002, figure 4). `fails` must be true for all items; it's asked
@@ -19,28 +20,22 @@ def minimal(items: Sequence[Item], fails: Callable[[list[Item]], bool]) -> list[
     >>> minimal(range(100), lambda part: {7, 80} <= set(part))
     [7, 80]
     """
-    known: dict[tuple[int, ...], bool] = {}
 
-    def bad(part: Sequence[int]) -> bool:
-        key = tuple(part)
-        if key not in known:
-            known[key] = fails([items[index] for index in part])
-        return known[key]
+    @cache
+    def bad(part: tuple[int, ...]) -> bool:
+        return fails([items[index] for index in part])
 
-    left, parts = list(range(len(items))), 2
+    left, count = tuple(range(len(items))), 2
     while len(left) > 1:
-        bounds = [len(left) * number // parts for number in range(parts + 1)]
-        chunks = [left[start:end] for start, end in pairwise(bounds)]
-        smaller = next((chunk for chunk in chunks if bad(chunk)), None)
-        if smaller is not None:
-            left, parts = smaller, 2
-            continue
-        rests = ([index for index in left if index not in set(chunk)] for chunk in chunks)
-        smaller = next((rest for rest in rests if bad(rest)), None)
-        if smaller is not None:
-            left, parts = smaller, max(parts - 1, 2)
-        elif parts == len(left):
+        bounds = [len(left) * number // count for number in range(count + 1)]
+        parts = [left[start:end] for start, end in pairwise(bounds)]
+        rests = (left[:start] + left[end:] for start, end in pairwise(bounds))
+        if part := next(filter(bad, parts), None):
+            left, count = part, 2
+        elif rest := next(filter(bad, rests), None):
+            left, count = rest, max(count - 1, 2)
+        elif count == len(left):
             break
         else:
-            parts = min(2 * parts, len(left))
+            count = min(2 * count, len(left))
     return [items[index] for index in left]

@@ -1,4 +1,4 @@
-"""`reduce`: from a pipeline that fails on a model to the pass that's wrong and the few nodes that show it."""
+"""`reduce`: find the pass of a pipeline that's wrong, and the few nodes that show it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.debugging.reduce.bisection import Guilty, guilty_pass
-from onnxtile.debugging.reduce.checks import TIMEOUT, Called, Check, Command, Verified
+from onnxtile.debugging.reduce.checks import TIMEOUT, Check, CommandCheck, FunctionCheck, VerifyCheck
 from onnxtile.debugging.reduce.evidence import commands, telling_inputs, write_folder
 from onnxtile.debugging.reduce.extraction import Cutter
 from onnxtile.debugging.reduce.failure import WRONG, Failure, failure_of, sizes_of
@@ -37,7 +37,7 @@ class Reduction(
     JsonRecord,
     members="schema fails pass=guilty pipeline failure nodes_before inputs_fail cuts nodes",
 ):
-    """The guilty pass, and the smallest model found on which it fails.
+    """The guilty pass, and the smallest model on which it fails.
 
     `guilty`: the pass as text; `pipeline`: the passes that fail on `model`, the guilty one last and mostly alone;
     `failure`: how they fail; `lowered`: what they make of `model`, None where they raise; `inputs`: inputs for it, and
@@ -83,31 +83,31 @@ def reduce(
     UsageError (among them: the check fails before any pass), ModelError, UnsupportedError, and what a pass says that
     refuses the model.
     """
-    say, asked = progress or silent, _check(check, cases, seed, timeout, timeout_fails)
+    say, checker = progress or silent, _checker(check, cases, seed, timeout, timeout_fails)
     if output is not None:
         check_new_folder(Path(output))
-    each = PassManager(passes).passes
-    if not each:
+    pipeline = PassManager(passes).passes
+    if not pipeline:
         raise UsageError("the pipeline is empty: name at least one pass, such as infer-shapes")
     say("read the model")
     whole = to_ir(model)
-    guilty = guilty_pass(whole, each, asked, say)
+    guilty = guilty_pass(whole, pipeline, checker, say)
     if guilty is None:
         return None
-    scene = _without_functions(_start(whole, each, guilty, asked), asked)
-    scene, cuts = _cut_down(scene, asked, seed, say)
+    scene = _without_functions(_start(whole, pipeline, guilty, checker), checker)
+    scene, cuts = _cut_down(scene, checker, seed, say)
     say("run the passes on what is left")
     lowered = scene.lowered()
     comparable = lowered if scene.failure.compared else None
-    inputs, inputs_fail = telling_inputs(scene.model, comparable, sizes_of(scene.passes), asked)
+    inputs, inputs_fail = telling_inputs(scene.model, comparable, sizes_of(scene.passes), checker)
     reduction = Reduction(
-        pipeline_text([each[guilty.index]]), pipeline_text(scene.passes), scene.failure.words, scene.model, lowered,
+        pipeline_text([pipeline[guilty.index]]), pipeline_text(scene.passes), scene.failure.words, scene.model, lowered,
         inputs, inputs_fail, tuple(f"{node.op_type} {node_name(node)}" for node in scene.model.graph),
         count_nodes(whole), cuts,
     )  # fmt: skip
     if output is not None:
-        run = commands(Path(output), scene.passes, asked, inputs_fail, scene.failure.compared)
-        write_folder(Path(output), scene.model, lowered, scene.failure.compared, inputs, reduction.to_json(), run)
+        run = commands(Path(output), scene.passes, checker, inputs_fail, scene.failure.compared)
+        write_folder(Path(output), reduction, scene.failure.compared, run)
     return reduction
 
 
@@ -120,27 +120,27 @@ class _Scene:
     failure: Failure
 
     def with_model(self, model: ir.Model | None, check: Check) -> _Scene | None:
-        """The same on another model; None where the passes don't fail on it, or otherwise, or where that's unknown."""
-        found = None if model is None else _failure(model, self.passes, check)
-        if model is None or found is None or found.kind != self.failure.kind:
+        """Return the scene on another model; None where the passes don't fail on it in this way, or that's unknown."""
+        failure = None if model is None else _failure(model, self.passes, check)
+        if model is None or failure is None or failure.kind != self.failure.kind:
             return None
-        return _Scene(model, self.passes, found)
+        return _Scene(model, self.passes, failure)
 
     def lowered(self) -> ir.Model | None:
-        """What the passes make of the model, where they don't raise."""
+        """Return what the passes make of the model, where they don't raise."""
         if self.failure.kind != WRONG:
             return None
         return PassManager(self.passes, check=False)(copy_of(self.model)).model
 
 
-def _check(check: str | Function | None, cases: int, seed: int, timeout: float, timeout_fails: bool) -> Check:
+def _checker(check: str | Function | None, cases: int, seed: int, timeout: float, timeout_fails: bool) -> Check:
     if check is None:
-        return Verified(cases, seed)
-    return Command(check, timeout, timeout_fails) if isinstance(check, str) else Called(check)
+        return VerifyCheck(cases, seed)
+    return CommandCheck(check, timeout, timeout_fails) if isinstance(check, str) else FunctionCheck(check)
 
 
 def _failure(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Check) -> Failure | None:
-    """How the passes fail on the model; None also where that can't be told: such a model is no use."""
+    """Return how the passes fail on the model; None also where that can't be told: such a model is no use."""
     try:
         return failure_of(model, passes, check)
     except OnnxtileError:
@@ -148,7 +148,7 @@ def _failure(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Check
 
 
 def _start(whole: ir.Model, passes: Sequence[ir.passes.PassBase], guilty: Guilty, check: Check) -> _Scene:
-    """The guilty pass on what it got, if that fails by itself; all passes up to it on the whole model otherwise."""
+    """Return the guilty pass on what it got, if it fails by itself; else all passes up to it on the whole model."""
     upto = passes[: guilty.index + 1]
     for model, chosen in ((guilty.before, upto[-1:]), (whole, upto)):
         failure = _failure(model, chosen, check)
@@ -159,7 +159,7 @@ def _start(whole: ir.Model, passes: Sequence[ir.passes.PassBase], guilty: Guilty
 
 
 def _without_functions(scene: _Scene, check: Check) -> _Scene:
-    """Local functions in the place of their calls, if it fails then too: so that they can be cut."""
+    """Return the scene with local functions inlined, if it fails then too: so that they can be cut."""
     if all(is_tiled_product(function) for function in scene.model.functions.values()):
         return scene
     flat = copy_of(scene.model)
@@ -171,16 +171,16 @@ def _without_functions(scene: _Scene, check: Check) -> _Scene:
 
 
 def _cut_down(scene: _Scene, check: Check, seed: int, say: Progress) -> tuple[_Scene, int]:
-    """The scene on the fewest nodes, and how many parts of the model were tried."""
+    """Return the scene on the fewest nodes, and how many parts of the model were tried."""
     cutter, cuts, smallest = Cutter(scene.model, seed), 0, scene
 
     def fails(nodes: Sequence[ir.Node]) -> bool:
         nonlocal cuts, smallest
         cuts += 1
         say(f"cut {len(scene.model.graph)} nodes down to {len(smallest.model.graph)}; {len(nodes)} in try {cuts}")
-        found = scene.with_model(cutter.cut(nodes), check)
-        smallest = found or smallest
-        return found is not None
+        smaller = scene.with_model(cutter.cut(nodes), check)
+        smallest = smaller or smallest
+        return smaller is not None
 
     minimal(list(scene.model.graph), fails)  # what fails is taken, so the last that did is the smallest
     return smallest, cuts

@@ -1,4 +1,4 @@
-"""What formulas of torch's operators are made of."""
+"""Build the formulas that count operations of torch's operators."""
 
 from __future__ import annotations
 
@@ -15,13 +15,24 @@ _NO_NODE = ir.Node("", "Identity", [])
 """Work of one element has no measures, so no node is read."""
 
 
-def times(elements: int, one: Operations) -> Operations:
-    """So many times the operations of one element."""
+def times(count: int, one: Operations) -> Operations:
+    """Return the operations of so many elements."""
     e, t, c, m = one.elementwise, one.transcendental, one.comparison, one.movement
-    return Operations(e * elements, t * elements, c * elements, m * elements)  # type: ignore[operator]  # numbers
+    return Operations(e * count, t * count, c * count, m * count)  # type: ignore[operator]  # numbers
+
+
+def sum_of(*works: Operations) -> Operations:
+    """Return all operations together."""
+    rows = [(work.elementwise, work.transcendental, work.comparison, work.movement) for work in works]
+    return Operations(*map(sum, zip(*rows, strict=True)))
+
+
+def additions(count: int) -> Operations:
+    return Operations(elementwise=count)
 
 
 def of_one(work: Work) -> Operations:
+    """Return the operations of one element."""
     return work.at(_NO_NODE, None)
 
 
@@ -33,22 +44,16 @@ def of_input(one: Operations) -> Count:
     return lambda call: times(call.inputs[0].elements, one)
 
 
-def names(names: str, count: Count) -> dict[str, Count]:
-    return {f"aten.{name}": count for name in names.split()}
+def named(names: str, count: Count) -> dict[str, Count]:
+    """Return the same formula for several operators."""
+    return dict.fromkeys(aten(names), count)
 
 
-def additions(count: int) -> Operations:
-    return Operations(elementwise=count)
+def aten(names: str) -> list[str]:
+    return [f"aten.{name}" for name in names.split()]
 
 
-def together(*works: Operations) -> Operations:
-    def all_of(kind: str) -> int:
-        return sum(getattr(each, kind) for each in works)
-
-    return Operations(all_of("elementwise"), all_of("transcendental"), all_of("comparison"), all_of("movement"))
-
-
-def given(call: Call, name: str) -> int:
-    """Elements of a tensor that may be left out."""
+def elements_of(call: Call, name: str) -> int:
+    """Return the elements of a tensor argument, 0 where it's left out."""
     value = call.argument(name)
     return value.elements if isinstance(value, Value) else 0

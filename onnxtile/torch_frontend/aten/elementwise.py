@@ -1,4 +1,4 @@
-"""Functions of one element, operations between tensors, and what brings many elements to one."""
+"""Count functions of one element, operations between tensors, and reductions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 
 from onnxtile.operators.elementwise import GELU, PER_ELEMENT, TANH_GELU
 from onnxtile.operators.work import Operations
-from onnxtile.torch_frontend.aten.counting import Count, additions, names, of_one, of_result, times, together
+from onnxtile.torch_frontend.aten.counting import Count, additions, named, of_one, of_result, sum_of, times
 from onnxtile.torch_frontend.trace.calls import Call, Value
 
 
 def functions() -> dict[str, Count]:
-    """Functions of one element, by the names that ONNX has for them."""
+    """Return the formulas of functions of one element, which have ONNX's names here."""
     own = {
         "Abs": "abs", "Neg": "neg", "Sign": "sign sgn", "Ceil": "ceil", "Floor": "floor trunc frac",
         "Round": "round",
@@ -23,14 +23,14 @@ def functions() -> dict[str, Count]:
         "Softplus": "softplus", "Softsign": "softsign", "LeakyRelu": "leaky_relu rrelu_with_noise _prelu_kernel",
         "Shrink": "softshrink hardshrink", "HardSigmoid": "hardsigmoid", "HardSwish": "hardswish", "Mish": "mish",
     }  # fmt: skip
-    found: dict[str, Count] = {}
+    counts: dict[str, Count] = {}
     for name, torch_names in own.items():
-        found |= names(torch_names, of_result(of_one(PER_ELEMENT[name])))
-    return found
+        counts |= named(torch_names, of_result(of_one(PER_ELEMENT[name])))
+    return counts
 
 
 def softmax(size: int, sums: int, logarithm: bool = False) -> Operations:
-    """Softmax of so many elements in so many sums."""
+    """Count a softmax of so many elements in so many sums."""
     return Operations(3 * size - sums, size + (sums if logarithm else 0), size - sums, 0)
 
 
@@ -42,7 +42,7 @@ def softmax_of(call: Call) -> Operations:
 
 
 def reduced(one: Operations, whole: bool = False) -> Count:
-    """N - 1 operations for each sum of n; a mean divides it too."""
+    """Count n - 1 operations for each sum of n; a mean divides it too."""
 
     def count(call: Call) -> Operations:
         size = call.inputs[0].elements
@@ -52,7 +52,7 @@ def reduced(one: Operations, whole: bool = False) -> Count:
 
 
 def variance(call: Call) -> Operations:
-    """Mean, deviations, squares and their mean; std: a root."""
+    """Count the mean, deviations, squares and their mean; std: a root."""
     size, sums = call.inputs[0].elements, call.outputs[0].elements
     return Operations(4 * size, sums if "std" in call.operator.name else 0, 0, 0)
 
@@ -70,13 +70,13 @@ def norm_of_vectors(call: Call) -> Operations:
 
 
 def binary(call: Call) -> Operations:
-    """Add and sub: alpha multiplies the other operand."""
+    """Count add and sub, whose alpha multiplies the other operand."""
     size = call.outputs[0].elements
     return additions(2 * size if call.operator.has("alpha") and call.argument("alpha") != 1 else size)
 
 
 def power(call: Call) -> Operations:
-    """By 2 or 3 it's multiplied out."""
+    """Count a power; by 2 or 3 it's multiplied out."""
     size, exponent = call.outputs[0].elements, call.argument("exponent")
     if exponent in (2, 3) and not isinstance(exponent, Value):
         return additions(size * (int(exponent) - 1))
@@ -84,12 +84,12 @@ def power(call: Call) -> Operations:
 
 
 def clamp(call: Call) -> Operations:
-    names = [name for name in ("min", "max", "min_val", "max_val") if call.operator.has(name)]
-    return Operations(comparison=call.outputs[0].elements * sum(call.argument(name) is not None for name in names))
+    bounds = [name for name in ("min", "max", "min_val", "max_val") if call.operator.has(name)]
+    return Operations(comparison=call.outputs[0].elements * sum(call.argument(name) is not None for name in bounds))
 
 
 def elu(call: Call) -> Operations:
-    """As ONNX's Elu; SELU and CELU, which torch calls with their scales, take 2 more."""
+    """Count as ONNX's Elu; SELU and CELU, which torch calls with their scales, take 2 more."""
     plain = call.argument("scale") == 1 and call.argument("input_scale") == 1
     return times(call.outputs[0].elements, of_one(PER_ELEMENT["Elu" if plain else "Selu"]))
 
@@ -100,9 +100,9 @@ def gelu(call: Call) -> Operations:
 
 
 def glu(call: Call) -> Operations:
-    return times(call.outputs[0].elements, together(of_one(PER_ELEMENT["Sigmoid"]), Operations(elementwise=1)))
+    return times(call.outputs[0].elements, sum_of(of_one(PER_ELEMENT["Sigmoid"]), Operations(elementwise=1)))
 
 
 def weighted(call: Call) -> Operations:
-    """lerp: a difference, a product, a sum; addcmul, addcdiv: two operations, and `value`."""
+    """Count lerp: a difference, a product, a sum; addcmul, addcdiv: two operations, and `value`."""
     return additions(call.outputs[0].elements * 3)

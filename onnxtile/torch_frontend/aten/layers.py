@@ -1,4 +1,4 @@
-"""Layers: normalizations, and what is computed beside products: biases, attention, recurrent cells."""
+"""Count layers: normalizations, and what is computed beside products: biases, attention, recurrent cells."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import math
 
 from onnxtile.operators.elementwise import GELU, PER_ELEMENT, TANH_GELU
 from onnxtile.operators.work import COMPARISON, Operations
-from onnxtile.torch_frontend.aten.counting import additions, of_one, times, together
+from onnxtile.torch_frontend.aten.counting import additions, of_one, sum_of, times
 from onnxtile.torch_frontend.aten.elementwise import softmax
 from onnxtile.torch_frontend.aten.products import PRODUCTS, self_attention
 from onnxtile.torch_frontend.trace.calls import Call, Value
 
 
 def by_variance(size: int, rows: int, scaled: int) -> Operations:
-    """Normalized by mean and variance; `scaled`: multiplications and additions behind that."""
+    """Count a norm by mean and variance; `scaled`: multiplications and additions behind that."""
     return Operations(5 * size + rows + scaled, rows, 0, 0)
 
 
 def norm(call: Call) -> Operations:
-    """layer_norm and group_norm: rows are those whose mean is the second result."""
+    """Count layer_norm and group_norm: rows are those whose mean is the second result."""
     size = call.inputs[0].elements
     rows = call.outputs[1].elements if len(call.outputs) > 1 else 0
     if call.operator.name == "aten.native_layer_norm":
@@ -34,14 +34,14 @@ def rms_norm(call: Call) -> Operations:
 
 
 def batch_norm(call: Call) -> Operations:
-    """For inference a multiplication and an addition an element; where statistics are taken of the input, 4 more."""
+    """Count for inference a multiplication and an addition an element; where the input gives the statistics, 4 more."""
     size, channels = call.inputs[0].elements, call.inputs[0].shape[1]
     trained = call.operator.has("training") and bool(call.argument("training"))
     return Operations(6 * size + 10 * channels, channels, 0, 0) if trained else additions(2 * size)
 
 
 def bias(call: Call) -> Operations:
-    """A convolution's; a transposed one adds every element of its product to one of the result."""
+    """Count a convolution's bias; a transposed one adds every element of its product to one of the result."""
     result = call.outputs[0].elements if isinstance(call.argument("bias"), Value) else 0
     if call.operator.has("transposed") and call.argument("transposed"):
         result += sum(product.m * product.n * product.batch for product in PRODUCTS[call.operator.name](call))
@@ -49,7 +49,7 @@ def bias(call: Call) -> Operations:
 
 
 def affine(call: Call) -> Operations:
-    """Addmm and its kind: alpha, and, where beta isn't 0, an addition for each result, and beta."""
+    """Count addmm and its kind: alpha, and, where beta isn't 0, an addition for each result, and beta."""
     result, added = call.outputs[0].elements, 0
     alpha, beta = call.argument("alpha"), call.argument("beta")
     if beta != 0:
@@ -58,35 +58,35 @@ def affine(call: Call) -> Operations:
     if call.operator.name != "aten._addmm_activation":
         return work
     act = times(result, of_one(TANH_GELU) if call.argument("use_gelu") else of_one(COMPARISON))
-    return together(work, act)
+    return sum_of(work, act)
 
 
 def attention(call: Call) -> Operations:
-    """Queries and keys are scaled, scores masked and made weights by a softmax, as ONNX's Attention counts it."""
+    """Count as ONNX's Attention: queries and keys are scaled, scores masked, and a softmax makes weights of them."""
     query, key, _ = (call.argument(name) for name in ("query", "key", "value"))
     scores = math.prod(query.shape[:-1]) * key.shape[-2]
     masks = [name for name in ("attn_mask", "attn_bias") if call.operator.has(name)]
     masked = any(isinstance(call.argument(name), Value) for name in masks) or bool(call.argument("is_causal"))
     scaled = query.elements + key.elements + (scores if masked else 0)
-    return together(additions(scaled), softmax(scores, math.prod(query.shape[:-1])))
+    return sum_of(additions(scaled), softmax(scores, math.prod(query.shape[:-1])))
 
 
 def self_attention_of(call: Call) -> Operations:
-    """Biases of the projections, scaled queries, masked scores, softmax."""
+    """Count biases of the projections, scaled queries, masked scores, softmax."""
     queries, keys, values, out, scores, _ = self_attention(call)
     size = scores.m * scores.n * scores.batch
     masked = size if isinstance(call.argument("mask"), Value) else 0
-    biases = sum(each.m * each.n for each in (queries, keys, values, out))
-    return together(additions(biases + queries.m * queries.n + masked), softmax(size, scores.m * scores.batch))
+    biases = sum(product.m * product.n for product in (queries, keys, values, out))
+    return sum_of(additions(biases + queries.m * queries.n + masked), softmax(size, scores.m * scores.batch))
 
 
 def encoder_layer(call: Call) -> Operations:
-    """Attention, two norms, two sums with what came before, and two linear layers with an activation between."""
+    """Count attention, two norms, two sums with what came before, two linear layers with an activation between."""
     src, inner = call.shape("src"), call.shape("ffn_weight_1")[0]
     rows, size = math.prod(src[:-1]), math.prod(src)
     act = of_one(GELU if call.argument("use_gelu") else COMPARISON)
     norms = by_variance(2 * size, 2 * rows, 4 * size)
-    return together(self_attention_of(call), norms, times(rows * inner, act), additions(rows * inner + 3 * size))
+    return sum_of(self_attention_of(call), norms, times(rows * inner, act), additions(rows * inner + 3 * size))
 
 
 _GATES = {2: ("lstm", 4), 3: ("gru", 3), 0: ("relu", 1), 1: ("tanh", 1)}
@@ -94,12 +94,12 @@ _GATES = {2: ("lstm", 4), 3: ("gru", 3), 0: ("relu", 1), 1: ("tanh", 1)}
 
 
 def recurrent(kind: str, cells: int, biased: bool) -> Operations:
-    """So many numbers of the state, by ONNX's formulas: sums of gates, activations, and what makes a state of them."""
+    """Count so many numbers of the state by ONNX's formulas: sums of gates, activations, and the state from them."""
     gates = {"lstm": 4, "gru": 3}.get(kind, 1)
     sums = gates + (2 * gates if biased else 0) + {"lstm": 4, "gru": 5}.get(kind, 0)
     sigmoid, tanh = of_one(PER_ELEMENT["Sigmoid"]), of_one(PER_ELEMENT["Tanh"])
-    acts = {"lstm": together(times(3, sigmoid), times(2, tanh)), "gru": together(times(2, sigmoid), tanh), "tanh": tanh}
-    return times(cells, together(additions(sums), acts.get(kind, of_one(PER_ELEMENT["Relu"]))))
+    acts = {"lstm": sum_of(times(3, sigmoid), times(2, tanh)), "gru": sum_of(times(2, sigmoid), tanh), "tanh": tanh}
+    return times(cells, sum_of(additions(sums), acts.get(kind, of_one(PER_ELEMENT["Relu"]))))
 
 
 def rnn_layer(call: Call) -> Operations:

@@ -1,4 +1,4 @@
-"""Matrix products in torch's operators, sized as the table of ONNX operators sizes them.
+"""Size the matrix products in torch's operators as the table of ONNX operators sizes them.
 
 Convolutions are windows by kernels, group by group, and transposed ones count on their input; recurrent layers are a
 product with the input of all steps and one with the state in every step.
@@ -26,7 +26,7 @@ Products: TypeAlias = "list[Product]"
 
 
 def _matrices(left: str, right: str) -> Callable[[Call], Products]:
-    """[..., M, K] by [..., K, N], a vector standing for a matrix of one row or column; same batch in both."""
+    """Size [..., M, K] by [..., K, N], a vector standing for a matrix of one row or column; same batch in both."""
 
     def sizes(call: Call) -> Products:
         a, b = call.shape(left), call.shape(right)
@@ -38,7 +38,7 @@ def _matrices(left: str, right: str) -> Callable[[Call], Products]:
 
 
 def _linear(call: Call) -> Products:
-    """Rows of the input [..., K] by weight [N, K]."""
+    """Size rows of the input [..., K] by weight [N, K]."""
     x, weight = call.inputs[0].shape, call.shape("weight")  # the first goes by several names
     return [Product(math.prod(x[:-1]), x[-1], math.prod(weight[:-1]), 1)]
 
@@ -56,83 +56,73 @@ def _convolution(call: Call) -> Products:
 
 
 def _windows(output: Sequence[int], weight: Sequence[int], groups: int) -> Product:
-    """Windows of [channels / groups, *kernel] by as many kernels, for each group."""
+    """Size windows of [channels / groups, *kernel] by as many kernels, for each group."""
     return Product(math.prod([output[0], *output[2:]]), math.prod(weight[1:]), weight[0] // groups, groups)
 
 
 def _transposed(call: Call, weight: Sequence[int], groups: int) -> Product:
-    """Every position of the input by all kernels [channels, output channels / groups, *kernel]; then overlaps add."""
+    """Size positions of the input by all kernels [channels, output channels / groups, *kernel]; then overlaps add."""
     x = call.inputs[0].shape
     return Product(math.prod([x[0], *x[2:]]), weight[0] // groups, math.prod(weight[1:]), groups)
 
 
 def _conv_of_groups(call: Call) -> Products:
-    """Convolutions of one backend: weight [output channels, channels / groups, *kernel]."""
-    return [_windows(call.outputs[0].shape, call.shape("weight"), int(call.argument("groups")))]
-
-
-def _deform_conv(call: Call) -> Products:
-    """torchvision's: as Conv, of what was interpolated."""
+    """Size convolutions of one backend, and torchvision's of what was interpolated: weight as `_windows` has it."""
     return [_windows(call.outputs[0].shape, call.shape("weight"), int(call.argument("groups")))]
 
 
 def _attention(call: Call) -> Products:
-    """Queries by keys and weights by values, for every head of the query, of which several may share keys."""
+    """Size queries by keys and weights by values, for every head of the query, of which several may share keys."""
     query, key, value = (call.shape(name) for name in ("query", "key", "value"))
     batch = math.prod(query[:-2])
     return [Product(query[-2], query[-1], key[-2], batch), Product(query[-2], key[-2], value[-1], batch)]
 
 
 def self_attention(call: Call) -> Products:
-    """A fused MultiheadAttention, or an encoder's layer with one: projections of query [batch, T, E], key and value,
-    the two products of attention, and the projection of what comes.
+    """Size a fused MultiheadAttention, or an encoder's layer with one.
+
+    They are projections of query [batch, T, E], key and value, that of the result, and attention's two products.
     """
     layer = call.operator.has("src")
     query, key, value = [call.shape(name) for name in (("src",) * 3 if layer else ("query", "key", "value"))]
-    batch, width, heads = (
-        query[0],
-        int(call.argument("embed_dim")),
-        int(call.argument("num_heads" if layer else "num_head")),
-    )
+    batch, width = query[0], int(call.argument("embed_dim"))
+    heads = int(call.argument("num_heads" if layer else "num_head"))
     head = width // heads
     return [
-        *(Product(batch * each[1], width, width, 1) for each in (query, key, value, query)),
+        *(Product(batch * shape[1], width, width, 1) for shape in (query, key, value, query)),
         Product(query[1], head, key[1], batch * heads),
         Product(query[1], key[1], head, batch * heads),
     ]
 
 
 def _encoder_layer(call: Call) -> Products:
-    """Attention, and two linear layers behind it."""
+    """Size attention, and two linear layers behind it."""
     rows, (inner, width) = math.prod(call.shape("src")[:-1]), call.shape("ffn_weight_1")
     return [*self_attention(call), Product(rows, width, inner, 1), Product(rows, inner, width, 1)]
 
 
 def _bilinear(call: Call) -> Products:
-    """Bilinear, x1 [batch, I] and x2 [batch, J] by weight [N, I, J]: the first by the weight, what comes by the second.
-
-    It's the Einsum 'bi,nij,bj->bn', from left to right.
-    """
+    """Size Bilinear of x1 [batch, I], x2 [batch, J], weight [N, I, J]: Einsum 'bi,nij,bj->bn', from left to right."""
     (batch, i), (n, _, j) = call.inputs[0].shape, call.inputs[1].shape
     return [Product(batch, i, n * j, 1), Product(n, j, 1, batch)]
 
 
 def _rnn_layer(call: Call) -> Products:
-    """One layer in one direction; a packed sequence has one axis less, its rows being those of all steps."""
+    """Size one layer in one direction; a packed sequence has one axis less, its rows being those of all steps."""
     x, w, r = call.inputs[0].shape, call.inputs[1].shape, call.inputs[2].shape
     steps, batch = x[0], x[1]
     return [Product(steps * batch, w[1], w[0], 1), Product(batch, r[1], r[0], steps)]
 
 
 def _cudnn_rnn(call: Call) -> Products:
-    """All layers and directions: each matrix among the weights by the rows of all steps."""
+    """Size all layers and directions: each matrix among the weights by the rows of all steps."""
     rows = math.prod(call.inputs[0].shape[:-1])
     matrices = [weight.shape for weight in call.argument("weight") if len(weight.shape) == 2]
     return [Product(rows, k, n, 1) for n, k in matrices]
 
 
 def _distances(call: Call) -> Products:
-    """cdist: by a product where the norm is 2 and torch takes it (compute_mode; by default of more than 25 rows)."""
+    """Size cdist: by a product where the norm is 2 and torch takes one (compute_mode; by default above 25 rows)."""
     if not by_product(call):
         return []
     a, b = call.shape("x1"), call.shape("x2")
@@ -140,7 +130,7 @@ def _distances(call: Call) -> Products:
 
 
 def by_product(call: Call) -> bool:
-    """Whether cdist goes the way of a product."""
+    """Return whether cdist goes the way of a product."""
     if not call.operator.has("p"):
         return True
     mode, rows = call.argument("compute_mode"), max(call.shape("x1")[-2], call.shape("x2")[-2])
@@ -148,8 +138,8 @@ def by_product(call: Call) -> bool:
 
 
 def _grouped(call: Call) -> Products:
-    """Groups of rows by a matrix each, rows of groups together [M, K] and matrices [groups, K, N]; or both apart; or,
-    where both have two axes, groups of K.
+    """Size groups of rows by a matrix each: rows of groups together [M, K] and matrices [groups, K, N]; or both apart;
+    or, where both have two axes, groups of K.
     """
     a, b, y = call.inputs[0].shape, call.inputs[1].shape, call.outputs[0].shape
     if len(a) == 2 and len(b) == 2:
@@ -179,7 +169,7 @@ PRODUCTS: dict[str, Callable[[Call], Products]] = {
     **dict.fromkeys(("aten.linear", "aten.mkldnn_linear"), _linear),
     **dict.fromkeys(("aten.convolution", "aten._convolution", "aten.convolution_overrideable"), _convolution),
     **dict.fromkeys(("aten.mkldnn_convolution", "aten.cudnn_convolution", "aten.miopen_convolution"), _conv_of_groups),
-    "torchvision.deform_conv2d": _deform_conv,
+    "torchvision.deform_conv2d": _conv_of_groups,
     **{f"aten.{name}": _attention for name in _ATTENTIONS},
     "aten._native_multi_head_attention": self_attention,
     "aten._transformer_encoder_layer_fwd": _encoder_layer,

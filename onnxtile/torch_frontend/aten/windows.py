@@ -1,4 +1,4 @@
-"""Pools, resampling, distances, and elements that are put in places: where the shapes alone don't say how many."""
+"""Count pools, resampling, distances and scattered elements: the shapes alone don't say how many operations."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 
 from onnxtile.operators.resampling import interpolated
 from onnxtile.operators.work import Operations
-from onnxtile.torch_frontend.aten.counting import Count, additions, given
+from onnxtile.torch_frontend.aten.counting import Count, additions, elements_of
 from onnxtile.torch_frontend.aten.products import by_product
 from onnxtile.torch_frontend.trace.calls import Call, Value
 
 
 def pool(average: bool, axes: int) -> Count:
-    """Windows of so many elements, which count whole at a border too."""
+    """Count windows of so many elements, which count whole at a border too."""
 
     def count(call: Call) -> Operations:
         kernel = list(call.argument("kernel_size"))
@@ -23,25 +23,25 @@ def pool(average: bool, axes: int) -> Count:
 
 
 def adaptive(average: bool) -> Count:
-    """Windows, which may overlap: from floor(i * in / out) to ceil((i + 1) * in / out) along each axis."""
+    """Count windows, which may overlap: from floor(i * in / out) to ceil((i + 1) * in / out) along each axis."""
 
     def count(call: Call) -> Operations:
         x, y = call.inputs[0].shape, call.outputs[0].shape
         axes = len(call.argument("output_size"))
-        windows = math.prod(_taken(before, after) for before, after in zip(x[-axes:], y[-axes:], strict=True))
-        taken = math.prod(x[:-axes]) * windows
-        return additions(taken) if average else Operations(comparison=taken - call.outputs[0].elements)
+        windows = math.prod(_read(before, after) for before, after in zip(x[-axes:], y[-axes:], strict=True))
+        read = math.prod(x[:-axes]) * windows
+        return additions(read) if average else Operations(comparison=read - call.outputs[0].elements)
 
     return count
 
 
-def _taken(before: int, after: int) -> int:
-    """Elements in all windows along an axis."""
-    return sum(-(-(place + 1) * before // after) - place * before // after for place in range(after))
+def _read(before: int, after: int) -> int:
+    """Return the elements in all windows along an axis."""
+    return sum(-(-(index + 1) * before // after) - index * before // after for index in range(after))
 
 
 def resampled(taps: int) -> Count:
-    """Interpolation along the axes whose sizes differ; nearest copies."""
+    """Count interpolation along the axes whose sizes differ; nearest copies."""
 
     def count(call: Call) -> Operations:
         x, y = call.inputs[0].shape, call.outputs[0].shape
@@ -53,31 +53,31 @@ def resampled(taps: int) -> Count:
 
 
 def cdist(call: Call) -> Operations:
-    """By a product: squares of both operands and their sums, -2 times the product, two additions; a root."""
+    """Count by a product: squares of both operands and their sums, -2 times the product, two additions; a root."""
     a, b, result = call.inputs[0], call.inputs[1], call.outputs[0].elements
-    rows, columns = (math.prod(each.shape[:-1]) for each in (a, b))
+    rows, columns = (math.prod(operand.shape[:-1]) for operand in (a, b))
     if by_product(call):
         return Operations(2 * a.elements - rows + 2 * b.elements - columns + 3 * result, result, 0, 0)
-    taken, order = result * a.shape[-1], float(call.argument("p"))
-    powers = 0 if order in (1, 2) or math.isinf(order) else taken
-    return Operations(3 * taken - result, powers + (result if order != 1 else 0), 0, 0)
+    terms, order = result * a.shape[-1], float(call.argument("p"))
+    powers = 0 if order in (1, 2) or math.isinf(order) else terms
+    return Operations(3 * terms - result, powers + (result if order != 1 else 0), 0, 0)
 
 
 def scattered(call: Call) -> Operations:
-    """The result is copied, and elements of `src` are put or added into it."""
+    """Count the copy of the result, and elements of `src` that are put or added into it."""
     updates = call.inputs[-1].elements if len(call.inputs) > 2 else call.inputs[1].elements
     adds = any(word in call.operator.name for word in ("add", "reduce"))
     return Operations(updates if adds else 0, 0, 0, call.outputs[0].elements + (0 if adds else updates))
 
 
 def put(call: Call) -> Operations:
-    """index_put: in place, elements of `values` are put or added."""
-    size = given(call, "values")
+    """Count the elements of `values` that index_put puts or adds."""
+    size = elements_of(call, "values")
     return Operations(elementwise=size) if call.argument("accumulate") else Operations(movement=size)
 
 
 def bags(call: Call) -> Operations:
-    """embedding_bag: rows are looked up and added; the mean divides them."""
+    """Count rows that embedding_bag looks up and adds; the mean divides them."""
     rows, width, bags = call.argument("indices").elements, call.argument("weight").shape[-1], call.outputs[0].elements
     mode = int(call.argument("mode"))
     if mode == 2:

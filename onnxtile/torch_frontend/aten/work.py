@@ -1,4 +1,4 @@
-"""What a call of a torch operator computes: the one table's products, and the other operations by kind."""
+"""Count what a call of a torch operator computes: the one table's products, and the other operations by kind."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Counted = TypeVar("Counted")
 
 
 def computes(call: Call) -> bool:
-    """Whether the call computes or copies anything."""
+    """Return whether the call computes or copies anything."""
     return call.operator.name not in SILENT
 
 
 def macs_of(call: Call) -> Amount:
-    """Multiply-accumulates of its products; Unknown where nobody knows the operator, or it can't be told."""
+    """Return the multiply-accumulates of its products; Unknown where nobody knows the operator, or it can't be told."""
     sizes = PRODUCTS.get(call.operator.name)
     if sizes is None:
         return 0 if call.operator.name in OPERATIONS else unknown(call)
@@ -30,13 +30,13 @@ def macs_of(call: Call) -> Amount:
 
 
 def operations_of(call: Call) -> Operations:
-    """Its other operations; Unknown where they can't be told."""
+    """Return its other operations; Unknown where they can't be told."""
     name = call.operator.name
     count = OPERATIONS.get(name)
     if count is None:
         return NOTHING if name in SILENT else Operations(*[unknown(call)] * len(KINDS))
-    found = counted(call, count)
-    return Operations(*[found] * len(KINDS)) if isinstance(found, Unknown) else found
+    operations = counted(call, count)
+    return Operations(*[operations] * len(KINDS)) if isinstance(operations, Unknown) else operations
 
 
 def counted(call: Call, count: Callable[[Call], Counted]) -> Counted | Unknown:

@@ -12,14 +12,7 @@ from typing import Any
 
 import torch
 
-from onnxtile.torch_frontend.torchscript.plans import (
-    MethodCall,
-    Plan,
-    Planner,
-    ScriptedModule,
-    UnknownError,
-    shares_containers,
-)
+from onnxtile.torch_frontend.torchscript.plans import Plan, Planner, ScriptedModule, UnknownError
 from onnxtile.torch_frontend.trace.stack import ModuleWatcher
 
 _FORWARD = re.compile(r"forward(__)?\d*")
@@ -62,7 +55,7 @@ class _Run:
 
         def run() -> object:
             if isinstance(plan, Plan):
-                return self.graph(plan, [module, *args])
+                return plan.call([module, *args], self.method)
             return module.module._get_method(name)(
                 *(arg.module if isinstance(arg, ScriptedModule) else arg for arg in args)
             )
@@ -82,24 +75,6 @@ class _Run:
         self.watcher.leave(output)
         self.watcher.take(module.path, module.kind, output)
         return output
-
-    def graph(self, plan: Plan, args: Sequence[object]) -> object:
-        """Run the plan of a whole graph."""
-        values: dict[str, Any] = dict(zip(plan.inputs, args, strict=True))
-        plan.run(values, self)
-        outputs = [values[name] for name in plan.outputs]
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
-
-    def call(self, call: MethodCall, args: Sequence[Any]) -> object:
-        """Run a method of a module that is an argument, or that is known only now."""
-        module = args[0]
-        plan = self.planner.plan(module, call.method)
-        if isinstance(plan, UnknownError) and call.has_containers:
-            method = module.module._get_method(call.method)
-            if shares_containers(method.inlined_graph):
-                words = f"{module.path}.{call.method} changes a list that it's given, and {plan}"
-                raise RuntimeError(f"the TorchScript module can't be followed: {words}")
-        return self.method(module, call.method, args[1:])
 
 
 def _in_order(root: ScriptedModule, args: Sequence[object], kwargs: Mapping[str, object]) -> list[object]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from types import SimpleNamespace
+from typing import Any, TypeAlias
 
 import torch
 
@@ -48,25 +49,9 @@ class ScriptedModule:
         return [name for name, _ in torch._C.ModuleDict(self.module).items()]
 
 
-class Runner(Protocol):
-    """Runs what a step of a plan calls."""
-
-    def method(self, module: ScriptedModule, name: str, args: Sequence[object]) -> object: ...
-
-    def call(self, call: MethodCall, args: Sequence[Any]) -> object: ...
-
-    def graph(self, plan: Plan, args: Sequence[object]) -> object: ...
-
-
-Step: TypeAlias = Callable[[Values, Runner], None]
-
-
-@dataclass(frozen=True)
-class MethodCall:
-    """A call of a method; `has_containers`: it's given lists or dicts."""
-
-    method: str
-    has_containers: bool
+RunMethod: TypeAlias = Callable[[ScriptedModule, str, Sequence[object]], object]
+"""Runs a method of a module, by its name, with these arguments."""
+Step: TypeAlias = Callable[[Values, RunMethod], None]
 
 
 @dataclass
@@ -77,9 +62,16 @@ class Plan:
     outputs: list[str]
     steps: list[Step] = field(default_factory=list)
 
-    def run(self, values: Values, runner: Runner) -> None:
+    def run(self, values: Values, run_method: RunMethod) -> None:
         for step in self.steps:
-            step(values, runner)
+            step(values, run_method)
+
+    def call(self, args: Sequence[object], run_method: RunMethod) -> object:
+        """Run the steps with values of their own, and return the output, or a tuple of them."""
+        values: Values = dict(zip(self.inputs, args, strict=True))
+        self.run(values, run_method)
+        outputs = [values[name] for name in self.outputs]
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
 @dataclass
@@ -146,7 +138,7 @@ class _GraphPlanner:
             function = operation(node)
         if isinstance(function, str):
             raise UnknownError(function)
-        return _assigned(function, _names(inputs), _names(node.outputs()))
+        return _assigned(function, _names(inputs), _names(node.outputs()), unpacks=kind.endswith("Unpack"))
 
     def constant(self, node: Any) -> Step | None:
         output = node.output()
@@ -157,7 +149,7 @@ class _GraphPlanner:
             value = output.toIValue()
         except RuntimeError as error:
             raise UnknownError(f"a constant is a {output.type().annotation_str}") from error
-        return lambda values, runner: values.__setitem__(name, value)
+        return _computed(name, lambda values, run_method: value)
 
     def get_attribute(self, node: Any) -> Step:
         attribute, source, name = node.s("name"), node.input().debugName(), node.output().debugName()
@@ -165,20 +157,19 @@ class _GraphPlanner:
         child = owner.child(attribute) if owner is not None and kind.kind() in ("ClassType", "InterfaceType") else None
         if child is not None:
             self.modules[name] = child
-            return lambda values, runner: values.__setitem__(name, child)
+            return _computed(name, lambda values, run_method: child)
         if owner is None and node.input().type().kind() not in ("ClassType", "InterfaceType"):
             raise UnknownError(f"prim::GetAttr of a {node.input().type().annotation_str}")
         if is_container(kind) and self.changes(attribute):
             raise UnknownError(f"the list or dict {attribute!r} of a module is changed")
 
-        def step(values: Values, runner: Runner) -> None:
+        def read(values: Values, run_method: RunMethod) -> object:
             held_by = values[source]
             if not isinstance(held_by, ScriptedModule):
-                values[name] = getattr(held_by, attribute)
-                return
-            values[name] = held_by.child(attribute) or held_by.module.getattr(attribute)
+                return getattr(held_by, attribute)
+            return held_by.child(attribute) or held_by.module.getattr(attribute)
 
-        return step
+        return _computed(name, read)
 
     def changes(self, attribute: str) -> bool:
         """Return whether this method, or one that it calls, changes what such an attribute holds."""
@@ -197,26 +188,23 @@ class _GraphPlanner:
         owner, name = target.debugName(), value.debugName()
         if owner not in self.modules:
             raise UnknownError(f"the attribute {attribute!r} of an object is set")
-        return lambda values, runner: values[owner].module.setattr(attribute, values[name])
+        return lambda values, run_method: values[owner].module.setattr(attribute, values[name])
 
     def call_method(self, node: Any) -> Step:
         inputs, method = list(node.inputs()), node.s("name")
         names, output = _names(inputs), node.output().debugName()
         module = self.modules.get(names[0])
-        call = MethodCall(method, any(is_container(value.type()) for value in inputs[1:]))
+        has_containers = any(is_container(value.type()) for value in inputs[1:])
         if module is None and inputs[0].type().kind() != "InterfaceType":
             raise UnknownError(f"the method {method!r} of a {inputs[0].type().annotation_str} is called")
-        if module is None:
-            if call.has_containers:
-                raise UnknownError(f"the method {method!r} of a module that varies is given a list or dict")
-            return lambda values, runner: values.__setitem__(
-                output, runner.call(call, [values[name] for name in names])
-            )
-        whole = call.has_containers and isinstance(self.planner.plan(module, method), UnknownError)
-        if whole and shares_containers(module.module._get_method(method).inlined_graph):
+        if module is None and has_containers:
+            raise UnknownError(f"the method {method!r} of a module that varies is given a list or dict")
+        whole = module is not None and has_containers and isinstance(self.planner.plan(module, method), UnknownError)
+        if module is not None and whole and shares_containers(module.module._get_method(method).inlined_graph):
             raise UnknownError(f"{module.path} changes a list or dict that it's given, and runs whole")
-        return lambda values, runner: values.__setitem__(
-            output, runner.method(module, method, [values[name] for name in names[1:]])
+        return _computed(
+            output,
+            lambda values, run_method: run_method(values[names[0]], method, [values[name] for name in names[1:]]),
         )
 
     def call_function(self, node: Any) -> Step:
@@ -229,22 +217,22 @@ class _GraphPlanner:
         inlined = graph.copy()
         torch._C._jit_pass_inline(inlined)
         try:
-            plan = _GraphPlanner(self.planner, _Inlined(inlined)).of(inlined)
+            plan = _GraphPlanner(self.planner, SimpleNamespace(inlined_graph=inlined)).of(inlined)
         except UnknownError:
             if shares_containers(inlined):
                 raise
             function = torch._C._create_function_from_graph("function", graph)
             return _assigned(function, names, [output])
-        return lambda values, runner: values.__setitem__(output, runner.graph(plan, [values[name] for name in names]))
+        return _computed(output, lambda values, run_method: plan.call([values[name] for name in names], run_method))
 
     def choice(self, node: Any) -> Step:
         condition = node.input().debugName()
         (yes, no), outputs = [self.block(block) for block in node.blocks()], _names(node.outputs())
 
-        def step(values: Values, runner: Runner) -> None:
+        def step(values: Values, run_method: RunMethod) -> None:
             plan = yes if values[condition] else no
-            plan.run(values, runner)
-            _move(values, plan.outputs, outputs)
+            plan.run(values, run_method)
+            values.update(zip(outputs, [values[name] for name in plan.outputs], strict=True))
 
         return step
 
@@ -252,12 +240,12 @@ class _GraphPlanner:
         most, condition, *first = _names(node.inputs())
         body, outputs = self.block(next(iter(node.blocks()))), _names(node.outputs())
 
-        def step(values: Values, runner: Runner) -> None:
+        def step(values: Values, run_method: RunMethod) -> None:
             count, goes_on = 0, values[condition]
             carried = [values[name] for name in first]
             while count < values[most] and goes_on:
                 values.update(zip(body.inputs, [count, *carried], strict=True))
-                body.run(values, runner)
+                body.run(values, run_method)
                 goes_on, *carried = (values[name] for name in body.outputs)
                 count += 1
             values.update(zip(outputs, carried, strict=True))
@@ -276,18 +264,12 @@ class _GraphPlanner:
     def pick_module(self, node: Any) -> Step:
         """Plan the choice of a module out of a ModuleList by number, or out of a ModuleDict by name."""
         modules, key = _names(node.inputs())
-        name = node.output().debugName()
 
-        def step(values: Values, runner: Runner) -> None:
+        def pick(values: Values, run_method: RunMethod) -> object:
             container, index = values[modules], values[key]
-            values[name] = container.child(index if isinstance(index, str) else container.children()[index])
+            return container.child(index if isinstance(index, str) else container.children()[index])
 
-        return step
-
-
-@dataclass(frozen=True)
-class _Inlined:
-    inlined_graph: Any
+        return _computed(node.output().debugName(), pick)
 
 
 _STEPS: dict[str, Callable[[_GraphPlanner, Any], Step | None]] = {
@@ -303,26 +285,29 @@ _STEPS: dict[str, Callable[[_GraphPlanner, Any], Step | None]] = {
 }
 
 
-def _assigned(function: Callable[..., Any], names: Sequence[str], outputs: Sequence[str]) -> Step:
-    if len(outputs) == 1:
-        (output,) = outputs
+def _computed(output: str, compute: Callable[[Values, RunMethod], object]) -> Step:
+    """Return a step that computes one value."""
 
-        def one(values: Values, runner: Runner) -> None:
-            values[output] = function(*[values[name] for name in names])
+    def step(values: Values, run_method: RunMethod) -> None:
+        values[output] = compute(values, run_method)
 
-        return one
+    return step
 
-    def several(values: Values, runner: Runner) -> None:
+
+def _assigned(
+    function: Callable[..., Any], names: Sequence[str], outputs: Sequence[str], unpacks: bool = False
+) -> Step:
+    """Return a step that calls a function, which gives several values for several outputs or where it `unpacks`."""
+    if len(outputs) == 1 and not unpacks:
+        return _computed(outputs[0], lambda values, run_method: function(*[values[name] for name in names]))
+
+    def step(values: Values, run_method: RunMethod) -> None:
         results = function(*[values[name] for name in names])
         if outputs:
             values.update(zip(outputs, results, strict=True))
 
-    return several
+    return step
 
 
 def _names(values: Iterable[Any]) -> list[str]:
     return [value.debugName() for value in values]
-
-
-def _move(values: Values, names: Sequence[str], to: Sequence[str]) -> None:
-    values.update(zip(to, [values[name] for name in names], strict=True))

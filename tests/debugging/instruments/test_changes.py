@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from onnxtile.debugging.instruments.changes import Before
+from onnxtile.debugging.instruments.changes import Snapshot
 from onnxtile.debugging.instruments.verify_each import VerifyEach
 from onnxtile.passes.instrument import Turn
 from onnxtile.passes.manager import PassManager
@@ -45,7 +45,7 @@ CHANGES: dict[str, Callable[[ir.Model], None]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_seen(change: str) -> None:
     model = ir.from_proto(network())
-    before = Before(model)
+    before = Snapshot(model)
     assert not before.differs_from(model)
     CHANGES[change](model)
     assert before.differs_from(model)
@@ -55,7 +55,7 @@ def test_a_weight_that_is_written_to_in_place_is_seen() -> None:
     model = ir.from_proto(network())
     array = np.zeros([8, 6], np.float32)
     model.graph.initializers["u"].const_value = ir.tensor(array, name="u")
-    before = Before(model)
+    before = Snapshot(model)
     assert not before.differs_from(model)
     array[0, 0] = 1
     assert before.differs_from(model)

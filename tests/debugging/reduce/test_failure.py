@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 import pytest
 
-from onnxtile.debugging.reduce.checks import Verified
+from onnxtile.debugging.reduce.checks import VerifyCheck
 from onnxtile.debugging.reduce.failure import WRONG, failure_of, sizes_of
 from onnxtile.errors import ModelError, PassError
 from onnxtile.passes import BindDims, InferShapes
@@ -24,7 +24,7 @@ from tests.planted import Raises, SwapsSub, network
 )
 def test_kinds_of_failures(guilty: ir.passes.PassBase, kind: str, words: str, compared: bool) -> None:
     model = ir.from_proto(network())
-    failure = failure_of(model, [InferShapes(), guilty], Verified(cases=1))
+    failure = failure_of(model, [InferShapes(), guilty], VerifyCheck(cases=1))
     assert failure is not None
     assert (failure.kind, failure.compared) == (kind, compared)
     assert failure.words.startswith(words)
@@ -33,12 +33,12 @@ def test_kinds_of_failures(guilty: ir.passes.PassBase, kind: str, words: str, co
 
 def test_no_failure_and_what_cannot_be_told() -> None:
     model = ir.from_proto(network())
-    assert failure_of(model, [InferShapes()], Verified(cases=1)) is None
+    assert failure_of(model, [InferShapes()], VerifyCheck(cases=1)) is None
     with pytest.raises(PassError, match="pass Raises: not that"):
-        failure_of(model, [Raises(how="refuses")], Verified())
+        failure_of(model, [Raises(how="refuses")], VerifyCheck())
     model.graph[0].op_type = "Nonesuch"
     with pytest.raises(ModelError, match="No Op registered for Nonesuch"):
-        failure_of(model, [], Verified())
+        failure_of(model, [], VerifyCheck())
 
 
 def test_sizes_that_passes_bind() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.debugging.reduce.interface_types import MOST_FROZEN, known_of
+from onnxtile.debugging.reduce.interface_types import MOST_FROZEN, interface_types
 from tests.support import parse
 
 FLOAT, INT64, BOOL = ir.DataType.FLOAT, ir.DataType.INT64, ir.DataType.BOOL
@@ -16,7 +16,7 @@ def test_free_dimensions_keep_their_names_and_others_get_sizes() -> None:
         """<ir_version: 8, opset_import: ["" : 17]> g (float[n,4] x) => (float[n,4] y, int64[2,p] z) {
            h = Relu (x)  s = Shape (h)  z = NonZero (h)  b = Greater (h, h)  y = Neg (h) }"""
     )
-    known = known_of(ir.from_proto(model), seed=0)
+    known = interface_types(ir.from_proto(model), seed=0)
     assert known.types["h"] == (ir.TensorType(FLOAT), ir.Shape(["n", 4]))
     assert known.types["s"] == (ir.TensorType(INT64), ir.Shape([2]))
     dtype, shape = known.types["z"]
@@ -31,7 +31,7 @@ def test_small_whole_numbers_are_known_and_large_ones_are_not() -> None:
            s = Shape (x)  i = ConstantOfShape <value = int64[1] {1}> (many)  y = Relu (x) }""",
         many=np.array([MOST_FROZEN + 1]),
     )
-    known = known_of(ir.from_proto(model), seed=0)
+    known = interface_types(ir.from_proto(model), seed=0)
     assert set(known.numbers) == {"s"}
     np.testing.assert_array_equal(known.numbers["s"], [2, 4])
 
@@ -43,6 +43,6 @@ def test_what_no_engine_runs_keeps_what_inference_knows() -> None:
                h = Relu (x)  y = own.Strange (h) }"""
         )
     )
-    known = known_of(model, seed=0)
+    known = interface_types(model, seed=0)
     assert known.types["h"] == (ir.TensorType(FLOAT), ir.Shape([2, 4]))
     assert known.numbers == {}

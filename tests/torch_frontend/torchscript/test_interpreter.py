@@ -137,6 +137,19 @@ def test_wrong_inputs_are_told_as_torch_tells_them(args: tuple[object, ...], kwa
     assert str(found.value) == str(wanted.value)
 
 
+def test_one_item_is_unpacked() -> None:
+    class Unpacks(torch.nn.Module):
+        def forward(self, x: list[torch.Tensor], y: tuple[torch.Tensor]) -> torch.Tensor:
+            (a,) = x
+            (b,) = y
+            return a + b
+
+    module, stack = torch.jit.script(Unpacks()), Stack()
+    inputs = ([torch.ones(2)], (torch.ones(2),))
+    assert same(run_script(module, inputs, {}, stack), module(*inputs))
+    assert not stack.whole
+
+
 def test_an_exception_of_the_model() -> None:
     class Refuses(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
