@@ -18,12 +18,13 @@ from onnxtile.ir.io.load import external_files
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.lowering.declared_shapes import borne_out, declared, restore, with_sizes
 from onnxtile.lowering.form_costs import Cost, choose, costs
-from onnxtile.lowering.model_file import saving
+from onnxtile.lowering.model_file import Written, saving
 from onnxtile.lowering.model_writer import UNROLLED, to_proto
 from onnxtile.lowering.options import AUTO, LoweringOptions
 from onnxtile.lowering.plan import LoweringPlan, functions_fit
-from onnxtile.lowering.postcondition import Shapes, left_over
+from onnxtile.lowering.postcondition import left_over
 from onnxtile.lowering.report import Report, Row
+from onnxtile.lowering.unrolled_products import Shapes
 from onnxtile.operators.contractions import contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
@@ -45,12 +46,13 @@ class Lowered:
     shapes: Shapes | None
     nodes_before: int
 
-    def report(self, nodes_after: int, form: Form = UNROLLED, written: AnyModel | None = None) -> Report:
+    def report(self, nodes_after: int, form: Form = UNROLLED, written: AnyModel | Written | None = None) -> Report:
         """What was done, and what is left in what was written in `form`; PassError where that doesn't fit together."""
         limits, rows = self.options.limits, self.rows
         if written is not None:
-            shapes = self.shapes if form.ability.spells_each_tile else None
-            rows += tuple(left_over(written, nodes_after, rows, limits, self.options.families, shapes))
+            shapes = self.shapes if form.ability.spells_each_tile or form.keeps_calls else None
+            compact = self.model if form.keeps_calls else None
+            rows += tuple(left_over(written, nodes_after, rows, limits, self.options.families, shapes, compact))
         return Report("lower", limits, rows, self.nodes_before, nodes_after, form.pads or self.options.pad_tiles)
 
 
@@ -105,9 +107,9 @@ def lowering_to(
     form = form_to_write(lowered.model, options)
     say(f"spell the tiles out, {form.name}")
     source = next(iter(sources), None)
-    with saving(lowered.model, target, form, options.weights, source, options.data, say) as (temporary, nodes):
+    with saving(lowered.model, target, form, options.weights, source, options.data, say) as written:
         say("check what was written")
-        yield temporary, lowered.report(nodes, form, temporary)
+        yield written.path, lowered.report(written.nodes, form, written)
 
 
 def _path(path: str | os.PathLike[str]) -> Path:
@@ -159,21 +161,23 @@ def lower_ir(
     as_read = fit and not lowered_before
     cut = PassManager(plan.passes, instruments=watch, checked=as_read)(model, say).modified
     rows = (*plan.rows, *plan.newly_exposed(model))
-    shapes = _operands(model, cut)
+    shapes = _shapes(model, cut)
     restore(model, said)
     return Lowered(model, rows, options, shapes, nodes_before)
 
 
-def _operands(model: ir.Model, cut: bool) -> Shapes | None:
-    """Shapes of what is going to be cut, if that's in the main graph alone; none where nothing was.
+def _shapes(model: ir.Model, cut: bool) -> Shapes | None:
+    """Return the shapes of the main graph's values, if what is to be cut is there alone; None where nothing is.
 
     In models with functions that doesn't count: these are looked into call by call only when the file is judged.
     """
     if any(is_tiled_product(node) for scope in scopes(model) if scope.name for node in scope.graph):
         return None
-    shapes = {
+    calls = any(is_tiled_product(node) for node in model.graph)
+    if not calls and (cut or model.functions):
+        return None
+    values = (value for node in model.graph for value in (*node.inputs, *node.outputs) if value is not None)
+    return {
         str(value.name): tuple(size if isinstance(size, int) else None for size in value.shape)
-        for node in model.graph if is_tiled_product(node)
-        for value in node.inputs if value is not None and value.shape is not None
+        for value in values if value.name and value.shape is not None
     }  # fmt: skip
-    return shapes if shapes or not (cut or model.functions) else None

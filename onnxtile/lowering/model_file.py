@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 
@@ -16,8 +17,9 @@ from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.ir.io.files import data_file, real, remove_old_data, replacing
 from onnxtile.ir.io.progress import Meter, Progress, silent
 from onnxtile.ir.io.protobuf_wire import LARGEST, ROOM, head, number_of, varint
+from onnxtile.lowering.bulk_reading import Layout
 from onnxtile.lowering.model_writer import Spelled, spell_out
-from onnxtile.lowering.weight_stream import ALIGNMENT, Placed, fields, pieces, write_data
+from onnxtile.lowering.weight_stream import ALIGNMENT, Field, Placed, fields, pieces, write_data
 from onnxtile.tiling.forms.table import Form
 
 _GRAPH = number_of(onnx.ModelProto, "graph")
@@ -38,6 +40,15 @@ class DataFile:
             raise UsageError(f"alignment is {self.align}: give a multiple of {ALIGNMENT} bytes")
 
 
+@dataclass(frozen=True)
+class Written:
+    """A model's file before it's moved into place, the number of its nodes, and where its main graph has them."""
+
+    path: Path
+    nodes: int
+    layout: Layout
+
+
 class _TooLargeError(UnsupportedError):
     """The model's file passes protobuf's 2 GB."""
 
@@ -49,8 +60,8 @@ def save(
     model: ir.Model, target: Path, form: Form, weights: str, source: Path | None = None, say: Progress = silent
 ) -> int:
     """Write the model as `saving` does, with nothing else to be done before it's there; return the number of nodes."""
-    with saving(model, target, form, weights, source, say=say) as (_, nodes):
-        return nodes
+    with saving(model, target, form, weights, source, say=say) as written:
+        return written.nodes
 
 
 @contextmanager
@@ -62,8 +73,8 @@ def saving(
     source: Path | None = None,
     data: DataFile = DataFile(),
     say: Progress = silent,
-) -> Iterator[tuple[Path, int]]:
-    """Write the model with its calls spelled out (see `to_proto`) beside `target`: a path, and the number of nodes.
+) -> Iterator[Written]:
+    """Write the model with its calls spelled out (see `to_proto`) beside `target`.
 
     `source`: the file that it was read from, whose external data stays where it is if `target` is in the same folder.
     What was written is moved onto `target` when the block ends, and removed if it raises. Weights go to the file one by
@@ -77,8 +88,7 @@ def saving(
     if not data.always and left.least_bytes <= LARGEST:
         try:
             with replacing(target) as temporary:
-                _write(temporary, spelled, pieces(left), say)
-                yield temporary, spelled.count
+                yield _write(temporary, spelled, pieces(left), say)
             remove_old_data(target, kept="")
             return
         except _TooLargeError:
@@ -91,12 +101,11 @@ def saving(
         return checksum
 
     with data_file(target, write) as name, replacing(target) as temporary:
-        _write(temporary, spelled, fields(entries, name), say)
-        yield temporary, spelled.count
+        yield _write(temporary, spelled, fields(entries, name), say)
     remove_old_data(target, kept=name)
 
 
-def _write(path: Path, spelled: Spelled, initializers: Iterable[bytes | memoryview], say: Progress) -> None:
+def _write(path: Path, spelled: Spelled, initializers: Iterable[Field], say: Progress) -> Written:
     """Write the model; how long its graph is, is known at the end, and filled in where room was left for it."""
     proto = onnx.ModelProto.FromString(spelled.proto.SerializeToString())
     graph = proto.graph.SerializeToString()
@@ -105,12 +114,19 @@ def _write(path: Path, spelled: Spelled, initializers: Iterable[bytes | memoryvi
     with path.open("wb") as file:
         file.write(proto.SerializeToString() + head(_GRAPH, 0, ROOM))
         start = file.tell()
-        meter.add(start)
-        for piece in chain((spelled.nodes, graph), initializers):
-            file.write(piece)
-            meter.add(len(piece))
+        file.write(spelled.nodes)
+        file.write(graph)
+        begin = start + len(spelled.nodes) + len(graph)
+        meter.add(begin)
+        ends = array("q", [begin])
+        for field in initializers:
+            for piece in field:
+                file.write(piece)
+                meter.add(len(piece))
+            ends.append(meter.done)
             if meter.done > LARGEST:
                 raise _TooLargeError
-        end = file.tell()
         file.seek(start - ROOM)
-        file.write(varint(end - start, ROOM))
+        file.write(varint(meter.done - start, ROOM))
+    nodes = start + np.array([0, *spelled.ends])
+    return Written(path, spelled.count, Layout(nodes, np.array(ends), ((int(nodes[-1]), begin),)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,11 +29,12 @@ Holder = onnx.GraphProto | onnx.FunctionProto
 class Spelled:
     """A model in pieces: `proto` lacks the main graph's nodes, which are its fields `nodes`, and its initializers.
 
-    `count`: all nodes, those of nested graphs and functions among them.
+    `ends`: where each of these fields ends. `count`: all nodes, those of nested graphs and functions among them.
     """
 
     proto: onnx.ModelProto
     nodes: bytearray
+    ends: array[int]
     weights: Weights
     count: int
 
@@ -80,7 +82,7 @@ def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, sa
         carry_over(model, proto)
         if proto.ir_version < OVERRIDABLE_FROM:
             _list_as_inputs(proto.graph, left)
-        return Spelled(proto, sink.nodes, left, count + sink.count)
+        return Spelled(proto, sink.nodes, sink.ends, left, count + sink.count)
 
 
 @contextmanager

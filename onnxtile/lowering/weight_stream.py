@@ -78,19 +78,19 @@ class Weights:
                 yield Entry(described, nbytes, array.tobytes if nbytes <= _COPIED_BYTES else partial(raw_data, array))
 
 
-def pieces(weights: Weights) -> Iterator[bytes | memoryview]:
-    """The initializers as fields of the graph, one at a time."""
+Field = tuple[bytes | memoryview, ...]
+"""A field of a message, whole or in pieces."""
+
+
+def pieces(weights: Weights) -> Iterator[Field]:
+    """Yield the initializers as fields of the graph, one at a time."""
     for described, nbytes, data in weights.entries():
         if nbytes is None:
-            yield message(_INITIALIZER, described)
+            yield (message(_INITIALIZER, described),)
         else:
             start = described + head(_RAW_DATA, nbytes)
             start = head(_INITIALIZER, len(start) + nbytes) + start
-            if nbytes <= _COPIED_BYTES:
-                yield start + data()
-            else:
-                yield start
-                yield data()
+            yield (start + data(),) if nbytes <= _COPIED_BYTES else (start, data())
 
 
 Placed = tuple[bytes, int, int]
@@ -121,14 +121,14 @@ def write_data(weights: Weights, file: BinaryIO, align: int, say: Progress = sil
     return entries, checksum
 
 
-def fields(entries: list[Placed], location: str) -> Iterator[bytes]:
-    """The fields of the graph for initializers that `write_data` wrote."""
+def fields(entries: list[Placed], location: str) -> Iterator[Field]:
+    """Yield the fields of the graph for initializers that `write_data` wrote."""
     where = pair(_EXTERNAL_DATA, "location", location)
     for described, offset, length in entries:
         if offset >= 0:
             span = pair(_EXTERNAL_DATA, "offset", str(offset)) + pair(_EXTERNAL_DATA, "length", str(length))
             described += where + span + _ELSEWHERE
-        yield message(_INITIALIZER, described)
+        yield (message(_INITIALIZER, described),)
 
 
 def stays_elsewhere(tensor: ir.TensorProtocol, keep_external: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,10 +11,16 @@ import pytest
 
 import onnxtile
 from onnxtile.errors import PassError
-from onnxtile.lowering import postcondition
+from onnxtile.ir.io.protobuf_wire import runs
+from onnxtile.lowering import model_file, postcondition
+from onnxtile.lowering.bulk_reading import Layout
+from onnxtile.lowering.model_file import Written
+from onnxtile.lowering.model_writer import Spelled
 from onnxtile.lowering.report import Report, Row
+from onnxtile.tiling.forms.batched import Batched
 from onnxtile.tiling.forms.unrolled import Unrolled
 from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.tiled_product import TiledProduct
 from tests.support import matmul, parse, whole
 
 F32 = np.dtype(np.float32)
@@ -30,6 +37,11 @@ def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 def written(model: onnx.ModelProto, folder: Path, **options: object) -> Report:
     report: Report = onnxtile.lower(model, LIMITS, output=folder / "o.onnx", **options)
     return report
+
+
+def as_written(path: Path) -> Written:
+    """Return a file that something else wrote as one that `lower` has just written."""
+    return Written(path, len(onnx.load(path).graph.node), Layout.of(np.memmap(path, np.uint8, "r")))
 
 
 @pytest.mark.parametrize("accumulate", ["chain", "tree", "sum"])
@@ -72,9 +84,8 @@ def test_what_was_refused_hides_nothing_of_its_size(tmp_path: Path) -> None:
     )
     onnx.save(model, tmp_path / "o.onnx")
     row = Row("refused", "MatMul", "", 5, 7, 9, 1, "float32", "refused", "for this test")
-    rows = postcondition.left_over(
-        tmp_path / "o.onnx", 2, [row], Limits(*LIMITS), ("matmul",), {"x": (5, 7), "z": (5, 7), "v": (7, 9)}
-    )
+    known = {"x": (5, 7), "z": (5, 7), "v": (7, 9)}
+    rows = postcondition.left_over(as_written(tmp_path / "o.onnx"), 2, [row], Limits(*LIMITS), ("matmul",), known)
     assert [each.name for each in rows] == ["cut"]
 
 
@@ -103,14 +114,16 @@ def test_names_that_do_not_fit_together(
     onnx.save(lowered, tmp_path / "o.onnx")
     rows: list[Row] = []
     with pytest.raises(PassError, match=words):
-        rows += postcondition.left_over(tmp_path / "o.onnx", 1, (), Limits(*LIMITS), ("matmul",), {"X": (5, 7)})
+        rows += postcondition.left_over(
+            as_written(tmp_path / "o.onnx"), 1, (), Limits(*LIMITS), ("matmul",), {"X": (5, 7)}
+        )
 
 
 def test_a_file_that_is_cut_off_is_no_run_of_fields(tmp_path: Path) -> None:
     onnx.save(matmul([5, 7], [7, 9], [5, 9]), tmp_path / "m.onnx")
     data = (tmp_path / "m.onnx").read_bytes()
     with pytest.raises(ValueError, match="is cut off, or of another kind"):
-        list(postcondition.runs(memoryview(data[:-3]), 0, len(data) - 3, 0))
+        list(runs(memoryview(data[:-3]), 0, len(data) - 3, 0))
 
 
 def test_products_that_fit_and_were_not_cut_are_no_concern(tmp_path: Path) -> None:
@@ -128,3 +141,46 @@ def test_products_that_fit_and_were_not_cut_are_no_concern(tmp_path: Path) -> No
     )
     report = written(model, tmp_path)
     assert [row.status for row in report.contractions] == ["fits", "tiled"]
+
+
+def test_calls_whose_function_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two calls alike one is looked into; the other kind is right."""
+
+    def whole_product(self: Batched, sink: Any, product: TiledProduct, a: Any, b: Any, output: str, _: str) -> None:
+        sink.node("MatMul", [a.name, b.name], [output])
+
+    right = Batched.spell
+
+    def spell(self: Batched, sink: Any, product: TiledProduct, *rest: Any) -> None:
+        (whole_product if product.plan.n.size == 9 else right)(self, sink, product, *rest)
+
+    monkeypatch.setattr(Batched, "spell", spell)
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 18]> g (float[5,7] x) => (float[5,9] y, float[5,9] z, float[5,8] u) {
+            y = MatMul (x, w)
+            z = MatMul (x, w)
+            u = MatMul (x, v)
+        }""",
+        w=whole([7, 9], F32, 1),
+        v=whole([7, 8], F32, 2),
+    )
+    report = written(model, tmp_path, form="function")
+    assert [(row.status, row.m, row.k, row.n) for row in report.over] == [("over", 5, 7, 9)]
+    assert [row.status for row in report.contractions] == ["tiled", "tiled", "tiled", "over"]
+
+
+def test_a_product_beside_the_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is neither a call nor was there before is judged, too."""
+    write, model = model_file._write, matmul([5, 7], [7, 9], [5, 9])
+
+    def with_one_more(path: Path, spelled: Spelled, *rest: Any) -> Written:
+        node = onnx.NodeProto(op_type="MatMul", input=["X", model.graph.initializer[0].name], output=["Z"], name="more")
+        field = onnx.GraphProto(node=[node]).SerializeToString()
+        spelled.nodes.extend(field)
+        spelled.ends.append(len(spelled.nodes))
+        return write(path, spelled, *rest)
+
+    monkeypatch.setattr(model_file, "_write", with_one_more)
+    for form in ("function", "unrolled"):
+        report = written(model, tmp_path, form=form, weights="split")
+        assert [(row.name, row.m, row.k, row.n) for row in report.over] == [("more", 5, 7, 9)], form

@@ -162,16 +162,6 @@ def test_models_that_are_judged_by_inference_or_by_what_is_in_the_file_elsewhere
         assert onnxtile.lower(model, (2, 3, 4), weights="split", output=path).ok is not wrong
 
 
-@pytest.mark.parametrize("size", [0, 100, 1 << 22])
-def test_files_that_are_judged_in_pieces(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A piece has 4 MB, more than 10,000 nodes: smaller ones stand for it."""
-    assert postcondition._CHUNK_BYTES == 1 << 22
-    monkeypatch.setattr(postcondition, "MOST_CHECKED", 0)
-    monkeypatch.setattr(postcondition, "_CHUNK_BYTES", size)
-    model = matmul([5, 7], [7, 9], [5, 9])
-    assert onnxtile.lower(model, (2, 3, 4), weights="split", output=tmp_path / "o.onnx").ok
-
-
 @pytest.mark.parametrize("place", PLACES)
 def test_products_of_as_many_tiles_as_are_made_and_of_more(place: str) -> None:
     tiles = legality.MOST_TILES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -23,7 +24,7 @@ _TILE = b"\n" + counted(TILE) + b"\x12"
 class WireSink:
     """Takes a graph's nodes as `nodes`, its fields in protobuf's format, and as `constants`.
 
-    `count`: nodes so far, those of bodies among them.
+    `ends`: where each field ends; `count`: nodes so far, those of bodies among them.
     """
 
     def __init__(self, opset: int, origin: str = "", function: bool = False) -> None:
@@ -32,6 +33,7 @@ class WireSink:
         self._function = function
         self._field = number_of(onnx.FunctionProto if function else onnx.GraphProto, "node")
         self.nodes = bytearray()
+        self.ends = array("q")
         self.constants: list[onnx.TensorProto] = []
         self.count = 0
         self._interface = onnx.GraphProto()
@@ -111,6 +113,7 @@ class WireSink:
     def _add(self, node: bytes) -> None:
         self.nodes += head(self._field, len(node))
         self.nodes += node
+        self.ends.append(len(self.nodes))
 
 
 @lru_cache(maxsize=256)

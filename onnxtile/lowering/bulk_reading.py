@@ -1,0 +1,140 @@
+"""Read a file of very many nodes in bulk: columns of numbers in place of an object for each node.
+
+Messages of one kind are read side by side: the first field of each, then the second of each, and so on. A name is told
+from others by a number of 64 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from onnxtile.errors import PassError
+from onnxtile.ir.io.protobuf_wire import LENGTH_DELIMITED, inside, number_of, runs
+
+GRAPH = number_of(onnx.ModelProto, "graph")
+NODE, INITIALIZER = (number_of(onnx.GraphProto, name) for name in ("node", "initializer"))
+_MASKS = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_HALF = np.uint64(32)
+Bytes = np.ndarray
+"""A file's bytes, one by one."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a file's main graph has nodes and initializers: starts, and the end of the last; `rest`: other fields."""
+
+    nodes: np.ndarray
+    initializers: np.ndarray
+    rest: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, data: Bytes) -> Layout:
+        """Find it in a file that somebody else wrote."""
+        view = memoryview(data.data)
+        start, stop = next((start, stop) for number, start, stop in runs(view, 0, len(view), 0) if number == GRAPH)
+        starts: dict[int, list[int]] = {NODE: [], INITIALIZER: []}
+        ends, rest = {NODE: 0, INITIALIZER: 0}, []
+        for number, begin, end in runs(view, inside(view, start), stop, 0):
+            if number in starts:
+                starts[number].append(begin)
+                ends[number] = end
+            else:
+                rest.append((begin, end))
+        nodes, initializers = (np.array([*starts[number], ends[number]], np.int64) for number in (NODE, INITIALIZER))
+        return cls(nodes, initializers, tuple(rest))
+
+
+def varints(data: Bytes, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers that begin at these bytes, and the bytes behind them."""
+    numbers, behind = data[at].astype(np.int64), at + 1
+    longer = np.flatnonzero(numbers > 0x7F)
+    if len(longer):
+        more, behind[longer] = varints(data, behind[longer])
+        numbers[longer] = numbers[longer] & 0x7F | more << 7
+    return numbers, behind
+
+
+def contents(data: Bytes, starts: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the contents of fields of that number begin and end; PassError where they begin elsewhere."""
+    numbers, at = varints(data, starts[:-1])
+    lengths, begin = varints(data, at)
+    if np.any(numbers != number << 3 | LENGTH_DELIMITED) or np.any(begin + lengths != starts[1:]):
+        raise PassError("what was written isn't where it was written; please report this")
+    return begin, starts[1:]
+
+
+def fields(
+    data: Bytes, starts: np.ndarray, number: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the first field of each message, the second of each, ...: message, field, content, length or number."""
+    at, stop = contents(data, starts, number)
+    message = np.arange(len(at))
+    while True:
+        going = at < stop
+        message, at, stop = message[going], at[going], stop[going]
+        if not len(message):
+            return
+        tags, content = varints(data, at)
+        values, content = varints(data, content)
+        kind = tags & 7
+        if np.any((kind != 0) & (kind != LENGTH_DELIMITED)):
+            raise PassError("what was written holds a field of another kind; please report this")
+        yield message, tags >> 3, content, values
+        at = content + values * (kind == LENGTH_DELIMITED)
+
+
+def hashes(data: Bytes, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return a number of 64 bits for each name: equal names have the same, and others another, as good as surely."""
+    words = np.ndarray((len(data) - 7,), "<u8", data.data, strides=(1,))
+    numbers: np.ndarray = lengths.astype(np.uint64) * _FACTOR
+    which, at, left = np.arange(len(starts)), starts, lengths
+    while True:
+        going = left > 0
+        if not going.all():
+            which, at, left = which[going], at[going], left[going]
+        if not len(which):
+            return numbers
+        mixed = (numbers[which] ^ words[at] & _MASKS[np.minimum(left, 8)]) * _FACTOR
+        numbers[which] = mixed ^ mixed >> _HALF
+        at, left = at + 8, left - 8
+
+
+class Index:
+    """Finds which of `numbers` each of others is, by its leading bits: those of names are spread evenly."""
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        self._order = np.argsort(numbers, kind="stable")
+        self._sorted = np.append(numbers[self._order], numbers[:1])
+        bits = max(1, len(numbers).bit_length())
+        self._shift = np.uint64(64 - bits)
+        buckets = np.arange(2**bits, dtype=np.uint64) << self._shift
+        self._first = np.searchsorted(self._sorted[:-1], buckets)
+
+    def find(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the place of each; of equal ones the first, -1 for one that isn't there."""
+        at = self._first[(numbers >> self._shift).astype(np.int64)]
+        last = len(self._order)
+        going = np.flatnonzero((at < last) & (self._sorted[at] < numbers))
+        while len(going):
+            at[going] += 1
+            going = going[(at[going] < last) & (self._sorted[at[going]] < numbers[going])]
+        there = (at < last) & (self._sorted[at] == numbers)
+        return np.where(there, self._order[np.minimum(at, last - 1)], -1)
+
+    def repeated(self) -> np.ndarray:
+        """Return the places of those that are there before."""
+        same = self._sorted[1:-1] == self._sorted[:-2]
+        return np.sort(self._order[1:][same])
+
+
+def hashes_of(names: Iterable[str]) -> np.ndarray:
+    """Return the numbers of names, see `hashes`."""
+    encoded = [name.encode() for name in names]
+    lengths = np.array([len(name) for name in encoded], np.int64)
+    data = np.frombuffer(b"".join(encoded) + bytes(8), np.uint8)
+    return hashes(data, np.cumsum(lengths) - lengths, lengths)

@@ -1,0 +1,210 @@
+"""Find products beyond the limits in a large unrolled file: tiles are initializers, or cut from values known before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from onnxtile.errors import PassError
+from onnxtile.ir.io.protobuf_wire import number_of
+from onnxtile.ir.metadata import TILE
+from onnxtile.lowering.bulk_reading import INITIALIZER, NODE, Bytes, Index, Layout, contents, fields, hashes, hashes_of
+from onnxtile.lowering.report import Row
+from onnxtile.tiling.limits import Limits
+
+Shape = tuple[int | None, ...]
+Shapes = Mapping[str, Shape]
+_INPUT, _OUTPUT, _OP_TYPE = (number_of(onnx.NodeProto, name) for name in ("input", "output", "op_type"))
+_NAME, _DIMS = (number_of(onnx.TensorProto, name) for name in ("name", "dims"))
+_PRODUCTS = ("MatMul", "MatMulInteger")
+_UNKNOWN = -1
+
+
+class UnrolledProducts:
+    """The products in a file's main graph, and the shapes of their operands.
+
+    Values are numbered: initializers in their order, inputs, then outputs of nodes. Raises PassError where a name is
+    read that nothing computes before, or computed that is there already.
+    """
+
+    def __init__(self, data: Bytes, layout: Layout, known: Shapes) -> None:
+        """`known`: shapes of values that were there before anything was cut; an axis that isn't a number is None."""
+        self._data, self._layout = data, layout
+        stored = self._read_initializers()
+        rest = onnx.GraphProto.FromString(b"".join(data[start:stop].tobytes() for start, stop in layout.rest))
+        inputs = hashes_of([*(value.name for value in rest.input), *(t.values.name for t in rest.sparse_initializer)])
+        inputs = inputs[~np.isin(inputs, stored)]  # old models list their initializers as inputs
+        self._before = len(stored) + len(inputs)
+        reads, writes, products = self._read_nodes()
+        self._node_of = np.concatenate([np.full(self._before, -1), writes[0]])
+        self._names = np.concatenate([stored, inputs, writes[1]])
+        self._index = Index(self._names)
+        found = self._index.find(reads[1])
+        self._check_names(reads[0], reads[1], found)
+        places = self._index.find(hashes_of(known)).tolist()
+        self._shapes: dict[int, Shape | None] = {
+            place: shape for place, shape in zip(places, known.values(), strict=True) if place >= 0
+        }
+        first, second = np.full((2, len(layout.nodes)), -1)
+        for operand, place in ((first, 0), (second, 1)):
+            chosen = reads[2] == place
+            operand[reads[0][chosen]] = found[chosen]
+        self._first, self._products, self._operands = first, products, (first[products], second[products])
+
+    def beyond(self, limits: Limits, judged: Collection[str]) -> Iterator[Row]:
+        """Yield a row for each product that exceeds the limits, or may; `judged`: names of nodes that may.
+
+        A product whose operands aren't known is one that was there before, unless it's a tile's.
+        """
+        ranks, rows, columns = self._sizes
+        a, b = self._operands
+        m, k = np.where(ranks[a] == 1, 1, rows[a]), columns[a]
+        n = np.where(ranks[b] == 1, 1, columns[b])
+        doubtful = (ranks[a] <= 0) | (ranks[b] <= 0)
+        for size, limit in zip((m, k, n), limits.axes, strict=True):
+            if limit is not None:
+                doubtful |= (size > limit) | (size == _UNKNOWN)
+        for at in np.flatnonzero(doubtful):
+            node = self._node(self._products[at])
+            if not {node.name, *node.output} & set(judged):
+                sizes = [None if size == _UNKNOWN else int(size) for size in (m[at], k[at], n[at])]
+                if min(ranks[a[at]], ranks[b[at]]) > 0:
+                    yield _row(node, sizes, limits)
+                elif any(pair.key == TILE for pair in node.metadata_props):
+                    words = "unknown-shape: a tile's shape doesn't follow from the file; please report this"
+                    yield Row(node.name, node.op_type, "", None, None, None, None, None, "unknown", words)
+
+    @cached_property
+    def _sizes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return rank (0: unknown), last size but one and last size of each value; at the end, of none."""
+        ranks, rows, columns = (np.full(len(self._node_of) + 1, number) for number in (0, _UNKNOWN, _UNKNOWN))
+        count = len(self._dims)
+        ranks[:count] = (self._dims != _UNKNOWN).sum(axis=1)
+        last = np.maximum(ranks[:count] - 1, 0)
+        columns[:count] = self._dims[np.arange(count), last]
+        rows[:count] = self._dims[np.arange(count), np.maximum(last - 1, 0)]
+        for value in np.unique(np.concatenate(self._operands)).tolist():
+            if (value >= count or value in self._shapes) and (shape := self._shape(value)):
+                sizes = [_UNKNOWN if size is None else size for size in shape]
+                ranks[value], rows[value], columns[value] = len(sizes), sizes[-2:][0], sizes[-1]
+        return ranks, rows, columns
+
+    def _shape(self, value: int) -> Shape | None:
+        """Return a value's shape; that of a value which Split, Transpose or Pad gives follows from what they read."""
+        if value < 0:
+            return None
+        if value not in self._shapes:
+            if value < len(self._dims):
+                return tuple(size for size in self._dims[value].tolist() if size != _UNKNOWN)
+            self._shapes[value] = None
+            at = self._node_of[value]
+            node = self._node(at) if at >= 0 else onnx.NodeProto()
+            if node.op_type in ("Split", "Transpose", "Pad", "Cast"):
+                outputs = self._index.find(hashes_of(node.output)).tolist()
+                moved = self._moved(node, self._shape(int(self._first[at])))
+                self._shapes |= {
+                    output: shape
+                    for output, shape in zip(outputs, moved, strict=True)
+                    if self._shapes.get(output) is None
+                }
+        return self._shapes[value]
+
+    def _moved(self, node: onnx.NodeProto, shape: Shape | None) -> list[Shape | None]:
+        """Return what Split, Transpose, Pad and Cast make of a shape."""
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        if shape is None or node.op_type == "Cast":
+            return [shape] * len(node.output)
+        if node.op_type == "Transpose":
+            order = attributes["perm"].ints if "perm" in attributes else reversed(range(len(shape)))
+            return [tuple(shape[axis] for axis in order)]
+        said = attributes.get("split", attributes.get("pads"))
+        lengths = self._numbers(node.input[1]) if len(node.input) > 1 else list(said.ints) if said else []
+        if node.op_type == "Pad":
+            ends = zip(shape, lengths, lengths[len(shape) :], strict=False)
+            return [tuple(None if size is None else size + before + after for size, before, after in ends) or None]
+        axis = attributes["axis"].i if "axis" in attributes else 0
+        if len(lengths) != len(node.output):
+            return [None] * len(node.output)
+        return [(*shape[:axis], length, *shape[axis:][1:]) for length in lengths]
+
+    def _numbers(self, name: str) -> list[int]:
+        """Return what an initializer of whole numbers holds; none where it isn't one."""
+        (value,) = self._index.find(hashes_of([name])).tolist()
+        if not 0 <= value < len(self._dims):
+            return []
+        begin, end = contents(self._data, self._layout.initializers[value : value + 2], INITIALIZER)
+        tensor = onnx.TensorProto.FromString(self._data[begin[0] : end[0]].tobytes())
+        whole = tensor.data_type == onnx.TensorProto.INT64 and len(tensor.dims) == 1 and tensor.raw_data
+        return list(numpy_helper.to_array(tensor)) if whole else []
+
+    def _read_initializers(self) -> np.ndarray:
+        """Return the numbers of the initializers' names; their dims are kept, _UNKNOWN behind the last of each."""
+        starts = self._layout.initializers
+        names, dims = np.zeros(len(starts) - 1, np.uint64), np.full((len(starts) - 1, 2), _UNKNOWN)
+        ranks = np.zeros(len(names), np.int64)
+        for tensor, field, at, value in fields(self._data, starts, INITIALIZER):
+            named, sized = field == _NAME, field == _DIMS
+            names[tensor[named]] = hashes(self._data, at[named], value[named])
+            if sized.any():
+                of = tensor[sized]
+                if ranks[of].max() >= dims.shape[1]:
+                    dims = np.pad(dims, ((0, 0), (0, 1)), constant_values=_UNKNOWN)
+                dims[of, ranks[of]] = value[sized]
+                ranks[of] += 1
+        self._dims = dims
+        return names
+
+    def _read_nodes(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray]:
+        """Return what nodes read (node, name, which of its inputs), what they write (node, name), and the products."""
+        starts = self._layout.nodes
+        places, products = np.zeros(len(starts) - 1, np.int64), [np.zeros(0, np.int64)]
+        reads: list[tuple[np.ndarray, ...]] = [(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.int64))]
+        writes: list[tuple[np.ndarray, ...]] = [reads[0][:2]]
+        wanted = hashes_of(_PRODUCTS)
+        for node, field, at, length in fields(self._data, starts, NODE):
+            if len(chosen := np.flatnonzero(field == _INPUT)):
+                of = node[chosen]
+                reads.append((of, hashes(self._data, at[chosen], length[chosen]), places[of]))
+                places[of] += 1
+            if len(chosen := np.flatnonzero(field == _OUTPUT)):
+                writes.append((node[chosen], hashes(self._data, at[chosen], length[chosen])))
+            if len(chosen := np.flatnonzero(field == _OP_TYPE)):
+                products.append(node[chosen][np.isin(hashes(self._data, at[chosen], length[chosen]), wanted)])
+        joined = [tuple(map(np.concatenate, zip(*some, strict=True))) for some in (reads, writes)]
+        named = [tuple(column[some[1] != 0] for column in some) for some in joined]
+        return named[0], named[1], np.sort(np.concatenate(products))
+
+    def _check_names(self, nodes: np.ndarray, names: np.ndarray, found: np.ndarray) -> None:
+        """Raise PassError for a name that is read before it's computed, and for one that is computed twice."""
+        early = (found < 0) | (self._node_of[found] >= nodes)
+        if early.any():
+            at = nodes[early].min()
+            node = self._node(at)
+            bad = set(names[early & (nodes == at)].tolist())
+            name = next(name for name in node.input if hashes_of([name])[0] in bad)
+            words = f"{node.op_type} {node.name!r} reads {name!r}, which nothing computes; please report this"
+            raise PassError(words)
+        again = self._index.repeated()
+        for value in again[self._node_of[again] >= 0]:
+            node = self._node(self._node_of[value])
+            name = next(name for name in node.output if hashes_of([name])[0] == self._names[value])
+            words = f"computes {name!r}, which is there already; please report this"
+            raise PassError(f"{node.op_type} {node.name!r} {words}")
+
+    def _node(self, at: int) -> onnx.NodeProto:
+        begin, end = contents(self._data, self._layout.nodes[at : at + 2], NODE)
+        node: onnx.NodeProto = onnx.NodeProto.FromString(self._data[begin[0] : end[0]].tobytes())
+        return node
+
+
+def _row(node: onnx.NodeProto, sizes: list[int | None], limits: Limits) -> Row:
+    """Return the row of a product that exceeds the limits, or may."""
+    m, k, n = sizes
+    pairs = zip(sizes, limits.axes, strict=True)
+    surely = any(size is not None and limit is not None and size > limit for size, limit in pairs)
+    words = "postcondition: a rewrite left it so; please report this"
+    return Row(node.name, node.op_type, "", m, k, n, None, None, "over" if surely else "unknown", words)
