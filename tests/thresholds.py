@@ -35,7 +35,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "cli.views.summary.FEW_VALUES": ("values of an attribute listed, or their range", _BEYOND, "test_lines_and_values_of_facts_that_are_shown_and_more"),
     "cli.views.summary.MOST_LINES": ("lines under a heading", _BEYOND, "test_lines_and_values_of_facts_that_are_shown_and_more"),
     "cli.isolation._MOST_LETTERS": ("letters of a crash's last line", _BEYOND, "test_last_words_of_a_process_that_are_shown_and_longer_ones"),
-    "cli.output.MOST_ROWS": ("rows shown on a terminal", _BEYOND, "test_rows_that_are_shown_on_a_terminal_and_more"),
+    "cli.table.MOST_ROWS": ("rows shown on a terminal", _BEYOND, "test_rows_that_are_shown_on_a_terminal_and_more"),
     "cli.verify.MOST_ROWS": ("rows shown on a terminal", _BEYOND, "test_rows_that_are_shown_on_a_terminal_and_more"),
     "cli.views.profile.MOST_REASONS": ("reasons shown", _BEYOND, "test_reasons_that_are_shown_and_more"),
     "cli.sheets.LONGEST": ("letters of a cell", _BEYOND, "test_cells_of_sheets_as_long_as_are_written_whole_and_longer"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,8 @@ from onnxtile.torch_frontend.detection import is_torch
 if TYPE_CHECKING:
     import numpy as np
 
-    from onnxtile.debugging.capture.report import Captured, CaptureReport
+    from onnxtile.cli.table import Cell
+    from onnxtile.debugging.capture.report import Captured, CaptureReport, Value
     from onnxtile.ir.io.progress import Progress
 
 EXAMPLES = """Examples:
@@ -128,45 +130,40 @@ def _of_torch(
 
 
 def print_captured(report: CaptureReport) -> None:
-    """The values as a table, what isn't there, and a line that sums up."""
-    from onnxtile.cli.screen import console, first, styled
-    from onnxtile.cli.table import Column, Name, Table
-    from onnxtile.debugging.capture.statistics import shown
+    """Print the values, what isn't there, and a line that sums up."""
+    from onnxtile.cli.screen import console, first
+    from onnxtile.cli.table import Column, Table, numbers
 
     screen = console()
-    numbers = [Column(heading, right=True) for heading in ("min", "max", "mean")]
-    table = Table(
-        [Column("value, operator", shorten="middle"), Column("type, shape"), *numbers, Column("first", shorten="end")]
-    )
-    rows = first(report.values, MOST_ROWS)
-    for row in rows:
-        of = f"{row.nodes:,} nodes" if row.nodes > 1 else row.op
-        sizes = "x".join(map(str, row.shape)) or "number"
-        figures = ("" if each is None else shown(each) for each in (row.min, row.max, row.mean))
-        odd = [f"{count:,} {what} " for count, what in ((row.nan, "NaN"), (row.infinite, "infinite")) if count]
-        table.add(
-            Name(row.value, of),
-            f"{row.dtype} {sizes}",
-            *figures,
-            styled(("".join(odd), "red"), (" ".join(row.first), "")),
-        )
-    if rows:
-        table.print()
-    if len(report.values) > len(rows):
-        screen.print(f"... and {len(report.values) - len(rows):,} more; --json lists them all", style="dim")
+    columns = [Column("value, operator", shorten="middle"), Column("type, shape"), *numbers("min", "max", "mean")]
+    Table([*columns, Column("first", shorten="end")]).print_first(report.values, _cells, MOST_ROWS)
     skipped = first(report.skipped, MOST_ROWS)
-    for each in skipped:
-        screen.print(f"skipped: {f'{each.op} {each.node!r} {each.reason}'.lstrip()}", style="yellow")
+    for node in skipped:
+        screen.print(f"skipped: {f'{node.op} {node.node!r} {node.reason}'.lstrip()}", style="yellow")
     if len(report.skipped) > len(skipped):
         screen.print(f"... and {len(report.skipped) - len(skipped):,} more are skipped", style="dim")
-    for words in report.unmatched:
-        screen.print(words, style="yellow")
-    for words in report.warnings:
+    for words in (*report.unmatched, *report.warnings):
         screen.print(words, style="yellow")
     screen.print(_summary(report), style="green")
 
 
+def _cells(row: Value) -> Sequence[Cell]:
+    from onnxtile.cli.screen import styled
+    from onnxtile.cli.table import Name
+    from onnxtile.debugging.capture.statistics import shown
+
+    sizes = "x".join(map(str, row.shape)) or "number"
+    figures = ("" if number is None else shown(number) for number in (row.min, row.max, row.mean))
+    odd = [f"{count:,} {what} " for count, what in ((row.nan, "NaN"), (row.infinite, "infinite")) if count]
+    return (
+        Name(row.value, f"{row.nodes:,} nodes" if row.nodes > 1 else row.op), f"{row.dtype} {sizes}", *figures,
+        styled(("".join(odd), "red"), (" ".join(row.first), "")),
+    )  # fmt: skip
+
+
 def _summary(report: CaptureReport) -> str:
+    from onnxtile.cli.screen import several
+
     count, size = len(report.values), sum(row.bytes for row in report.values)
     where = "shown, not written" if report.output is None else f"in {report.output}"
     fed = report.inputs
@@ -175,4 +172,4 @@ def _summary(report: CaptureReport) -> str:
     stored = sum(row.stored is not None for row in report.values)
     note = f"; {stored:,} stored as numpy can (--json says how)" if stored else ""
     much = f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
-    return f"{count:,} value{'' if count == 1 else 's'} ({much}) {where}; {inputs}{note}"
+    return f"{several(count, 'value')} ({much}) {where}; {inputs}{note}"

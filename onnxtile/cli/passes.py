@@ -11,6 +11,8 @@ EXAMPLES = "Example:\n\nonnxtile passes --json"
 
 def command(json: Json = False) -> None:
     """List the passes with their options, in the order of the main job."""
+    from rich.text import Text
+
     from onnxtile.cli.output import print_json
     from onnxtile.cli.screen import console, styled
     from onnxtile.passes.registry import option_types, pass_class, pass_names
@@ -27,5 +29,5 @@ def command(json: Json = False) -> None:
     screen = console()
     for each in described:
         taken = f"{{{' '.join(each['options'])}}}" if each["options"] else ""
-        screen.print(styled((str(each["name"]), "bold"), (taken, "dim")))
+        screen.print(Text.assemble(*styled((str(each["name"]), "bold"), (taken, "dim"))))
         screen.print(f"    {each['summary']}")

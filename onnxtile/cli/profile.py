@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,8 +13,6 @@ from onnxtile.errors import UsageError, wrong_name
 from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
-    from onnxtile.cli.views.profile import Shown
-    from onnxtile.profiling.results import Profile
     from onnxtile.torch_frontend.trace.calls import Recording
 
 EXAMPLES = """Examples:
@@ -83,38 +80,46 @@ def command(
     isolate_file(model, timeout)
     from onnxtile.cli.output import print_json, progress
     from onnxtile.cli.sheets import write_sheet
-    from onnxtile.cli.views import profile as profile_view
-    from onnxtile.cli.views.details import DetailsView
+    from onnxtile.cli.views.comparison import ComparisonView
+    from onnxtile.cli.views.first_io import FirstIoView
+    from onnxtile.cli.views.profile import VIEWS, CostsView, DetailsView
+    from onnxtile.cli.views.summary import FactsView
+    from onnxtile.cli.views.tree import TreeView
+    from onnxtile.cli.views.view import View
     from onnxtile.ir.io.files import check_output
     from onnxtile.profiling.comparison import compare
     from onnxtile.profiling.profile import facts, first_io, profile, profile_lowered
     from onnxtile.profiling.selection import GROUPS, matching, ordered
 
-    if view not in (*profile_view.VIEWS, FIRST_IO):
-        raise wrong_name(f"view {view!r} is unknown", view, (*profile_view.VIEWS, FIRST_IO))
+    if view not in (*VIEWS, FIRST_IO):
+        raise wrong_name(f"view {view!r} is unknown", view, (*VIEWS, FIRST_IO))
     if by is not None and by not in GROUPS:
         raise wrong_name(f"can't group by {by!r}", by, GROUPS)
-    shaping = {
+    options = {
         "--against": against, "--view": view not in ("costs", FIRST_IO), "--convention": convention != "macs",
         "--by": by, "--depth": depth, "--op": op, "--name": name, "--sort": sort, "--top": top, "--details": details,
+        "--tree": tree, "--summary": summary, f"--view {FIRST_IO}": view == FIRST_IO,
     }  # fmt: skip
-    if tree:
-        _refuse("--tree", shaping | {"--summary": summary, f"--view {FIRST_IO}": view == FIRST_IO}, taken=("--depth",))
-    elif summary or view == FIRST_IO:
-        both = summary and view == FIRST_IO
-        _refuse("--summary" if summary else f"--view {FIRST_IO}", shaping | {f"--view {FIRST_IO}": both})
-    elif against is not None:
-        _refuse("--against", shaping, taken=("--against", "--convention"))
+    tables: dict[str, type[View]] = {
+        "--tree": TreeView, "--summary": FactsView, f"--view {FIRST_IO}": FirstIoView, "--against": ComparisonView,
+    }  # fmt: skip
+    table = next((option for option in tables if options[option]), None)
+    if table is not None:
+        tables[table].reject_options(table, options)
     if depth is not None and by != "module" and not tree:
         raise UsageError("--depth counts parts of modules' paths; give --by module or --tree with it")
     if by is not None and sort == "live_bytes":
         raise UsageError("can't sort groups by live_bytes: what is alive is told of nodes; leave --by out")
-    sheets = {path: kind for path, kind in ((csv, "csv"), (markdown, "markdown")) if path is not None}
-    if json + [str(path) for path in sheets].count("-") > 1 or (csv is not None and csv == markdown):
+    sheets: list[tuple[Path, Literal["csv", "markdown"]]] = []
+    sheets += [(csv, "csv")] if csv is not None else []
+    sheets += [(markdown, "markdown")] if markdown is not None else []
+    outputs = [path for path, _ in sheets]
+    to_screen = json + list(map(str, outputs)).count("-")
+    if to_screen > 1 or (csv is not None and csv == markdown):
         raise UsageError("--json, --csv and --markdown write to the same place; name different ones")
-    for path in sheets:
+    for path in outputs:
         if str(path) != "-":
-            check_output(path, model, *(other for other in (against, *sheets) if other is not None and other != path))
+            check_output(path, model, *(other for other in (against, *outputs) if other is not None and other != path))
     torch = is_torch(model)
     if torch:
         refuse(model, bind=bind, against=against, summary=summary, view=FIRST_IO * (view == FIRST_IO))
@@ -122,55 +127,36 @@ def command(
         refuse(model, input=input, device=device, tree=tree, timeout=timeout)
     sizes = parse_bind(bind)
 
-    shown: Shown
+    shown: View
     with progress(f"profile {model.name}"):
         if tree:
-            shown = _tree(model, input, device, depth)
+            from onnxtile.torch_frontend.module_tree import tree_of
+
+            shown = TreeView(tree_of(_recorded(model, input, device), depth))
         elif summary:
-            shown = profile_view.FactsView(facts(model, bind=sizes))
+            shown = FactsView(facts(model, bind=sizes))
         elif view == FIRST_IO:
-            shown = profile_view.FirstIoView(first_io(model, bind=sizes))
+            shown = FirstIoView(first_io(model, bind=sizes))
         else:
-            found = (
-                _of_torch(model, input, device, convention, details)
-                if torch
-                else profile(model, bind=sizes, convention=convention, details=details)
-            )
+            if torch:
+                from onnxtile.torch_frontend.profile import profile_of
+
+                costs = profile_of(_recorded(model, input, device), convention, details)
+            else:
+                costs = profile(model, bind=sizes, convention=convention, details=details)
             if against is not None:
                 other = profile_lowered(against, bind=sizes, convention=convention)
-                shown = profile_view.AgainstView(compare(found, other), model.name, against.name)
+                shown = ComparisonView(compare(costs, other), model.name, against.name)
             else:
-                nodes = matching(found, op or (), name or ())
-                rows = ordered(found.by(by, depth, nodes), sort, top) if by else ordered(nodes, sort, top)
-                shown = (DetailsView if details and by is None else profile_view.CostsView)(found, rows, view, by)
-    for path, kind in sheets.items():
-        write_sheet(path, kind, shown.rows())
+                nodes = matching(costs, op or (), name or ())
+                rows = ordered(costs.by(by, depth, nodes), sort, top) if by else ordered(nodes, sort, top)
+                shown = (DetailsView if details and by is None else CostsView)(costs, rows, view, by)
+    for path, kind in sheets:
+        write_sheet(path, kind, shown.sheet())
     if json:
-        print_json(shown.to_json())
-    elif "-" not in map(str, sheets):
+        print_json(shown)
+    elif not to_screen:
         shown.print()
-
-
-def _refuse(table: str, options: Mapping[str, object], taken: Sequence[str] = ()) -> None:
-    """UsageError where options are given that the table doesn't take."""
-    given = [option for option, value in options.items() if value and option not in taken]
-    if given:
-        raise UsageError(f"{table} is a table of its own and takes no {', '.join(given)}; leave that out")
-
-
-def _of_torch(model: Path, inputs: list[str] | None, device: str | None, convention: str, details: bool) -> Profile:
-    recording = _recorded(model, inputs, device)
-    from onnxtile.torch_frontend.profile import profile_of
-
-    return profile_of(recording, convention, details)
-
-
-def _tree(model: Path, inputs: list[str] | None, device: str | None, depth: int | None) -> Shown:
-    recording = _recorded(model, inputs, device)
-    from onnxtile.cli.views.tree import TreeView
-    from onnxtile.torch_frontend.module_tree import tree_of
-
-    return TreeView(tree_of(recording, depth))
 
 
 def _recorded(model: Path, inputs: list[str] | None, device: str | None) -> Recording:

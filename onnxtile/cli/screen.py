@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _UNBOUNDED = 1_000_000
 _Row = TypeVar("_Row")
+Segments = tuple[tuple[str, str], ...]
+"""Texts one behind the other, each with its style; none of them steers a terminal."""
 
 
 class _Screen(Console):
@@ -48,9 +50,36 @@ def first(rows: Sequence[_Row], most: int) -> Sequence[_Row]:
     return rows if terminal_width() is None else rows[:most]
 
 
-def styled(*parts: tuple[str, str]) -> Text:
-    """Return texts one behind the other, each with its style; what would steer a terminal is spelled out."""
-    return Text.assemble(*((printable(text), style) for text, style in parts))
+def styled(*parts: tuple[str, str]) -> Segments:
+    """Return texts with their styles; what would steer a terminal is spelled out."""
+    return tuple((printable(text), style) for text, style in parts)
+
+
+def several(count: int, noun: str) -> str:
+    """Return `1 node`, `2,000 nodes`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def print_rest(count: int, where: str) -> None:
+    """Say how many rows a terminal doesn't get, if any, and where they are."""
+    if count:
+        console().print(f"... and {count:,} more; {where}", style="dim")
+
+
+def reasons_with_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return each reason with the first name that it's given for, and how many more there are."""
+    names: dict[str, list[str]] = {}
+    for reason, name in pairs:
+        names.setdefault(reason, []).append(name)
+    return {
+        reason: f"{reason}  ({name}{f' and {len(others):,} more' if others else ''})"
+        for reason, (name, *others) in names.items()
+    }
+
+
+def in_scope(scope: str, name: str) -> str:
+    """Return a node's name behind that of the graph that it's in, '' for the main one."""
+    return f"{scope}: {name}" if scope else name
 
 
 @contextmanager

@@ -8,22 +8,23 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from onnxtile.ir.io.files import replacing
+from onnxtile.ir.json_encoding import encode
 from onnxtile.ir.printable import printable
 
 LONGEST = 1 << 20
 """Characters of a cell; of a longer one the middle is left out."""
-Cells = Mapping[str, Any]
 _MARKS = re.compile(r"[\\|`*<\[\]]")
 """What Markdown takes for more than itself: a formula has asterisks."""
 
 
-def write_sheet(path: Path, kind: str, rows: Sequence[Cells]) -> None:
-    """Write rows as `csv` or `markdown`, headings from the first row's keys; `-` is the standard output."""
-    headings = list(rows[0]) if rows else []
-    cells = [[_text(row.get(heading)) for heading in headings] for row in rows]
+def write_sheet(path: Path, kind: Literal["csv", "markdown"], rows: Sequence[object]) -> None:
+    """Write JSON objects as rows, headings from the first one's members; `-` is the standard output."""
+    objects = encode(rows)
+    headings = list(objects[0]) if rows else []
+    cells = [[_text(row.get(heading)) for heading in headings] for row in objects]
     text = _csv(headings, cells) if kind == "csv" else _markdown(headings, cells)
     if str(path) == "-":
         sys.stdout.write(text)
@@ -50,7 +51,7 @@ def _escaped(cell: str) -> str:
 
 
 def _text(cell: Any) -> str:
-    """A cell of JSON as text: a range by its ends, a list by its items, nothing where there's nothing to say."""
+    """Return a cell of JSON as text: a range by its ends, a list by its items, '' for null."""
     if isinstance(cell, Mapping):
         if cell.keys() == {"min", "max"}:
             return f"{cell['min']} or more" if cell["max"] is None else f"{cell['min']} to {cell['max']}"

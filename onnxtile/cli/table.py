@@ -1,21 +1,24 @@
-"""Tables of reports: as wide as they are in a file or a pipe; on a terminal names are shortened until lines fit."""
+"""Lay out tables of reports: whole in a file or a pipe; on a terminal names are shortened until lines fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from onnxtile.cli.screen import console, terminal_width
+from onnxtile.cli.screen import Segments, console, first, print_rest, terminal_width
 from onnxtile.ir.printable import printable
 
+MOST_ROWS = 60
+"""Rows of a table on a terminal; files, pipes, --json and --report get all."""
 _DOTS, _GAP = "...", "  "
 _LONG = 32
 _ALIGNED = {False: 100, True: 32}
 """Width to which a column, of numbers or not, is aligned where nothing is shortened; longer cells pad no others."""
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True)
@@ -26,19 +29,15 @@ class Name:
     behind: str = ""
     before: str = ""
 
-    def text(self, width: int | None = None) -> Text:
-        """Return the cell; in so many places, with the middle of the name left out."""
-        before, name, behind = self.parts()
+    def segments(self, width: int | None = None) -> Segments:
+        """Return the cell, with the middle of the name left out where it's wider than `width`."""
+        name, behind = printable(self.name), f" {printable(self.behind)}" if self.behind else ""
         if width is not None:
-            name = _without_middle(name, width - cell_len(before) - cell_len(behind))
-        return Text.assemble((before, "dim"), name, (behind, "dim"))
-
-    def parts(self) -> tuple[str, str, str]:
-        """Return what stands before the name, the name, and what stands behind it, whole."""
-        return self.before, printable(self.name), f" {printable(self.behind)}" if self.behind else ""
+            name = _without_middle(name, width - cell_len(self.before) - cell_len(behind))
+        return (self.before, "dim"), (name, ""), (behind, "dim")
 
 
-Cell = str | Text | Name
+Cell = str | Segments | Name
 
 
 @dataclass(frozen=True)
@@ -51,17 +50,21 @@ class Column:
     least: int = 16
     style: str = ""
 
-    def text(self, cell: Cell, width: int | None = None) -> Text:
+    def segments(self, cell: Cell, width: int | None = None) -> Segments:
         """Return a cell as it's shown, in a column of this width if there is one."""
         if isinstance(cell, Name):
-            text = cell.text()
-            return text if width is None or text.cell_len <= width else cell.text(width)
-        text = Text(printable(cell), self.style) if isinstance(cell, str) else cell
-        if width is None or text.cell_len <= width:
-            return text
+            return cell.segments(width)
+        segments = ((printable(cell), self.style),) if isinstance(cell, str) else cell
+        if width is None or _length(segments) <= width:
+            return segments
         if self.shorten == "middle":
-            return Text(_without_middle(text.plain, width), self.style)
-        return _without_end(text, width)
+            return ((_without_middle(plain(segments), width), self.style),)
+        return _without_end(segments, width)
+
+
+def numbers(*headings: str, shorten: Literal["", "end"] = "", least: int = 16) -> list[Column]:
+    """Return columns of numbers; formulas may be long, and lose their ends with `shorten`."""
+    return [Column(heading, right=True, shorten=shorten, least=least) for heading in headings]
 
 
 @dataclass
@@ -76,63 +79,49 @@ class Table:
 
     def print(self) -> None:
         screen, terminal = console(), terminal_width()
-        if screen.color_system is not None:
-            for line in self.lines(terminal):
-                screen.print(line)
+        if screen.color_system is None:
+            screen.file.writelines(f"{plain(line).rstrip()}\n" for line in self.lines(terminal))
             return
-        lines = self.plain_lines() if terminal is None else (line.plain for line in self.lines(terminal))
-        screen.file.writelines(f"{line}\n" for line in lines)
+        for line in self.lines(terminal):
+            text = Text.assemble(*line)
+            text.rstrip()
+            screen.print(text)
 
-    def plain_lines(self) -> Iterator[str]:
-        """Return the table's lines without styles, nothing shortened: a file may get 100,000, and styles take time."""
-        rows = [[_plain(cell) for cell in row] for row in self.rows]
-        if any(column.heading for column in self.columns):
-            rows.insert(0, [printable(column.heading) for column in self.columns])
-        lengths = [[len(text) if text.isascii() else cell_len(text) for text in row] for row in rows]
-        widths = self._aligned(lengths)
-        for row, taken in zip(rows, lengths, strict=True):
-            around = self._around(taken, widths)
-            yield "".join(
-                f"{before}{text}{behind}" for text, (before, behind) in zip(row, around, strict=True)
-            ).rstrip()
+    def print_first(
+        self, rows: Sequence[_Row], cells: Callable[[_Row], Sequence[Cell]], most: int = MOST_ROWS,
+        more: str = "--json lists them all",
+    ) -> None:  # fmt: skip
+        """Print the rows that a terminal gets, if there are any, and how many more there are."""
+        shown = first(rows, most)
+        self.rows += map(cells, shown)
+        if self.rows:
+            self.print()
+        print_rest(len(rows) - len(shown), more)
 
-    def lines(self, terminal: int | None = None) -> Iterator[Text]:
-        """Return the table's lines. They are longer than the terminal is wide where no more may be left out."""
-        count = len(self.columns)
-        rows = [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
-        headings = [Text(printable(column.heading), "bold") for column in self.columns]
-        if any(column.heading for column in self.columns):
-            rows.insert(0, headings)
-        widths = [max((row[index].cell_len for row in rows), default=0) for index in range(count)]
-        if terminal is None or sum(widths) + len(_GAP) * (count - 1) <= terminal:
-            widths = self._aligned([widths])
+    def lines(self, terminal: int | None = None) -> Iterator[Segments]:
+        """Yield the table's lines. They are longer than the terminal is wide where no more may be left out."""
+        headings: Sequence[Segments] = [((printable(column.heading), "bold"),) for column in self.columns]
+        above = [headings] if any(column.heading for column in self.columns) else []
+        rows = above + [self._cells(row) for row in self.rows]
+        lengths = [list(map(_length, row)) for row in rows]
+        widths = [max(column) for column in zip(*lengths, strict=True)]
+        gaps = len(_GAP) * (len(self.columns) - 1)
+        if terminal is None or sum(widths) + gaps <= terminal:
+            widths = [min(width, _ALIGNED[column.right]) for width, column in zip(widths, self.columns, strict=False)]
         else:
-            widths = self._fitted(widths, terminal - len(_GAP) * (count - 1))
-            shown = len(rows) - len(self.rows)
-            rows[shown:] = [
-                [column.text(cell, width) for column, cell, width in zip(self.columns, row, widths, strict=True)]
-                for row in self.rows
-            ]
-        for row in rows:
-            line = Text()
-            around = self._around([text.cell_len for text in row], widths)
-            for text, (before, behind) in zip(row, around, strict=True):
-                line.append(before).append_text(text).append(behind)
-            line.rstrip()
-            yield line
+            widths = self._fitted(widths, terminal - gaps)
+            rows = above + [self._cells(row, widths) for row in self.rows]
+            lengths = [list(map(_length, row)) for row in rows]
+        for row, taken in zip(rows, lengths, strict=True):
+            line: list[tuple[str, str]] = []
+            for cell, length, width, column in zip(row, taken, widths, self.columns, strict=True):
+                blank, gap = " " * (width - length), _GAP if line else ""
+                line += [(gap + blank, ""), *cell] if column.right else [(gap, ""), *cell, (blank, "")]
+            yield tuple(line)
 
-    def _aligned(self, lengths: Sequence[Sequence[int]]) -> list[int]:
-        """Return the columns' widths where nothing is shortened, by the places that the cells of each row take."""
-        widest = map(max, zip(*lengths, strict=True))
-        return [min(width, _ALIGNED[column.right]) for width, column in zip(widest, self.columns, strict=False)]
-
-    def _around(self, lengths: Sequence[int], widths: Sequence[int]) -> Iterator[tuple[str, str]]:
-        """Yield the blanks before and behind each cell of a row."""
-        gap = ""
-        for length, width, column in zip(lengths, widths, self.columns, strict=True):
-            blank = " " * (width - length)
-            yield (gap + blank, "") if column.right else (gap, blank)
-            gap = _GAP
+    def _cells(self, row: Sequence[Cell], widths: Sequence[int | None] = ()) -> Sequence[Segments]:
+        limits = widths or [None] * len(row)
+        return [column.segments(cell, limit) for column, cell, limit in zip(self.columns, row, limits, strict=True)]
 
     def _fitted(self, widths: Sequence[int], room: int) -> list[int]:
         """Return widths with what is too much taken from the widest columns, from names of usual length last."""
@@ -147,19 +136,36 @@ class Table:
         return widths
 
 
-def _plain(cell: Cell) -> str:
-    """Return a whole cell without styles."""
-    if isinstance(cell, str):
-        return printable(cell)
-    return cell.plain if isinstance(cell, Text) else "".join(cell.parts())
+def print_totals(lines: Sequence[tuple[str, str, str]]) -> None:
+    """Print a line for each total: its heading, the amount, and words about it."""
+    words = Column(style="dim", shorten="end", least=8)
+    Table([Column(style="dim"), *numbers("", shorten="end", least=40), words], list(lines)).print()
 
 
-def _without_end(text: Text, width: int) -> Text:
-    """Return the text in so many places, cut between words where there are any: half a number would be another one."""
-    text = text.copy()
-    text.truncate(width - len(_DOTS))
-    last = text.plain.rfind(" ")
-    return (text[: last + 1] if last > len(text) // 2 else text).append(_DOTS)
+def plain(segments: Segments) -> str:
+    """Return the text without styles."""
+    return "".join([text for text, _ in segments])
+
+
+def _length(segments: Segments) -> int:
+    """Return how many places of the screen a cell takes."""
+    return sum([len(text) if text.isascii() else cell_len(text) for text, _ in segments])
+
+
+def _without_end(segments: Segments, width: int) -> Segments:
+    """Return the cell in so many places, cut between words where there are any: half a number would be another one."""
+    text, room = plain(segments), max(width - len(_DOTS), 0)
+    count = 0
+    while count < len(text) and room >= cell_len(text[count]):
+        room -= cell_len(text[count])
+        count += 1
+    last = text.rfind(" ", 0, count)
+    count = last + 1 if last > count // 2 else count
+    kept = []
+    for part, style in segments:
+        kept.append((part[:count], style))
+        count = max(count - len(part), 0)
+    return (*kept, (_DOTS, ""))
 
 
 def _without_middle(text: str, width: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 
 if TYPE_CHECKING:
-    from onnxtile.verification.verdict import Verdict
+    from onnxtile.cli.table import Cell
+    from onnxtile.verification.verdict import RegionVerdict, Verdict
 
 EXAMPLES = """Examples:
 
@@ -137,19 +139,17 @@ def print_verdict(verdict: Verdict) -> None:
 
 
 def _summary(verdict: Verdict) -> str:
+    from onnxtile.cli.screen import several
+
     if verdict.method == "bound":
-        cases = f"{_count(verdict.cases, 'case')} from seed {verdict.seed} in {verdict.engine}"
+        cases = f"{several(verdict.cases, 'case')} from seed {verdict.seed} in {verdict.engine}"
         return cases if verdict.first_outside is None else f"{cases}; {verdict.first_outside!r} is the first outside"
     counts: dict[str, int] = {}
     for region in verdict.regions:
         name = region.method if region.equivalent else "wrong"
         counts[name] = counts.get(name, 0) + 1
-    kept = f"{_count(verdict.kept, 'node')} kept"
-    return ", ".join([kept, *(f"{_count(count, 'region')} {_WORDS.get(name, name)}" for name, count in counts.items())])
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    regions = (f"{several(count, 'region')} {_WORDS.get(name, name)}" for name, count in counts.items())
+    return ", ".join([f"{several(verdict.kept, 'node')} kept", *regions])
 
 
 _WORDS = {
@@ -159,47 +159,40 @@ _WORDS = {
 
 
 def _print_regions(verdict: Verdict) -> None:
-    from onnxtile.cli.screen import console, first, styled
-    from onnxtile.cli.table import Column, Table
+    from onnxtile.cli.screen import console
+    from onnxtile.cli.table import Column, Table, numbers
 
-    screen = console()
-    table = Table(
-        [
-            Column("region", shorten="middle"), Column("operator"), Column("tiles", right=True), Column("method"),
-            Column("verdict", shorten="end"),
-        ]
-    )  # fmt: skip
+    columns = [Column("region", shorten="middle"), Column("operator"), *numbers("tiles"), Column("method")]
     order = {"structure": 0, "unknown": 0, "whole": 1, "bound": 2, "exact": 3}
     rows = sorted(verdict.regions, key=lambda region: (region.equivalent, order.get(region.method, 0)))
-    shown = first(rows, MOST_ROWS)
-    for region in shown:
-        if not region.equivalent:
-            said = str(region.reason)
-        elif region.same_as:
-            said = f"as {region.same_as}"
-        elif region.method == "exact":
-            said = f"equal, bit for bit, {_count(region.cases, 'case')}"
-        else:
-            said = f"{region.max_abs_error:.3g} of {region.allowed:.3g}"
-        scope = f"{region.scope}: " if region.scope else ""
-        tiles = f"{region.tiles:,}" if region.tiles else ""
-        style = "green" if region.equivalent else "red"
-        table.add(scope + region.name, region.op, tiles, region.method, styled((said, style)))
-    table.print()
-    if len(rows) > len(shown):
-        screen.print(f"... and {len(rows) - len(shown):,} more; --json lists them all", style="dim")
+    Table([*columns, Column("verdict", shorten="end")]).print_first(rows, _region_cells, MOST_ROWS)
     for region in rows:
         if not region.equivalent and region.where:
             more = f" and {len(region.where) - 5} more" if len(region.where) > 5 else ""
-            screen.print(f"look at {', '.join(region.where[:5])}{more}", style="red")
+            console().print(f"look at {', '.join(region.where[:5])}{more}", style="red")
+
+
+def _region_cells(region: RegionVerdict) -> Sequence[Cell]:
+    from onnxtile.cli.screen import in_scope, several, styled
+
+    if not region.equivalent:
+        verdict = str(region.reason)
+    elif region.same_as:
+        verdict = f"as {region.same_as}"
+    elif region.method == "exact":
+        verdict = f"equal, bit for bit, {several(region.cases, 'case')}"
+    else:
+        verdict = f"{region.max_abs_error:.3g} of {region.allowed:.3g}"
+    name, tiles = in_scope(region.scope, region.name), f"{region.tiles:,}" if region.tiles else ""
+    return name, region.op, tiles, region.method, styled((verdict, "green" if region.equivalent else "red"))
 
 
 def _print_values(verdict: Verdict) -> None:
     from onnxtile.cli.screen import styled
-    from onnxtile.cli.table import Column, Table
+    from onnxtile.cli.table import Column, Table, numbers
 
-    numbers = [Column(heading, right=True) for heading in ("largest difference", "allowed")]
-    table = Table([Column("value", shorten="middle"), *numbers, Column("verdict", shorten="end")])
+    figures = numbers("largest difference", "allowed")
+    table = Table([Column("value", shorten="middle"), *figures, Column("verdict", shorten="end")])
     first = [layer for layer in verdict.layers if layer.name == verdict.first_outside]
     for value in (*first, *verdict.outputs):
         said = ("equal, bit for bit" if value.exact else "within its bound", "green")

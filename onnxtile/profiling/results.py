@@ -47,6 +47,12 @@ class Costs(JsonRecord, members=_COSTS):
         """Bytes in and out."""
         return total([self.input_bytes, self.output_bytes])
 
+    @property
+    def intensity(self) -> float | None:
+        """Arithmetic operations a byte moved; None where either isn't a number, or nothing is moved."""
+        flops, moved = self.flops, self.bandwidth
+        return flops / moved if isinstance(flops, int) and isinstance(moved, int) and moved else None
+
 
 SUMMED = ("macs", "elementwise", "transcendental", "comparison", "movement", "input_bytes", "output_bytes")
 """Costs that add up, node by node; those of constants don't, as nodes share them."""
@@ -84,12 +90,6 @@ class NodeProfile(
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def intensity(self) -> float | None:
-        """Arithmetic operations a byte moved; None where either isn't a number, or nothing is moved."""
-        flops, moved = self.flops, self.bandwidth
-        return flops / moved if isinstance(flops, int) and isinstance(moved, int) and moved else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the row for scripts: `unknown` says why an amount is null. No details where there are none."""

@@ -1,10 +1,14 @@
-"""Tables fit a terminal, and are whole in a pipe."""
-
 from __future__ import annotations
 
 from rich.cells import cell_len
 
-from onnxtile.cli.table import Column, Name, Table
+from onnxtile.cli.screen import styled
+from onnxtile.cli.table import Column, Name, Table, numbers, plain
+from tests.terminals import terminal
+
+
+def shown(table: Table, terminal: int | None = None) -> list[str]:
+    return [plain(line).rstrip() for line in table.lines(terminal)]
 
 
 def test_cells_take_as_many_places_as_they_show() -> None:
@@ -12,20 +16,20 @@ def test_cells_take_as_many_places_as_they_show() -> None:
     for name in ("日本語" * 20, "e\u0301" * 40, "x" * 200, "plain"):
         table.add(Name(name, "MatMul"), "1,024", "because of this and that")
     for columns in (44, 60, 80):
-        lines = list(table.lines(columns))
-        assert all(line.cell_len <= columns for line in lines)
-        places = {cell_len(line.plain[: line.plain.index("1,024")]) for line in lines[1:]}
+        lines = shown(table, columns)
+        assert all(cell_len(line) <= columns for line in lines)
+        places = {cell_len(line[: line.index("1,024")]) for line in lines[1:]}
         assert len(places) == 1
-    assert [line.plain for line in table.lines(None)][3] == f"{'x' * 200} MatMul  1,024  because of this and that"
+    assert shown(table)[3] == f"{'x' * 200} MatMul  1,024  because of this and that"
 
 
 def test_numbers_and_formulas_are_cut_between_words() -> None:
     table = Table([Column("n", right=True), Column("first", shorten="end")])
     table.add("1", "0.1234 -5.678 9.012 33.44")
-    assert [line.plain for line in table.lines(22)] == ["n  first", "1  0.1234 -5.678 ..."]
-    assert [line.plain for line in table.lines(26)][1] == "1  0.1234 -5.678 9.012 ..."
+    assert shown(table, 22) == ["n  first", "1  0.1234 -5.678 ..."]
+    assert shown(table, 26)[1] == "1  0.1234 -5.678 9.012 ..."
     table.add("2", "Max(12345678901234567890)")
-    assert [line.plain for line in table.lines(22)][2] == "2  Max(123456789012..."
+    assert shown(table, 22)[2] == "2  Max(123456789012..."
 
 
 def test_a_long_cell_pads_no_others_in_a_pipe() -> None:
@@ -33,7 +37,21 @@ def test_a_long_cell_pads_no_others_in_a_pipe() -> None:
     table.add("a" * 1000, "1", "x")
     table.add("b", "2*n + " * 100 + "1", "y")
     table.add("c", "3", "z")
-    lines = [line.plain for line in table.lines(None)]
+    lines = shown(table)
     assert lines[1] == f"{'a' * 1000}  {'1':>32}  x"
     assert lines[3] == f"{'c':100}  {'3':>32}  z"
     assert all(len(line) < 1100 for line in lines)
+
+
+def test_rows_that_a_terminal_gets_and_how_many_more_there_are() -> None:
+    table = Table([Column("name"), *numbers("size")])
+    with terminal(80) as screen:
+        table.print_first(range(5), lambda row: (f"row {row}", str(row)), most=2, more="--all lists them")
+    assert screen.lines == ["name   size", "row 0     0", "row 1     1", "... and 3 more; --all lists them"]
+
+
+def test_styled_cells_are_cut_as_others_are() -> None:
+    table = Table([Column("why", shorten="end")])
+    table.add(styled(("not a number", "red"), (" 1.5 2.5 3.5", "")))
+    assert shown(table, 20)[1] == "not a number 1.5 ..."
+    assert shown(table)[1] == "not a number 1.5 2.5 3.5"

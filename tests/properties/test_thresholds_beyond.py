@@ -20,7 +20,7 @@ from onnx import numpy_helper
 
 import onnxtile
 from onnxtile.cli import capture as cli_capture
-from onnxtile.cli import isolation, output, screen, sheets, table
+from onnxtile.cli import isolation, screen, sheets, table
 from onnxtile.cli import verify as cli_verify
 from onnxtile.cli.views import profile as profile_view
 from onnxtile.cli.views import summary as facts_view
@@ -493,7 +493,7 @@ def test_reasons_that_are_shown_and_more(monkeypatch: pytest.MonkeyPatch) -> Non
     opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("local", 1)]
     model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", info[:1], info[1:]), opset_imports=opsets)
     profile = onnxtile.profile(model)
-    every = len(profile_view._reasons(profile))
+    every = len({reason for row in profile.nodes for reason in row.unknown.values()})
     for most in (every, every - 1):
         monkeypatch.setattr(profile_view, "MOST_REASONS", most)
         with terminal(200) as shown:
@@ -535,7 +535,7 @@ def test_last_words_of_a_process_that_are_shown_and_longer_ones(length: int) -> 
     assert isolation._death("it", 11, "x" * length).count("x") == isolation._MOST_LETTERS
 
 
-@pytest.mark.parametrize("most", [cli_capture.MOST_ROWS, output.MOST_ROWS, cli_verify.MOST_ROWS])
+@pytest.mark.parametrize("most", [cli_capture.MOST_ROWS, table.MOST_ROWS, cli_verify.MOST_ROWS])
 def test_rows_that_are_shown_on_a_terminal_and_more(most: int) -> None:
     for count in (most, most + 1):
         assert len(screen.first(range(count), most)) == count  # a pipe gets all

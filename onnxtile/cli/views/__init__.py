@@ -1,1 +1,1 @@
-"""Show profiles and facts of models on the screen, as JSON and as rows of a sheet."""
+"""What `profile` shows: each view on the screen, as one JSON object and as rows of a sheet."""

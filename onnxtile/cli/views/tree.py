@@ -1,29 +1,28 @@
-"""The modules of a network on the screen, as JSON and as rows of a sheet."""
+"""The modules of a network of torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnxtile.cli.screen import console
-from onnxtile.cli.table import Column, Name, Table
-from onnxtile.cli.views.profile import count_text
+from onnxtile.cli.table import Column, Name, Table, numbers
+from onnxtile.cli.views.view import View, count_text
 
 if TYPE_CHECKING:
     from onnxtile.torch_frontend.module_tree import Branch, Tree
 
 
 @dataclass(frozen=True)
-class TreeView:
+class TreeView(View):
     """A network's modules, indented by depth, and the totals that torchinfo prints."""
 
+    accepts: ClassVar[Collection[str]] = ("--depth",)
     tree: Tree
 
     def print(self) -> None:
-        screen = console()
-        numbers = [Column(heading, right=True) for heading in ("output", "params", "MACs")]
-        table = Table([Column("module", shorten="middle"), *numbers])
+        table = Table([Column("module", shorten="middle"), *numbers("output", "params", "MACs")])
         for branch, lines in _drawn(self.tree.branches):
             calls = f"x {branch.calls}" if branch.calls > 1 else ""
             table.add(
@@ -32,11 +31,8 @@ class TreeView:
                 f"{branch.params:,}" if branch.params else "-", count_text(branch.macs) if branch.macs else "-",
             )  # fmt: skip
         table.print()
-        screen.print()
-        totals = Table([Column(style="dim"), Column(right=True)])
-        for heading, text in self._totals():
-            totals.add(heading, text)
-        totals.print()
+        console().print()
+        Table([Column(style="dim"), *numbers("")], list(self._totals())).print()
 
     def _totals(self) -> Iterator[tuple[str, str]]:
         totals = self.tree.totals
@@ -52,8 +48,8 @@ class TreeView:
     def to_json(self) -> dict[str, Any]:
         return self.tree.to_json()
 
-    def rows(self) -> list[dict[str, Any]]:
-        return [branch.to_json() for branch in self.tree.branches]
+    def sheet(self) -> Sequence[Branch]:
+        return self.tree.branches
 
 
 def _megabytes(size: int) -> str:
@@ -61,7 +57,7 @@ def _megabytes(size: int) -> str:
 
 
 def _drawn(branches: Sequence[Branch]) -> Iterator[tuple[Branch, str]]:
-    """Each module with the lines that lead to it."""
+    """Yield each module with the lines that lead to it."""
     open_at: list[bool] = []
     for branch in branches:
         open_at[branch.depth :] = [not branch.last]

@@ -1,4 +1,4 @@
-"""Views of a profile: groups, choices, before and after."""
+"""Views of a profile: groups, choices, details."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_views_groups_and_choices(profiled: Path) -> None:
     assert [node["name"] for node in least["nodes"]] == ["net/first/product"]
 
 
-def test_before_and_after(profiled: Path) -> None:
-    words = run(profiled, "one.onnx", "--against", "lowered.onnx").stdout
-    assert "padding" in words
-    found = json.loads(run(profiled, "one.onnx", "--against", "lowered.onnx", "--json").stdout)["against"]
-    (change,) = found["changes"]
-    assert (change["name"], change["tiles"], change["padding"], change["partial_sums"]) == ("product", 2, 0, 32)
-    assert found["totals"]["macs"] == [512, 512]
-    assert found["totals"]["nodes"] == [1, 4]
+def test_details_and_summary(profiled: Path) -> None:
+    words = run(profiled, "net.onnx", "--details").stdout
+    assert "V: float32[8,12]" in words
+    node = json.loads(run(profiled, "net.onnx", "--details", "--json").stdout)["nodes"][0]
+    assert node["inputs"] == ["x: float32[batch,8]", "V: float32[8,12]"]
+    summary = json.loads(run(profiled, "net.onnx", "--summary", "--json").stdout)["summary"]
+    assert [operator["op"] for operator in summary["operators"]] == ["MatMul", "Relu"]
+    assert "float32[batch,8]" in run(profiled, "net.onnx", "--summary").stdout

@@ -8,7 +8,7 @@ from typing import Any
 import onnx_ir as ir
 from onnx import helper
 
-from onnxtile.cli.views.summary import print_facts
+from onnxtile.cli.views.summary import FactsView
 from onnxtile.profiling.summary import facts_of
 from tests.profiling.test_summary import model_of, several
 from tests.terminals import terminal
@@ -29,7 +29,7 @@ def hostile() -> ir.Model:
 def test_hostile_text_is_shortened_on_the_screen_and_exact_in_json() -> None:
     facts = facts_of(hostile())
     with terminal(80) as screen:
-        print_facts(facts)
+        FactsView(facts).print()
     assert len(screen.text) < 30_000
     assert screen.widest <= 80
     assert set("\x1b\u202e").isdisjoint(screen.text)
@@ -45,7 +45,7 @@ def test_hostile_text_is_shortened_on_the_screen_and_exact_in_json() -> None:
 def test_the_table_fits_a_terminal() -> None:
     facts = facts_of(several(kernel_shape=[[3, 3], [1, 1], [3, 3]], group=[*range(9)], mode=["a"], rank=[2] * 9))
     with terminal(80) as screen:
-        print_facts(facts)
+        FactsView(facts).print()
     lines = screen.lines
     assert screen.widest <= 80
     assert "inputs      x: float32[n,4]" in lines

@@ -1,0 +1,62 @@
+"""What a lowering changed, product by product."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from onnxtile.cli.output import amount_text
+from onnxtile.cli.screen import console
+from onnxtile.cli.table import Cell, Column, Name, Table, numbers
+from onnxtile.cli.views.view import View, amounts_by_name, bytes_text, count_text
+from onnxtile.ir.symbolic.amounts import Amount, Unknown
+from onnxtile.profiling.comparison import Change, Comparison
+
+
+@dataclass(frozen=True)
+class ComparisonView(View, members="schema against=comparison"):
+    """The profile of a model beside that of the lowered one; `before`, `after`: names of their files."""
+
+    accepts: ClassVar[Collection[str]] = ("--convention",)
+    comparison: Comparison
+    before: str
+    after: str
+
+    def print(self) -> None:
+        changes, unmatched = self.comparison.changes, self.comparison.unmatched
+        table = amounts_by_name("node", "MACs", "padding", "tiles", "sums", "moved", "beyond", "nodes")
+        table.print_first(changes, _cells, more="--json or --csv")
+        screen = console()
+        if changes:
+            screen.print("sums: additions of partial products; beyond: bytes moved beyond the original's", style="dim")
+        screen.print()
+        totals = Table([Column(), *numbers(self.before, self.after, shorten="end", least=24)])
+        for name, amounts in self.comparison.both_totals.items():
+            totals.add(name.replace("_", " "), *map(_exact, amounts))
+        totals.print()
+        if unmatched:
+            words = f"{len(unmatched):,} nodes of {self.after} belong to none of {self.before}, such as {unmatched[0]}"
+            screen.print(words, style="yellow")
+
+    def sheet(self) -> Sequence[dict[str, Any]]:
+        return [_flat(change.to_json()) for change in self.comparison.changes]
+
+
+def _cells(change: Change) -> Sequence[Cell]:
+    return (
+        Name(change.name, change.op), count_text(change.macs[1]), count_text(change.padding), count_text(change.tiles),
+        count_text(change.partial_sums), bytes_text(change.bandwidth[1]), bytes_text(change.moved), f"{change.nodes:,}",
+    )  # fmt: skip
+
+
+def _exact(amount: Amount) -> str:
+    return "?" if isinstance(amount, Unknown) else amount_text(amount)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with two columns for each pair."""
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        flat |= {f"{name}_before": value[0], f"{name}_after": value[1]} if isinstance(value, list) else {name: value}
+    return flat

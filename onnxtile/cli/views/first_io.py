@@ -1,0 +1,46 @@
+"""The table of first inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from onnxtile.cli.screen import console
+from onnxtile.cli.table import print_totals
+from onnxtile.cli.views.view import View, amounts_by_name
+from onnxtile.profiling.conventions.first_io import FirstIo, FirstIoRow
+
+
+@dataclass(frozen=True)
+class FirstIoView(View, members="schema view rows totals"):
+    """Bytes of each node's first input and first output."""
+
+    view: ClassVar[str] = "first-io"
+    table: FirstIo
+
+    def print(self) -> None:
+        table = amounts_by_name("node", "input", "output", "both")
+        table.print_first(self.rows, _cells, more="--json or --csv")
+        console().print()
+        print_totals([
+            ("peak", f"{self.table.peak_bandwidth:,}", "bytes, first input and output of one node"),
+            ("inputs", f"{self.table.total_input:,}", "first inputs of all nodes"),
+            ("activations", f"{self.table.total_activation:,}", "first outputs of all nodes"),
+            ("bandwidth", f"{self.table.total_bandwidth:,}", "activations, and the first node's input"),
+        ])  # fmt: skip
+
+    @property
+    def rows(self) -> Sequence[FirstIoRow]:
+        return self.table.rows
+
+    @property
+    def totals(self) -> dict[str, int]:
+        return self.table.totals
+
+    def sheet(self) -> Sequence[FirstIoRow]:
+        return self.rows
+
+
+def _cells(row: FirstIoRow) -> tuple[str, ...]:
+    return row.name, f"{row.input:,}", f"{row.output:,}", f"{row.sum:,}"

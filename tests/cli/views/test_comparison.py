@@ -1,0 +1,18 @@
+"""A model beside what it was lowered to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.test_profile import run
+
+
+def test_before_and_after(profiled: Path) -> None:
+    words = run(profiled, "one.onnx", "--against", "lowered.onnx").stdout
+    assert "padding" in words
+    found = json.loads(run(profiled, "one.onnx", "--against", "lowered.onnx", "--json").stdout)["against"]
+    (change,) = found["changes"]
+    assert (change["name"], change["tiles"], change["padding"], change["partial_sums"]) == ("product", 2, 0, 32)
+    assert found["totals"]["macs"] == [512, 512]
+    assert found["totals"]["nodes"] == [1, 4]
