@@ -10,10 +10,12 @@ import onnx_ir as ir
 from onnxtile.operators.block_packing import Blocks, Codes
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose
-from onnxtile.passes.rewrites.packed_tiles import Cutting
+from onnxtile.passes.rewrites.packed_tiles import write_packed_tiles
 from onnxtile.passes.rewrites.packed_weights import INPUTS, TYPES, bias_of, weights_of
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal, cut_axes, type_refusals
+from onnxtile.tiling.limits import UNLIMITED
+from onnxtile.tiling.plan import TilePlan
 
 MOST_PACKED_TILES = 100_000
 """Tiles of one product that keep their bytes: each is a node in memory, and three initializers."""
@@ -39,31 +41,29 @@ class DecomposeBlockwise(Decompose):
         if isinstance(weights, Refusal):
             yield weights
             return
-        cutting = self._cutting(product, weights)
-        tiles = 0 if cutting is None else (cutting.m.count or 1) * (cutting.k.count or 1) * (cutting.n.count or 1)
-        if tiles > MOST_PACKED_TILES:
-            words = f"it makes {tiles:,} tiles of packed weights, more than {MOST_PACKED_TILES:,}"
+        plan = TilePlan(*cut_axes(product.size, self.max or UNLIMITED))
+        if self._stays_packed(product, plan, weights) and (plan.products or 0) > MOST_PACKED_TILES:
+            words = f"it makes {plan.products:,} tiles of packed weights, more than {MOST_PACKED_TILES:,}"
             yield Refusal("too-many-tiles", f"{words}; take a larger --max")
 
+    def rewrite(self, product: Contraction, plan: TilePlan, new: Replacement, model: ir.Model) -> None:
+        weights = weights_of(product, model)
+        if isinstance(weights, Blocks) and self._stays_packed(product, plan, weights):
+            write_packed_tiles(product.node, plan, weights, new, product.opset or 0)
+        else:
+            self.write_out(product, new, model)
+
     def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
-        node = product.node
-        a, weights = node.inputs[0], weights_of(product, model)
+        a, bias, weights = product.node.inputs[0], bias_of(product.node), weights_of(product, model)
         assert a is not None and a.shape is not None and not isinstance(weights, Refusal)
-        cutting = self._cutting(product, weights)
-        if cutting is not None:
-            cutting.write_out(node, new, product.opset or 0)
-            return
         shape = ir.Shape([*list(a.shape)[:-1], weights.n])
         y = new.node("MatMul", "product", [a, new.constant("weights", weights.numbers())], shape=shape)
         new.stand_in()
-        bias = bias_of(node)
         new.swap_in(y if bias is None else new.node("Add", "biased", [y, bias], shape=shape))
 
-    def _cutting(self, product: Contraction, weights: Blocks | Codes) -> Cutting | None:
-        """How the product is cut in its packed form; None where it must be written out in numbers."""
-        size = product.size
-        if self.max is None or self.pad_tiles or isinstance(weights, Codes) or 0 in (size.m, size.batch):
-            return None
-        m, k, n = cut_axes(size, self.max)
-        whole_blocks = k.whole or (k.tile or 0) % weights.block_size == 0
-        return Cutting(m, k, n, weights) if whole_blocks and m.count is not None else None
+    def _stays_packed(self, product: Contraction, plan: TilePlan, weights: Blocks | Codes) -> bool:
+        """Return whether the product is cut in its packed form; its weights become numbers otherwise."""
+        if self.max is None or self.pad_tiles or isinstance(weights, Codes) or plan.m.count is None:
+            return False
+        whole_blocks = plan.k.whole or (plan.k.tile or 0) % weights.block_size == 0
+        return whole_blocks and 0 not in (product.size.m, product.size.batch)

@@ -68,7 +68,10 @@ class DecomposeFused(Decompose):
             new.swap_in(activated(new, y, node))
             return
         of_a = constant_tensor(a, declared_ir_version(model)) is None
-        a, b = (_ordered(new, node, side, value) for side, value in (("A", a), ("B", b)))
+        a, b = (
+            new.transpose(f"{side}_transposed", value, order_of_axes(node, side, len(value.shape or ())))
+            for side, value in (("A", a), ("B", b))
+        )
         alpha = attribute_float(node, "alpha", 1.0)
         new.swap_in(scaled_product(new, a, b, alpha, node.outputs[0].shape, of_a))
 
@@ -77,17 +80,6 @@ def _gemm_refusals(node: ir.Node, opset: int) -> Iterator[Refusal]:
     yield from activation_refusals(node, opset)
     if opset < NO_BIAS_FROM and (len(node.inputs) < 3 or node.inputs[2] is None):
         yield Refusal("opset", f"opset {opset} has no Gemm without C; convert to {NO_BIAS_FROM} or newer")
-
-
-def _ordered(new: Replacement, node: ir.Node, side: str, value: ir.Value) -> ir.Value:
-    """The operand with its axes as MatMul has them."""
-    assert value.shape is not None
-    order = order_of_axes(node, side, len(value.shape))
-    if order == sorted(order):
-        return value
-    return new.node(
-        "Transpose", f"{side}_transposed", [value], {"perm": order}, ir.Shape([value.shape[axis] for axis in order])
-    )
 
 
 def _is_vector(value: ir.Value | None) -> bool:

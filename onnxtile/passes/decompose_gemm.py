@@ -39,9 +39,9 @@ class DecomposeGemm(Decompose):
         assert a is not None and b is not None and a.dtype is not None
         dtype, of_a = a.dtype, constant_tensor(a, declared_ir_version(model)) is None
         if attribute_int(node, "transA", 0):
-            a = new.node("Transpose", "A_transposed", [a], {"perm": [1, 0]}, _reversed(a))
+            a = new.transpose("A_transposed", a, [1, 0])
         if attribute_int(node, "transB", 0):
-            b = new.node("Transpose", "B_transposed", [b], {"perm": [1, 0]}, _reversed(b))
+            b = new.transpose("B_transposed", b, [1, 0])
         y = scaled_product(new, a, b, attribute_float(node, "alpha", 1.0), node.outputs[0].shape, of_a)
         beta = np.array(attribute_float(node, "beta", 1.0), dtype.numpy())
         if c is not None and beta != 0:
@@ -52,7 +52,3 @@ class DecomposeGemm(Decompose):
                 c = new.node("Mul", "bias", [c, new.constant("beta", beta)])
             y = new.node("Add", "biased", [y, c])
         new.swap_in(y)
-
-
-def _reversed(value: ir.Value) -> ir.Shape | None:
-    return None if value.shape is None else ir.Shape(reversed(list(value.shape)))

@@ -13,9 +13,15 @@ from onnxtile.ir.dtypes import BYTES
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.arithmetic import Arithmetic
+from onnxtile.passes.rewrites.patterns import only_reader, producer_of
 from onnxtile.passes.rewrites.quantization import Quantized, integer_product, integer_refusals, rescaled
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal
+
+_PLAIN = {"block_size": 0, "saturate": 1, "precision": 0, "output_dtype": 0}
+"""Attributes of DequantizeLinear and QuantizeLinear, and what they say of those that are matched."""
+LONGEST = 2**31 // 255**2
+"""The largest K whose sums of products of bytes, each less a zero point, surely fit int32."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,14 @@ class DecomposeQdq(Decompose):
     operators = frozenset({("", "MatMul")})
 
     def concerns(self, node: ir.Node, model: ir.Model) -> bool:
-        """MatMul of two DequantizeLinear, read by one QuantizeLinear alone, whose parameters are plain."""
-        found = _quantized(node) if super().concerns(node, model) else None
-        if found is None:
+        """Return whether the node matches, K is known to be short enough, and nothing speaks against its parameters."""
+        operands = match_qdq(node) if super().concerns(node, model) else None
+        if operands is None:
             return False
-        a, b, y = found
+        a, b, y = operands
         columns = b.value.shape[-1] if b.value is not None and b.value.shape else None
         lengths = (1, columns if isinstance(columns, int) else None, 1)
-        reasons = (side.refusals(length, model) for side, length in zip(found, lengths, strict=True))
+        reasons = (side.refusals(length, model) for side, length in zip(operands, lengths, strict=True))
         depth = a.value.shape[-1] if a.value is not None and a.value.shape else None
         fits = isinstance(depth, int) and depth <= LONGEST and y.zero is not None and y.zero.dtype in BYTES
         return fits and not any(chain(integer_refusals((a, b)), *reasons))
@@ -45,53 +51,40 @@ class DecomposeQdq(Decompose):
         return ()
 
     def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
-        node, fold = product.node, Arithmetic(new, model, product.opset or 0)
-        found = _quantized(node)
-        assert found is not None
-        a, b, y = found
+        node, fold, operands = product.node, Arithmetic(new, model, product.opset or 0), match_qdq(product.node)
+        assert operands is not None
+        a, b, y = operands
         assert a.scale is not None and b.scale is not None
-        before, (last,) = [value.producer() for value in node.inputs if value is not None], node.outputs[0].consumers()
+        dequantized, (quantize,) = dict.fromkeys(node.inputs), node.outputs[0].consumers()
         total = integer_product(fold, a, b, node.outputs[0].shape)
         scale = a.parameter(fold, a.scale, "a_scale"), b.parameter(fold, b.scale, "b_scale")
         scales = fold.of("Mul", "scales", *scale, ir.DataType.FLOAT)
-        new.swap_in(rescaled(fold, total, scales, y), last=last)
-        for producer in dict.fromkeys(before):
+        new.swap_in(rescaled(fold, total, scales, y), last=quantize)
+        for producer in (producer_of(value, "DequantizeLinear") for value in dequantized):
             assert producer is not None and producer.graph is not None
             if not producer.outputs[0].uses() and not producer.outputs[0].is_graph_output():
                 producer.graph.remove(producer, safe=True)
 
 
-_PLAIN = {"block_size": 0, "saturate": 1, "precision": 0, "output_dtype": 0}
-"""What DequantizeLinear and QuantizeLinear say where they are what is fused here."""
-LONGEST = 2**31 // 255**2
-"""The largest K whose sums of products of bytes, each less a zero point, surely fit int32."""
+def match_qdq(node: ir.Node) -> tuple[Quantized, Quantized, Quantized] | None:
+    """Match Q(DQ(A) @ DQ(B)): a MatMul of two DequantizeLinear, read by one QuantizeLinear alone.
 
-
-def _quantized(node: ir.Node) -> tuple[Quantized, Quantized, Quantized] | None:
-    """The operands and the result of a product between DequantizeLinear and QuantizeLinear."""
-    before = [value.producer() if value is not None else None for value in node.inputs]
-    after = [user for output in node.outputs for user in output.consumers()]
-    if len(before) != 2 or len(after) != 1 or node.outputs[0].is_graph_output() or after[0].graph is not node.graph:
+    Returns A, B and the result, if each has one scale or one a row or column, and no attributes that mean more.
+    """
+    a, b = (producer_of(value, "DequantizeLinear") for value in node.inputs)
+    y = only_reader(node.outputs[0], "QuantizeLinear")
+    if a is None or b is None or y is None:
         return None
-    if not all(each is not None and _is(each, "DequantizeLinear") for each in before) or not _is(
-        after[0], "QuantizeLinear"
-    ):
+    sides = (_quantized("A", a, a.inputs[0]), _quantized("B", b, b.inputs[0]), _quantized("Y", y, y.outputs[0]))
+    return None if None in sides else sides  # type: ignore[return-value]  # None is excluded
+
+
+def _quantized(letter: str, node: ir.Node, integers: ir.Value | None) -> Quantized | None:
+    _, scale, zero = (*node.inputs, None)[:3]
+    rank = len(integers.shape) if integers is not None and integers.shape is not None else 0
+    last = attribute_int(node, "axis", 1) in (rank - 1, -1)
+    if scale is None or scale.shape is None or (list(scale.shape) not in ([], [1]) and not last):
         return None
-    sides = []
-    for letter, each in zip("ABY", (*before, after[0]), strict=True):
-        assert each is not None
-        value, scale, zero = (*each.inputs, None, None)[:3]
-        known = each.outputs[0] if letter == "Y" else value
-        rank = len(known.shape) if known is not None and known.shape is not None else 0
-        along = attribute_int(each, "axis", 1) in (rank - 1, -1)
-        if scale is None or scale.shape is None or (list(scale.shape) not in ([], [1]) and not along):
-            return None
-        said = {name: attribute_int(each, name, default) for name, default in _PLAIN.items()}
-        if said != _PLAIN or (letter == "Y" and each.inputs[0] is not node.outputs[0]):
-            return None
-        sides.append(Quantized(letter, value if letter != "Y" else each.outputs[0], scale, zero))
-    return sides[0], sides[1], sides[2]
-
-
-def _is(node: ir.Node, op_type: str) -> bool:
-    return node.domain == "" and node.op_type == op_type
+    if any(attribute_int(node, name, default) != default for name, default in _PLAIN.items()):
+        return None
+    return Quantized(letter, integers, scale, zero)

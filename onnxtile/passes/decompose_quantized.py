@@ -17,8 +17,8 @@ from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal
 
 FLOAT = ir.DataType.FLOAT
-_PLACES: dict[str, tuple[dict[str, tuple[int, ...]], int | None]] = {
-    # inputs that are the integers, scale and zero point of A, B and Y (9: none), and the bias
+_INPUTS: dict[str, tuple[dict[str, tuple[int, ...]], int | None]] = {
+    # indices of inputs: integers, scale and zero point of A, B and Y (9: none), and the bias
     "MatMulInteger": ({"A": (0, 9, 2), "B": (1, 9, 3), "Y": (9, 9, 9)}, None),
     "QLinearMatMul": ({"A": (0, 1, 2), "B": (3, 4, 5), "Y": (9, 6, 7)}, None),
     "QGemm": ({"A": (0, 1, 2), "B": (3, 4, 5), "Y": (9, 7, 8)}, 6),
@@ -40,11 +40,11 @@ class DecomposeQuantized(Decompose):
     """
 
     operators = frozenset(
-        ("" if op in ("MatMulInteger", "QLinearMatMul") else "com.microsoft", op) for op in _PLACES
+        ("" if op in ("MatMulInteger", "QLinearMatMul") else "com.microsoft", op) for op in _INPUTS
     )  # fmt: skip
 
     def concerns(self, node: ir.Node, model: ir.Model) -> bool:
-        """MatMulInteger without zero points is tile-matmul's."""
+        """Return whether the node is a quantized product; MatMulInteger without zero points is left to tile-matmul."""
         return super().concerns(node, model) and (node.op_type != "MatMulInteger" or any(node.inputs[2:]))
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
@@ -56,15 +56,14 @@ class DecomposeQuantized(Decompose):
         if dynamic and product.opset is not None and product.opset < 11:
             yield Refusal("opset", f"opset {product.opset} lacks DynamicQuantizeLinear, which 11 has")
         if not isinstance(product.size.k, int):
-            words = f"K is {product.size.k}, and what zero points add depends on it; bind it"
-            yield Refusal("symbolic-k", words)
+            yield Refusal("symbolic-k", f"K is {product.size.k}, and what zero points add depends on it; bind it")
         for side, length in ((a, product.size.m), (b, product.size.n), (y, 1)):
             yield from side.refusals(length, model)
 
     def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
         node, fold = product.node, Arithmetic(new, model, product.opset or 0)
         a, b, y = _operands(node)
-        bias = _input(node, _PLACES[node.op_type][1])
+        bias = _input(node, _INPUTS[node.op_type][1])
         if node.op_type == "DynamicQuantizeMatMul":
             a = _quantize(new, a)
         a, b = _transposed(new, a, node, "transA"), _transposed(new, b, node, "transB")
@@ -80,9 +79,9 @@ class DecomposeQuantized(Decompose):
             scale = fold.of("Mul", "alpha", np.array(alpha, np.float32), scale, FLOAT)
         scale = fold.of("Mul", "scales", scale, b.parameter(fold, b.scale, "b_scale"), FLOAT)
         result = rescaled(fold, total, scale, y)
-        new.swap_in(
-            result if bias is None else new.node("Add", "biased", [result, bias], shape=total.shape, dtype=FLOAT)
-        )
+        if bias is not None:
+            result = new.node("Add", "biased", [result, bias], shape=total.shape, dtype=FLOAT)
+        new.swap_in(result)
 
 
 def _input(node: ir.Node, index: int | None) -> ir.Value | None:
@@ -90,8 +89,8 @@ def _input(node: ir.Node, index: int | None) -> ir.Value | None:
 
 
 def _operands(node: ir.Node) -> tuple[Quantized, Quantized, Quantized]:
-    places = _PLACES[node.op_type][0]
-    a, b, y = (Quantized(letter, *(_input(node, at) for at in places[letter])) for letter in "ABY")
+    indices = _INPUTS[node.op_type][0]
+    a, b, y = (Quantized(letter, *(_input(node, index) for index in indices[letter])) for letter in "ABY")
     return a, b, y
 
 
@@ -105,9 +104,6 @@ def _quantize(new: Replacement, a: Quantized) -> Quantized:
 
 
 def _transposed(new: Replacement, side: Quantized, node: ir.Node, attribute: str) -> Quantized:
-    if not attribute_int(node, attribute, 0):
+    if not attribute_int(node, attribute, 0) or side.value is None:
         return side
-    assert side.value is not None and side.value.dtype is not None
-    shape = None if side.value.shape is None else ir.Shape(reversed(list(side.value.shape)))
-    leaf = f"{side.letter}_transposed"
-    return replace(side, value=new.node("Transpose", leaf, [side.value], {"perm": [1, 0]}, shape, side.value.dtype))
+    return replace(side, value=new.transpose(f"{side.letter}_transposed", side.value, [1, 0]))

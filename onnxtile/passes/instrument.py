@@ -1,4 +1,4 @@
-"""What watches a pipeline: called before and after each pass, and where one fails."""
+"""Instruments watch a pipeline: they're called before and after each pass, and where one fails."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from onnxtile.passes.registry import pass_name, pipeline_text
 
 @dataclass(frozen=True)
 class Turn:
-    """A pass's turn: its place in the pipeline, counted from 0, and the pipeline's passes."""
+    """A pass's turn: its index in the pipeline, and the pipeline's passes."""
 
     index: int
     passes: Sequence[ir.passes.PassBase]
 
     @property
-    def each(self) -> ir.passes.PassBase:
-        """The pass itself."""
+    def pass_(self) -> ir.passes.PassBase:
+        """The pass whose turn it is."""
         return self.passes[self.index]
+
+    each = pass_  # its earlier name
 
     @property
     def name(self) -> str:
-        """What messages call it."""
-        return pass_name(self.each)
+        """The pass's name in messages."""
+        return pass_name(self.pass_)
 
     @property
     def remaining(self) -> str:
@@ -41,22 +43,22 @@ class Instrument:
     """Watches the passes of a PassManager, and may stop them; every method does nothing unless it's overridden.
 
     As in MLIR's PassInstrumentation, instruments are called in their order before a pass and in the opposite order
-    after it, so that the last one is nearest to the pass. An instrument changes nothing in what it's given; what it
-    wants to look at later it copies, since passes work in place. It stops the pipeline by raising one of our errors,
-    which counts as a failure of the pass where that has run.
+    after it, so that the last one is nearest to the pass. An instrument changes nothing in the model; what it needs
+    later it copies, since passes work in place. It stops the pipeline by raising one of our errors, which counts as a
+    failure of the pass where that has run.
     """
 
     def before_pipeline(self, passes: Sequence[ir.passes.PassBase]) -> None:
-        """Before anything runs: the place to refuse a call."""
+        """Look at the pipeline before anything runs; a bad one is refused here."""
 
     def before_pass(self, turn: Turn, model: ir.Model) -> None:
-        """The model as the pass gets it."""
+        """Look at the model as the pass gets it."""
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
-        """The model as the pass leaves it; `modified`: what the pass says of that."""
+        """Look at the model as the pass leaves it; `modified`: whether it says that it changed something."""
 
     def on_failure(self, turn: Turn, error: OnnxtileError) -> OnnxtileError:
-        """The error to raise in the place of `error`: the same, or one of its type that says more.
+        """Return the error to raise instead of `error`: the same, or one of its type that says more.
 
         The error is one of ours and names the pass; its cause is what the pass raised.
         """
@@ -64,11 +66,11 @@ class Instrument:
 
 
 Watch = Sequence[Instrument]
-"""Instruments in the order in which they're told, the outermost first."""
+"""Instruments in the order in which they're called before a pass, the outermost first."""
 
 
 class CheckStructure(Instrument):
-    """onnx's checker sees the model after each pass that changed it; PassError for an invalid one."""
+    """Runs onnx's checker after each pass that changed the model; PassError for an invalid one."""
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
         if not modified:
@@ -81,7 +83,7 @@ class CheckStructure(Instrument):
 
 @dataclass(frozen=True)
 class Step:
-    """What one pass did: its name, its time in seconds, whether it changed the model, nodes in all graphs around it."""
+    """The run of one pass: its name, time in seconds, whether it changed the model, nodes in all graphs around it."""
 
     name: str
     seconds: float

@@ -1,4 +1,4 @@
-"""The pass manager: passes in order, the model checked between them, times kept, instruments told."""
+"""The pass manager runs passes in order, checks the model between them, keeps times and calls instruments."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ class PassManager:
         instruments: Watch = (),
         checked: bool = False,
     ) -> None:
-        """`checked`: the model was seen by the checker since its nodes changed, so that it needn't be before the first.
+        """`checked`: the checker has seen the model as it is, so that it needn't before the first pass.
 
         Raises UsageError for a name or option that doesn't exist.
         """
         if isinstance(passes, str):
             passes = parse_pipeline(passes)
         self.passes: list[ir.passes.PassBase] = []
-        for each in passes:
-            if not isinstance(each, (str, ir.passes.PassBase)):
-                raise UsageError(f"{each!r} is neither a pass nor the name of one")
-            self.passes += [each] if isinstance(each, ir.passes.PassBase) else parse_pipeline(each)
+        for pass_ in passes:
+            if not isinstance(pass_, (str, ir.passes.PassBase)):
+                raise UsageError(f"{pass_!r} is neither a pass nor the name of one")
+            self.passes += [pass_] if isinstance(pass_, ir.passes.PassBase) else parse_pipeline(pass_)
         self.check, self._checked = check, checked
         self.instruments = tuple(instruments)
         self.steps: list[Step] = []
 
     def __call__(self, model: ir.Model, progress: Progress | None = None) -> ir.passes.PassResult:
-        """Run the passes on `model`, in place where they are in-place passes; `steps` then says what each did.
+        """Run the passes on `model`, in place where they are in-place passes; `steps` then has the run of each.
 
-        `progress` is told each pass's name before it runs. Raises what a pass raises of our errors with the pass's
+        `progress` gets each pass's name before it runs. Raises what a pass raises of our errors with the pass's
         name in front, and PassError for anything else, and for a pass that leaves an invalid model.
         """
         if not isinstance(model, ir.Model):
@@ -68,13 +68,13 @@ class PassManager:
 
 
 def _watched(turn: Turn, model: ir.Model, watching: Watch, progress: Progress | None) -> ir.passes.PassResult:
-    """Run one pass and tell those who watch."""
+    """Run one pass and call the instruments."""
     if progress:
         progress(turn.name)
     for instrument in watching:
         instrument.before_pass(turn, model)
     try:
-        result = _run(turn.each, turn.name, model)
+        result = _run(turn.pass_, turn.name, model)
         for instrument in reversed(watching):
             instrument.after_pass(turn, result.model, result.modified)
     except OnnxtileError as error:
@@ -87,9 +87,9 @@ def _watched(turn: Turn, model: ir.Model, watching: Watch, progress: Progress | 
     return result
 
 
-def _run(each: ir.passes.PassBase, name: str, model: ir.Model) -> ir.passes.PassResult:
+def _run(pass_: ir.passes.PassBase, name: str, model: ir.Model) -> ir.passes.PassResult:
     try:
-        return each(model)
+        return pass_(model)
     except OnnxtileError as error:
         raise type(error)(f"pass {name}: {error}") from error
     except ir.passes.InvariantError as error:
@@ -102,5 +102,5 @@ def _run(each: ir.passes.PassBase, name: str, model: ir.Model) -> ir.passes.Pass
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether a pass refused to run, having changed nothing: a bad call, or what its `requires` doesn't take."""
+    """Return whether a pass refused to run, having changed nothing: the call is bad, or the model isn't one for it."""
     return isinstance(error, (UsageError, UnsupportedError)) or isinstance(error.__cause__, ir.passes.PreconditionError)

@@ -51,7 +51,7 @@ class DumpAfter(Instrument):
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
         self._count += 1
-        if not self._is_meant(turn.each):
+        if not self._is_meant(turn.pass_):
             return
         self._directory.mkdir(exist_ok=True)
         path = self._directory / f"{self._count:02}-{re.sub(r'[^A-Za-z0-9_-]', '_', turn.name)}.onnx"

@@ -46,7 +46,7 @@ class VerifyEach(Instrument):
         but = "" if modified else f" ({UNREPORTED})"
         if not modified:
             self.unreported.add(turn.index)
-        sizes = turn.each.sizes if isinstance(turn.each, BindDims) else {}
+        sizes = turn.pass_.sizes if isinstance(turn.pass_, BindDims) else {}
         try:
             wrong = what_differs(self._before.model, model, sizes, self._cases, self._seed, self._progress)
         except OnnxtileError as error:

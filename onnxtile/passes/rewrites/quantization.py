@@ -28,7 +28,7 @@ class Quantized:
     zero: ir.Value | None = None
 
     def parameter(self, fold: Arithmetic, value: ir.Value, leaf: str) -> Term:
-        """A scale or zero point in a shape that broadcasts over the product: a number, A's rows or B's columns."""
+        """Return a scale or zero point that broadcasts over the product: a number, or one a row of A or column of B."""
         term, dtype = fold.term(value), value.dtype
         assert value.shape is not None and dtype is not None
         sizes = list(value.shape.numpy())
@@ -39,40 +39,34 @@ class Quantized:
         return fold.reshape(term, f"{leaf}_rows", [*sizes, 1], dtype) if self.letter == "A" else term
 
     def refusals(self, length: Dim, model: ir.Model) -> Iterator[Refusal]:
-        """Parameters that contradict each other or the operand. `length`: rows of A, columns of B, 1 for Y."""
+        """Yield how parameters contradict each other or the operand. `length`: rows of A, columns of B, 1 for Y."""
         if self.zero is not None and self.value is not None and self.zero.dtype != self.value.dtype:
             words = f"{self.letter}'s zero point {self.zero.name!r} is of another type than {self.letter}"
             yield Refusal("quantization", f"{words}; give it the same")
-        for what, value in (("scale", self.scale), ("zero point", self.zero)):
+        for parameter, value in (("scale", self.scale), ("zero point", self.zero)):
             if value is None:
                 continue
-            named = f"{self.letter}'s {what} {value.name!r}"
+            named = f"{self.letter}'s {parameter} {value.name!r}"
             if value.shape is None or not all(isinstance(size, int) for size in value.shape):
                 yield Refusal("unknown-shape", f"the shape of {named} isn't known")
                 continue
             sizes = [size for size in value.shape.numpy() if size != 1]
             if len(sizes) > 1 or (len(value.shape) > 1 and sizes) or (sizes and sizes[0] != length):
-                yield Refusal(
-                    "quantization", f"{named} has shape {list(value.shape)}; one number, or {length}, are lowered"
-                )
-        yield from self._scale_refusals(model)
-
-    def _scale_refusals(self, model: ir.Model) -> Iterator[Refusal]:
+                words = f"{named} has shape {list(value.shape)}; one number, or {length}, are lowered"
+                yield Refusal("quantization", words)
         if self.scale is None:
             return
+        named = f"{self.letter}'s scale {self.scale.name!r}"
         if self.scale.dtype != ir.DataType.FLOAT:
-            yield Refusal("dtype", f"{self.letter}'s scale {self.scale.name!r} isn't float; only that is lowered")
+            yield Refusal("dtype", f"{named} isn't float; only that is lowered")
         tensor = constant_tensor(self.scale, declared_ir_version(model))
-        if tensor is not None:
-            numbers = read_array(tensor)
-            if not (np.isfinite(numbers) & (numbers > 0)).all():
-                yield Refusal(
-                    "quantization", f"{self.letter}'s scale {self.scale.name!r} isn't positive; mend the model"
-                )
+        numbers = np.ones(1) if tensor is None else read_array(tensor)
+        if not (np.isfinite(numbers) & (numbers > 0)).all():
+            yield Refusal("quantization", f"{named} isn't positive; mend the model")
 
 
 def integer_refusals(sides: tuple[Quantized, ...]) -> Iterator[Refusal]:
-    """Why integers can't be multiplied: their types, or a vector among them."""
+    """Yield why integers can't be multiplied: their types, or a vector among them."""
     for side in sides:
         dtype = None if side.value is None else side.value.dtype
         if dtype not in BYTES:
@@ -82,12 +76,12 @@ def integer_refusals(sides: tuple[Quantized, ...]) -> Iterator[Refusal]:
 
 
 def integer_product(fold: Arithmetic, a: Quantized, b: Quantized, shape: ir.Shape | None) -> ir.Value:
-    """(A - zA) @ (B - zB) in int32: MatMulInteger of what's stored, and what zero points add taken off."""
+    """Add (A - zA) @ (B - zB) in int32: MatMulInteger of the integers as they are, less what zero points add."""
     assert a.value is not None and b.value is not None and a.value.shape is not None and b.value.shape is not None
     total: Term = fold.new.node("MatMulInteger", "product", [a.value, b.value], shape=shape, dtype=INT32)
-    # both are K, and a model may say it of one operand alone; that somebody does is what legality needs
+    # both are K, and a model may say it of one operand alone; of which is what legality made sure
     lengths = (a.value.shape[-1], b.value.shape[-2])
-    depth = np.array(next(each for each in lengths if isinstance(each, int)), np.int32)
+    depth = np.array(next(length for length in lengths if isinstance(length, int)), np.int32)
     a_zero, b_zero = _zero_point(fold, a), _zero_point(fold, b)
     if a_zero is not None:
         columns = fold.sum(fold.cast(fold.term(b.value), "b_wide", INT32), "columns", -2, INT32)
@@ -102,7 +96,7 @@ def integer_product(fold: Arithmetic, a: Quantized, b: Quantized, shape: ir.Shap
 
 
 def _zero_point(fold: Arithmetic, side: Quantized) -> Term | None:
-    """The zero points in int32, or None where they are 0."""
+    """Return the zero points in int32, or None where they are 0."""
     if side.zero is None:
         return None
     leaf = f"{side.letter.lower()}_zero"
@@ -111,7 +105,7 @@ def _zero_point(fold: Arithmetic, side: Quantized) -> Term | None:
 
 
 def rescaled(fold: Arithmetic, total: ir.Value, scale: Term, y: Quantized) -> ir.Value:
-    """quantize(scale / sY * total), rounded once; the product's real value where Y has no scale.
+    """Add quantize(scale / sY * total), rounded once; the product's real value where Y has no scale.
 
     The factor is one float, and the last step divides by 1: so does onnxruntime's requantization, bit by bit.
     """

@@ -61,6 +61,13 @@ class Replacement:
         self.nodes.append(node)
         return values
 
+    def transpose(self, leaf: str, value: ir.Value, order: list[int]) -> ir.Value:
+        """Add a Transpose unless the axes are in order already, and return the value that has them so."""
+        if order == sorted(order):
+            return value
+        shape = None if value.shape is None else ir.Shape([value.shape[axis] for axis in order])
+        return self.node("Transpose", leaf, [value], {"perm": order}, shape, value.dtype)
+
     def constant(
         self, leaf: str, numbers: np.ndarray | ir.TensorProtocol, dtype: ir.DataType | None = None
     ) -> ir.Value:

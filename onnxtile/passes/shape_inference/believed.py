@@ -3,21 +3,8 @@
 from __future__ import annotations
 
 from onnxtile.passes.shape_inference.arithmetic import ARITHMETIC
-from onnxtile.passes.shape_inference.flow import if_, loop, scan
-from onnxtile.passes.shape_inference.rules import (
-    OwnRule,
-    broadcasting,
-    concat,
-    expand,
-    pool,
-    reshape,
-    resize,
-    slice_,
-    split,
-    squeeze,
-    unique,
-    unsqueeze,
-)
+from onnxtile.passes.shape_inference.flow import FLOW
+from onnxtile.passes.shape_inference.rules import LAYOUT, OwnRule, broadcasting
 
 _HELD_AGAINST_CASES = (
     "Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool "
@@ -60,21 +47,7 @@ OWN: dict[tuple[str, str], OwnRule] = {
     **{("", name): broadcasting(0, 1) for name in _BINARY.split()},
     **{("", name): broadcasting() for name in ("Max", "Mean", "Min", "Sum")},
     **{("com.microsoft", name): broadcasting(0, 3) for name in ("QLinearAdd", "QLinearMul")},
-    **{("", name): pool for name in ("AveragePool", "LpPool", "MaxPool")},
-    **{("", name): rule for name, rule in ARITHMETIC.items()},
-    ("", "Concat"): concat,
-    ("", "Expand"): expand,
-    ("", "If"): if_,
-    ("", "Loop"): loop,
-    ("", "Reshape"): reshape,
-    ("", "Resize"): resize,
-    ("", "Scan"): scan,
-    ("", "Slice"): slice_,
-    ("", "Split"): split,
-    ("", "Squeeze"): squeeze,
-    ("", "Unique"): unique,
-    ("", "Unsqueeze"): unsqueeze,
-    ("", "Upsample"): resize,
+    **{("", name): rule for name, rule in (ARITHMETIC | FLOW | LAYOUT).items()},
 }
 """Rules of our own; they call the library's for the types."""
 

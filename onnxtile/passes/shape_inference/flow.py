@@ -8,7 +8,7 @@ from onnx_shape_inference import ShapeInferenceContext
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import subgraphs
 from onnxtile.operators.trip_counts import boolean, goes_on
-from onnxtile.passes.shape_inference.rules import Rule
+from onnxtile.passes.shape_inference.rules import OwnRule, Rule
 from onnxtile.passes.shape_inference.sizes import Size, is_minted, numbers, unknown
 
 _CARRIED = "_carried_"
@@ -106,3 +106,6 @@ def open_widened(widened: Widened) -> None:
             value.shape = ir.Shape(
                 [ir.SymbolicDim(name) if dim is None else dim for name, dim in zip(names, dims, strict=True)]
             )
+
+
+FLOW: dict[str, OwnRule] = {"If": if_, "Loop": loop, "Scan": scan}

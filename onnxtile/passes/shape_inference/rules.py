@@ -305,3 +305,11 @@ def concat(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
             dims[other] = agreed(context, [shape[other] for shape in shapes])
     node.outputs[0].shape = ir.Shape(dims)
     return None
+
+
+LAYOUT: dict[str, OwnRule] = {
+    "AveragePool": pool, "Concat": concat, "Expand": expand, "LpPool": pool, "MaxPool": pool, "Reshape": reshape,
+    "Resize": resize, "Slice": slice_, "Split": split, "Squeeze": squeeze, "Unique": unique, "Unsqueeze": unsqueeze,
+    "Upsample": resize,
+}  # fmt: skip
+"""Rules of operators that arrange elements, by operator of ONNX."""
