@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from onnxtile.ir.json_encoding import JsonRecord, encode
-from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, total
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, text_of, total
 from onnxtile.operators.contractions import Contraction
-from onnxtile.operators.sizes import Dim
+from onnxtile.operators.sizes import Size
 from onnxtile.tiling.limits import Limits
 
 Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
 
 
 @dataclass(frozen=True)
-class Row(JsonRecord):
-    """One product. Sizes are elements: numbers, expressions in free dimensions, or None with a `reason`.
+class Row(JsonRecord, members="name op scope m k n batch dtype status reason tiles part family"):
+    """One product. Sizes are elements: numbers, formulas in free dimensions (text), or None with a `reason`.
 
     `tiles` is the largest tile (m, k, n) of a tiled product; None along an axis left whole. `part` names the product
     where a node holds several; `family` is what --ops calls its operator's.
@@ -25,10 +25,7 @@ class Row(JsonRecord):
     name: str
     op: str
     scope: str
-    m: Dim
-    k: Dim
-    n: Dim
-    batch: Dim
+    size: Size
     dtype: str | None
     status: Status
     reason: str | None = None
@@ -44,12 +41,27 @@ class Row(JsonRecord):
         reason: object = None,
         tiles: tuple[int | None, int | None, int | None] | None = None,
     ) -> Row:
-        size, dtype = product.size, product.dtype
+        dtype = None if product.dtype is None else str(product.dtype.numpy())
         return cls(
-            product.name, product.node.op_type, product.scope, size.m, size.k, size.n, size.batch,
-            None if dtype is None else str(dtype.numpy()), status, None if reason is None else str(reason), tiles,
-            product.part, product.family,
+            product.name, product.node.op_type, product.scope, product.size, dtype, status,
+            None if reason is None else str(reason), tiles, product.part, product.family,
         )  # fmt: skip
+
+    @property
+    def m(self) -> int | str | None:
+        return text_of(self.size.m)
+
+    @property
+    def k(self) -> int | str | None:
+        return text_of(self.size.k)
+
+    @property
+    def n(self) -> int | str | None:
+        return text_of(self.size.n)
+
+    @property
+    def batch(self) -> int | str | None:
+        return text_of(self.size.batch)
 
     @classmethod
     def not_asked(cls, product: Contraction) -> Row:
@@ -60,7 +72,7 @@ class Row(JsonRecord):
         """Multiply-accumulates: M * K * N * batch; `padded`: with each axis filled up to whole tiles."""
         tiles = (*self.tiles, None) if padded and self.tiles is not None else (None,) * 4
         sizes: list[Amount] = []
-        for dim, tile in zip((self.m, self.k, self.n, self.batch), tiles, strict=True):
+        for dim, tile in zip((*self.size.axes, self.size.batch), tiles, strict=True):
             size = amount_of("a size", dim)
             if isinstance(size, (Unknown, Range)):
                 return Unknown(self.reason) if self.reason else size

@@ -14,6 +14,7 @@ from onnxtile.ir.io.protobuf_wire import number_of
 from onnxtile.ir.metadata import TILE
 from onnxtile.lowering.bulk_reading import INITIALIZER, NODE, Bytes, Index, Layout, contents, fields, hashes, hashes_of
 from onnxtile.lowering.report import Row
+from onnxtile.operators.sizes import UNSIZED, Size
 from onnxtile.tiling.limits import Limits
 
 Shape = tuple[int | None, ...]
@@ -76,7 +77,7 @@ class UnrolledProducts:
                     yield _row(node, sizes, limits)
                 elif any(pair.key == TILE for pair in node.metadata_props):
                     words = "unknown-shape: a tile's shape doesn't follow from the file; please report this"
-                    yield Row(node.name, node.op_type, "", None, None, None, None, None, "unknown", words)
+                    yield Row(node.name, node.op_type, "", UNSIZED, None, "unknown", words)
 
     @cached_property
     def _sizes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -207,4 +208,4 @@ def _row(node: onnx.NodeProto, sizes: list[int | None], limits: Limits) -> Row:
     pairs = zip(sizes, limits.axes, strict=True)
     surely = any(size is not None and limit is not None and size > limit for size, limit in pairs)
     words = "postcondition: a rewrite left it so; please report this"
-    return Row(node.name, node.op_type, "", m, k, n, None, None, "over" if surely else "unknown", words)
+    return Row(node.name, node.op_type, "", Size(m, k, n, None), None, "over" if surely else "unknown", words)

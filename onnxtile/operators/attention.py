@@ -12,13 +12,12 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_string, node_name
-from onnxtile.ir.symbolic.amounts import Amount, product
-from onnxtile.operators.arithmetic import quotient, total
+from onnxtile.ir.symbolic.amounts import Amount, Dim, product
 from onnxtile.operators.formula import condition, measure
 from onnxtile.operators.measures import X, Y, input_sizes, is_given, isnt, of_input, of_output, of_products
 from onnxtile.operators.reduction import softmax
 from onnxtile.operators.registry import MICROSOFT, PREVIEW, Products, declare
-from onnxtile.operators.sizes import Dim, Size, count_of, given, same, shape
+from onnxtile.operators.sizes import Size, count_of, given, quotient, same, shape, sum_of
 from onnxtile.operators.work import ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 
 QUERIES_BY_KEYS = "queries by keys"
@@ -44,7 +43,7 @@ def attention(node: ir.Node) -> dict[str, Size]:
     quotient(node, "number of query heads", heads, same(node, "the number of key heads", heads_k, heads_v))
     past = [_past(node, index, size) for index, size in ((4, head), (5, value_head)) if given(node, index)]
     if past:
-        keys = total([past[0] if len(past) < 2 else same(node, "the past length", *past), keys])
+        keys = sum_of([past[0] if len(past) < 2 else same(node, "the past length", *past), keys])
     return two_products(query, keys, head, value_head, count_of([batch, heads]))
 
 

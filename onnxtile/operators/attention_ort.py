@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints
-from onnxtile.ir.symbolic.amounts import Amount, product
-from onnxtile.operators.arithmetic import quotient, total
+from onnxtile.ir.symbolic.amounts import Amount, Dim, product
 from onnxtile.operators.attention import (
     CACHED,
     QUERIES,
@@ -22,10 +21,10 @@ from onnxtile.operators.attention import (
     two_products,
 )
 from onnxtile.operators.formula import Formula, condition, measure
-from onnxtile.operators.measures import X, input_sizes, is_given, of_input, of_output, of_products, sum_of
+from onnxtile.operators.measures import X, input_sizes, is_given, of_input, of_inputs, of_output, of_products
 from onnxtile.operators.normalization import by_root_mean_square
 from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
-from onnxtile.operators.sizes import Dim, Size, count_of, given, same, shape
+from onnxtile.operators.sizes import Size, count_of, given, quotient, same, shape, sum_of
 from onnxtile.operators.work import ELEMENTWISE, MOVEMENT, Work
 
 PROJECTION = "projection"
@@ -50,9 +49,9 @@ def projected(past: int | None = None, token_offset: int | None = None) -> Sizes
         keys: Dim = length
         if past is not None and given(node, past):
             shared = attribute_int(node, "past_present_share_buffer", 0)
-            keys = None if shared else total([shape(node, past, 5)[3], length])
+            keys = None if shared else sum_of([shape(node, past, 5)[3], length])
         k = same(node, "the input size", data[-1], weights[0])
-        projection = Size(count_of(data[:-1]), k, total(hidden), 1)
+        projection = Size(count_of(data[:-1]), k, sum_of(hidden), 1)
         return {PROJECTION: projection, **two_products(length, keys, head, value_head, count_of([batch, heads]))}
 
     return sizes
@@ -85,7 +84,7 @@ def multi_head(past: int, past_length: int) -> Sizes:
     def _multi_head(node: ir.Node, query: list[Dim], length: Dim, head: Dim, value_head: Dim) -> Mapping[str, Size]:
         keys = length
         if given(node, past):
-            keys = None if given(node, past_length) else total([shape(node, past, 4)[2], length])
+            keys = None if given(node, past_length) else sum_of([shape(node, past, 4)[2], length])
         batch = count_of([query[0], attribute_int(node, "num_heads", 0)])
         return two_products(query[1], keys, head, value_head, batch)
 
@@ -121,7 +120,7 @@ def grouped(node: ir.Node) -> Mapping[str, Size]:
 
 _PROJECTED = of_products("projected", "elements of queries, keys and values", lambda s: (s.m, s.n, s.batch), PROJECTION)
 _SCALED = ELEMENTWISE * SCORES + WEIGHTS
-_MIXED = ELEMENTWISE * sum_of("inputs 0 to 2", "queries, keys and values that are given", (0, 1, 2))
+_MIXED = ELEMENTWISE * of_inputs("inputs 0 to 2", "queries, keys and values that are given", (0, 1, 2))
 
 
 def _rotary(numbers: Formula) -> Work:

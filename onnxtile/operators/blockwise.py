@@ -16,7 +16,7 @@ from onnxtile.operators.elementwise import activation, bias
 from onnxtile.operators.measures import ROWS, WEIGHTS, X, Y, is_given, of_output
 from onnxtile.operators.normalization import by_root_mean_square
 from onnxtile.operators.registry import MICROSOFT, Packed, Products, declare, one_product, unsized
-from onnxtile.operators.sizes import Dim, Size, count_of, same, shape
+from onnxtile.operators.sizes import Size, count_of, read_size, same, shape
 from onnxtile.operators.work import ELEMENTWISE
 
 
@@ -59,7 +59,7 @@ def _size(node: ir.Node, k: int, n: int) -> Size:
     a = node.inputs[0] if node.inputs else None
     if a is None or a.shape is None:
         return Size(None, k, n, None)
-    dims: list[Dim] = [dim if isinstance(dim, int) else dim.value for dim in a.shape]
+    dims = [read_size(dim) for dim in a.shape]
     if not dims:
         raise ModelError(f"{node.op_type} {node_name(node)!r}: its A is a scalar; a product needs 1 axis or more")
     same(node, "K", dims[-1], k)

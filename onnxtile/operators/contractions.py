@@ -13,10 +13,8 @@ from onnxtile.ir.graphs import Scope, called_functions, default_opset, is_tiled_
 from onnxtile.ir.metadata import UNKNOWN_META
 from onnxtile.ir.opset_imports import domain_text
 from onnxtile.operators.registry import DOMAINS, FAMILIES, products_of
-from onnxtile.operators.sizes import Size
+from onnxtile.operators.sizes import UNSIZED, Size
 from onnxtile.operators.table import OPERATORS, facts_of
-
-_UNSIZED = Size(None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Contraction:
     @property
     def cause(self) -> str | None:
         """Return why a size of an operand isn't known before run time, where inference noted it."""
-        if None not in (self.size.m, self.size.k, self.size.n, self.size.batch):
+        if None not in (*self.size.axes, self.size.batch):
             return None
         noted = (value.meta.get(UNKNOWN_META) for value in self.node.inputs if value is not None)
         return next((reason for reason in noted if reason), None)
@@ -77,19 +75,19 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
         return Contraction(node, scope.name, scope.in_function, opset, family, size, reason, part)
 
     if products is None:
-        return [] if facts_of(node) else [found(_UNSIZED, _unknown(node))]
+        return [] if facts_of(node) else [found(UNSIZED, _unknown(node))]
     family = products.family
     if products.sizes is None:
-        return [found(_UNSIZED, f"{node.op_type} {products.reason}", family=family)]
+        return [found(UNSIZED, f"{node.op_type} {products.reason}", family=family)]
     try:
         return [found(size, None, part, family) for part, size in products.sizes(node).items()]
     except UnsizedError as why:
-        return [found(_UNSIZED, str(why), family=family)]
+        return [found(UNSIZED, str(why), family=family)]
     except ModelError as error:
         if products.lowered_by is not None and (not scope.name or scope.in_function):
             raise
         # a branch that's never taken may contradict itself, and so may what only matters to who asked
-        return [found(_UNSIZED, str(error), family=family)]
+        return [found(UNSIZED, str(error), family=family)]
 
 
 def _unknown(node: ir.Node) -> str:

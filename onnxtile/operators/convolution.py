@@ -12,8 +12,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import attribute_int, attribute_ints, attribute_string, node_name
-from onnxtile.ir.symbolic.amounts import Amount
-from onnxtile.operators.arithmetic import quotient
+from onnxtile.ir.symbolic.amounts import Amount, Dim
 from onnxtile.operators.elementwise import activation, bias
 from onnxtile.operators.formula import measure
 from onnxtile.operators.fused import ACTIVATED
@@ -21,7 +20,7 @@ from onnxtile.operators.measures import RESULTS, WINDOWS, X, Y, input_sizes, is_
 from onnxtile.operators.quantized import QUANTIZED, TWO_OPERANDS, shifted
 from onnxtile.operators.registry import MICROSOFT, NCHWC, NHWC, Products, declare, one_product, unsized
 from onnxtile.operators.resampling import interpolated
-from onnxtile.operators.sizes import Dim, Size, count_of, same, shape
+from onnxtile.operators.sizes import Size, count_of, quotient, read_size, same, shape
 from onnxtile.operators.work import ELEMENTWISE, MOVEMENT
 
 
@@ -92,7 +91,7 @@ def _windows(node: ir.Node, positions: list[Dim], kernel: list[Dim], last: bool)
             raise ModelError(f"{node.op_type} {node_name(node)!r}: a stride is {stride}; it must be 1 or more")
         if not isinstance(length, int) or not isinstance(extent, int):
             dim = None if output is None or len(output) != axes + 2 else output[axis + (1 if last else 2)]
-            windows.append(dim.value if isinstance(dim, ir.SymbolicDim) else dim)
+            windows.append(None if dim is None else read_size(dim))
         elif auto_pad.startswith("SAME"):
             windows.append(-(-length // stride))
         else:

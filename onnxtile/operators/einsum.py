@@ -10,12 +10,12 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, node_name
-from onnxtile.ir.symbolic.amounts import Amount, Number, product, total
+from onnxtile.ir.symbolic.amounts import Amount, Dim, Number, product, total
 from onnxtile.operators.einsum_equation import Equation, EquationError, Letters
 from onnxtile.operators.formula import condition, measure
 from onnxtile.operators.measures import Y, sizes_of
 from onnxtile.operators.registry import Products, declare
-from onnxtile.operators.sizes import Dim, Size, count_of, same, shape
+from onnxtile.operators.sizes import Size, count_of, same, shape
 from onnxtile.operators.work import ELEMENTWISE, MOVEMENT
 
 
@@ -137,13 +137,13 @@ def _summed(node: ir.Node, opset: int | None) -> Amount:
     output, left, sums = set(equation.output), operands[0], []
     for index, right in enumerate(operands[1:], 1):
         later = output.union(*operands[index + 1 :])
-        sums += [_sum_of(left, later.union(right)), _sum_of(right, later.union(left))]
+        sums += [_additions(left, later.union(right)), _additions(right, later.union(left))]
         both = {**right, **{letter: size for letter, size in left.items() if size != 1 or letter not in right}}
         left = {letter: size for letter, size in both.items() if letter in later}
-    return total([*sums, _sum_of(left, output)])
+    return total([*sums, _additions(left, output)])
 
 
-def _sum_of(sizes: dict[str, Number], kept: set[str]) -> Amount:
+def _additions(sizes: dict[str, Number], kept: set[str]) -> Amount:
     """Return the additions that leave of an operand one element for each of the letters kept."""
     left = math.prod(size for letter, size in sizes.items() if letter in kept)
     return total([math.prod(sizes.values()), product([-1, left])])

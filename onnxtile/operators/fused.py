@@ -6,11 +6,12 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, node_name
+from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.elementwise import TANH_GELU, activation, bias
 from onnxtile.operators.matmul import ALPHA, GEMM, GEMM_WORK, MATMUL, gemm, matmul, matmul_of
 from onnxtile.operators.measures import Y
 from onnxtile.operators.registry import MICROSOFT, declare, one_product
-from onnxtile.operators.sizes import Dim, Size, shape
+from onnxtile.operators.sizes import Size, shape
 
 INT, FLOAT, STRING = ir.AttributeType.INT, ir.AttributeType.FLOAT, ir.AttributeType.STRING
 _TRANSPOSE_MATMUL = {"transA": INT, "transB": INT, "alpha": FLOAT}

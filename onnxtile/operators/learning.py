@@ -12,7 +12,6 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_int
 from onnxtile.ir.symbolic.amounts import Amount
-from onnxtile.operators.arithmetic import quotient
 from onnxtile.operators.elementwise import SIGMOID
 from onnxtile.operators.formula import Formula, condition, measure, unknown
 from onnxtile.operators.measures import (
@@ -29,7 +28,7 @@ from onnxtile.operators.measures import (
 )
 from onnxtile.operators.reduction import softmax
 from onnxtile.operators.registry import ML, TRAINING, declare, one_product
-from onnxtile.operators.sizes import Size, count_of, shape
+from onnxtile.operators.sizes import Size, count_of, quotient, shape
 from onnxtile.operators.value_sizes import elements
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 

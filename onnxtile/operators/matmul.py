@@ -6,10 +6,11 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import attribute_int, node_name
+from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.elementwise import SIGMOID, activation, bias
 from onnxtile.operators.measures import RESULT_ROWS, RESULTS, X, Y, is_given, isnt, of_input, of_products, says
 from onnxtile.operators.registry import MICROSOFT, declare, one_product, unsized
-from onnxtile.operators.sizes import Dim, Size, broadcast, count_of, same, shape
+from onnxtile.operators.sizes import Size, broadcast, count_of, same, shape
 from onnxtile.operators.work import ELEMENTWISE, NONE, TRANSCENDENTAL
 
 

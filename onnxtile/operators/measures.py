@@ -18,10 +18,10 @@ from onnxtile.ir.attributes import (
     node_name,
 )
 from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
-from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, amount_of, product, total
+from onnxtile.ir.symbolic.amounts import Amount, Dim, Number, Unknown, amount_of, product, total
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.registry import products_of
-from onnxtile.operators.sizes import Dim, Size, given
+from onnxtile.operators.sizes import Size, given
 from onnxtile.operators.value_sizes import dimensions, elements
 
 SMALL = 64
@@ -61,7 +61,7 @@ INPUTS = measure("inputs", "how many inputs are given")(
 )
 
 
-def sum_of(words: str, meaning: str, indices: Sequence[int]) -> Formula:
+def of_inputs(words: str, meaning: str, indices: Sequence[int]) -> Formula:
     """Elements of those of the inputs that are given."""
 
     def read(node: ir.Node, opset: int | None) -> Amount:

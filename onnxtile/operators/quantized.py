@@ -12,7 +12,6 @@ from collections.abc import Container
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_int
-from onnxtile.operators.arithmetic import quotient
 from onnxtile.operators.elementwise import GELU, SIGMOID
 from onnxtile.operators.formula import measure
 from onnxtile.operators.matmul import GEMM, MATMUL, gemm, matmul
@@ -21,7 +20,7 @@ from onnxtile.operators.normalization import by_variance
 from onnxtile.operators.pooling import kernel
 from onnxtile.operators.reduction import softmax, softmax_lines
 from onnxtile.operators.registry import MICROSOFT, NHWC, Products, declare, one_product
-from onnxtile.operators.sizes import Size, count_of, shape
+from onnxtile.operators.sizes import Size, count_of, quotient, shape
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, Work
 
 # Products

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_int
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, total
+from onnxtile.ir.symbolic.amounts import Amount, Dim, Unknown, product, total
 from onnxtile.operators.elementwise import activation_of
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.measures import X, input_sizes, is_given, of_input
 from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
-from onnxtile.operators.sizes import Dim, Size, count_of, same, shape
+from onnxtile.operators.sizes import Size, count_of, same, shape
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, Work
 
 INPUT, STATE, RESET_STATE = "input", "state", "reset state"

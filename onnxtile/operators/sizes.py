@@ -1,4 +1,4 @@
-"""Sizes of products in elements, some of them symbolic, and what they're read from."""
+"""Sizes of products in elements, some of them symbolic, what they're read from, and their arithmetic."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import onnx_ir as ir
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, node_name
 from onnxtile.ir.metadata import UNKNOWN_META
-
-Dim = int | str | None
-"""A number of elements, an expression in the model's symbolic dimensions, or None where it isn't known."""
+from onnxtile.ir.symbolic.amounts import Dim, multiplied, size_of, symbol
 
 
 @dataclass(frozen=True)
@@ -29,53 +27,75 @@ class Size:
         return (self.m, self.k, self.n)
 
 
+UNSIZED = Size(None, None, None, None)
+
+
 def shape(node: ir.Node, index: int, axes: int | None = None, least: int = 0) -> list[Dim]:
-    """The sizes of an input. ModelError where it hasn't `axes` axes, or hasn't `least`; UnsizedError: not known."""
+    """Return the sizes of an input; ModelError where it hasn't `axes` axes, or `least`, UnsizedError: not known."""
     value = node.inputs[index] if index < len(node.inputs) else None
     if value is None or value.shape is None:
         known = "isn't known" if value is None else unknown_because("isn't known", value)
         raise UnsizedError(f"the shape of input {index} ({value.name if value is not None else 'absent'!r}) {known}")
-    found = len(value.shape)
-    if found < least or (axes is not None and found != axes):
-        words = f"input {index} has {found} axes, not {f'{least} or more' if axes is None else axes}"
+    rank = len(value.shape)
+    if rank < least or (axes is not None and rank != axes):
+        words = f"input {index} has {rank} axes, not {f'{least} or more' if axes is None else axes}"
         raise ModelError(f"{node.op_type} {node_name(node)!r}: {words}")
-    return [dim if isinstance(dim, int) else dim.value for dim in value.shape]
+    return [read_size(dim) for dim in value.shape]
+
+
+def read_size(dim: int | ir.SymbolicDim) -> Dim:
+    """Return a dimension as a size; what can't be read as a formula is a name."""
+    try:
+        return size_of(dim)
+    except ValueError:
+        return symbol(str(dim))
 
 
 def unknown_because(words: str, value: ir.Value) -> str:
-    """The words, and why the value's sizes aren't known, where inference noted it."""
+    """Return the words, and why the value's sizes aren't known, where inference noted it."""
     reason = value.meta.get(UNKNOWN_META)
     return f"{words}: {reason}" if reason else words
 
 
 def given(node: ir.Node, index: int) -> bool:
-    """Whether the node has that input (an optional one may be left out)."""
+    """Return whether the node has that input (an optional one may be left out)."""
     return index < len(node.inputs) and node.inputs[index] is not None
 
 
 def same(node: ir.Node, axis: str, left: Dim, right: Dim) -> Dim:
-    """The one size of an axis that two operands share; a number says more than an expression."""
+    """Return the size of an axis that two operands share; a number says more than a formula."""
     if isinstance(left, int) and isinstance(right, int) and left != right:
         raise ModelError(f"{node.op_type} {node_name(node)!r}: its operands contradict, {axis} is {left} and {right}")
     return left if isinstance(left, int) or right is None else right
 
 
 def count_of(dims: Sequence[Dim]) -> Dim:
-    if any(dim is None for dim in dims):
+    """Return the product; None where a size isn't known."""
+    numbers = [dim for dim in dims if dim is not None]
+    return multiplied(numbers) if len(numbers) == len(dims) else None
+
+
+def sum_of(dims: Sequence[Dim]) -> Dim:
+    """Return the sum; None where a size isn't known."""
+    numbers = [dim for dim in dims if dim is not None]
+    return sum(numbers) if len(numbers) == len(dims) else None
+
+
+def quotient(node: ir.Node, what: str, dim: Dim, by: Dim) -> Dim:
+    """Return `dim / by`, which the operator wants whole: ModelError where it isn't. `what`: the size that's divided."""
+    if dim is None or by is None:
         return None
-    number, symbols = 1, []
-    for dim in dims:
-        if isinstance(dim, int):
-            number *= dim
-        else:
-            symbols.append(str(dim) if str(dim).isidentifier() else f"({dim})")
-    if not symbols or number == 0:
-        return number
-    return "*".join([str(number)] * (number != 1) + symbols)
+    if isinstance(by, int) and by < 1:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: its {what} is divided by {by}, which isn't 1 or more")
+    if not isinstance(dim, int) or not isinstance(by, int):
+        return dim / by
+    if dim % by:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: its {what}, {dim}, isn't a multiple of {by}")
+    return dim // by
 
 
 def broadcast(node: ir.Node, left: list[Dim], right: list[Dim]) -> Dim:
-    """Number of products of two broadcast batch shapes (numpy.matmul's rule)."""
+    """Return the number of products of two broadcast batch shapes (numpy.matmul's rule)."""
     short, long = sorted((left, right), key=len)
     short = [*[1] * (len(long) - len(short)), *short]
     return count_of(

@@ -6,11 +6,11 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, node_name
-from onnxtile.ir.symbolic.amounts import Amount, total
+from onnxtile.ir.symbolic.amounts import Amount, Dim, total
 from onnxtile.operators.formula import condition, measure
 from onnxtile.operators.measures import WINDOWS, Y, is_given, output_sizes
 from onnxtile.operators.registry import MICROSOFT, declare, one_product
-from onnxtile.operators.sizes import Dim, Size, count_of, given, shape
+from onnxtile.operators.sizes import Size, count_of, given, read_size, shape
 from onnxtile.operators.work import ELEMENTWISE, NONE
 
 
@@ -59,7 +59,7 @@ def affine_grid(node: ir.Node) -> Size:
     theta, grid = shape(node, 0, 3), node.outputs[0].shape
     if grid is None:
         raise UnsizedError("the size of the grid (input 1) is known only at run time")
-    positions = [dim if isinstance(dim, int) else dim.value for dim in grid[1:-1]]
+    positions = [read_size(dim) for dim in grid[1:-1]]
     return Size(count_of(positions), theta[-1], theta[-2], theta[0])
 
 

@@ -9,9 +9,11 @@ import onnx_ir as ir
 
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import INTEGERS
+from onnxtile.ir.symbolic.amounts import dimension
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.einsum import Einsum, Step
 from onnxtile.operators.einsum_equation import ELLIPSIS
+from onnxtile.operators.sizes import read_size
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.rewrites.layout import Layout
 from onnxtile.passes.rewrites.replacement import Replacement
@@ -40,7 +42,7 @@ class DecomposeEinsum(Decompose):
             for axis, letters in (("K", step.k), ("N", step.n)):
                 unknown = [letter for letter in letters if not isinstance(einsum.lengths[letter], int)]
                 if unknown and len(letters) > 1:
-                    words = f"{axis} merges letters of which {unknown[0]} is {einsum.lengths[unknown[0]]!r}"
+                    words = f"{axis} merges letters of which {unknown[0]} is {str(einsum.lengths[unknown[0]])!r}"
                     yield Refusal("symbolic", f"{words}; bind the model's free dimensions with --bind")
 
     def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
@@ -97,7 +99,7 @@ def _operand(step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], o
 def _shape(step: Step) -> ir.Shape:
     """The shape of the product."""
     outer = [step.lengths[letter] for letter in (*step.stack, *step.batch)]
-    return ir.Shape([*outer, step.length(step.m), step.length(step.n)])
+    return ir.Shape(map(dimension, [*outer, step.length(step.m), step.length(step.n)]))
 
 
 def _separated(step: Step, product: ir.Value, letters: tuple[str, ...]) -> Layout:
@@ -110,4 +112,4 @@ def _separated(step: Step, product: ir.Value, letters: tuple[str, ...]) -> Layou
 
 def _layout(value: ir.Value, letters: tuple[str, ...]) -> Layout:
     assert value.shape is not None and value.dtype is not None
-    return Layout(value, letters, [dim if isinstance(dim, int) else dim.value for dim in value.shape], value.dtype)
+    return Layout(value, letters, [read_size(dim) for dim in value.shape], value.dtype)

@@ -14,8 +14,9 @@ from onnxtile.ir.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.ir.dimensions import LARGEST, free_dimensions
 from onnxtile.ir.dtypes import INTEGERS
 from onnxtile.ir.graphs import default_opset
+from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.contractions import Contraction
-from onnxtile.operators.sizes import Dim, Size
+from onnxtile.operators.sizes import Size
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.plan import Axis, TilePlan
 
@@ -205,10 +206,10 @@ def _unknown(product: Contraction, axis: str, size: Dim, free: Sequence[str]) ->
 def _named(product: Contraction, size: Dim) -> str:
     if size is None:
         return f"unknown: {product.cause}" if product.cause else "not known before run time"
-    return repr(size)
+    return repr(str(size))
 
 
 def _cure(size: Dim, free: Sequence[str]) -> str:
-    if size in free:
+    if size is not None and str(size) in free:
         return f"; bind it with --bind {size}=INT"
     return f"; bind the model's free dimensions ({', '.join(free)}) with --bind" if free else ""

@@ -17,6 +17,7 @@ from onnxtile.lowering.bulk_reading import Layout
 from onnxtile.lowering.model_file import Written
 from onnxtile.lowering.model_writer import Spelled
 from onnxtile.lowering.report import Report, Row
+from onnxtile.operators.sizes import Size
 from onnxtile.tiling.forms.batched import Batched
 from onnxtile.tiling.forms.unrolled import Unrolled
 from onnxtile.tiling.limits import Limits
@@ -83,7 +84,7 @@ def test_what_was_refused_hides_nothing_of_its_size(tmp_path: Path) -> None:
         }"""
     )
     onnx.save(model, tmp_path / "o.onnx")
-    row = Row("refused", "MatMul", "", 5, 7, 9, 1, "float32", "refused", "for this test")
+    row = Row("refused", "MatMul", "", Size(5, 7, 9, 1), "float32", "refused", "for this test")
     known = {"x": (5, 7), "z": (5, 7), "v": (7, 9)}
     rows = postcondition.left_over(as_written(tmp_path / "o.onnx"), 2, [row], Limits(*LIMITS), ("matmul",), known)
     assert [each.name for each in rows] == ["cut"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from onnxtile.operators.arithmetic import quotient, total
 
 from onnxtile.errors import ModelError
-from onnxtile.operators.arithmetic import quotient, total
 from tests.operators.nodes import node_of
 
 NODE = node_of("Conv", [], [])

@@ -16,7 +16,8 @@ from onnxtile.ir.symbolic.simplification import shortened
 
 Number: TypeAlias = "int | sympy.Expr"
 """A whole number, or an exact formula: its symbols are sizes, positive whole numbers."""
-
+Dim: TypeAlias = "int | sympy.Expr | None"
+"""A size: a number or formula, or None where it isn't known."""
 
 _BEYOND = 2**512
 
@@ -45,20 +46,26 @@ class Unknown:
 Amount: TypeAlias = "int | sympy.Expr | Range | Unknown"
 
 
-def size_of(dim: int | str | ir.SymbolicDim | None) -> Number | None:
-    """A dimension as a number or formula; None where it has neither. Raises ValueError for a malformed formula."""
+def size_of(dim: int | str | ir.SymbolicDim | None) -> Dim:
+    """Read a dimension of a model; None where it has no name. Raises ValueError for a malformed formula."""
     if dim is None or isinstance(dim, int):
         return dim
     text = dim if isinstance(dim, str) else dim.value
     return None if text is None else _formula(text)
 
 
-def amount_of(what: str, dim: int | str | ir.SymbolicDim | None) -> Amount:
-    """The same; Unknown, with `what` it is a size of, where it's neither number nor formula."""
-    try:
-        size = size_of(dim)
-    except ValueError:
-        return Unknown(f"{what} is {str(dim)!r}, which is no formula")
+def dimension(size: Dim) -> int | ir.SymbolicDim:
+    """Return a size as a dimension of a model."""
+    return size if isinstance(size, int) else ir.SymbolicDim(size)
+
+
+def text_of(size: Dim) -> int | str | None:
+    """Return a size for people and scripts: a formula as text."""
+    return size if size is None or isinstance(size, int) else str(size)
+
+
+def amount_of(what: str, size: Dim) -> Amount:
+    """Return a size; Unknown, with `what` it is a size of, where it isn't known."""
     return Unknown(f"{what} isn't known before run time") if size is None else size
 
 

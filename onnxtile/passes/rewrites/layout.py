@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.arrays import last_axes_swapped, little_endian, read_array
-from onnxtile.operators.sizes import Dim
+from onnxtile.ir.symbolic.amounts import Dim, dimension
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.forms.batched import SUMMED_AS
 
@@ -100,7 +100,8 @@ class Layout:
             name = f"{leaf}_{index}_{move.op_type.lower()}"
             vectors = enumerate(np.array(numbers, np.int64) for numbers in move.numbers)
             more = [new.constant(f"{name}_{position}", vector, ir.DataType.INT64) for position, vector in vectors]
-            value = new.node(move.op_type, name, [value, *more], move.attributes, ir.Shape(move.dims), move.dtype)
+            shape = ir.Shape(map(dimension, move.dims))
+            value = new.node(move.op_type, name, [value, *more], move.attributes, shape, move.dtype)
         return value
 
     def _ahead_of_time(self, tensor: ir.TensorProtocol) -> ir.TensorProtocol:
@@ -112,7 +113,7 @@ class Layout:
                 array = move.apply(array)
             return ir.Tensor(np.ascontiguousarray(array).reshape(shape.numpy()), dtype=self._dtype)
 
-        shape = ir.Shape(self.dims)
+        shape = ir.Shape(map(dimension, self.dims))
         return ir.LazyTensor(laid_out, dtype=self._dtype, shape=shape)
 
     def _cast(self, dtype: ir.DataType) -> None:

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnxtile.ir.arrays import read_array
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import BYTES
-from onnxtile.operators.sizes import Dim
+from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.passes.rewrites.arithmetic import Arithmetic, Term
 from onnxtile.tiling.legality import Refusal
 

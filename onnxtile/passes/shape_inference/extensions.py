@@ -9,6 +9,7 @@ from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError
+from onnxtile.ir.symbolic.amounts import dimension
 from onnxtile.operators.einsum import Einsum
 from onnxtile.operators.fused import check_attributes, order_of_axes
 from onnxtile.passes.shape_inference.rules import Extension, Rule
@@ -49,7 +50,7 @@ def einsum(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None
         return
     shapes = [
         ir.Shape(
-            [_dim(parsed.lengths[letter]) if dim == 1 else dim for letter, dim in zip(letters, shape, strict=True)]
+            [dimension(parsed.lengths[letter]) if dim == 1 else dim for letter, dim in zip(letters, shape, strict=True)]
         )
         for letters, shape in zip(parsed.equation.terms, (value.shape for value in node.inputs if value), strict=True)
         if shape is not None
@@ -122,7 +123,3 @@ def _infer_with(
     stand_in = ir.Node("", node.op_type, operands, list(node.attributes.values()), name=node.name)
     library(context, stand_in)
     context.set_shape_and_dtype(node.outputs[0], stand_in.outputs[0].shape, stand_in.outputs[0].dtype)
-
-
-def _dim(length: int | str | None) -> int | ir.SymbolicDim:
-    return length if isinstance(length, int) else ir.SymbolicDim(length)
