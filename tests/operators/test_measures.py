@@ -26,7 +26,7 @@ NODE = node_of("Op", [S, [3, "n"], None], [[4], [5, 2]], alpha=2.0, mode="max", 
         (measures.isnt("alpha", 1), "1"), (measures.isnt("alpha", 2), "0"), (measures.isnt("beta", 1, 1), "0"),
         (measures.says("mode", "max", "mul"), "1"), (measures.says("mode", "add"), "0"),
         (measures.says("other", "linear", default="linear"), "1"),
-        (measures.sum_of("both", "", (0, 1)), "3*n + 48"),
+        (measures.of_inputs("both", "", (0, 1)), "3*n + 48"),
     ],
 )  # fmt: skip
 def test_measures_of_a_node(formula: Formula, amount: str) -> None:
