@@ -25,7 +25,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "ir.bounds.BOUNDS[call-depth]": ("calls in calls followed, or refused", _LOWERING, "test_calls_as_deep_as_are_followed_and_deeper"),
     "ir.bounds.BOUNDS[inlined-nodes]": ("calls inlined, or refused", _LOWERING, "test_calls_of_as_many_nodes_as_are_put_in_place_and_of_more"),
     "ir.bounds.BOUNDS[axes]": ("a shape is followed, or unknown", _LOWERING, "test_shapes_of_as_many_axes_as_are_followed_and_of_more"),
-    "ir.bounds.BOUNDS[shape-numbers]": ("a vector is followed, or unknown", "ir/test_bounds.py", "test_vectors_are_followed_up_to_the_bound"),
+    "ir.bounds.BOUNDS[shape-numbers]": ("a vector is followed, or unknown", "passes/shape_inference/test_bounded.py", "test_vectors_are_followed_up_to_the_bound"),
     "ir.bounds.BOUNDS[sparse-bytes]": ("a sparse weight is written out, or refused", _BEYOND, "test_sparse_weights_as_large_as_are_written_out_and_larger"),
     "ir.bounds.BOUNDS[generated-bytes]": ("a constant is computed ahead of time, or at run time", _LOWERING, "test_constants_as_large_as_are_made_and_larger"),
     "tiling.emitter.MOST_TIMES": ("weights are cut ahead of time, or refused", "ir/test_bounds.py", "test_weights_that_operators_make_are_bounded_alone_and_together"),

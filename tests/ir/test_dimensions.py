@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import onnxtile
-from onnxtile.errors import ModelError, UsageError
+from onnxtile.errors import ModelError
 from onnxtile.ir.dimensions import bind_dimensions, free_dimensions, name_free_dimensions
 from onnxtile.passes import InferShapes
 from tests.support import matmul, parse, run_onnxruntime, run_reference, sizes_of_products, whole
@@ -48,26 +48,6 @@ def test_names_of_free_dimensions(dims: tuple[object, ...], names: list[str]) ->
     name_free_dimensions(model)
     assert free_dimensions(model) == names
     assert not name_free_dimensions(model)
-
-
-def test_binding_reaches_every_mention_and_works_formulas_out() -> None:
-    model = with_dims("n", "2*n + k", "Dim.0")
-    assert bind_dimensions(model, {"n": 3, "k": 1, "Dim.0": 5})
-    assert list(model.graph.inputs[0].shape or ()) == [3, 7, 5]
-    assert not bind_dimensions(model, {})
-
-
-@pytest.mark.parametrize(
-    ("sizes", "words"),
-    [
-        ({"nope": 1}, "dimension 'nope' isn't a free dimension of the model: its free dimensions are n"),
-        ({"n": -1}, "dimension 'n' is bound to -1: give a whole number, 0 or more"),
-        ({"n": True}, "bound to True"),
-    ],
-)
-def test_bad_bindings_are_refused(sizes: dict[str, int], words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        bind_dimensions(with_dims("n", 2, 3), sizes)
 
 
 def refusal(model: onnx.ModelProto, limits: tuple[int | None, int | None, int | None], **how: str) -> str:

@@ -253,15 +253,6 @@ def test_operands_that_contradict() -> None:
         onnxtile.lower(each.model, LIMITS)
 
 
-def test_a_letter_that_is_broadcast_keeps_what_follows_right() -> None:
-    """The shape behind it is that of the longer operand, whichever comes first."""
-    each = case("bij,bjk->bik", [1, 2, 2], [3, 2, 2], output=[3, 2, 2])
-    model = to_ir(each.model)
-    model.graph.outputs[0].shape = None
-    InferShapes()(model)
-    assert model.graph.outputs[0].shape == [3, 2, 2]
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int32"])
 def test_verify_bounds_each_product(dtype: str) -> None:
     each = case("bij,bjk,kl->bil", [2, 3, 4], [2, 4, 5], [5, 6], constant=2, dtype=dtype)

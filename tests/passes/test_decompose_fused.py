@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import Any
 
@@ -159,22 +158,6 @@ def test_a_fused_gemm_lowered_is_legal_and_as_exact_as_its_activation(each: Fed,
         if activation in EXACT:
             np.testing.assert_array_equal(got, want)
         assert (np.abs(got - want) <= ULPS * np.spacing(np.maximum(np.abs(want), 1))).all()
-
-
-@pytest.mark.parametrize("flags", itertools.product((0, 1), repeat=4))
-def test_shapes_behind_a_fused_matmul_are_right(flags: tuple[int, int, int, int]) -> None:
-    """onnx_shape_inference leaves transBatch out; what's behind would be cut by wrong lengths."""
-    names = ("transA", "transB", "transBatchA", "transBatchB")
-    shapes = [[7, 3, 4, 5], [7, 3, 5, 6]]
-    for shape, trans, batch in zip(shapes, flags[:2], flags[2:], strict=True):
-        if trans:
-            shape[-2:] = shape[:-3:-1]
-        if batch:
-            shape.insert(0, shape.pop(-2))
-    arrays = (whole(shape, np.dtype(np.float32), 0) for shape in shapes)
-    model = to_ir(case("FusedMatMul", *arrays, axes=4, **dict(zip(names, flags, strict=True))).model)
-    InferShapes()(model)
-    assert model.graph.node(0).outputs[0].shape == [7, 3, 4, 6]
 
 
 def test_nothing_is_left_for_a_second_run() -> None:

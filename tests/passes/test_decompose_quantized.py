@@ -134,57 +134,6 @@ def qdq(a_type: str, b_type: str, axis: int, opset: int = 21) -> onnx.ModelProto
     )
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    ("a_type", "b_type", "axis"), [("int8", "int8", 1), ("uint8", "int8", 0), ("uint8", "uint8", 0)]
-)
-def test_between_dequantize_and_quantize(form: str, a_type: str, b_type: str, axis: int) -> None:
-    model = qdq(a_type, b_type, axis)
-    lowered = onnxtile.lower(model, LIMITS, form=form)
-    assert not {node.op_type for node in lowered.graph.node} & {"DequantizeLinear", "MatMul"}
-    assert onnxtile.check(lowered, LIMITS).ok
-    info = np.iinfo(a_type)
-    feeds = {"a": np.random.default_rng(2).integers(info.min, info.max + 1, [5, 7]).astype(a_type)}
-    for run in (run_onnxruntime, run_reference):
-        np.testing.assert_array_equal(run(lowered, feeds)[0], run(model, feeds)[0])
-    assert_verified(model, lowered)
-
-
-def test_a_product_that_others_read_as_floats_stays_one_of_floats() -> None:
-    model = qdq("int8", "int8", 1)
-    model.graph.output.append(helper.make_tensor_value_info("r", TensorProto.FLOAT, [5, 9]))
-    lowered = onnxtile.lower(model, LIMITS)
-    assert "MatMulInteger" not in {node.op_type for node in lowered.graph.node}
-    assert onnxtile.check(lowered, LIMITS).ok
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"as": np.float32(-1).reshape([])}, "quantization: A's scale 'as' isn't positive; mend the model"),
-        ({"as": np.float32([1, 2])}, "quantization: A's scale 'as' has shape [2]; one number, or 5, are lowered"),
-        ({"bs": np.float32([1, 2, 3])}, "quantization: B's scale 'bs' has shape [3]; one number, or 9, are lowered"),
-        ({"ys": np.ones(9, np.float32)}, "quantization: Y's scale 'ys' has shape [9]; one number, or 1, are lowered"),
-        (
-            {"az": np.array(1, np.uint8)},
-            "quantization: A's zero point 'az' is of another type than A; give it the same",
-        ),
-        ({"as": np.float16(1).reshape([])}, "dtype: A's scale 'as' isn't float; only that is lowered"),
-    ],
-)
-def test_refused(change: dict[str, np.ndarray], words: str) -> None:
-    values = {"as": np.float32(1).reshape([]), "bs": np.float32(1).reshape([]), "ys": np.float32(1).reshape([])}
-    zeros = {name: np.array(1, np.int8) for name in ("az", "bz", "yz")}
-    model = onnx.parser.parse_model(
-        """<ir_version: 8, opset_import: ["" : 13]>
-        g (int8[5,7] a) => (int8[5,9] y) { y = QLinearMatMul (a, as, az, b, bs, bz, ys, yz) }"""
-    )
-    for name, array in {**values, **zeros, "b": np.ones([7, 9], np.int8), **change}.items():
-        model.graph.initializer.append(numpy_helper.from_array(array, name))
-    rows = onnxtile.estimate(model, LIMITS)[0].contractions
-    assert [(row.status, row.reason) for row in rows] == [("refused", words)]
-
-
 def test_attributes_that_the_operator_lacks() -> None:
     model = parse(
         """<ir_version: 8, opset_import: ["" : 13, "com.microsoft" : 1]>
@@ -195,40 +144,6 @@ def test_attributes_that_the_operator_lacks() -> None:
     )
     (row,) = onnxtile.estimate(model, LIMITS)[0].contractions
     assert row.reason == "attribute: MatMulIntegerToFloat has no attribute 'transB'; remove it"
-
-
-def test_a_vector_with_zero_points() -> None:
-    model = parse(
-        """<ir_version: 8, opset_import: ["" : 13]> g (int8[7] a, int8[7,9] b, int8 z) => (int32[9] y) {
-            y = MatMulInteger (a, b, z)
-        }"""
-    )
-    (row,) = onnxtile.estimate(model, LIMITS)[0].contractions
-    assert row.reason == "vector: A is a vector, which isn't lowered here; make it a matrix"
-
-
-@pytest.mark.parametrize("change", ["long", "scale of unknown length", "Q says more", "DQ is an output"])
-def test_products_of_floats_that_stay_so(change: str) -> None:
-    """int32 might overflow, or something else is asked of the conversion: the product is cut as one of floats."""
-    model = qdq("int8", "int8", 1)
-    nodes, graph = {node.op_type: node for node in model.graph.node}, model.graph
-    if change == "long":
-        graph.input[0].type.tensor_type.shape.dim[1].dim_value = 33026
-        (weight,) = (tensor for tensor in graph.initializer if tensor.name == "b")
-        weight.CopyFrom(numpy_helper.from_array(np.ones([33026, 9], np.int8), "b"))
-    elif change == "scale of unknown length":
-        (scale,) = (tensor for tensor in graph.initializer if tensor.name == "ys")
-        graph.initializer.remove(scale)
-        graph.input.append(helper.make_tensor_value_info("ys", TensorProto.FLOAT, ["n"]))
-    elif change == "Q says more":
-        nodes["QuantizeLinear"].attribute.add(name="saturate", i=0, type=onnx.AttributeProto.INT)
-    else:
-        graph.output.append(helper.make_tensor_value_info("ar", TensorProto.FLOAT, [5, 7]))
-    lowered = onnxtile.lower(model, (2, None, 4))
-    onnx.checker.check_model(lowered)
-    made = {node.op_type for node in lowered.graph.node}
-    assert ("MatMulInteger" in made) == (change == "DQ is an output")
-    assert onnxtile.check(lowered, (2, None, 4)).ok
 
 
 def test_the_default_domain_by_its_other_name() -> None:

@@ -166,16 +166,6 @@ def test_refusals_change_nothing(model: object, passes: list[ir.passes.InPlacePa
     assert ir.to_proto(refused).SerializeToString() == before
 
 
-def test_an_integer_gemm_with_a_fraction_is_refused() -> None:
-    model = parse(
-        """<ir_version: 8, opset_import: ["" : 17]>
-        g (int32[8,8] x, int32[8,8] w) => (int32[8,8] y) { [fc] y = Gemm <alpha = 0.5> (x, w) }"""
-    )
-    with pytest.raises(PassError, match="Gemm 'fc': factor: alpha is 0.5, which INT32 can't hold"):
-        PassManager([InferShapes(), DecomposeGemm()])(ir.from_proto(model))
-    assert onnxtile.lower(model, LIMITS) == model
-
-
 def test_passes_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints(
         [
