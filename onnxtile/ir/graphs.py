@@ -106,6 +106,16 @@ def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
     return attribute.as_graphs() if attribute.type == ir.AttributeType.GRAPHS else ()
 
 
+def values_read(node: ir.Node) -> Iterator[ir.Value]:
+    """Yield what a node reads, and what the bodies in it read and give."""
+    yield from (value for value in node.inputs if value is not None)
+    for attribute in node.attributes.values():
+        for body in subgraphs(attribute):
+            yield from body.outputs
+            for inner in body:
+                yield from values_read(inner)
+
+
 def default_opset(opsets: Mapping[str, int]) -> int | None:
     """The version of the default operator set; None: not imported."""
     return opsets.get("")

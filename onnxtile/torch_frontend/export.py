@@ -7,7 +7,6 @@ import io
 import logging
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.io.checker import one_line
 from onnxtile.ir.printable import beginning
+from onnxtile.torch_frontend.load import unlogged
 from onnxtile.torch_frontend.network import Network
 from onnxtile.torch_frontend.trace.environment import inference
 
@@ -72,17 +72,8 @@ def _input_names(network: Network) -> list[str] | None:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep the exporters from printing, logging and warning of their own affairs; what matters is raised."""
-    loggers = [logging.getLogger(name) for name in _LOUD]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), _silent():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with unlogged(logging.ERROR, *_LOUD), _silent():
+        yield
 
 
 @contextlib.contextmanager

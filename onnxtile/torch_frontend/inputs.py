@@ -14,11 +14,8 @@ import torch
 from onnxtile.errors import UsageError, wrong_name
 from onnxtile.torch_frontend.nesting import replaced
 
-DTYPES = {
-    "float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16,
-    "int64": torch.int64, "int32": torch.int32, "int16": torch.int16, "int8": torch.int8, "uint8": torch.uint8,
-    "bool": torch.bool,
-}  # fmt: skip
+_TYPES = "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool"
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in _TYPES.split()}
 MOST_ELEMENTS = 2**31
 """More numbers than any input has; whoever asks for them has slipped."""
 SCALAR = "scalar"

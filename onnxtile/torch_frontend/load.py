@@ -6,6 +6,8 @@ import importlib
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,20 +36,30 @@ def load(path_or_spec: str) -> Any:
     path = Path(path_or_spec)
     kind = check_torch_file(path)
     torch = require_torch()
-    logger = logging.getLogger("torch.export")
-    level = logger.level
     try:
-        logger.setLevel(logging.CRITICAL)  # what it says of a file that it can't read, the error says too
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with unlogged(logging.CRITICAL, "torch.export"):  # the error says what it would log
             if kind == "script":
                 return torch.jit.load(str(path), map_location="cpu")
             with path.open("rb") as file:
                 return torch.export.load(file)
     except Exception as error:  # torch raises any kind for files that it can't read
         raise ModelError(f"{path}: torch {torch.__version__} can't load it: {beginning(one_line(error))}") from error
-    finally:
+
+
+@contextmanager
+def unlogged(level: int, *names: str) -> Iterator[None]:
+    """Ignore warnings, and what loggers of these names log below a level."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
         logger.setLevel(level)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, previous in zip(loggers, before, strict=True):
+            logger.setLevel(previous)
 
 
 def require_torch() -> ModuleType:

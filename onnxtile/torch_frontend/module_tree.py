@@ -134,22 +134,19 @@ def _with_outer(path: str) -> Iterator[str]:
 
 
 def _totals(recording: Recording, profile: Profile) -> TreeTotals:
-    constants = recording.constants.values()
-    trainable, frozen, buffers = (
-        sum(constant.elements for constant in constants if constant.kind == kind)
-        for kind in ("trainable", "frozen", "buffer")
-    )
+    trainable, frozen = recording.elements("trainable"), recording.elements("frozen")
     returned = [
         recording.bytes_of(call.outputs[0])
         for call in recording.module_calls
         if call.outputs and call.path in recording.modules and _is_layer(recording.modules[call.path])
     ]
     return TreeTotals(
-        params=trainable + frozen, trainable=trainable, frozen=frozen, buffers=buffers, macs=profile.totals.macs,
+        params=trainable + frozen, trainable=trainable, frozen=frozen, buffers=recording.elements("buffer"),
+        macs=profile.totals.macs,
         layers=sum(call.leaf for call in recording.module_calls),
         activation_bytes=profile.totals.activation_bytes,
         input_bytes=sum(map(recording.bytes_of, recording.inputs)), forward_backward_bytes=2 * sum(returned),
-        params_bytes=sum(constant.bytes for constant in constants if constant.kind != "buffer"),
+        params_bytes=sum(constant.bytes for constant in recording.constants.values() if constant.kind != "buffer"),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from onnxtile.errors import wrong_name
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, largest, total
+from onnxtile.ir.symbolic.amounts import Unknown, largest, total
 from onnxtile.operators.work import Operations
 from onnxtile.profiling.results import CONVENTIONS, SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 from onnxtile.torch_frontend.aten.work import computes, macs_of, operations_of
@@ -76,11 +76,8 @@ class _Profiler:
 
     def _bytes(self, values: Sequence[Value]) -> int:
         """Return the bytes of values, once each; of one that is spread over more elements than there are, of those."""
-        count, bytes_of = 0, self._recording.bytes_of
-        for index, value in enumerate(values):
-            if not index or value not in values[:index]:
-                count += bytes_of(value)
-        return count
+        bytes_of = self._recording.bytes_of
+        return sum(bytes_of(value) for at, value in enumerate(values) if not at or value not in values[:at])
 
     def _name(self, call: Call) -> str:
         operator = call.operator.name.rpartition(".")[2]
@@ -100,20 +97,14 @@ class _Profiler:
     def _totals(self, rows: Sequence[NodeProfile]) -> Totals:
         packed = [Weights(_PACKED, 0, _PACKED)] if any(isinstance(row.params, Unknown) for row in rows) else []
         weights = sum_weights([*self._used(rows).values(), *packed, Weights()])
-        kinds = {"trainable": 0, "frozen": 0, "buffer": 0}
-        for constant in self._recording.constants.values():
-            kinds[constant.kind] += constant.elements
-        moved, live, streamed = {0}, {0}, list[Amount]([0])
-        for row in rows:
-            moved.add(row.input_bytes + row.output_bytes)  # type: ignore[operator]  # here all of them are numbers
-            live.add(row.live_bytes)  # type: ignore[arg-type]  # the same
-            streamed.append(total([row.live_bytes, row.weight_bytes]))
+        live = largest({row.live_bytes for row in rows})
         return Totals(
-            **{field: total([getattr(row, field) for row in rows]) for field in SUMMED},
+            **{field: total(getattr(row, field) for row in rows) for field in SUMMED},
             params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, nodes=len(rows),
-            trainable=kinds["trainable"], frozen=kinds["frozen"], activation_bytes=self._activations(),
-            peak_bandwidth=max(moved), peak_live_bytes=total([max(live), weights.bytes]),
-            peak_live_bytes_streamed=largest(streamed),
+            trainable=self._recording.elements("trainable"), frozen=self._recording.elements("frozen"),
+            activation_bytes=self._activations(), peak_bandwidth=largest({row.bandwidth for row in rows}),
+            peak_live_bytes=total([live, weights.bytes]),
+            peak_live_bytes_streamed=largest({total([row.live_bytes, row.weight_bytes]) for row in rows}),
         )  # fmt: skip
 
     def _activations(self) -> int:
@@ -175,11 +166,10 @@ def value_text(value: Value) -> str:
 
 
 def _details(call: Call) -> dict[str, Any]:
-    arguments = call.operator.named(call.arguments, call.keywords)
     return {
         "inputs": tuple(value_text(value) for value in call.inputs),
         "outputs": tuple(value_text(value) for value in call.outputs),
-        "attributes": {name: str(value) for name, value in arguments if _is_plain(value)},
+        "attributes": {name: str(value) for name, value in call.named_arguments().items() if _is_plain(value)},
     }
 
 

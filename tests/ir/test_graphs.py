@@ -83,5 +83,10 @@ def test_bodies_of_tiled_products_are_not_the_models() -> None:
     assert graphs.count_nodes(lowered) == 1
 
 
+def test_a_node_reads_what_its_bodies_read_and_give() -> None:
+    (choice,) = model().graph
+    assert [value.name for value in graphs.values_read(choice)] == ["c", "a", "c", "b", "x", "d", "x", "f", "x"]
+
+
 def test_count_nodes_counts_every_graph() -> None:
     assert graphs.count_nodes(model()) == 8

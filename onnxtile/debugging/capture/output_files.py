@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -57,37 +58,37 @@ class Target:
     def open(self, names: Sequence[str]) -> Iterator[Keep]:
         """Yield what writes values of these names one by one; all is moved to its path if nothing is raised."""
         if self.is_folder:
-            files, rows = _files(names), list[Value]()
+            rows: list[Value] = []
             with new_folder(self.path) as folder:
-                yield lambda row, array: _add_file(folder, rows, replace(row, place=files[row.value]), array)
+                yield _writer(_files(names), lambda row: (folder / str(row.place)).open("xb"), rows)
                 (folder / INDEX).write_text(json_text({"schema": SCHEMA, "values": rows}))
         else:
-            members = _members(names)
             with replacing(self.path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-                yield lambda row, array: _add_member(archive, replace(row, place=members[row.value]), array)
+                yield _writer(_members(names), lambda row: archive.open(_member(row), "w", force_zip64=True), [])
 
 
-def _add_file(folder: Path, rows: list[Value], row: Value, array: np.ndarray) -> Value:
-    array, stored = storable(array)
-    row = replace(row, stored=stored)
-    with (folder / str(row.place)).open("xb") as file:
-        np.lib.format.write_array(file, array, allow_pickle=False)
-    rows.append(row)
-    return row
+def _writer(places: Mapping[str, str], opened: Callable[[Value], IO[bytes]], rows: list[Value]) -> Keep:
+    """Return what writes a value as numpy does to what is opened for its row, and adds the row to `rows`."""
+
+    def write(row: Value, array: np.ndarray) -> Value:
+        array, stored = storable(array)
+        row = replace(row, place=places[row.value], stored=stored)
+        with opened(row) as file:
+            np.lib.format.write_array(file, array, allow_pickle=False)
+        rows.append(row)
+        return row
+
+    return write
 
 
-def _add_member(archive: zipfile.ZipFile, row: Value, array: np.ndarray) -> Value:
-    """Add an array as numpy.savez would, but without the time; the member's comment is JSON that says what it is."""
-    array, stored = storable(array)
-    row = replace(row, stored=stored)
+def _member(row: Value) -> zipfile.ZipInfo:
+    """Return a member as numpy.savez has it, but without the time; its comment is JSON that says what it is."""
     info = zipfile.ZipInfo(f"{row.place}.npy", EPOCH)
     info.create_system, info.external_attr = 3, 0o644 << 16  # or they would tell of the system that it's made on
-    said = row.to_json()
-    comment = json.dumps({key: said[key] for key in COMMENTED}).encode()
+    document = row.to_json()
+    comment = json.dumps({key: document[key] for key in COMMENTED}).encode()
     info.comment = comment if len(comment) <= MOST_COMMENT else b""
-    with archive.open(info, "w", force_zip64=True) as file:
-        np.lib.format.write_array(file, array, allow_pickle=False)
-    return row
+    return info
 
 
 def _members(names: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnxtile.debugging.capture.node_index import Named, named_nodes
 from onnxtile.debugging.capture.report import Skipped
 from onnxtile.errors import UsageError
-from onnxtile.ir.graphs import subgraphs
+from onnxtile.ir.graphs import values_read
 from onnxtile.ir.metadata import ORIGIN
 from onnxtile.ir.opset_imports import domain_text
 
@@ -167,7 +167,7 @@ def _put_together(model: ir.Model, origins: Iterable[str]) -> dict[str, list[Cho
     for node in model.graph if members else ():
         origin = node.metadata_props.get(ORIGIN, "")
         members.get(origin, []).append(node)
-        for value in _reads(node):
+        for value in values_read(node):
             readers.setdefault(value, set()).add(origin)
     chosen = {}
     for origin, nodes in members.items():
@@ -178,13 +178,3 @@ def _put_together(model: ir.Model, origins: Iterable[str]) -> dict[str, list[Cho
             for value, node in outside or (pair for pair in values if pair[0] not in readers)
         ]
     return chosen
-
-
-def _reads(node: ir.Node) -> Iterator[ir.Value]:
-    """Yield what a node reads, the graphs inside it included."""
-    yield from (value for value in node.inputs if value is not None)
-    for attribute in node.attributes.values():
-        for graph in subgraphs(attribute):
-            yield from graph.outputs
-            for inner in graph:
-                yield from _reads(inner)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import onnx_ir as ir
 
 from onnxtile.debugging.reduce.interface_types import interface_types
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
-from onnxtile.ir.graphs import called_functions, subgraphs
+from onnxtile.ir.graphs import called_functions, values_read
 
 
 class Cutter:
@@ -27,7 +27,7 @@ class Cutter:
         that no kept node reads.
         """
         graph, own = self.model.graph, set(nodes)
-        read = dict.fromkeys(value for node in nodes for value in _reads(node, graph))
+        read = dict.fromkeys(value for node in nodes for value in values_read(node) if value.graph is graph)
         cuts = [value for value in read if value.producer() not in own]
         results = (value for node in nodes for value in node.outputs)
         outputs = [value for value in results if value.is_graph_output() or (value not in read and _is_result(value))]
@@ -82,13 +82,3 @@ def _is_result(value: ir.Value) -> bool:
     """Return whether the value is what its node is for: something read it, or the node has no other."""
     node = value.producer()
     return bool(value.name) and node is not None and (bool(value.uses()) or len(node.outputs) == 1)
-
-
-def _reads(node: ir.Node, graph: ir.Graph) -> Iterator[ir.Value]:
-    """Yield the values of the graph that the node reads, in its bodies too."""
-    yield from (value for value in node.inputs if value is not None)
-    for attribute in node.attributes.values():
-        for body in subgraphs(attribute):
-            for inner in body.all_nodes():
-                yield from (value for value in inner.inputs if value is not None and value.graph is graph)
-            yield from (value for value in body.outputs if value.graph is graph)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -66,12 +66,15 @@ class Storage:
         return self.read > self.made
 
 
+ConstantKind = Literal["trainable", "frozen", "buffer"]
+
+
 class Constant(NamedTuple):
     """A parameter, a buffer, or another tensor that was there before the run."""
 
     elements: int
     bytes: int
-    kind: Literal["trainable", "frozen", "buffer"]
+    kind: ConstantKind
     counts: bool
     """Whether it's a weight where it feeds a call: parameters are, and floating-point numbers along axes."""
 
@@ -79,7 +82,7 @@ class Constant(NamedTuple):
 class Operator:
     """An operator of torch, such as aten.addmm.default."""
 
-    __slots__ = ("_defaults", "_positions", "changes", "name", "overload", "reads")
+    __slots__ = ("changes", "defaults", "name", "overload", "positions", "reads")
 
     def __init__(self, func: torch._ops.OpOverload | torch._ops.HigherOrderOperator) -> None:
         schema = getattr(func, "_schema", None)
@@ -91,26 +94,14 @@ class Operator:
         self.changes = (schema is not None and bool(schema.is_mutable)) or name == "native_batch_norm"
         self.reads = schema is None or reads_numbers(func)
         arguments = schema.arguments if schema is not None else ()
-        self._positions = {argument.name: position for position, argument in enumerate(arguments)}
-        self._defaults = {
+        self.positions = {argument.name: position for position, argument in enumerate(arguments)}
+        self.defaults = {
             argument.name: argument.default_value for argument in arguments if argument.has_default_value()
         }
 
     def has(self, name: str) -> bool:
         """Return whether it takes an argument of that name."""
-        return name in self._positions
-
-    def argument(self, arguments: Sequence[Any], keywords: Mapping[str, Any], name: str) -> Any:
-        """Return the argument of that name. Raises KeyError where the operator has none."""
-        position = self._positions[name]
-        if position < len(arguments):
-            return arguments[position]
-        return keywords[name] if name in keywords else self._defaults[name]
-
-    def named(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield the arguments of a call with their names."""
-        yield from zip(self._positions, arguments, strict=False)
-        yield from keywords.items()
+        return name in self.positions
 
 
 @dataclass(slots=True)
@@ -141,7 +132,15 @@ class Call:
     module: ModuleCall
 
     def argument(self, name: str) -> Any:
-        return self.operator.argument(self.arguments, self.keywords, name)
+        """Return the argument of that name. Raises KeyError where the operator has none."""
+        position = self.operator.positions[name]
+        if position < len(self.arguments):
+            return self.arguments[position]
+        return self.keywords[name] if name in self.keywords else self.operator.defaults[name]
+
+    def named_arguments(self) -> dict[str, Any]:
+        """Return the arguments that were given, by name."""
+        return {**dict(zip(self.operator.positions, self.arguments, strict=False)), **self.keywords}
 
     def shape(self, name: str) -> Sequence[int]:
         """Return the shape of the tensor argument of that name."""
@@ -174,6 +173,10 @@ class Recording:
     """The name in `constants` of each parameter, by its own: several may be one."""
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
+
+    def elements(self, kind: ConstantKind) -> int:
+        """Return the elements of all constants of a kind."""
+        return sum(constant.elements for constant in self.constants.values() if constant.kind == kind)
 
     def bytes_of(self, value: Value) -> int:
         """Return a value's bytes: its memory's where its shape doesn't say them or says more than there are."""

@@ -49,24 +49,14 @@ def attributes_kept(module: torch.nn.Module) -> Iterator[None]:
     finally:
         for own, before, containers in kept:
             for held, content in containers:
-                if (held or content) and not _same(held, content):
+                if held or content:
                     held.clear()
                     (held.extend if isinstance(held, (list, deque)) else held.update)(content)
-            if not _same(own, before):
-                own.clear()
-                own.update(before)
+            own.clear()
+            own.update(before)
 
 
 _CONTAINERS = (list, dict, set, deque, OrderedDict)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Return whether two containers hold the same objects; tensors can't be compared."""
-    if len(one) != len(other):
-        return False
-    if isinstance(one, Mapping):
-        return _same(list(one), list(other)) and _same(list(one.values()), list(other.values()))
-    return all(a is b for a, b in zip(one, other, strict=True))
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -12,7 +12,7 @@ from onnxtile.errors import UsageError
 from onnxtile.torch_frontend.load import described
 from onnxtile.torch_frontend.modules import Structure
 from onnxtile.torch_frontend.nesting import tensors_in
-from onnxtile.torch_frontend.trace.calls import Call, Constant, ModuleFacts, Operator, Storage, Value
+from onnxtile.torch_frontend.trace.calls import Call, Constant, ConstantKind, ModuleFacts, Operator, Storage, Value
 from onnxtile.torch_frontend.trace.higher_order import decomposed
 from onnxtile.torch_frontend.trace.memory import bytes_of, key_of, shape_of
 from onnxtile.torch_frontend.trace.skipping import STAND_INS, NeedsNumbers, WatchingError, is_read, written
@@ -187,7 +187,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         self._held = len(self.storages)
         return self.values(inputs)
 
-    def _hold(self, name: str, tensor: torch.Tensor, kind: Literal["trainable", "frozen", "buffer"]) -> int:
+    def _hold(self, name: str, tensor: torch.Tensor, kind: ConstantKind) -> int:
         """Hold a constant; several may be parts of one memory, or the same part under two names."""
         key, elements = key_of(tensor), tensor.numel()
         number = self._numbers.get(key)
