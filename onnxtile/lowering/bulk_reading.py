@@ -20,6 +20,7 @@ NODE, INITIALIZER = (number_of(onnx.GraphProto, name) for name in ("node", "init
 _MASKS = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
+_TOGETHER = 1 << 14
 Bytes = np.ndarray
 """A file's bytes, one by one."""
 
@@ -71,26 +72,41 @@ def contents(data: Bytes, starts: np.ndarray, number: int) -> tuple[np.ndarray, 
 def fields(
     data: Bytes, starts: np.ndarray, number: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield the first field of each message, the second of each, ...: message, field, content, length or number."""
-    at, stop = contents(data, starts, number)
-    message = np.arange(len(at))
-    while True:
-        going = at < stop
-        message, at, stop = message[going], at[going], stop[going]
-        if not len(message):
-            return
-        tags, content = varints(data, at)
-        values, content = varints(data, content)
-        kind = tags & 7
-        if np.any((kind != 0) & (kind != LENGTH_DELIMITED)):
-            raise PassError("what was written holds a field of another kind; please report this")
-        yield message, tags >> 3, content, values
-        at = content + values * (kind == LENGTH_DELIMITED)
+    """Yield the first field of each message, the second of each, ...: message, field, content, length or number.
+
+    That's done for some messages after the other, as many as a processor's cache holds.
+    """
+    words = _words(data)
+    for first in range(0, len(starts) - 1, _TOGETHER):
+        at, stop = contents(data, starts[first : first + _TOGETHER + 1], number)
+        message = np.arange(first, first + len(at))
+        while True:
+            going = at < stop
+            if not going.all():
+                message, at, stop = message[going], at[going], stop[going]
+            if not len(message):
+                break
+            head = words[np.minimum(at, len(words) - 1)]
+            tags, values, content = (head & 0xFF).astype(np.int64), (head >> 8 & 0xFF).astype(np.int64), at + 2
+            if len(longer := np.flatnonzero((head & 0x8080 != 0) | (at >= len(words)))):
+                tags[longer], behind = varints(data, at[longer])
+                values[longer], content[longer] = varints(data, behind)
+            delimited = tags & 7 == LENGTH_DELIMITED
+            if np.any(~delimited & (tags & 7 != 0)):
+                raise PassError("what was written holds a field of another kind; please report this")
+            yield message, tags >> 3, content, values
+            at = np.where(delimited, content + values, content)
+
+
+def _words(data: Bytes) -> np.ndarray:
+    """Return the eight bytes from each byte on as a number; the last seven bytes have none."""
+    words: np.ndarray = np.ndarray((max(len(data) - 7, 0),), "<u8", data.data, strides=(1,))
+    return words
 
 
 def hashes(data: Bytes, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return a number of 64 bits for each name: equal names have the same, and others another, as good as surely."""
-    words = np.ndarray((len(data) - 7,), "<u8", data.data, strides=(1,))
+    words = _words(data)
     numbers: np.ndarray = lengths.astype(np.uint64) * _FACTOR
     which, at, left = np.arange(len(starts)), starts, lengths
     while True:
@@ -108,7 +124,9 @@ class Index:
     """Finds which of `numbers` each of others is, by its leading bits: those of names are spread evenly."""
 
     def __init__(self, numbers: np.ndarray) -> None:
-        self._order = np.argsort(numbers, kind="stable")
+        self._order = np.argsort(numbers)
+        if np.any(numbers[self._order[1:]] == numbers[self._order[:-1]]):
+            self._order = np.argsort(numbers, kind="stable")  # takes twice as long, and keeps equal ones in order
         self._sorted = np.append(numbers[self._order], numbers[:1])
         bits = max(1, len(numbers).bit_length())
         self._shift = np.uint64(64 - bits)

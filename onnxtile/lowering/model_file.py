@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.ir.io.files import data_file, real, remove_old_data, replacing
-from onnxtile.ir.io.progress import Meter, Progress, silent
+from onnxtile.ir.io.progress import TOLD_BYTES, Meter, Progress, silent
 from onnxtile.ir.io.protobuf_wire import LARGEST, ROOM, head, number_of, varint
 from onnxtile.lowering.bulk_reading import Layout
 from onnxtile.lowering.model_writer import Spelled, spell_out
@@ -23,6 +23,7 @@ from onnxtile.lowering.weight_stream import ALIGNMENT, Field, Placed, fields, pi
 from onnxtile.tiling.forms.table import Form
 
 _GRAPH = number_of(onnx.ModelProto, "graph")
+_BUFFER = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -111,22 +112,26 @@ def _write(path: Path, spelled: Spelled, initializers: Iterable[Field], say: Pro
     graph = proto.graph.SerializeToString()
     proto.ClearField("graph")
     meter = Meter(say, "write", len(spelled.nodes) + spelled.weights.least_bytes)
-    with path.open("wb") as file:
+    with path.open("wb", buffering=_BUFFER) as file:
         file.write(proto.SerializeToString() + head(_GRAPH, 0, ROOM))
         start = file.tell()
         file.write(spelled.nodes)
         file.write(graph)
         begin = start + len(spelled.nodes) + len(graph)
-        meter.add(begin)
-        ends = array("q", [begin])
+        ends, end, told = array("q", [begin]), begin, 0
         for field in initializers:
             for piece in field:
                 file.write(piece)
-                meter.add(len(piece))
-            ends.append(meter.done)
-            if meter.done > LARGEST:
-                raise _TooLargeError
+                end += len(piece)
+            ends.append(end)
+            if end - told > TOLD_BYTES:
+                meter.add(end - told)
+                told = end
+            if end > LARGEST:
+                break
+        if end > LARGEST:
+            raise _TooLargeError
         file.seek(start - ROOM)
-        file.write(varint(meter.done - start, ROOM))
+        file.write(varint(end - start, ROOM))
     nodes = start + np.array([0, *spelled.ends])
     return Written(path, spelled.count, Layout(nodes, np.array(ends), ((int(nodes[-1]), begin),)))

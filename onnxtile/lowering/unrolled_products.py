@@ -21,7 +21,6 @@ Shape = tuple[int | None, ...]
 Shapes = Mapping[str, Shape]
 _INPUT, _OUTPUT, _OP_TYPE = (number_of(onnx.NodeProto, name) for name in ("input", "output", "op_type"))
 _NAME, _DIMS = (number_of(onnx.TensorProto, name) for name in ("name", "dims"))
-_PRODUCTS = ("MatMul", "MatMulInteger")
 _UNKNOWN = -1
 
 
@@ -38,7 +37,6 @@ class UnrolledProducts:
         stored = self._read_initializers()
         rest = onnx.GraphProto.FromString(b"".join(data[start:stop].tobytes() for start, stop in layout.rest))
         inputs = hashes_of([*(value.name for value in rest.input), *(t.values.name for t in rest.sparse_initializer)])
-        inputs = inputs[~np.isin(inputs, stored)]  # old models list their initializers as inputs
         self._before = len(stored) + len(inputs)
         reads, writes, products = self._read_nodes()
         self._node_of = np.concatenate([np.full(self._before, -1), writes[0]])
@@ -48,7 +46,7 @@ class UnrolledProducts:
         self._check_names(reads[0], reads[1], found)
         places = self._index.find(hashes_of(known)).tolist()
         self._shapes: dict[int, Shape | None] = {
-            place: shape for place, shape in zip(places, known.values(), strict=True) if place >= 0
+            place: shape for place, shape in zip(places, known.values(), strict=True) if place >= len(stored)
         }
         first, second = np.full((2, len(layout.nodes)), -1)
         for operand, place in ((first, 0), (second, 1)):
@@ -88,8 +86,11 @@ class UnrolledProducts:
         last = np.maximum(ranks[:count] - 1, 0)
         columns[:count] = self._dims[np.arange(count), last]
         rows[:count] = self._dims[np.arange(count), np.maximum(last - 1, 0)]
-        for value in np.unique(np.concatenate(self._operands)).tolist():
-            if (value >= count or value in self._shapes) and (shape := self._shape(value)):
+        read = np.zeros(len(ranks), bool)
+        for operand in self._operands:
+            read[operand] = True
+        for value in (np.flatnonzero(read[count:-1]) + count).tolist():
+            if shape := self._shape(value):
                 sizes = [_UNKNOWN if size is None else size for size in shape]
                 ranks[value], rows[value], columns[value] = len(sizes), sizes[-2:][0], sizes[-1]
         return ranks, rows, columns
@@ -165,7 +166,7 @@ class UnrolledProducts:
         places, products = np.zeros(len(starts) - 1, np.int64), [np.zeros(0, np.int64)]
         reads: list[tuple[np.ndarray, ...]] = [(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.int64))]
         writes: list[tuple[np.ndarray, ...]] = [reads[0][:2]]
-        wanted = hashes_of(_PRODUCTS)
+        matmul, integer = hashes_of(("MatMul", "MatMulInteger"))
         for node, field, at, length in fields(self._data, starts, NODE):
             if len(chosen := np.flatnonzero(field == _INPUT)):
                 of = node[chosen]
@@ -174,7 +175,8 @@ class UnrolledProducts:
             if len(chosen := np.flatnonzero(field == _OUTPUT)):
                 writes.append((node[chosen], hashes(self._data, at[chosen], length[chosen])))
             if len(chosen := np.flatnonzero(field == _OP_TYPE)):
-                products.append(node[chosen][np.isin(hashes(self._data, at[chosen], length[chosen]), wanted)])
+                names = hashes(self._data, at[chosen], length[chosen])
+                products.append(node[chosen][(names == matmul) | (names == integer)])
         joined = [tuple(map(np.concatenate, zip(*some, strict=True))) for some in (reads, writes)]
         named = [tuple(column[some[1] != 0] for column in some) for some in joined]
         return named[0], named[1], np.sort(np.concatenate(products))

@@ -64,18 +64,20 @@ class Weights:
             for name, array in self.speller.arrays(cut, cut.blank if blank else None):
                 yield name, cut.dtype, array
 
-    def entries(self) -> Iterator[Entry]:
-        """All of them; each one's bytes are made when they're asked for."""
+    def stored(self) -> Iterator[Entry]:
+        """Yield those that aren't cut; the bytes of each are made when they're asked for."""
         for tensor in self.uncut:
             yield _entry(tensor, self.keep_external)
         for constant in self.new:
             yield Entry(constant.SerializeToString(), None, bytes)
-        for cut in self.cuts:
-            data_type = cut.dtype.value
-            for name, array in self.speller.arrays(cut):
-                encoded, nbytes = name.encode(), array.nbytes
-                described = _shape_and_type(data_type, array.shape) + head(_NAME, len(encoded)) + encoded
-                yield Entry(described, nbytes, array.tobytes if nbytes <= _COPIED_BYTES else partial(raw_data, array))
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all of them."""
+        yield from self.stored()
+        for name, dtype, array in self.tiles():
+            encoded = name.encode()
+            described = _shape_and_type(dtype.value, array.shape) + head(_NAME, len(encoded)) + encoded
+            yield Entry(described, array.nbytes, partial(raw_data, array))
 
 
 Field = tuple[bytes | memoryview, ...]
@@ -84,13 +86,19 @@ Field = tuple[bytes | memoryview, ...]
 
 def pieces(weights: Weights) -> Iterator[Field]:
     """Yield the initializers as fields of the graph, one at a time."""
-    for described, nbytes, data in weights.entries():
+    for described, nbytes, data in weights.stored():
         if nbytes is None:
             yield (message(_INITIALIZER, described),)
         else:
             start = described + head(_RAW_DATA, nbytes)
-            start = head(_INITIALIZER, len(start) + nbytes) + start
-            yield (start + data(),) if nbytes <= _COPIED_BYTES else (start, data())
+            yield (head(_INITIALIZER, len(start) + nbytes) + start, data())
+    for name, dtype, array in weights.tiles():
+        encoded, nbytes = name.encode(), array.nbytes
+        before, behind = _frame(dtype.value, array.shape, len(encoded), nbytes)
+        if nbytes <= _COPIED_BYTES:
+            yield (before + encoded + behind + array.tobytes(),)
+        else:
+            yield (before + encoded + behind, raw_data(array))
 
 
 Placed = tuple[bytes, int, int]
@@ -152,3 +160,10 @@ def _entry(tensor: ir.TensorProtocol, keep_external: bool) -> Entry:
 @lru_cache(maxsize=4096)
 def _shape_and_type(data_type: int, shape: tuple[int, ...]) -> bytes:
     return bytes(onnx.TensorProto(data_type=data_type, dims=shape).SerializeToString())
+
+
+@lru_cache(maxsize=4096)
+def _frame(data_type: int, shape: tuple[int, ...], letters: int, nbytes: int) -> tuple[bytes, bytes]:
+    """Return what stands before the name of an initializer of so many letters, and between that and its bytes."""
+    before, behind = _shape_and_type(data_type, shape) + head(_NAME, letters), head(_RAW_DATA, nbytes)
+    return head(_INITIALIZER, len(before) + letters + len(behind) + nbytes) + before, behind

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from onnxtile.errors import PassError
 from onnxtile.ir.io.protobuf_wire import varint
+from onnxtile.lowering import bulk_reading
 from onnxtile.lowering.bulk_reading import NODE, Index, Layout, fields, hashes, hashes_of, varints
 from tests.support import matmul
 
@@ -43,7 +44,10 @@ def test_an_index_finds_the_first(names: list[str], others: list[str]) -> None:
     assert index.repeated().tolist() == [at for at, name in enumerate(names) if name in names[:at]]
 
 
-def test_fields_of_nodes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_fields_of_nodes(together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few messages stand for those that are read together, of which there are two."""
+    monkeypatch.setattr(bulk_reading, "_TOGETHER", together)
     model = matmul([5, 7], [7, 9], [5, 9])
     model.graph.node.add(op_type="Relu", input=["Y"], output=["Z"], name="n" * 300)
     onnx.save(model, tmp_path / "m.onnx")

@@ -70,19 +70,23 @@ class Unrolled:
             letter: [f"{letter}{start}:{'' if stop is None else stop}" for start, stop in pieces]
             for letter, pieces in (("m", m_pieces), ("k", k_pieces), ("n", n_pieces))
         }
+        operator = product.operator
+        columns = [
+            [b_tiles[(k, n) if product.b_rank > 1 else (k,)] for k in range(len(k_pieces))]
+            for n in range(len(n_pieces))
+        ]
         rows = []
         for m in range(len(m_pieces)):
+            a_row = [a_tiles[(m, k) if product.a_rank > 1 else (k,)] for k in range(len(k_pieces))]
             row = join(prefix, f"m{m}") if len(m_pieces) > 1 else output
             tiles = []
             for n in range(len(n_pieces)):
                 tile = join(prefix, f"m{m}_n{n}") if len(n_pieces) > 1 else row
                 start = join(prefix, f"m{m}_n{n}_k")
                 partials = [f"{start}{k}" for k in range(len(k_pieces))] if len(k_pieces) > 1 else [tile]
-                for k, partial in enumerate(partials):
-                    a_tile = a_tiles[(m, k) if product.a_rank > 1 else (k,)]
-                    b_tile = b_tiles[(k, n) if product.b_rank > 1 else (k,)]
-                    box = f"{boxes['m'][m]},{boxes['k'][k]},{boxes['n'][n]}"
-                    sink.node(product.operator, (a_tile, b_tile), (partial,), tile=box)
+                m_box, n_box = boxes["m"][m], boxes["n"][n]
+                for a_tile, b_tile, partial, k_box in zip(a_row, columns[n], partials, boxes["k"], strict=True):
+                    sink.node(operator, (a_tile, b_tile), (partial,), tile=f"{m_box},{k_box},{n_box}")
                 if len(partials) > 1:
                     self._add_up(sink, product, partials, tile)
                 tiles.append(tile)
@@ -120,7 +124,13 @@ class Unrolled:
         axes = product.axes(side)
         counts = [len(_pieces(axis)) for _, _, axis in axes]
         if operand.precut:
-            return {index: f"{operand.name}/{_label(axes, index)}" for index in every(*map(range, counts))}
+            labels = every(
+                *([f"{letter}{i}" for i in range(n)] for (_, letter, _), n in zip(axes, counts, strict=True))
+            )
+            indices = every(*map(range, counts))
+            return {
+                index: f"{operand.name}/{label}" for index, label in zip(indices, map("_".join, labels), strict=True)
+            }
         name = operand.name
         if product.transposed(side):
             rank = product.rank(side)

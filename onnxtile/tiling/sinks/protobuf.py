@@ -19,6 +19,10 @@ _INPUT, _OUTPUT, _NAME = (tag(number_of(onnx.NodeProto, name)) for name in ("inp
 _ATTRIBUTE = number_of(onnx.NodeProto, "attribute")
 _METADATA = number_of(onnx.NodeProto, "metadata_props")
 _TILE = b"\n" + counted(TILE) + b"\x12"
+_TILE_TEXT = _TILE.decode()
+_LENGTHS = [chr(length) for length in range(128)]
+"""Lengths that take one byte, which are letters of ASCII."""
+_I, _O, _N, _M = (letter.decode() for letter in (_INPUT, _OUTPUT, _NAME, tag(_METADATA)))
 
 
 class WireSink:
@@ -45,6 +49,7 @@ class WireSink:
         self._origin, self._outer = origin, outer
         self._outer_end = OF + outer if outer else ""
         self._origin_field = pair(_METADATA, ORIGIN, origin)
+        self._origin_text = self._origin_field.decode("latin-1")
         return self
 
     def alias(self, name: str, output: str) -> None:
@@ -53,6 +58,13 @@ class WireSink:
     def node(
         self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Attributes = {}, tile: str = ""
     ) -> None:
+        self.count += 1
+        if len(outputs) == 1 and not attributes:
+            try:
+                self._add(self._plain(op_type, inputs, outputs[0], tile))
+                return
+            except (IndexError, UnicodeEncodeError):  # a name that isn't ASCII, or is longer
+                pass
         first = counted(outputs[0])
         fields = [_INPUT + counted(name) for name in inputs]
         alias = self._aliases.get(outputs[0])
@@ -73,7 +85,18 @@ class WireSink:
             content = _TILE + counted(tile + self._outer_end)
             fields += head(_METADATA, len(content)), content
         self._add(b"".join(fields))
-        self.count += 1
+
+    def _plain(self, op_type: str, inputs: Sequence[str], output: str, tile: str) -> bytes:
+        """Return the same for a node of one output without attributes, as nearly all are: all of it is ASCII."""
+        reads = "".join([f"{_I}{_LENGTHS[len(name)]}{name}" for name in inputs])
+        named = alias = f"{_LENGTHS[len(output)]}{output}"
+        if output in self._aliases:
+            alias = f"{_LENGTHS[len(self._aliases[output])]}{self._aliases[output]}"
+        box = ""
+        if tile:
+            tile += self._outer_end
+            box = f"{_M}{_LENGTHS[len(_TILE) + 1 + len(tile)]}{_TILE_TEXT}{_LENGTHS[len(tile)]}{tile}"
+        return f"{reads}{_O}{alias}{_N}{named}{_op_type_text(op_type)}{self._origin_text}{box}".encode("ascii")
 
     def copy(self, node: onnx.NodeProto) -> None:
         """Take a node as it is."""
@@ -119,6 +142,11 @@ class WireSink:
 @lru_cache(maxsize=256)
 def _op_type(op_type: str) -> bytes:
     return text(number_of(onnx.NodeProto, "op_type"), op_type)
+
+
+@lru_cache(maxsize=256)
+def _op_type_text(op_type: str) -> str:
+    return _op_type(op_type).decode("latin-1")
 
 
 @lru_cache(maxsize=4096)
