@@ -121,14 +121,6 @@ def default_opset(opsets: Mapping[str, int]) -> int | None:
     return opsets.get("")
 
 
-def opset_of(node: ir.Node, model: ir.Model) -> int:
-    """The version of the default operator set that a node of the model is written in; 0: not imported."""
-    for scope in scopes(model):
-        if node.graph is (scope.graph.graph if isinstance(scope.graph, ir.Function) else scope.graph):
-            return default_opset(scope.opsets) or 0
-    return 0
-
-
 def called_functions(model: ir.Model) -> set[ir.OperatorIdentifier]:
     """The local functions that the main graph calls, by itself or through others."""
     called: set[ir.OperatorIdentifier] = set()

@@ -1,4 +1,4 @@
-"""Which operator sets a model imports: the default one by one name, each in one version, functions as their model does.
+"""Settle which operator sets a model imports: the default by one name, in one version, functions as their model does.
 
 The default set has two names, "" and "ai.onnx". A function may import another version than its model where its nodes
 mean the same in both: onnx's checker asks for that, and engines run functions in the model's version whatever they
@@ -7,12 +7,13 @@ import. So the model's version says the same, and nothing behind this module has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Sequence
 
 import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
+from onnxtile.ir.proto_nodes import with_nodes_inside
 
 ALIAS = "ai.onnx"
 """The other name of the default operator set."""
@@ -20,22 +21,25 @@ SETTLED_FROM = 7
 """The version in which operators began to broadcast as numpy does; older ones are another language."""
 CHANGED = {("OneHot", 11), ("RoiAlign", 16), ("Split", 18), ("GroupNormalization", 21)}
 """New versions of operators that give the same node another meaning, or none."""
-Operator = tuple[str, frozenset[str]]
-"""A node's type, and the names of its attributes."""
-Operators = Collection[tuple[str, Operator]]
-"""The nodes of a function: their domains, and what they are."""
-Changes = Iterator[Callable[[], None]]
+Operator = tuple[str, str, frozenset[str]]
+"""A node's domain and type, and the names of its attributes."""
+Imports = dict[str, int]
 
 
 def settle(model: onnx.ModelProto) -> None:
     """Write domains and versions in the one way described above, in place. ModelError for imports that contradict."""
-    for change in list(_changes(model)):
-        change()
+    nodes, imports = _unsettled(model)
+    for node in nodes:
+        node.ClearField("domain")
+    for holder, wanted in imports:
+        del holder.opset_import[:]
+        for domain, version in wanted.items():
+            holder.opset_import.add(domain=domain, version=version)
 
 
 def settled(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model, or a copy of it where something has to change. ModelError for imports that contradict."""
-    if next(_changes(model), None) is None:
+    """Return the model, or a copy of it where something has to change. ModelError for imports that contradict."""
+    if not any(_unsettled(model)):
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -44,68 +48,42 @@ def settled(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def settle_ir(model: ir.Model) -> None:
-    """The same for a model in the IR, whose nodes have one name for the default set already."""
-    main = _imports(model.opset_imports.items(), "the model")
-    functions = {
-        function.identifier(): _imports(function.opset_imports.items(), f"function {function.name!r}")
-        for function in model.functions.values()
-    }
-    operators = {
-        key: {(node.domain, (node.op_type, frozenset(node.attributes))) for node in function.all_nodes()}
-        for key, function in model.functions.items()
-    }
-    main = _with_default(main, [(functions[key], operators[key]) for key in functions])
-    _put(model.opset_imports, main)
-    for key, function in model.functions.items():
-        _put(function.opset_imports, _aligned(functions[key], main, operators[key]))
+    """Settle the imports of a model in the IR, whose nodes have one name for the default set already."""
+    functions = list(model.functions.values())
+    holders: list[ir.Model | ir.Function] = [model, *functions]
+    operators = [{(node.domain, node.op_type, frozenset(node.attributes)) for node in f.all_nodes()} for f in functions]
+    pairs = [list(holder.opset_imports.items()) for holder in holders]
+    wanted = _wanted(pairs, [function.name for function in functions], operators)
+    for holder, imports in zip(holders, wanted, strict=True):
+        if dict(holder.opset_imports) != imports:
+            holder.opset_imports.clear()
+            holder.opset_imports.update(imports)
 
 
-def _put(imports: dict[str, int], wanted: Mapping[str, int]) -> None:
-    if dict(imports) != wanted:
-        imports.clear()
-        imports.update(wanted)
-
-
-def _changes(model: onnx.ModelProto) -> Changes:
-    """What has to be done to a model in protobuf, piece by piece."""
-    nodes = list(_nodes(model.graph.node))
-    yield from _renamed(nodes)
-    main = _imports(((each.domain, each.version) for each in model.opset_import), "the model")
-    functions = []
-    for function in model.functions:
-        inside = list(_nodes(function.node))
-        yield from _renamed(inside)
-        pairs = ((each.domain, each.version) for each in function.opset_import)
-        imports = _imports(pairs, f"function {function.name!r}")
-        functions.append((function, imports, {(canonical_domain(node.domain), _operator(node)) for node in inside}))
-    main = _with_default(main, [(imports, operators) for _, imports, operators in functions])
-    wanted = [(model, main), *((function, _aligned(each, main, used)) for function, each, used in functions)]
-    for holder, imports in wanted:
-        if [(each.domain, each.version) for each in holder.opset_import] != list(imports.items()):
-            yield lambda holder=holder, imports=imports: _import(holder, imports)  # type: ignore[misc]
-
-
-def _import(holder: onnx.ModelProto | onnx.FunctionProto, imports: Mapping[str, int]) -> None:
-    del holder.opset_import[:]
-    for domain, version in imports.items():
-        holder.opset_import.add(domain=domain, version=version)
-
-
-def _renamed(nodes: Iterable[onnx.NodeProto]) -> Changes:
-    return (lambda node=node: node.ClearField("domain") for node in nodes if node.domain == ALIAS)  # type: ignore[misc]
-
-
-def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """The nodes, and those of the graphs inside them."""
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            for graph in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                yield from _nodes(graph.node)
+def _unsettled(
+    model: onnx.ModelProto,
+) -> tuple[list[onnx.NodeProto], list[tuple[onnx.ModelProto | onnx.FunctionProto, Imports]]]:
+    """Return the nodes whose domain has its other name, and the imports that have to change, with what they become."""
+    nodes = [list(with_nodes_inside(holder.node)) for holder in (model.graph, *model.functions)]
+    holders = [model, *model.functions]
+    pairs = [[(opset.domain, opset.version) for opset in holder.opset_import] for holder in holders]
+    operators = [set(map(_operator, inside)) for inside in nodes[1:]]
+    wanted = _wanted(pairs, [function.name for function in model.functions], operators)
+    changed = [(h, new) for h, old, new in zip(holders, pairs, wanted, strict=True) if old != list(new.items())]
+    return [node for inside in nodes for node in inside if node.domain == ALIAS], changed
 
 
 def _operator(node: onnx.NodeProto) -> Operator:
-    return node.op_type, frozenset(each.name for each in node.attribute)
+    return canonical_domain(node.domain), node.op_type, frozenset(attribute.name for attribute in node.attribute)
+
+
+def _wanted(
+    pairs: Sequence[Iterable[tuple[str, int]]], names: Sequence[str], operators: Sequence[Collection[Operator]]
+) -> list[Imports]:
+    """Return the imports of a model and its functions from domains and versions, those of the model first."""
+    main, *functions = map(_imports, pairs, ["the model", *(f"function {name!r}" for name in names)])
+    main = _with_default(main, list(zip(functions, operators, strict=True)))
+    return [main, *(_aligned(own, main, used) for own, used in zip(functions, operators, strict=True))]
 
 
 def canonical_domain(domain: str) -> str:
@@ -118,21 +96,21 @@ def domain_text(domain: str) -> str:
     return domain or ALIAS
 
 
-def _imports(pairs: Iterable[tuple[str, int]], place: str) -> dict[str, int]:
-    """Imports by domain, the default one by its name ""; ModelError where a domain has two versions."""
-    found: dict[str, int] = {}
+def _imports(pairs: Iterable[tuple[str, int]], holder: str) -> Imports:
+    """Return imports by domain, the default one by its name ""; ModelError where a domain has two versions."""
+    imports: Imports = {}
     for domain, version in pairs:
-        known = found.setdefault(canonical_domain(domain), version)
+        known = imports.setdefault(canonical_domain(domain), version)
         if known != version:
             words = (
                 f"imports the operator set {domain_text(canonical_domain(domain))!r} in versions {known} and {version}"
             )
-            raise ModelError(f"{place} {words}; keep one")
-    return found
+            raise ModelError(f"{holder} {words}; keep one")
+    return imports
 
 
-def _with_default(main: dict[str, int], functions: list[tuple[dict[str, int], Operators]]) -> dict[str, int]:
-    """The model's imports; where only functions import the default set, in a version that all of them can be read in.
+def _with_default(main: Imports, functions: Sequence[tuple[Imports, Collection[Operator]]]) -> Imports:
+    """Return the model's imports; where only functions import the default set, a version all of them can be read in.
 
     Engines would take their newest.
     """
@@ -144,19 +122,19 @@ def _with_default(main: dict[str, int], functions: list[tuple[dict[str, int], Op
     return main
 
 
-def _aligned(imports: dict[str, int], main: Mapping[str, int], operators: Operators) -> dict[str, int]:
-    """A function's imports, each in the model's version where the function's nodes mean the same there."""
+def _aligned(imports: Imports, main: Imports, operators: Collection[Operator]) -> Imports:
+    """Return a function's imports, each in the model's version where the function's nodes mean the same there."""
     return {
         domain: main[domain]
-        if domain in main and all(_alike(domain, op, version, main[domain]) for each, op in operators if each == domain)
+        if domain in main and all(_alike(used, version, main[domain]) for used in operators if used[0] == domain)
         else version
         for domain, version in imports.items()
     }
 
 
-def _alike(domain: str, operator: Operator, one: int, other: int) -> bool:
-    """Whether a node means the same in two versions of an operator set: each step from one to the next keeps it."""
-    op_type, attributes = operator
+def _alike(operator: Operator, one: int, other: int) -> bool:
+    """Return whether a node means the same in two versions of an operator set: each step between keeps it."""
+    domain, op_type, attributes = operator
     low, high = sorted((one, other))
     try:
         first, last = (onnx.defs.get_schema(op_type, version, domain) for version in (low, high))
@@ -173,14 +151,14 @@ def _alike(domain: str, operator: Operator, one: int, other: int) -> bool:
 
 
 def _keeps(before: onnx.defs.OpSchema, after: onnx.defs.OpSchema, attributes: Collection[str]) -> bool:
-    """Whether a new version of an operator only takes more types, or attributes that the node doesn't have."""
+    """Return whether a new version of an operator only takes more types, or attributes that the node doesn't have."""
     if after.deprecated or (after.name, after.since_version) in CHANGED:
         return False
-    formals = [[[each.option for each in values] for values in (of.inputs, of.outputs)] for of in (before, after)]
-    facts = [
-        {name: (each.type, each.required, each.default_value) for name, each in of.attributes.items()}
-        for of in (before, after)
-    ]
-    more = facts[0].keys() ^ facts[1].keys()
-    same = all(facts[0][name] == facts[1][name] for name in facts[0].keys() & facts[1].keys())
-    return formals[0] == formals[1] and same and not more & set(attributes)
+    schemas = (before, after)
+    formals = [[[formal.option for formal in formals] for formals in (s.inputs, s.outputs)] for s in schemas]
+    old, new = (
+        {name: (given.type, given.required, given.default_value) for name, given in schema.attributes.items()}
+        for schema in schemas
+    )
+    same = all(old[name] == new[name] for name in old.keys() & new.keys())
+    return formals[0] == formals[1] and same and not (old.keys() ^ new.keys()) & set(attributes)

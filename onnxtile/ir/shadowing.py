@@ -1,4 +1,4 @@
-"""Names that stand for two values where both can be read: ONNX forbids them, and engines take one or the other."""
+"""Refuse names that stand for two values where both can be read: ONNX forbids them, and engines take either."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 import onnx
 
 from onnxtile.errors import ModelError
+from onnxtile.ir.proto_nodes import bodies_of, node_words
 
 MAIN = "the main graph"
-_PLAIN = frozenset(("MatMul", "Add", "Split", "Concat", "Sum", "Cast"))
-"""Operators that come in great numbers and hold no graphs."""
 Bearer = tuple[str | onnx.NodeProto, str]
 """What a name stands for, an input, an initializer or a node's output, and the graph that it's in."""
 
@@ -28,14 +27,6 @@ def check_shadowing(model: onnx.ModelProto) -> None:
         if next(bodies_of(function.node), None):
             inputs = (("input", name) for name in function.input)
             _check(inputs, function.node, f"function {function.name!r}", {})
-
-
-def bodies_of(nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[str, onnx.GraphProto]]:
-    """Yield the graphs that nodes hold in their attributes, with words for where they are."""
-    for node in nodes:
-        for attribute in node.attribute if node.op_type not in _PLAIN or node.domain else ():
-            for body in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                yield f"{attribute.name} of {_words(node)}", body
 
 
 def _check(
@@ -70,9 +61,6 @@ def _interface(graph: onnx.GraphProto) -> Iterator[tuple[str, str]]:
 
 
 def _described(name: str, bearer: Bearer) -> str:
-    what, place = bearer
-    return f"{what} {name!r} of {place}" if isinstance(what, str) else f"value {name!r} of {_words(what)} of {place}"
-
-
-def _words(node: onnx.NodeProto) -> str:
-    return f"{node.op_type} {node.name or next(iter(node.output), '')!r}"
+    what, graph = bearer
+    where = graph if isinstance(what, str) else f"{node_words(what)} of {graph}"
+    return f"{what if isinstance(what, str) else 'value'} {name!r} of {where}"

@@ -47,12 +47,6 @@ class Contraction:
         return node_name(self.node)
 
     @property
-    def sizable(self) -> bool:
-        """Return whether it's known how the size follows from the operands' shapes."""
-        products = products_of(self.node)
-        return products is not None and products.sizes is not None
-
-    @property
     def dtype(self) -> ir.DataType | None:
         a = self.node.inputs[0] if self.node.inputs else None
         return None if a is None or a.dtype == ir.DataType.UNDEFINED else a.dtype

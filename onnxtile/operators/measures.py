@@ -13,7 +13,6 @@ from onnxtile.ir.attributes import (
     UnsizedError,
     attribute_float,
     attribute_int,
-    attribute_ints,
     attribute_string,
     node_name,
 )
@@ -197,13 +196,6 @@ def constant_int(node: ir.Node, index: int, what: str) -> int:
     if found.size != 1:
         raise ModelError(f"{node.op_type} {node_name(node)!r}: its {what} has {found.size} numbers, not 1")
     return int(found.item())
-
-
-def axes_of(node: ir.Node, index: int, default: Sequence[int]) -> Sequence[int]:
-    """Axes, which older versions have as an attribute, newer ones as an input."""
-    if given(node, index):
-        return [int(axis) for axis in constant(node, index, "axes").reshape(-1)]
-    return attribute_ints(node, "axes", default)
 
 
 # Sizes of an operator's products

@@ -54,11 +54,7 @@ def test_graphs_that_may_hold_initializers() -> None:
     assert all(isinstance(graph, ir.Graph) for graph in graphs.graphs_with_initializers(nested))
 
 
-def test_the_opset_is_that_of_the_model_or_of_the_function() -> None:
-    nested = model()
-    every = {node.name: node for graph in graphs.all_graphs(nested) for node in graph}
-    assert (graphs.opset_of(every["deep"], nested), graphs.opset_of(every["leafy"], nested)) == (18, 17)
-    assert graphs.opset_of(ir.node("Relu", []), nested) == 0
+def test_the_default_opset() -> None:
     assert (graphs.default_opset({"": 7}), graphs.default_opset({"l": 1})) == (7, None)
 
 

@@ -13,7 +13,8 @@ import onnx_ir as ir
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import graphs_with_initializers, subgraphs
-from onnxtile.ir.shadowing import bodies_of, check_shadowing
+from onnxtile.ir.proto_nodes import bodies_of
+from onnxtile.ir.shadowing import check_shadowing
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

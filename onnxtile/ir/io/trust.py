@@ -16,7 +16,8 @@ from onnxtile.errors import ModelError, UnsupportedError
 from onnxtile.ir.functions import check_calls
 from onnxtile.ir.io.data_files import DataFile, bytes_of, find
 from onnxtile.ir.io.protobuf_wire import LARGEST
-from onnxtile.ir.shadowing import MAIN, bodies_of, check_shadowing
+from onnxtile.ir.proto_nodes import bodies_of, node_words
+from onnxtile.ir.shadowing import MAIN, check_shadowing
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -91,7 +92,7 @@ def _graph_parts(place: str, graph: onnx.GraphProto) -> Iterator[tuple[str, Mess
 
 def _node_parts(place: str, nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[str, Message]]:
     for node in nodes:
-        where = f"{node.op_type} {node.name or (node.output[0] if node.output else '')!r} of {place}"
+        where = f"{node_words(node)} of {place}"
         yield where, node
         for attribute in node.attribute:
             yield f"attribute {attribute.name!r} of {where}", attribute
@@ -104,12 +105,10 @@ def _node_parts(place: str, nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[s
 def _refuse_references(nodes: Iterable[onnx.NodeProto]) -> None:
     """Refuse attributes that stand for one of a function in graphs that are in none."""
     for node in nodes:
-        named = next((each for each in node.attribute if each.ref_attr_name), None)
+        named = next((attribute for attribute in node.attribute if attribute.ref_attr_name), None)
         if named is not None:
-            what = f"attribute {named.name!r} of {node.op_type} {node.name or next(iter(node.output), '')!r}"
-            raise ModelError(
-                f"{what} stands for {named.ref_attr_name!r} of a function, and isn't in one; give its value"
-            )
+            words = f"stands for {named.ref_attr_name!r} of a function, and isn't in one; give its value"
+            raise ModelError(f"attribute {named.name!r} of {node_words(node)} {words}")
         for _, body in bodies_of([node]):
             _refuse_references(body.node)
 

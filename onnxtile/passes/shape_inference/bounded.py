@@ -11,7 +11,7 @@ from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.ir.bounds import most
 from onnxtile.ir.opset_imports import canonical_domain
-from onnxtile.ir.shadowing import bodies_of
+from onnxtile.ir.proto_nodes import bodies_of
 from onnxtile.passes.shape_inference.rules import Extension, Rule
 
 CONCAT, RESHAPE, EXPAND, CONSTANT_OF_SHAPE = 4, 5, 8, 9
