@@ -121,7 +121,6 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     "lowering.model_file._BUFFER": "bytes that are handed to the system at once",
     "lowering.unrolled_products._UNKNOWN": "stands for a size that isn't known",
     "cli.screen._UNBOUNDED": "a width that nothing reaches",
-    "profiling.summary._INT64_BYTES": "bytes of a number",
     "profiling.constant_inputs._NARROW": "bits of a type: operators/test_table.py goes through the types",
     "debugging.reduce.checks.TIMEOUT": "seconds",
     "passes.shape_inference.arithmetic._VAST": "a number that is more than any size",

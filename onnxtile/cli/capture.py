@@ -102,11 +102,11 @@ def command(
 
 
 def _arrays(model: Path, inputs: list[str] | None, output: str | None) -> dict[str, np.ndarray] | None:
-    """The arrays of --input FILE.npz; None where shapes are given, or nothing."""
+    """Return the arrays of --input FILE.npz; None where shapes are given, or nothing."""
     from onnxtile.ir.io.files import check_output
     from onnxtile.verification.inputs import read_inputs
 
-    files = [Path(each) for each in inputs or () if each.endswith(".npz") or not is_torch(model)]
+    files = [Path(text) for text in inputs or () if text.endswith(".npz") or not is_torch(model)]
     if not files:
         return None
     if len(files) < len(inputs or ()) or len(files) > 1:

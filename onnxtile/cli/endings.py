@@ -1,4 +1,4 @@
-"""How the program ends where something stops it: one line on standard error, and an exit status."""
+"""End the program where something stops it: with one line on standard error, and an exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command in a process of its own: whatever ends that process, or keeps it from ending, is one line of the program.
+"""Run a command in a process of its own: whatever ends that process, or keeps it from ending, is one line of output.
 
 torch and onnxruntime read files in C++, which a damaged file may bring down, and no exception of Python tells of that.
 A command that hands a stranger's file to them calls `isolate` before it does anything else, and goes on as if nothing
@@ -29,21 +29,21 @@ _child = False
 
 
 class IsolationError(Exception):
-    """The command is to be run in a process of its own; `main` sees to it. `what` runs there: 'torch', 'onnxruntime'.
+    """Leaves a command before it has done anything, for `main` to run it in a process of its own; never shown.
 
-    Never shown: it's how a command is left before it has done anything.
+    `job`: what runs there, as in `net.pt: torch`.
     """
 
-    def __init__(self, what: str, seconds: float, option: str) -> None:
-        super().__init__(what)
-        self.what, self.seconds, self.option = what, seconds, option
+    def __init__(self, job: str, seconds: float, option: str) -> None:
+        super().__init__(job)
+        self.job, self.seconds, self.option = job, seconds, option
 
 
 class _TimeIsUpError(BaseException):
     """Raised in the child, so that it cleans up as it does for Ctrl-C; no handler of the model's errors stops it."""
 
 
-def isolate(what: str, seconds: float | None = None, option: str = "--timeout") -> None:
+def isolate(job: str, seconds: float | None = None, option: str = "--timeout") -> None:
     """Have the rest of this command run in a process of its own for at most so many seconds; 0: as long as it takes.
 
     Call it before the command does anything: it runs again from its start. Nothing happens in that process itself, nor
@@ -52,7 +52,7 @@ def isolate(what: str, seconds: float | None = None, option: str = "--timeout") 
     """
     own = sys.stdout is sys.__stdout__ and sys.stderr is sys.__stderr__
     if not _child and own and hasattr(os, "fork"):
-        raise IsolationError(what, TIMEOUT if seconds is None else seconds, option)
+        raise IsolationError(job, TIMEOUT if seconds is None else seconds, option)
 
 
 def run_isolated(program: Callable[[], object], wanted: IsolationError) -> NoReturn:
@@ -79,18 +79,18 @@ def run_isolated(program: Callable[[], object], wanted: IsolationError) -> NoRet
             signal.signal(received, signal.SIG_DFL)
             os.kill(os.getpid(), received)
         native.seek(0)
-        said = native.read().decode(errors="replace")
+        last_words = native.read().decode(errors="replace")
     if late:
         cure = f"{wanted.option} SECONDS gives it more, 0 any time"
-        raise ModelError(f"{wanted.what} takes longer than {wanted.seconds:g} seconds; {cure}")
+        raise ModelError(f"{wanted.job} takes longer than {wanted.seconds:g} seconds; {cure}")
     if os.WIFSIGNALED(status):
-        raise ModelError(_death(wanted.what, os.WTERMSIG(status), said))
-    sys.stderr.write(said)
+        raise ModelError(_death(wanted.job, os.WTERMSIG(status), last_words))
+    sys.stderr.write(last_words)
     sys.exit(os.WEXITSTATUS(status))
 
 
 def _run(program: Callable[[], object], native: IO[bytes], parent: int) -> NoReturn:
-    """The child's life. What native code writes to standard error goes to a file, since a crash says what it likes."""
+    """Live the child's life. What native code writes to standard error goes to a file: a crash says what it likes."""
     global _child
     _child = True
     status = 1
@@ -171,11 +171,11 @@ def _forwarding(pid: int) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _death(what: str, number: int, said: str) -> str:
-    """The line for a child that a signal ended."""
+def _death(job: str, number: int, last_words: str) -> str:
+    """Return the line for a child that a signal ended."""
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     if name == "SIGKILL":
-        return f"{what} was killed from outside, as systems do where memory runs out"
-    lines = [line for line in said.splitlines() if line.strip()]
-    last = lines[-1][:_MOST_LETTERS] if lines else ""
-    return f"{what} crashed ({name}); the file is damaged or hits a fault there{f': {last}' if last else ''}"
+        return f"{job} was killed from outside, as systems do where memory runs out"
+    lines = [line for line in last_words.splitlines() if line.strip()]
+    last = f": {lines[-1][:_MOST_LETTERS]}" if lines else ""
+    return f"{job} crashed ({name}); the file is damaged or hits a fault there{last}"

@@ -56,22 +56,23 @@ def command(
 
     folder = output or model.with_name(f"{model.name.removesuffix('.onnx')}.reduced")
     with progress(f"reduce {model.name}") as say:
-        found = reduce(
+        reduction = reduce(
             model, passes, check=check, output=folder, cases=cases, seed=seed,
             timeout=timeout, timeout_fails=timeout_fails, progress=say,
         )  # fmt: skip
-    if found is None:
+    if reduction is None:
         if json:
             print_json({"schema": "onnxtile.reduce/1", "fails": False, "output": None})
         else:
             console().print("nothing fails: the check holds after all passes; nothing was written", style="green")
         raise typer.Exit(1)
     if json:
-        print_json(found.to_json() | {"output": str(folder)})
+        print_json(reduction.to_json() | {"output": str(folder)})
         return
     screen = console()
-    screen.print(f"guilty: {found.guilty}", style="red")
-    screen.print(found.failure)
-    left = ", ".join(found.nodes[:10]) + (", ..." if len(found.nodes) > 10 else "")
-    screen.print(f"{found.nodes_before:,} nodes became {len(found.nodes):,} ({found.cuts} cuts tried): {left}")
+    screen.print(f"guilty: {reduction.guilty}", style="red")
+    screen.print(reduction.failure)
+    nodes = reduction.nodes
+    left = ", ".join(nodes[:10]) + (", ..." if len(nodes) > 10 else "")
+    screen.print(f"{reduction.nodes_before:,} nodes became {len(nodes):,} ({reduction.cuts} cuts tried): {left}")
     screen.print(f"{folder} has the model, and in command.txt what repeats the failure", style="green")

@@ -1,4 +1,4 @@
-"""Where commands write: reports on standard output, progress on standard error; no name, path or word is broken."""
+"""Write reports on standard output, progress on standard error; no name, path or word is broken."""
 
 from __future__ import annotations
 

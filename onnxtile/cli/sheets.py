@@ -1,4 +1,4 @@
-"""Tables in files: exact, for spreadsheets and documents."""
+"""Write exact tables for spreadsheets and documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from onnxtile.ir.printable import printable
 LONGEST = 1 << 20
 """Characters of a cell; of a longer one the middle is left out."""
 _MARKS = re.compile(r"[\\|`*<\[\]]")
-"""What Markdown takes for more than itself: a formula has asterisks."""
+"""Signs that Markdown takes for more than themselves: a formula has asterisks."""
 
 
 def write_sheet(path: Path, kind: Literal["csv", "markdown"], rows: Sequence[object]) -> None:

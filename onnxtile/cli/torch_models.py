@@ -1,4 +1,4 @@
-"""What commands share for models of torch: their options, and what they are called with."""
+"""Share between commands what models of torch need: options, inputs, and a process of their own."""
 
 from __future__ import annotations
 
@@ -53,21 +53,20 @@ def isolate_engine(*files: Path, timeout: float | None) -> None:
 
 
 def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Network:
-    """The torch model that MODEL names, and its inputs."""
+    """Return the torch model that MODEL names, and its inputs."""
     from onnxtile.torch_frontend.open import open_torch
 
     return open_torch(model, inputs or None, seed)
 
 
-def refuse(model: Path, **given: object) -> None:
-    """UsageError for options that only models of the other kind have a use for; those that aren't given are falsy."""
-    option = next((name for name, value in given.items() if value), None)
+def refuse(model: Path, **options: object) -> None:
+    """Raise UsageError for options that only models of the other kind have a use for; those not in use are falsy."""
+    option = next((name.replace("_", "-") for name, value in options.items() if value), None)
     if option is not None:
-        words = option.replace("_", "-")
-        kinds = ("ONNX", "torch") if is_torch(model) else ("torch", "ONNX")
-        raise UsageError(f"--{words} is for models of {kinds[0]}, and {model} is one of {kinds[1]}")
+        own, other = ("torch", "ONNX") if is_torch(model) else ("ONNX", "torch")
+        raise UsageError(f"--{option} is for models of {other}, and {model} is one of {own}")
 
 
 def outcome(model: Path, name: str) -> Path:
-    """Where a result goes by default: `net.tiled.onnx` beside `net.pt`, and in the current folder for `net:build`."""
+    """Return where a result goes: `net.tiled.onnx` beside `net.pt`, in the current folder for `net:build`."""
     return model.with_name(f"{model.name.rpartition(':')[0] or model.stem}.{name}")

@@ -1,4 +1,4 @@
-"""`annotate`: what each node costs, written into the model; its shapes and all else stay as they were declared."""
+"""Annotate a model with what each node costs; its shapes and all else stay as they were declared."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from onnxtile.passes.manager import PassManager
 from onnxtile.profiling.annotate_pass import notes, texts, write
 
 _OWNER = "onnxtile.owner"
-"""Metadata key in a copy, never in a file: the number of the node that another was put in the place of, or is."""
+"""Metadata key in a copy, never in a file: the number of the node in the model that a node is, or is inlined for."""
 
 
 def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool = False) -> bool:
-    """Write notes into the nodes' metadata in place, or take them out; returns whether that changed anything.
+    """Write notes into the nodes' metadata in place, or take them out; return whether that changed anything.
 
-    What is written is what `profile` says: shapes are inferred in a copy, with `bind` as sizes of free dimensions, and
-    local functions are put in the place of their calls there; a call gets the sum of what took its place. Raises
+    They say what `profile` says: shapes are inferred in a copy, with `bind` as sizes of free dimensions, and local
+    functions are inlined there; a call gets the sum of what was inlined for it. Raises
     UsageError, ModelError, UnsupportedError, having changed nothing.
     """
     if clear:
@@ -39,18 +39,18 @@ def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool
     with _names_of_tensors_kept(model):
         PassManager([BindDims(bind)] if bind else [], check=False)(measured)
         inline(measured)
-        found = notes(measured, lambda node: node.metadata_props.get(_OWNER))
+        by_number = notes(measured, lambda node: node.metadata_props.get(_OWNER))
     sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
     numbered = enumerate(nodes_within(model.graph))
-    return write(model, {node: found.get(str(number)) or texts([], {}) for number, node in numbered}, sizes)
+    return write(model, {node: by_number.get(str(number)) or texts([], {}) for number, node in numbered}, sizes)
 
 
 @contextmanager
 def _names_of_tensors_kept(model: ir.Model) -> Iterator[None]:
-    """A copy shares tensors with the model; where onnx_ir takes one for a value of the copy, it names it after that."""
+    """Keep names that a copy, which shares tensors, would change: onnx_ir names a tensor after its value."""
     graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
-    attributes = (each for graph in graphs for node in nodes_within(graph) for each in node.attributes.values())
-    tensors = [each.as_tensor() for each in attributes if each.type == ir.AttributeType.TENSOR and not each.is_ref()]
+    attributes = (held for graph in graphs for node in nodes_within(graph) for held in node.attributes.values())
+    tensors = [held.as_tensor() for held in attributes if held.type == ir.AttributeType.TENSOR and not held.is_ref()]
     names = [tensor.name if _is_named(tensor) else None for tensor in tensors]
     try:
         yield
@@ -60,5 +60,5 @@ def _names_of_tensors_kept(model: ir.Model) -> Iterator[None]:
 
 
 def _is_named(tensor: ir.TensorProtocol) -> bool:
-    """An empty name may be written in a file or not, and onnx_ir reads both alike."""
+    """Return whether a tensor has a name: an empty one may be in a file or not, and onnx_ir reads both alike."""
     return not isinstance(tensor, ir.serde.TensorProtoTensor) or tensor.raw.HasField("name")

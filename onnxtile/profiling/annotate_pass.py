@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import onnx_ir as ir
 
@@ -13,12 +13,11 @@ from onnxtile.ir.graphs import nodes_within
 from onnxtile.ir.printable import printable
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, largest, total
 from onnxtile.profiling.cost_walk import CostWalk
-from onnxtile.profiling.results import SUMMED, Costs, NodeProfile, Weights, sum_weights
+from onnxtile.profiling.results import Costs, NodeProfile, Weights, group_of
 
 _ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_bytes", "live_bytes")
 """Written even if it's 0; the others only if not."""
-_AMOUNTS = (*(each.name for each in dataclasses.fields(Costs)), "flops", "bandwidth", "partial_sums", "live_bytes")
-_ADDED = (*SUMMED, "partial_sums")
+_AMOUNTS = (*(field.name for field in dataclasses.fields(Costs)), "flops", "bandwidth", "partial_sums", "live_bytes")
 KEYS = frozenset(f"onnxtile.{name}" for name in (*_AMOUNTS, "times"))
 """Metadata keys of nodes, each named after what it holds: see `profiling.results`."""
 SIZES = "onnxtile.sizes"
@@ -42,24 +41,24 @@ class Annotate(ir.passes.InPlacePass):
         if self.clear:
             return ir.passes.PassResult(model, modified=write(model, {}))
         own = set(nodes_within(model.graph))
-        found = notes(model, lambda node: node if node in own else None)
-        return ir.passes.PassResult(model, modified=write(model, found))
+        by_node = notes(model, lambda node: node if node in own else None)
+        return ir.passes.PassResult(model, modified=write(model, by_node))
 
 
 def notes(model: ir.Model, owner: Callable[[ir.Node], Owner | None]) -> dict[Owner, Notes]:
-    """What to write for each owner of nodes; a node without one is within the call before it, and told of there."""
+    """Return what to write for each owner of nodes; a node without one is within the call before it."""
     walk = CostWalk(model)
     rows: dict[Owner, list[NodeProfile]] = {}
     current: list[NodeProfile] = []
     for node, row in walk.rows():
-        mine = owner(node)
-        current = current if mine is None else rows.setdefault(mine, [])
+        own = owner(node)
+        current = current if own is None else rows.setdefault(own, [])
         current.append(row)
-    return {each: texts(found, walk.constants.used) for each, found in rows.items()}
+    return {own: texts(together, walk.constants.used) for own, together in rows.items()}
 
 
 def texts(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> Notes:
-    """The metadata that tells of a node by its row, or by those of what is within a call."""
+    """Return the metadata of a node by its row, or by those of what is within a call."""
     amounts = {name: getattr(rows[0], name) for name in _AMOUNTS} if len(rows) == 1 else _sum(rows, constants)
     amounts = {name: amount for name, amount in amounts.items() if name in _ALWAYS or amount != 0}
     if rows and rows[0].times != 1:
@@ -68,23 +67,22 @@ def texts(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> Note
 
 
 def _sum(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> dict[str, Amount]:
-    """All together, a constant that several share once; of memory the most that is alive."""
-    found: dict[str, Any] = {name: total(getattr(row, name) for row in rows if not row.stored) for name in _ADDED}
-    weights = sum_weights([constants[name] for name in dict.fromkeys(name for row in rows for name in row.constants)])
-    found |= {"params": weights.params, "buffers": weights.buffers, "weight_bytes": weights.bytes}
-    whole = NodeProfile(name="", op="", live_bytes=largest(row.live_bytes for row in rows), **found)
-    return {name: getattr(whole, name) for name in _AMOUNTS}
+    """Return the amounts of rows together, a constant that several share once; of memory the most that is alive."""
+    group = group_of("", rows, constants)
+    partial_sums = total(row.partial_sums for row in rows if not row.stored)
+    others = {"partial_sums": partial_sums, "live_bytes": largest(row.live_bytes for row in rows)}
+    return {name: others[name] if name in others else getattr(group, name) for name in _AMOUNTS}
 
 
 def _text(amount: Amount) -> str:
-    """`12`, `12*batch`, `3..5`, `3..` without an upper end, or `unknown: reason`."""
+    """Return `12`, `12*batch`, `3..5`, `3..` without an upper end, or `unknown: reason`."""
     if isinstance(amount, Range):
         return f"{amount.min}..{'' if amount.max is None else amount.max}"
     return printable(str(amount), 500) if isinstance(amount, Unknown) else str(amount)
 
 
-def write(model: ir.Model, found: Mapping[ir.Node, Notes], sizes: str = "") -> bool:
-    """Give nodes their notes, and all others none; returns whether that changed anything."""
+def write(model: ir.Model, by_node: Mapping[ir.Node, Notes], sizes: str = "") -> bool:
+    """Give nodes their notes, and all others none; return whether that changed anything."""
     changed = model.metadata_props.get(SIZES) != (sizes or None)
     model.metadata_props.pop(SIZES, None)
     if sizes:
@@ -92,7 +90,7 @@ def write(model: ir.Model, found: Mapping[ir.Node, Notes], sizes: str = "") -> b
     graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
     for graph in graphs:
         for node in nodes_within(graph):
-            wanted, held = found.get(node, {}), node.metadata_props
+            wanted, held = by_node.get(node, {}), node.metadata_props
             if wanted == {key: value for key, value in held.items() if key in KEYS}:
                 continue
             changed = True
@@ -103,6 +101,6 @@ def write(model: ir.Model, found: Mapping[ir.Node, Notes], sizes: str = "") -> b
 
 
 def has_unknown(node: ir.Node) -> bool:
-    """Whether the node's notes leave an amount open, or open above."""
+    """Return whether the node's notes leave an amount open, or open above."""
     held = (text for key, text in node.metadata_props.items() if key in KEYS)
     return any(text.startswith("unknown: ") or text.endswith("..") for text in held)

@@ -1,4 +1,4 @@
-"""Which values an operator's attributes take, over all of its nodes."""
+"""Sum up the values that an operator's attributes take, over all of its nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_VALUES = 12
 
 @dataclass(frozen=True)
 class AttributeFacts(JsonRecord):
-    """What an attribute of an operator is, in the nodes that give it.
+    """An attribute of an operator, over the nodes that give it.
 
     `kind`: int, floats, tensor, ...; `reference` to an attribute of the function around. `nodes`: how many give it.
     `min`, `max`: of the numbers in it, NaN left out; None without any. `distinct`: how many different values it has.
@@ -35,21 +35,21 @@ class AttributeFacts(JsonRecord):
     values: tuple[tuple[str, int], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """For scripts; an infinite bound is a string."""
+        """Return the facts for scripts; an infinite bound is a string."""
         values = [{"value": text, "nodes": count} for text, count in self.values]
         return super().to_json() | {"min": _finite(self.min), "max": _finite(self.max), "values": values}
 
 
 def attribute_facts(attributes: Iterable[ir.Attr]) -> tuple[AttributeFacts, ...]:
-    """The attributes of one operator's nodes, by name and kind."""
-    found: dict[tuple[str, str], tuple[Counter[Any], dict[Hashable, ir.Attr]]] = {}
+    """Return the attributes of one operator's nodes, by name and kind."""
+    seen: dict[tuple[str, str], tuple[Counter[Any], dict[Hashable, ir.Attr]]] = {}
     for attribute in attributes:
         kind = _kind(attribute)
-        counts, samples = found.setdefault((attribute.name, kind), (Counter(), {}))
+        counts, samples = seen.setdefault((attribute.name, kind), (Counter(), {}))
         key = _key(attribute, kind)
         counts[key] += 1
         samples.setdefault(key, attribute)
-    return tuple(_facts(name, kind, *found[name, kind]) for name, kind in sorted(found))
+    return tuple(_facts(name, kind, *seen[name, kind]) for name, kind in sorted(seen))
 
 
 def _facts(name: str, kind: str, counts: Counter[Any], samples: dict[Hashable, ir.Attr]) -> AttributeFacts:
@@ -68,15 +68,11 @@ def _kind(attribute: ir.Attr) -> str:
 
 
 def _key(attribute: ir.Attr, kind: str) -> Any:
-    """What tells values of one kind apart, and orders them."""
+    """Return a key by which values of one kind differ, and are ordered."""
     if kind == "reference":
         return str(attribute.ref_attr_name)
-    of = _KEYS.get(kind.removesuffix("s"), item_text)
-    return tuple(map(of, attribute.value)) if isinstance(attribute.value, tuple) else of(attribute.value)
-
-
-def _whole(value: int) -> int:
-    return value
+    key_of = _KEYS.get(kind.removesuffix("s"), item_text)
+    return tuple(map(key_of, attribute.value)) if isinstance(attribute.value, tuple) else key_of(attribute.value)
 
 
 def _float_key(value: float) -> tuple[bool, float, float]:
@@ -91,13 +87,9 @@ def _tensor_key(value: ir.TensorProtocol) -> tuple[str, tuple[int, ...]]:
     return dtype_text(value.dtype), tuple(int(size) for size in value.shape)  # type: ignore[arg-type]  # all are known
 
 
-def _type_key(value: ir.TypeAndShape) -> str:
-    return type_text(value.type, value.shape)
-
-
 _KEYS: dict[str, Any] = {
-    "int": _whole, "float": _float_key, "string": _string_key, "tensor": _tensor_key, "graph": len,
-    "type_proto": _type_key,
+    "int": int, "float": _float_key, "string": _string_key, "tensor": _tensor_key, "graph": len,
+    "type_proto": lambda value: type_text(value.type, value.shape),
 }  # fmt: skip
 
 
@@ -109,7 +101,7 @@ def _numbers(attribute: ir.Attr, kind: str) -> list[int | float]:
 
 
 def _shortest(number: int | float | None) -> int | float | None:
-    """A float as its text has it: 0.1 for the nearest number of 32 bits."""
+    """Return a float as its text has it: 0.1 for the nearest number of 32 bits."""
     return float(item_text(number)) if isinstance(number, float) else number
 
 

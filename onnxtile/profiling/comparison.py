@@ -1,4 +1,4 @@
-"""What a lowering cost: the profile of a model beside that of the lowered one, product by product."""
+"""Compare the profile of a model with that of the lowered one, product by product."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ _TOTALS = (
 
 
 def adds_partial_products(node: ir.Node, in_body: bool) -> bool:
-    """Whether a node of a lowered model adds up products of tiles: all it adds was made for the same original node,
-    or is carried by a loop around it.
+    """Return whether a node of a lowered model adds up products of tiles.
+
+    All that it adds comes from the same node of the original, or is carried by a loop around it.
     """
     origin = node.metadata_props.get(ORIGIN)
     if origin is None or node.op_type not in _ADDING:
         return False
     added = node.inputs[:1] if node.op_type == "ReduceSum" else node.inputs
-    return all(value is not None and _made_for(value, origin, in_body) for value in added)
+    return all(value is not None and _comes_from(origin, value, in_body) for value in added)
 
 
-def _made_for(value: ir.Value, origin: str, in_body: bool) -> bool:
+def _comes_from(origin: str, value: ir.Value, in_body: bool) -> bool:
     producer = value.producer()
     if producer is not None:
         return producer.metadata_props.get(ORIGIN) == origin
@@ -39,7 +40,7 @@ def _made_for(value: ir.Value, origin: str, in_body: bool) -> bool:
 
 @dataclass(frozen=True)
 class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth moved partial_sums"):
-    """One node of the original, and what was made of it.
+    """One node of the original, and what a lowering made of it.
 
     `nodes`, `tiles`: how many nodes, and how many products of tiles among them. `macs`, `bandwidth`: before and after.
     `partial_sums`: additions that add up products of tiles.
@@ -55,12 +56,12 @@ class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth mov
 
     @property
     def padding(self) -> Amount:
-        """Multiply-accumulates that the original hasn't: of zeros that fill tiles."""
+        """Return the multiply-accumulates that the original hasn't: of zeros that fill tiles."""
         return difference(self.macs[1], self.macs[0])
 
     @property
     def moved(self) -> Amount:
-        """Bytes moved beyond the original's."""
+        """Return the bytes moved beyond the original's."""
         return difference(self.bandwidth[1], self.bandwidth[0])
 
 
@@ -77,26 +78,26 @@ class Comparison(JsonRecord, members="totals=both_totals partial_sums changes un
 
     @property
     def both_totals(self) -> dict[str, tuple[Amount, Amount]]:
-        """Nodes and amounts of the models, by name: before and after."""
+        """Return nodes and amounts of the models, by name: before and after."""
         before, after = self.totals
         return {name: (getattr(before, name), getattr(after, name)) for name in _TOTALS}
 
     @property
     def partial_sums(self) -> Amount:
-        """Additions that add up products of tiles."""
+        """Return how many additions add up products of tiles."""
         return total(change.partial_sums for change in self.changes)
 
 
 def compare(before: Profile, after: Profile) -> Comparison:
     """Lay a lowered model's profile beside the original's, by what its nodes say of their origin, or their names."""
-    made = _grouped((row.origin or row.name, row) for row in after.nodes)
-    was = _grouped((row.name, row) for row in before.nodes)
+    lowered = _grouped((row.origin or row.name, row) for row in after.nodes)
+    original = _grouped((row.name, row) for row in before.nodes)
     changes = tuple(
-        _change(name, rows, made.get(name, []))
-        for name, rows in was.items()
-        if any(row.origin is not None for row in made.get(name, [])) and not any(row.origin for row in rows)
+        _change(name, rows, lowered.get(name, []))
+        for name, rows in original.items()
+        if any(row.origin is not None for row in lowered.get(name, [])) and not any(row.origin for row in rows)
     )
-    return Comparison((before.totals, after.totals), changes, tuple(name for name in made if name not in was))
+    return Comparison((before.totals, after.totals), changes, tuple(name for name in lowered if name not in original))
 
 
 def _grouped(rows: Iterable[tuple[str, NodeProfile]]) -> dict[str, list[NodeProfile]]:

@@ -225,7 +225,7 @@ def _together(weights: Sequence[Weights]) -> Weights:
 
 
 def _whole(node: ir.Node, index: int, source: ir.Value, role: Role) -> Weights:
-    size, count = _stored(source)
+    size, count = stored_size(source)
     if role == "quantization":
         return Weights(0, 0, size)
     facts = facts_of(node)
@@ -242,16 +242,15 @@ def _whole(node: ir.Node, index: int, source: ir.Value, role: Role) -> Weights:
     return Weights(count, count if role == "statistics" else 0, size)
 
 
-def _stored(source: ir.Value) -> tuple[Amount, Amount]:
+def stored_size(source: ir.Value) -> tuple[Amount, Amount]:
     """Return bytes and numbers of a stored constant."""
     sparse = source.meta.get(SPARSE_META)
     if sparse is not None:
         numbers, indices = math.prod(sparse.values.dims), math.prod(sparse.indices.dims)
         bits = ir.DataType(sparse.values.data_type).bitwidth
         return total([bytes_of(numbers, bits), 8 * indices]), numbers
-    tensor, count = source.const_value, elements(source)
-    if tensor is not None:
-        count = math.prod(tensor.shape.numpy())
+    tensor = source.const_value
+    count = elements(source) if tensor is None else math.prod(tensor.shape.numpy())
     dtype = source.dtype if tensor is None else tensor.dtype
     if dtype == ir.DataType.STRING:
         return Unknown(f"{source.name!r} holds strings, whose lengths differ"), count

@@ -42,7 +42,7 @@ _TORCH_SCOPES = "pkg.torch.onnx.name_scopes"
 """Metadata in which torch's exporter says which module a node belongs to."""
 Rows = Iterator[tuple[ir.Node, NodeProfile]]
 MacsOf = Callable[[ir.Node, "int | None"], Amount]
-"""What another convention counts for a node of a default opset instead of its products."""
+"""Returns what another convention counts for a node of a default opset, instead of its products."""
 
 
 class _Sums(dict[str, list[Amount]]):

@@ -1,4 +1,4 @@
-"""Values and attributes as text of bounded length; no tensor's numbers are read."""
+"""Write values and attributes as text of bounded length; no tensor's numbers are read."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _WRAPPERS: dict[type, str] = {ir.SequenceType: "sequence of ", ir.OptionalType: 
 
 
 def value_text(value: ir.Value) -> str:
-    """A value as `name: float32[1,3,224,224]`; see `type_text`."""
+    """Return a value as `name: float32[1,3,224,224]`; see `type_text`."""
     return f"{printable(value.name or '(nameless)', SHORT)}: {type_text(value.type, value.shape)}"
 
 
 def type_text(value_type: ir.TypeProtocol | None, shape: ir.Shape | None) -> str:
-    """A type with its shape: free sizes by name, `?` where there is no name, `[...]` without a shape.
+    """Return a type with its shape: free sizes by name, `?` where there is no name, `[...]` without a shape.
 
     >>> type_text(ir.TensorType(ir.DataType.FLOAT), ir.Shape(["batch", 3, None]))
     'float32[batch,3,?]'
@@ -30,7 +30,7 @@ def type_text(value_type: ir.TypeProtocol | None, shape: ir.Shape | None) -> str
 
 
 def type_name(value_type: ir.TypeProtocol | None) -> str:
-    """A type without its shape: `float32`, `sequence of int64`; `?` where it isn't known."""
+    """Return a type without its shape: `float32`, `sequence of int64`; `?` where it isn't known."""
     before, inner = "", value_type
     while isinstance(inner, (ir.SequenceType, ir.OptionalType)) and len(before) < SHORT:
         before, inner = before + _WRAPPERS[type(inner)], inner.elem_type
@@ -40,25 +40,25 @@ def type_name(value_type: ir.TypeProtocol | None) -> str:
 
 
 def shape_text(shape: ir.Shape | None) -> str:
-    """The axes of a value or tensor, as `type_text` shows them."""
+    """Return the axes of a value or tensor, as `type_text` shows them."""
     return "[...]" if shape is None else _list([dimension_text(dim) for dim in shape.dims[:MOST_ITEMS]], len(shape))
 
 
 def dimension_text(dim: int | ir.SymbolicDim) -> str:
-    """A size, a name or formula, or `?`."""
+    """Return a size, a name or formula, or `?`."""
     return str(dim) if isinstance(dim, int) else "?" if dim.value is None else printable(dim.value, SHORT)
 
 
 @lru_cache(maxsize=64)
 def dtype_text(dtype: ir.DataType | None) -> str:
-    """A type by numpy's name; `?` where it isn't known."""
+    """Return a type by numpy's name; `?` where it isn't known."""
     if dtype is None or dtype == ir.DataType.UNDEFINED:
         return "?"
     return "string" if dtype == ir.DataType.STRING else dtype.numpy().name
 
 
 def attribute_text(attribute: ir.Attr) -> str:
-    """An attribute's value: numbers and quoted strings as they are, tensors by type and shape, graphs by their nodes.
+    """Return an attribute's value: numbers and quoted strings, tensors by type and shape, graphs by their nodes.
 
     A reference says which attribute of the function around it it stands for.
     """
@@ -66,12 +66,12 @@ def attribute_text(attribute: ir.Attr) -> str:
         return f"attribute {printable(str(attribute.ref_attr_name), SHORT)} of the function"
     value = attribute.value
     if isinstance(value, tuple):
-        return _list([item_text(each) for each in value[:MOST_ITEMS]], len(value))
+        return _list([item_text(item) for item in value[:MOST_ITEMS]], len(value))
     return item_text(value)
 
 
 def item_text(value: object) -> str:
-    """A value of an attribute, or one of a list of them; see `attribute_text`."""
+    """Return a value of an attribute, or one of a list of them; see `attribute_text`."""
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):  # of 32 bits in a file: the shortest text that gives them

@@ -1,4 +1,4 @@
-"""How much memory the values of a graph take while its nodes run one after another."""
+"""Count the memory that the values of a graph take while its nodes run one after another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`profile`: what every node of a model costs."""
+"""Profile a model: what every node costs, and all of them together."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from onnxtile.profiling.summary import ModelFacts, facts_of
 def profile(
     model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs", details: bool = False
 ) -> Profile:
-    """What every node of the model costs, and all of them together: operations, parameters, memory, bandwidth.
+    """Return what every node of the model costs, and all of them: operations, parameters, memory, bandwidth.
 
     Amounts are whole numbers, exact formulas in the model's free dimensions, ranges where it depends on the run, or
     unknown with a reason. `bind`: sizes of free dimensions by name. Local functions are looked into, call by call;
-    weights aren't read. `convention`: `macs`, or `ptflops` for what that tool counts in place of multiply-accumulates.
+    weights aren't read. `convention`: `macs`, or `ptflops` for what that tool counts instead of multiply-accumulates.
     `details`: the shapes and attributes of each node as text, too. docs/profile.md gives each field's formula, unit and
     source.
 
@@ -39,34 +39,41 @@ def profile(
     """
     if convention not in CONVENTIONS:
         raise wrong_name(f"convention {convention!r} is unknown", convention, CONVENTIONS)
-    macs_of = None if convention == "macs" else ptflops_macs
-    loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
-    inline(_bound(loaded, bind))
-    return profile_of(loaded, convention, macs_of, details)
+    return _profile(_without_weights(model), bind, convention, details)
 
 
 def profile_lowered(model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs") -> Profile:
-    """The same for what `lower` made of a model: of `bind` it takes the dimensions that are still free there."""
-    loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
-    return profile(loaded, bind=still_free(loaded, bind or {}), convention=convention)
+    """Return the profile of what `lower` made of a model: of `bind` it takes the dimensions that are still free."""
+    loaded = _without_weights(model)
+    return _profile(loaded, still_free(loaded, bind or {}), convention)
 
 
 def facts(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> ModelFacts:
-    """What the model is made of: operators, the values of their attributes, inputs, outputs, constants and types.
+    """Return what the model consists of: operators, values of their attributes, inputs, outputs, constants and types.
 
     Errors are those of `profile`.
     """
-    found = _bound(to_ir(model), bind)
-    PassManager([InferShapes()], check=False)(found)
-    return facts_of(found)
+    bound = _bound(to_ir(model), bind)
+    PassManager([InferShapes()], check=False)(bound)
+    return facts_of(bound)
 
 
 def first_io(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> FirstIo:
-    """The table of `--view first-io`: the first input and the first output of each node, by what shapes onnx finds.
+    """Return the first input and the first output of each node, by what shapes onnx finds, for `--view first-io`.
 
     Errors are those of `profile`.
     """
     return table_of_first_io(_bound(to_ir(model), bind))
+
+
+def _without_weights(model: AnyModel) -> ir.Model:
+    """Return a model of our own; from a file, without its large weights."""
+    return skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
+
+
+def _profile(model: ir.Model, bind: Mapping[str, int] | None, convention: str, details: bool = False) -> Profile:
+    inline(_bound(model, bind))
+    return profile_of(model, convention, None if convention == "macs" else ptflops_macs, details)
 
 
 def _bound(model: ir.Model, bind: Mapping[str, int] | None) -> ir.Model:

@@ -1,4 +1,4 @@
-"""The result: what each node costs, and all of them together; the same for every front end."""
+"""Results of a profile, the same for every front end: the costs of nodes, of groups and of the model."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any, ClassVar
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, total
 
-_COSTS = """macs flops elementwise transcendental comparison movement params buffers weight_bytes
+COSTS = """macs flops elementwise transcendental comparison movement params buffers weight_bytes
     input_bytes output_bytes bandwidth"""
+"""The amounts of a row, in order."""
 
 CONVENTIONS = ("macs", "ptflops")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Costs(JsonRecord, members=_COSTS):
-    """What a node, or several, compute, hold and move in one run of the model. docs/profile.md gives each formula.
+class Costs(JsonRecord, members=COSTS):
+    """Costs of nodes: what they compute, hold and move in one run of the model. docs/profile.md gives each formula.
 
     `macs`: multiply-accumulates of products; `elementwise`, `transcendental`, `comparison`: other operations;
     `movement`: elements copied. `params`: elements of constants that feed it, `buffers` of them statistics that aren't
@@ -39,17 +40,17 @@ class Costs(JsonRecord, members=_COSTS):
 
     @property
     def flops(self) -> Amount:
-        """Arithmetic operations: two a multiply-accumulate, and all others but moves."""
+        """Return the arithmetic operations: two a multiply-accumulate, and all others but moves."""
         return total([product([2, self.macs]), self.elementwise, self.transcendental, self.comparison])
 
     @property
     def bandwidth(self) -> Amount:
-        """Bytes in and out."""
+        """Return the bytes in and out."""
         return total([self.input_bytes, self.output_bytes])
 
     @property
     def intensity(self) -> float | None:
-        """Arithmetic operations a byte moved; None where either isn't a number, or nothing is moved."""
+        """Return the arithmetic operations a byte moved; None where either isn't a number, or nothing is moved."""
         flops, moved = self.flops, self.bandwidth
         return flops / moved if isinstance(flops, int) and isinstance(moved, int) and moved else None
 
@@ -61,7 +62,7 @@ SUMMED = ("macs", "elementwise", "transcendental", "comparison", "movement", "in
 @dataclass(frozen=True, kw_only=True)
 class NodeProfile(
     Costs,
-    members=f"""name op domain scope module origin tile stored times {_COSTS}
+    members=f"""name op domain scope module origin tile stored times {COSTS}
         live_bytes tiles partial_sums intensity constants unknown""",
 ):
     """One node. Amounts are those of all its runs together; `times` is how often it runs.
@@ -98,20 +99,20 @@ class NodeProfile(
 
     @property
     def unknown(self) -> dict[str, str]:
-        """Why an amount can't be told, by field."""
-        if not any(isinstance(each, Unknown) for each in vars(self).values()):
+        """Return why an amount isn't known, by field."""
+        if not any(isinstance(value, Unknown) for value in vars(self).values()):
             return {}
-        found = ((each.name, getattr(self, each.name)) for each in dataclasses.fields(self))
-        return {name: amount.reason for name, amount in found if isinstance(amount, Unknown)}
+        amounts = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
+        return {name: amount.reason for name, amount in amounts if isinstance(amount, Unknown)}
 
 
-_UNTOLD = Unknown("an ONNX model doesn't say which parameters are trained")
+_UNKNOWN_TRAINING = Unknown("an ONNX model doesn't say which parameters are trained")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Totals(
     Costs,
-    members=f"""nodes {_COSTS} trainable frozen activation_bytes
+    members=f"""nodes {COSTS} trainable frozen activation_bytes
         peak_bandwidth peak_live_bytes peak_live_bytes_streamed""",
 ):
     """All nodes together; a constant that several nodes share is counted once, an If as its least and most.
@@ -124,8 +125,8 @@ class Totals(
     """
 
     nodes: int = 0
-    trainable: Amount = _UNTOLD
-    frozen: Amount = _UNTOLD
+    trainable: Amount = _UNKNOWN_TRAINING
+    frozen: Amount = _UNKNOWN_TRAINING
     activation_bytes: Amount = 0
     peak_bandwidth: Amount = 0
     peak_live_bytes: Amount = 0
@@ -133,7 +134,7 @@ class Totals(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group(Costs, members=f"name nodes {_COSTS}"):
+class Group(Costs, members=f"name nodes {COSTS}"):
     """Nodes that have something in common; a constant that several of them share is counted once."""
 
     name: str
@@ -151,7 +152,8 @@ class Weights:
 
 @dataclass(frozen=True)
 class Profile(JsonRecord, members="schema convention totals symbols nodes"):
-    """What a model costs. `constants`: the stored ones, each whole. `symbols`: what those in formulas stand for.
+    """The costs of a model. `constants`: the stored ones, each whole. `symbols`: what those in formulas stand for.
+
     `convention`: macs, or ptflops.
     """
 
@@ -163,8 +165,8 @@ class Profile(JsonRecord, members="schema convention totals symbols nodes"):
     convention: str = "macs"
 
     def by(self, what: str, depth: int | None = None, nodes: Sequence[NodeProfile] | None = None) -> tuple[Group, ...]:
-        """The nodes (None: all) in groups, in order of appearance: by `op`, `module` (its first `depth` parts),
-        `origin` or `scope`. Branches of an If are added up, each from nothing to all of it.
+        """Return the nodes (None: all) in groups, in order of appearance: by `op`, `module` (the first `depth` names
+        of its path), `origin` or `scope`. Branches of an If are added up, each from nothing to all of it.
         """
         groups: dict[str, list[NodeProfile]] = {}
         for node in self.nodes if nodes is None else nodes:
@@ -173,29 +175,25 @@ class Profile(JsonRecord, members="schema convention totals symbols nodes"):
                 mark = "/" if "/" in name else "."  # as exporters, or torch itself, write paths
                 name = mark.join(name.split(mark)[:depth])
             groups.setdefault(name, []).append(node)
-        return tuple(self._group(name, nodes) for name, nodes in groups.items())
+        return tuple(group_of(name, nodes, self.constants) for name, nodes in groups.items())
 
-    def _group(self, name: str, nodes: Sequence[NodeProfile]) -> Group:
-        running = [node for node in nodes if not node.stored]
-        sums = {field: total(getattr(node, field) for node in running) for field in SUMMED}
-        names = dict.fromkeys(constant for node in nodes for constant in node.constants)
-        untold = [node for node in nodes if isinstance(node.params, Unknown)]
-        weights = sum_weights(
-            [self.constants[name] for name in names]
-            + [Weights(node.params, node.buffers, node.weight_bytes) for node in untold]
-        )
-        return Group(
-            name=name,
-            nodes=len(nodes),
-            params=weights.params,
-            buffers=weights.buffers,
-            weight_bytes=weights.bytes,
-            **sums,
-        )
+
+def group_of(name: str, nodes: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> Group:
+    """Return the nodes together; `constants`: the stored ones, by name."""
+    running = [node for node in nodes if not node.stored]
+    sums = {field: total(getattr(node, field) for node in running) for field in SUMMED}
+    names = dict.fromkeys(constant for node in nodes for constant in node.constants)
+    others = [node for node in nodes if isinstance(node.params, Unknown)]  # whose constants have no names
+    weights = sum_weights(
+        [*map(constants.__getitem__, names), *(Weights(row.params, row.buffers, row.weight_bytes) for row in others)]
+    )
+    return Group(
+        name=name, nodes=len(nodes), params=weights.params, buffers=weights.buffers, weight_bytes=weights.bytes, **sums
+    )
 
 
 def sum_weights(weights: Sequence[Weights]) -> Weights:
-    """All of them together."""
+    """Return the weights together."""
     if len(weights) == 1:
         return weights[0]
-    return Weights(*(total(getattr(each, name) for each in weights) for name in ("params", "buffers", "bytes")))
+    return Weights(*(total(getattr(one, name) for one in weights) for name in ("params", "buffers", "bytes")))

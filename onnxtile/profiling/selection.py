@@ -1,4 +1,4 @@
-"""Which rows of a profile are shown, and in which order."""
+"""Select the rows of a profile that are shown, and order them."""
 
 from __future__ import annotations
 
@@ -8,35 +8,32 @@ from typing import TypeVar
 
 from onnxtile.errors import UsageError, wrong_name
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown
-from onnxtile.profiling.results import Costs, Group, NodeProfile, Profile
+from onnxtile.profiling.results import COSTS, Costs, Group, NodeProfile, Profile
 
 GROUPS = ("op", "module", "origin", "scope")
-SORTABLE = (
-    "macs", "flops", "elementwise", "transcendental", "comparison", "movement", "params", "buffers", "weight_bytes",
-    "input_bytes", "output_bytes", "bandwidth", "live_bytes",
-)  # fmt: skip
+SORTABLE = (*COSTS.split(), "live_bytes")
 Shown = TypeVar("Shown", NodeProfile, Group)
 
 
 def matching(profile: Profile, ops: Sequence[str] = (), names: Sequence[str] = ()) -> tuple[NodeProfile, ...]:
-    """The nodes of one of the operators and with a name, or origin, that matches one of the patterns (as in a shell);
-    nothing given: all. Raises UsageError where nothing matches.
+    """Return the nodes of one of the operators whose name, or origin, matches one of the patterns, as in a shell.
+
+    Without operators, or patterns, all match. Raises UsageError where nothing matches.
     """
-    found = tuple(
-        node
-        for node in profile.nodes
-        if (not ops or node.op in ops)
-        and (not names or any(fnmatchcase(each, name) for name in names for each in (node.name, node.origin or "")))
-    )
-    if not found and profile.nodes:
-        asked = ", ".join((*ops, *names))
-        have = ", ".join(sorted({node.op for node in profile.nodes})[:20])
-        raise UsageError(f"no node matches {asked}: the model's operators are {have}")
-    return found
+    rows = tuple(row for row in profile.nodes if (not ops or row.op in ops) and (not names or _is_named(row, names)))
+    if not rows and profile.nodes:
+        have = ", ".join(sorted({row.op for row in profile.nodes})[:20])
+        raise UsageError(f"no node matches {', '.join((*ops, *names))}: the model's operators are {have}")
+    return rows
+
+
+def _is_named(row: NodeProfile, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in (row.name, row.origin or ""))
 
 
 def ordered(rows: Sequence[Shown], sort: str | None, top: int | None) -> tuple[Shown, ...]:
-    """The first `top` rows, from the greatest `sort` on; what is unknown comes first, as it may be greater than all.
+    """Return the first `top` rows, from the greatest `sort` on; unknown amounts come first, as they may be greater.
+
     Without `sort` the rows stay in their order, `top` taking those with the most macs.
     """
     if sort is not None and sort not in SORTABLE:
@@ -47,7 +44,7 @@ def ordered(rows: Sequence[Shown], sort: str | None, top: int | None) -> tuple[S
 
 
 def _greatness(row: Costs, field: str) -> tuple[int, float]:
-    """What is unknown above all else; formulas by what they are where each symbol is 1."""
+    """Return the key to sort by: unknown above all; formulas by what they are where each symbol is 1."""
     amount: Amount = getattr(row, field, 0)
     if isinstance(amount, Unknown):
         return 1, 0.0

@@ -1,11 +1,11 @@
-"""What a model is made of: its operators and their attributes, its interface, constants and types."""
+"""Sum up what a model consists of: its operators and their attributes, its interface, constants and types."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import onnx_ir as ir
 
@@ -16,9 +16,8 @@ from onnxtile.ir.metadata import SPARSE_META
 from onnxtile.ir.symbolic.amounts import Amount, total
 from onnxtile.operators.value_sizes import elements, value_bytes
 from onnxtile.profiling.attribute_summary import AttributeFacts, attribute_facts
+from onnxtile.profiling.constant_inputs import stored_size
 from onnxtile.profiling.formatting import dtype_text, type_name
-
-_INT64_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class OperatorFacts(JsonRecord, members="domain op nodes=nodes_by_graph is_funct
 
     @property
     def nodes(self) -> int:
-        """In all graphs."""
+        """Return the number of nodes in all graphs."""
         return self.main + self.bodies + self.functions
 
     @property
@@ -63,7 +62,7 @@ class ValueFacts:
 class ConstantFacts:
     """Initializers of one type, in the main graph and in bodies. `external`: how many lie in data files.
 
-    Of sparse ones, `elements` are those that are stored, and `bytes` include their places.
+    Of sparse ones, `elements` are those that are stored, and `bytes` include their indices.
     """
 
     type: str
@@ -112,12 +111,12 @@ class ModelFacts(JsonRecord, members="* nodes"):
 
     @property
     def nodes(self) -> int:
-        """In all graphs."""
-        return sum(each.nodes for each in self.operators)
+        """Return the number of nodes in all graphs."""
+        return sum(operator.nodes for operator in self.operators)
 
 
 def facts_of(model: ir.Model) -> ModelFacts:
-    """The facts of a model as it stands, its shapes too; nothing is changed, and no tensor's numbers are read."""
+    """Return the facts of a model with the shapes that it has; nothing is changed, and no tensor's numbers are read."""
     return ModelFacts(
         ir_version=declared_ir_version(model),
         opsets=dict(sorted(model.opset_imports.items())),
@@ -139,13 +138,13 @@ def facts_of(model: ir.Model) -> ModelFacts:
 
 
 def _inputs(model: ir.Model) -> Iterator[ValueFacts]:
-    """What may be fed: before IR version 4, files list weights among the inputs too."""
+    """Yield what may be fed: before IR version 4, files list weights among the inputs too."""
     fed = set(fed_inputs(model))
     for value in model.graph.inputs:
         if value in fed:
             yield _value(value)
         elif SPARSE_META not in value.meta and declared_ir_version(model) >= OVERRIDABLE_FROM:
-            yield dataclasses.replace(_value(value), default=True)
+            yield replace(_value(value), default=True)
 
 
 def _value(value: ir.Value) -> ValueFacts:
@@ -156,7 +155,7 @@ def _value(value: ir.Value) -> ValueFacts:
 
 
 def _free_dimensions(model: ir.Model) -> tuple[str, ...]:
-    """The names that binding knows, those that it would give to nameless dimensions among them."""
+    """Return the names that binding knows, those that it would give to nameless dimensions among them."""
     shown = [ir.Value(name=value.name, shape=value.shape, type=value.type) for value in fed_inputs(model)]
     interface = ir.Model(ir.Graph(shown, [], nodes=[]), ir_version=model.ir_version)
     name_free_dimensions(interface)
@@ -164,30 +163,21 @@ def _free_dimensions(model: ir.Model) -> tuple[str, ...]:
 
 
 def _constants(model: ir.Model) -> tuple[ConstantFacts, ...]:
-    found: dict[str, list[ConstantFacts]] = {}
-    for each in _each_constant(model):
-        found.setdefault(each.type, []).append(each)
-    return tuple(
-        ConstantFacts(
-            name,
-            len(each),
-            total(constant.elements for constant in each),
-            total(constant.bytes for constant in each),
-            sum(constant.external for constant in each),
-        )
-        for name, each in sorted(found.items())
-    )
+    by_type = groupby(sorted(_initializers(model), key=lambda facts: facts.type), key=lambda facts: facts.type)
+    return tuple(_together(name, list(facts)) for name, facts in by_type)
 
 
-def _each_constant(model: ir.Model) -> Iterator[ConstantFacts]:
+def _together(name: str, facts: list[ConstantFacts]) -> ConstantFacts:
+    sizes = total(each.elements for each in facts), total(each.bytes for each in facts)
+    return ConstantFacts(name, len(facts), *sizes, sum(each.external for each in facts))
+
+
+def _initializers(model: ir.Model) -> Iterator[ConstantFacts]:
+    """Yield each initializer by itself."""
     for value in model.graph.inputs:
         if SPARSE_META in value.meta:
-            sparse = value.meta[SPARSE_META]
-            count, places = sparse.values.dims[0], sparse.indices.dims
-            dtype = ir.DataType(sparse.values.data_type)
-            size = -(-count * dtype.bitwidth // 8) + _INT64_BYTES * sum(places[:1]) * (
-                places[1] if len(places) > 1 else 1
-            )
+            dtype = ir.DataType(value.meta[SPARSE_META].values.data_type)
+            size, count = stored_size(value)
             yield ConstantFacts(f"sparse {dtype_text(dtype)}", 1, count, size)
     for graph in model.graphs():
         for value in graph.initializers.values():
@@ -200,43 +190,42 @@ def _each_constant(model: ir.Model) -> Iterator[ConstantFacts]:
 
 
 def _values(model: ir.Model) -> Iterator[ir.Value]:
-    """Each value once; outputs that are left out aren't values."""
+    """Yield each value once; outputs that are left out aren't values."""
     for graph in model.graphs():
-        own = dict.fromkeys([*graph.inputs, *graph.initializers.values()])
-        yield from own
+        yield from dict.fromkeys([*graph.inputs, *graph.initializers.values()])
         yield from (value for node in graph for value in node.outputs if value.name != "")
 
 
+def _nodes(model: ir.Model) -> Iterator[tuple[str, ir.Node]]:
+    """Yield all nodes with the field of OperatorFacts that counts them."""
+    for node in model.graph.all_nodes():
+        yield "main" if node.graph is model.graph else "bodies", node
+    for function in model.functions.values():
+        yield from (("functions", node) for node in function.all_nodes())
+
+
 def _functions(model: ir.Model) -> tuple[FunctionFacts, ...]:
-    calls = Counter(node.op_identifier() for graph in _holders(model) for node in graph.all_nodes())
+    calls = Counter(node.op_identifier() for _, node in _nodes(model))
     return tuple(
         FunctionFacts(
-            function.domain,
-            function.name,
-            function.overload,
-            sum(1 for _ in function.all_nodes()),
-            calls[key],
+            function.domain, function.name, function.overload, sum(1 for _ in function.all_nodes()), calls[key],
             dict(sorted(function.opset_imports.items())),
         )
         for key, function in sorted(model.functions.items())
-    )
-
-
-def _holders(model: ir.Model) -> Iterable[ir.Graph | ir.Function]:
-    return (model.graph, *model.functions.values())
+    )  # fmt: skip
 
 
 def _operators(model: ir.Model) -> tuple[OperatorFacts, ...]:
-    found: dict[tuple[str, str], list[tuple[int, ir.Node]]] = {}
-    for holder in _holders(model):
-        main = model.graph if holder is model.graph else None
-        for node in holder.all_nodes():
-            place = 2 if main is None else 0 if node.graph is main else 1
-            found.setdefault((node.domain, node.op_type), []).append((place, node))
-    operators = []
-    for (domain, op), nodes in sorted(found.items(), key=lambda item: item[0]):
-        places = Counter(place for place, _ in nodes)
-        called = any(node.op_identifier() in model.functions for _, node in nodes)
-        given = attribute_facts(attribute for _, node in nodes for attribute in node.attributes.values())
-        operators.append(OperatorFacts(domain, op, places[0], places[1], places[2], called, given))
-    return tuple(operators)
+    nodes: dict[tuple[str, str], list[tuple[str, ir.Node]]] = {}
+    for field, node in _nodes(model):
+        nodes.setdefault((node.domain, node.op_type), []).append((field, node))
+    return tuple(_operator(model, domain, op, nodes[domain, op]) for domain, op in sorted(nodes))
+
+
+def _operator(model: ir.Model, domain: str, op: str, nodes: list[tuple[str, ir.Node]]) -> OperatorFacts:
+    counts = Counter(field for field, _ in nodes)
+    called = any(node.op_identifier() in model.functions for _, node in nodes)
+    attributes = attribute_facts(attribute for _, node in nodes for attribute in node.attributes.values())
+    return OperatorFacts(
+        domain, op, counts["main"], counts["bodies"], counts["functions"], is_function=called, attributes=attributes
+    )

@@ -1,1 +1,1 @@
-"""What `profile` shows: each view on the screen, as one JSON object and as rows of a sheet."""
+"""The views of `profile`: each on the screen, as one JSON object and as rows of a sheet."""

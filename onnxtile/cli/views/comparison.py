@@ -1,4 +1,4 @@
-"""What a lowering changed, product by product."""
+"""Show what a lowering changed, product by product."""
 
 from __future__ import annotations
 

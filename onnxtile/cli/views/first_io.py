@@ -1,4 +1,4 @@
-"""The table of first inputs and outputs."""
+"""Show the first input and the first output of each node."""
 
 from __future__ import annotations
 

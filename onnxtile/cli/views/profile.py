@@ -1,4 +1,4 @@
-"""The costs of nodes, or of groups of them, in columns by view; or node by node with all details."""
+"""Show the costs of nodes, or of groups of them, in columns by view; or node by node with all details."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class CostsView(View):
         nodes = tuple(row for row in self.shown if isinstance(row, NodeProfile))
         document = (self.profile if self.by else dataclasses.replace(self.profile, nodes=nodes)).to_json()
         if self.profile.convention == "ptflops":
-            functions, modules = (ptflops_total(self.profile, activation_modules=each) for each in (False, True))
+            functions, modules = (ptflops_total(self.profile, modules) for modules in (False, True))
             document["ptflops_prints"] = encode({"activation_functions": functions, "activation_modules": modules})
         return document | ({"groups": encode(self.shown), "by": self.by} if self.by else {})
 

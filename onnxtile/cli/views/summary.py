@@ -1,4 +1,4 @@
-"""What a model consists of: its interface, constants, types and operators."""
+"""Show what a model consists of: its interface, constants, types and operators."""
 
 from __future__ import annotations
 

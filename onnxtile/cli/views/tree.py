@@ -1,4 +1,4 @@
-"""The modules of a network of torch."""
+"""Show the modules of a network of torch."""
 
 from __future__ import annotations
 

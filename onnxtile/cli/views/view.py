@@ -16,7 +16,7 @@ from onnxtile.profiling.results import Profile
 
 
 class View(JsonRecord, ABC):
-    """What the command shows. `accepts`: the options that shape a table of its own, beside those of the model."""
+    """A view that the command shows. `accepts`: options that shape a table of its own, beside those of the model."""
 
     schema: ClassVar[str] = Profile.schema
     accepts: ClassVar[Collection[str]] = ()

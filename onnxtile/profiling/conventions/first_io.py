@@ -1,4 +1,4 @@
-"""A view of bandwidth that says less than the profile: of each node its first input and its first output.
+"""List the first input and the first output of each node: a view of bandwidth that says less than the profile.
 
 It's the table that simple scripts make, here for comparison with theirs. Other inputs, the weights among them, and
 other outputs aren't in it; a free dimension counts as 1; a scalar, and a value whose shape isn't known, counts as
@@ -21,7 +21,7 @@ from onnxtile.ir.symbolic.amounts import bytes_of
 
 @dataclass(frozen=True)
 class FirstIoRow(JsonRecord, members="* sum"):
-    """A node of the main graph, named by its operator and place; bytes of its first input and first output."""
+    """A node of the main graph, named by its operator and number; bytes of its first input and first output."""
 
     name: str
     input: int
@@ -29,34 +29,34 @@ class FirstIoRow(JsonRecord, members="* sum"):
 
     @property
     def sum(self) -> int:
-        """Both together."""
+        """Return both together."""
         return self.input + self.output
 
 
 @dataclass(frozen=True)
 class FirstIo(JsonRecord, members="rows totals"):
-    """The table; all amounts are bytes."""
+    """A table of first inputs and outputs; all amounts are bytes."""
 
     rows: tuple[FirstIoRow, ...]
 
     @property
     def peak_bandwidth(self) -> int:
-        """The largest sum of a node."""
+        """Return the largest sum of a node."""
         return max((row.sum for row in self.rows), default=0)
 
     @property
     def total_input(self) -> int:
-        """All first inputs."""
+        """Return all first inputs."""
         return sum(row.input for row in self.rows)
 
     @property
     def total_activation(self) -> int:
-        """All first outputs."""
+        """Return all first outputs."""
         return sum(row.output for row in self.rows)
 
     @property
     def total_bandwidth(self) -> int:
-        """All first outputs, and the first input of the first node."""
+        """Return all first outputs, and the first input of the first node."""
         return self.total_activation + (self.rows[0].input if self.rows else 0)
 
     @property
@@ -66,7 +66,7 @@ class FirstIo(JsonRecord, members="rows totals"):
 
 
 def first_io(model: ir.Model) -> FirstIo:
-    """The table of a model, by the shapes that it declares and those that onnx's own inference finds.
+    """Return the table of a model, by the shapes that it declares and those that onnx's own inference finds.
 
     That inference isn't told to follow the numbers in shapes, so that what a Reshape to a computed shape gives has
     none. Weights aren't read. The model isn't changed.
@@ -81,12 +81,12 @@ def first_io(model: ir.Model) -> FirstIo:
 
 def _rows(nodes: Iterable[onnx.NodeProto], sizes: dict[str, int]) -> Iterator[FirstIoRow]:
     for index, node in enumerate(nodes):
-        read, made = (sizes.get(next(iter(names), ""), 0) for names in (node.input, node.output))
-        yield FirstIoRow(f"{node.op_type}_{index}", read, made)
+        read, written = (sizes.get(next(iter(names), ""), 0) for names in (node.input, node.output))
+        yield FirstIoRow(f"{node.op_type}_{index}", read, written)
 
 
 def _bytes(elem_type: int, dims: Iterable[int]) -> int:
-    """Bytes of a tensor, 0 where it has no axes; a size that isn't a number is 0 in protobuf, and counts as 1."""
+    """Return the bytes of a tensor, 0 without axes; a size that isn't a number is 0 in protobuf, and counts as 1."""
     lengths = [dim or 1 for dim in dims]
     if not lengths or elem_type in (onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING):
         return 0

@@ -1,4 +1,4 @@
-"""What ptflops counts: the `pytorch` backend of ptflops 0.7.5 (MIT), in terms of ONNX.
+"""Count as ptflops does: the `pytorch` backend of ptflops 0.7.5 (MIT), in terms of ONNX.
 
 ptflops counts a network of torch, by hooks of its modules and of the functions that it knows; what it doesn't know is
 nothing to it. So each operator stands for the module that torch exports as it, or for the function where there is no
@@ -37,12 +37,12 @@ _TORCH_POOLS = {f"{kind}Pool{axes}d" for kind in ("Max", "Avg", "AdaptiveMax", "
 _TORCH_MODULES = {*_TORCH_POOLS, "ReLU", "PReLU", "ELU", "GELU", "Upsample"}
 """Modules of torch that ptflops hooks as well as the functions that they call."""
 _IN_ATTENTION = {"bmm", "baddbmm", "_softmax"}
-"""The same of what MultiheadAttention calls."""
+"""Functions that MultiheadAttention calls and that ptflops hooks as well."""
 _MODULES_OR_FUNCTIONS = ("Relu", "Elu", "PRelu", "Gelu", "Resize", "Upsample")
 
 
 def ptflops_macs(node: ir.Node, opset: int | None = None) -> Amount:
-    """What ptflops counts for the node, in one run: 0 for what it passes over.
+    """Return what ptflops counts for the node, in one run: 0 for what it passes over.
 
     `opset`: the version of the default operator set, the newest if left out. Unknown where a size isn't known, and for
     operators outside ai.onnx, which no module of torch's is exported as.
@@ -61,8 +61,8 @@ def ptflops_macs(node: ir.Node, opset: int | None = None) -> Amount:
 
 
 def ptflops_total(profile: Profile, activation_modules: bool = False) -> Amount:
-    """The total that ptflops prints, which counts some nodes twice: modules whose `forward` calls a function that it
-    hooks as well. Pools are such modules.
+    """Return the total that ptflops prints, which counts some nodes twice: modules whose `forward` calls a function
+    that it hooks as well. Pools are such modules.
 
     `activation_modules`: ReLU, ELU, PReLU, GELU and resizing are modules too, as onnx2torch makes them; else they are
     functions, as in torchvision's GoogLeNet. A file of ONNX doesn't tell; a network of torch does. `profile`: one in
@@ -225,19 +225,19 @@ _COUNTS: Mapping[str, Callable[[ir.Node], Amount]] = {
 
 
 def _sizes(node: ir.Node, index: int, axes: int = 0) -> list[Number]:
-    """The sizes of an input that has so many axes or more."""
+    """Return the sizes of an input that has so many axes or more."""
     return _known(node.inputs[index] if index < len(node.inputs) else None, axes)
 
 
 def _result(node: ir.Node, axes: int = 0) -> list[Number]:
-    """The sizes of the first output."""
+    """Return the sizes of the first output."""
     return _known(node.outputs[0], axes)
 
 
 def _known(value: ir.Value | None, axes: int) -> list[Number]:
-    found = dimensions(value)
-    if isinstance(found, Unknown):
-        raise UnsizedError(found.reason)
-    if value is not None and len(found) < axes:
-        raise UnsizedError(f"{value.name!r} has {len(found)} axes, not {axes} or more")
-    return found
+    sizes = dimensions(value)
+    if isinstance(sizes, Unknown):
+        raise UnsizedError(sizes.reason)
+    if value is not None and len(sizes) < axes:
+        raise UnsizedError(f"{value.name!r} has {len(sizes)} axes, not {axes} or more")
+    return sizes
