@@ -95,7 +95,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "verification.whole_numbers.WIDEST": ("magnitudes that are fed", _BEYOND, "test_magnitudes_up_to_the_widest"),
     "verification.workers.MOST_RENAMED": ("a region is compared with earlier ones, or not", _BEYOND, "test_regions_that_are_compared_with_earlier_ones_and_others"),
     "verification.workers.WORTH_A_PROCESS": ("processes share the work, or one does it", _BEYOND, "test_work_that_is_shared_among_processes_and_work_that_is_not"),
-    "ir.io.protobuf_wire.LARGEST": ("weights are in the model, or in a data file", "lowering/test_weight_stream.py", "test_by_itself_above_two_gigabytes"),
+    "ir.io.protobuf_wire.LARGEST": ("weights are in the model, or in a data file", "lowering/test_model_file.py", "test_by_itself_above_two_gigabytes"),
 }  # fmt: skip
 """Sizes, and the tests on both sides of each. A test that lowers or raises the number says why."""
 

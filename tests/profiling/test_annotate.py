@@ -14,7 +14,6 @@ from onnx import helper
 
 import onnxtile
 from onnxtile.ir.io.load import from_proto, load
-from onnxtile.passes import Annotate
 from onnxtile.profiling.annotate import annotate
 from onnxtile.profiling.annotate_pass import KEYS
 from tests.support import FLOAT, matmul, parse, run_onnxruntime, whole
@@ -224,25 +223,6 @@ def test_names_of_a_megabyte_are_shortened() -> None:
     assert len(text) < 600
     assert "\x1b" not in text
     assert "(1,000,0" in text
-
-
-def test_in_a_pipeline() -> None:
-    model = from_proto(chain())
-    manager = onnxtile.PassManager("infer-shapes,annotate,annotate,annotate{clear=true},annotate{clear=true}")
-    plain = from_proto(chain())
-    onnxtile.PassManager("infer-shapes")(plain)
-    manager(model)
-    assert [step.modified for step in manager.steps] == [True, True, False, True, False]
-    assert data(model) == data(plain)
-
-
-def test_the_pass_takes_shapes_as_they_are() -> None:
-    model = from_proto(chain())
-    Annotate()(model)
-    assert named(model)["fc1"]["output_bytes"] == "unknown: the shape of 'h' isn't known"
-    function = from_proto(calls())
-    onnxtile.PassManager("infer-shapes,specialize-functions,annotate")(function)
-    assert [named(function)[name]["macs"] for name in ("one", "two", "then")] == ["64", "96", "0..64"]
 
 
 @pytest.mark.parametrize("form", ["unrolled", "batched", "loop", "function"])

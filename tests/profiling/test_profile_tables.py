@@ -20,7 +20,7 @@ from onnxtile.cli.app import main
 from onnxtile.profiling.conventions.ptflops import ptflops_total
 from onnxtile.profiling.profile import first_io
 from onnxtile.profiling.results import Profile
-from tests.support import ROOT, operators, parse
+from tests.support import ROOT, operators
 
 sys.path.insert(0, str(ROOT / "examples"))
 import networks
@@ -158,23 +158,6 @@ def test_mobilenet_on_the_command_line(command: Command) -> None:
     assert document["totals"] == MOBILENET_TOTALS
     groups = command("profile", network("mobilenet_v2"), "--by", "op")["groups"]
     assert sorted(group["name"] for group in groups) == MOBILENET_OPERATORS
-
-
-def test_a_first_io_table_counts_nothing_it_doesn_t_know() -> None:
-    table = first_io(
-        parse(
-            """<ir_version: 10, opset_import: ["" : 20]>
-            g (uint4[3] a, string[2] s, float one, int64[k] shape, float[N,3] x) => (float[p] y) {
-                b = Identity (a) t = Identity (s) two = Add (one, one)
-                z = Reshape (x, shape) f = Flatten (z) y = Squeeze (f) c = Constant <value_int = 1> ()
-            }"""
-        )
-    )
-    assert [(row.name, row.input, row.output) for row in table.rows] == [
-        ("Identity_0", 2, 2), ("Identity_1", 0, 0), ("Add_2", 0, 0), ("Reshape_3", 12, 0), ("Flatten_4", 0, 0),
-        ("Squeeze_5", 0, 4), ("Constant_6", 0, 0),
-    ]  # fmt: skip
-    assert (table.peak_bandwidth, table.total_bandwidth) == (12, 2 + 2 + 4)
 
 
 # AlexNet of torchvision, lowered at 64,64,64 in the plainest unrolled form

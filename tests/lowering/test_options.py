@@ -1,0 +1,50 @@
+"""One object says how to lower; what can't be is refused when it's made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from onnxtile.errors import UsageError
+from onnxtile.lowering.options import LoweringOptions
+from onnxtile.tiling.limits import Limits
+
+
+def test_from_what_a_caller_has() -> None:
+    options = LoweringOptions.of("4,*,4", ops="attention,matmul", external_data=True, align_data=64, form="loop")
+    assert options.limits == Limits(4, None, 4)
+    assert set(options.families) == {"attention", "matmul"}
+    assert (options.data.always, options.data.align, options.form) == (True, 64, "loop")
+    assert LoweringOptions.of((4, 4, 4)) == LoweringOptions(limits=Limits(4, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"form": "spiral"}, "form 'spiral' is unknown: take one of unrolled, batched, loop, function"),
+        ({"weights": "whole"}, "weights is 'whole': take one of pretile, split"),
+        ({"accumulate": "trees"}, "accumulate is 'trees': take one of chain, tree, sum"),
+        ({"max_fan_in": 1}, "fan"), ({"max_fan_out": 0}, "fan"), ({"ops": "pool"}, "operator family 'pool'"),
+        ({"align_data": 3}, "alignment is 3: give a multiple of 4 bytes"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        LoweringOptions.of((4, 4, 4), **wrong)
+
+
+def test_passes_follow_from_families() -> None:
+    def names(ops: str) -> list[str]:
+        return [type(step).__name__ for step in LoweringOptions.of((4, 4, 4), ops=ops).passes()]
+
+    assert names("conv") == []
+    assert names("attention") == ["DecomposeAttention", "TileMatMul"]
+    assert names("matmul")[-2:] == ["DecomposeGemm", "TileMatMul"]
+    assert names("all")[0] == "DecomposeAttention"
+    assert LoweringOptions.of((4, 4, 4)).pass_names()[:2] == ["bind-dims", "infer-shapes"]
+
+
+def test_auto_may_cut_what_batched_can() -> None:
+    assert LoweringOptions.of((4, 4, 4), form="auto").ability == "batched"
+    assert LoweringOptions.of((4, 4, 4), form="function").ability == "function"

@@ -1,0 +1,43 @@
+"""Which rows are shown, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+import onnxtile
+from onnxtile.errors import UsageError
+from onnxtile.ir.symbolic.amounts import Range, Unknown, symbol
+from onnxtile.profiling.results import NodeProfile
+from onnxtile.profiling.selection import matching, ordered
+from tests.support import matmul
+
+ROWS = [
+    NodeProfile(name="a", op="Conv", macs=10),
+    NodeProfile(name="b", op="MatMul", macs=symbol("n") * 3, live_bytes=7),
+    NodeProfile(name="c", op="MatMul", macs=Unknown("no")),
+    NodeProfile(name="d", op="Relu", macs=Range(0, 50), live_bytes=9),
+]
+
+
+def names(rows: tuple[NodeProfile, ...]) -> str:
+    return "".join(row.name for row in rows)
+
+
+def test_the_greatest_come_first_and_the_unknown_before_them() -> None:
+    assert names(ordered(ROWS, "macs", None)) == "cdab"
+    assert names(ordered(ROWS, None, 2)) == "cd"
+    assert names(ordered(ROWS, "live_bytes", 1)) == "d"
+    assert names(ordered(ROWS, None, None)) == "abcd"
+    with pytest.raises(UsageError, match="can't sort by 'mac': .*; did you mean 'macs'"):
+        ordered(ROWS, "mac", None)
+
+
+def test_nodes_by_operator_name_or_origin() -> None:
+    lowered = onnxtile.lower(matmul([4, 8], [8, 4], [4, 4]), (4, 4, 4))
+    profile = onnxtile.profile(lowered)
+    assert len(matching(profile)) == len(profile.nodes)
+    assert {node.op for node in matching(profile, ops=["MatMul"])} == {"MatMul"}
+    assert matching(profile, names=["product"]) == matching(profile)  # all are made for it
+    assert [node.name for node in matching(profile, ["MatMul"], ["*_k1"])] == ["product/m0_n0_k1"]
+    with pytest.raises(UsageError, match=r"no node matches Conv, \*x: the model's operators are Add, MatMul, Split"):
+        matching(profile, ["Conv"], ["*x"])
