@@ -118,6 +118,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     "cli.endings.STOPPED": "an exit status",
     "cli.isolation.GRACE": "seconds",
     "cli.isolation.TIMEOUT": "seconds",
+    "lowering.report._SHOWN": "rows of a printed report: api/test_printed.py prints more",
     "lowering.model_file._BUFFER": "bytes that are handed to the system at once",
     "lowering.unrolled_products._UNKNOWN": "stands for a size that isn't known",
     "cli.screen._UNBOUNDED": "a width that nothing reaches",

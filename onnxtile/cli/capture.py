@@ -162,7 +162,7 @@ def _cells(row: Value) -> Sequence[Cell]:
 
 
 def _summary(report: CaptureReport) -> str:
-    from onnxtile.cli.screen import several
+    from onnxtile.ir.printable import several
 
     count, size = len(report.values), sum(row.bytes for row in report.values)
     where = "shown, not written" if report.output is None else f"in {report.output}"

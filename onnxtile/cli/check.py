@@ -22,7 +22,7 @@ def command(
 
     Exit status: 0 all products asked for fit, 1 some don't, or may not, 2 the call or the file is bad.
     """
-    from onnxtile.cli.output import print_json, print_report, progress, summary
+    from onnxtile.cli.output import print_json, print_report, progress
     from onnxtile.lowering.check import check
 
     with progress(f"check {model.name}"):
@@ -30,6 +30,6 @@ def command(
     if json:
         print_json(report)
     else:
-        print_report(report, summary(report), everything)
+        print_report(report, report.summary, everything)
     if not report.ok:
         raise typer.Exit(1)

@@ -188,7 +188,7 @@ def _tell(
     steps: Sequence[Step] | None,
 ) -> None:
     """Print what was done, and write it to the report file."""
-    from onnxtile.cli.output import amount_text, console, print_json, print_report, print_steps, steps_to_json, summary
+    from onnxtile.cli.output import amount_text, console, print_json, print_report, print_steps, steps_to_json
     from onnxtile.cli.verify import print_verdict
     from onnxtile.ir.io.files import replacing
     from onnxtile.ir.json_encoding import json_text
@@ -206,7 +206,7 @@ def _tell(
     done = (
         f"{result.nodes_before:,} nodes became {result.nodes_after:,} in {target}" if target else "nothing was written"
     )
-    print_report(result, f"{summary(result)}; {done}", everything)
+    print_report(result, f"{result.summary}; {done}", everything)
     if result.having("tiled"):
         words = f"tiled: {amount_text(result.macs)} MACs, {amount_text(result.padded_macs)} with the padding of tiles"
         console().print(words)
@@ -218,12 +218,12 @@ def _tell(
 
 def _tell_estimate(result: Report, found: list[Cost], everything: bool, json: bool) -> None:
     """Print what each form would cost."""
-    from onnxtile.cli.output import print_costs, print_json, print_report, summary
+    from onnxtile.cli.output import print_costs, print_json, print_report
 
     if json:
         print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": found})
     else:
-        print_report(result, f"{summary(result)}; nothing was written", everything)
+        print_report(result, f"{result.summary}; nothing was written", everything)
         print_costs(found)
     if not result.ok:
         raise typer.Exit(1)

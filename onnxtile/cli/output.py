@@ -7,20 +7,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from onnxtile.cli.screen import console, in_scope, progress, reasons_with_names, several, styled
+from onnxtile.cli.screen import console, progress, reasons_with_names, styled
 from onnxtile.cli.table import MOST_ROWS, Cell, Column, Name, Table, numbers
 from onnxtile.ir.json_encoding import encode, json_text
+from onnxtile.ir.printable import several
+from onnxtile.ir.symbolic.amounts import amount_text
 
 if TYPE_CHECKING:
-    from onnxtile.ir.symbolic.amounts import Amount
     from onnxtile.lowering.form_costs import Cost
     from onnxtile.lowering.report import Report, Row
     from onnxtile.passes.instrument import Step
 
-__all__ = ["console", "progress"]  # for the commands, beside what is here
+__all__ = ["amount_text", "console", "progress"]  # for the commands, beside what is here
 _STYLES = {"tiled": "green", "fits": "green", "over": "red", "refused": "red", "unknown": "yellow", "not-asked": "dim"}
-_ORDER = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "fits": 2, "not-asked": 3}
-"""What needs action comes first; else the rows are in the model's order."""
 
 
 def print_json(document: object) -> None:
@@ -30,13 +29,15 @@ def print_json(document: object) -> None:
 
 def print_report(report: Report, words: str, everything: bool = False) -> None:
     """Print the products, then `words`, which sum up; those that fit are counted, or listed with `everything`."""
+    from onnxtile.lowering.report import HEADINGS
+
     screen = console()
     asked = [row for row in report.contractions if row.status != "not-asked"]
-    listed = report.contractions if everything else [row for row in asked if row.status != "fits"]
-    rows = sorted(listed, key=lambda row: _ORDER[row.status])
-    last = Column("tile, or reason", shorten="end")
-    sizes = numbers("M", "K", "N", shorten="end")
-    table = Table([Column("product", shorten="middle"), *sizes, Column("type"), Column("status"), last])
+    rows = [row for row in report.by_urgency if everything or row.status not in ("fits", "not-asked")]
+    product, m, k, n, dtype, status, last = HEADINGS
+    sizes = numbers(m, k, n, shorten="end")
+    columns = [Column(product, shorten="middle"), *sizes, Column(dtype), Column(status), Column(last, shorten="end")]
+    table = Table(columns)
     table.print_first(rows, _product_cells, len(rows) if everything else MOST_ROWS, "--all lists them")
     for line in reasons_with_names((row.reason, row.name) for row in asked if row.reason).values():
         screen.print(line)
@@ -51,13 +52,8 @@ def print_report(report: Report, words: str, everything: bool = False) -> None:
 
 
 def _product_cells(row: Row) -> Sequence[Cell]:
-    tile = "" if row.tiles is None else " x ".join("*" if size is None else str(size) for size in row.tiles)
-    return (
-        Name(in_scope(row.scope, row.name), f"{row.op} {row.part}".strip()),
-        *("?" if size is None else str(size) for size in (row.m, row.k, row.n)),
-        row.dtype or "?", styled((row.status, _STYLES[row.status])),
-        row.reason.partition(":")[0] if row.reason else tile,
-    )  # fmt: skip
+    name, operator, *sizes, dtype, status, what = row.cells
+    return Name(name, operator), *sizes, dtype, styled((status, _STYLES[status])), what
 
 
 def print_costs(costs: Sequence[Cost]) -> None:
@@ -87,16 +83,3 @@ def steps_to_json(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """Return what each pass did, for scripts; `share` is of the time of all passes."""
     total = sum(step.seconds for step in steps) or 1.0
     return [encode(step) | {"share": step.seconds / total} for step in steps]
-
-
-def amount_text(amount: Amount) -> str:
-    """Return an amount with its thousands set apart; formulas and ranges in words."""
-    return f"{amount:,}" if isinstance(amount, int) else str(amount)
-
-
-def summary(report: Report) -> str:
-    """Return a line that says how many products there are, and what became of them."""
-    counts = {status: len(report.having(status)) for status in ("tiled", "fits", "over", "refused", "unknown")}
-    words = {"fits": "fit"} if counts["fits"] != 1 else {}
-    said = ", ".join(f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count) or "none"
-    return f"{several(sum(counts.values()), 'product')} at {report.limits}: {said}"

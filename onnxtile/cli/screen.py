@@ -55,11 +55,6 @@ def styled(*parts: tuple[str, str]) -> Segments:
     return tuple((printable(text), style) for text, style in parts)
 
 
-def several(count: int, noun: str) -> str:
-    """Return `1 node`, `2,000 nodes`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def print_rest(count: int, where: str) -> None:
     """Say how many rows a terminal doesn't get, if any, and where they are."""
     if count:
@@ -75,11 +70,6 @@ def reasons_with_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         reason: f"{reason}  ({name}{f' and {len(others):,} more' if others else ''})"
         for reason, (name, *others) in names.items()
     }
-
-
-def in_scope(scope: str, name: str) -> str:
-    """Return a node's name behind that of the graph that it's in, '' for the main one."""
-    return f"{scope}: {name}" if scope else name
 
 
 @contextmanager

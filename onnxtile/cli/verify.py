@@ -134,28 +134,7 @@ def print_verdict(verdict: Verdict) -> None:
         _print_values(verdict)
     for words in verdict.warnings:
         screen.print(words, style="yellow", markup=False)
-    said, style = ("equivalent", "green") if verdict.equivalent else ("NOT equivalent", "red")
-    screen.print(f"{said}: {verdict.reason or _summary(verdict)}", style=style)
-
-
-def _summary(verdict: Verdict) -> str:
-    from onnxtile.cli.screen import several
-
-    if verdict.method == "bound":
-        cases = f"{several(verdict.cases, 'case')} from seed {verdict.seed} in {verdict.engine}"
-        return cases if verdict.first_outside is None else f"{cases}; {verdict.first_outside!r} is the first outside"
-    counts: dict[str, int] = {}
-    for region in verdict.regions:
-        name = region.method if region.equivalent else "wrong"
-        counts[name] = counts.get(name, 0) + 1
-    regions = (f"{several(count, 'region')} {_WORDS.get(name, name)}" for name, count in counts.items())
-    return ", ".join([f"{several(verdict.kept, 'node')} kept", *regions])
-
-
-_WORDS = {
-    "exact": "proven exactly", "bound": "within their bounds", "whole": "judged by the whole models' bounds",
-    "structure": "right by their structure",
-}  # fmt: skip
+    screen.print(verdict.summary, style="green" if verdict.equivalent else "red")
 
 
 def _print_regions(verdict: Verdict) -> None:
@@ -173,7 +152,8 @@ def _print_regions(verdict: Verdict) -> None:
 
 
 def _region_cells(region: RegionVerdict) -> Sequence[Cell]:
-    from onnxtile.cli.screen import in_scope, several, styled
+    from onnxtile.cli.screen import styled
+    from onnxtile.ir.printable import in_scope, several
 
     if not region.equivalent:
         verdict = str(region.reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+
 LONGEST = 4096
 """Characters of one text that are shown; of a longer one its beginning, its end and its length."""
 SHORT = 120
@@ -29,3 +31,30 @@ def printable(text: str, longest: int = LONGEST) -> str:
 def beginning(words: str, longest: int = WORDS) -> str:
     """Return the words, or so many letters of them and an ellipsis."""
     return words if len(words) <= longest else f"{words[:longest]}..."
+
+
+def several(count: int, noun: str) -> str:
+    """Return `1 node`, `2,000 nodes`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def in_scope(scope: str, name: str) -> str:
+    """Return a node's name behind that of the graph that it's in, '' for the main one."""
+    return f"{scope}: {name}" if scope else name
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[str]:
+    """Return rows of cells as lines, each column as wide as its widest cell; those in `right` hold numbers.
+
+    >>> aligned([("node", "MACs"), ("fc", "9")], right=[1])
+    ['node  MACs', 'fc       9']
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from onnxtile.ir.json_encoding import JsonRecord, encode
+from onnxtile.ir.printable import aligned, in_scope, several
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, text_of, total
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
 from onnxtile.tiling.limits import Limits
 
 Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
+HEADINGS = ("product", "M", "K", "N", "type", "status", "tile, or reason")
+_URGENCY = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "fits": 2, "not-asked": 3}
+_SHOWN = 20
+"""Rows of a printed report; all are in `contractions`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,14 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
     def batch(self) -> int | str | None:
         return text_of(self.size.batch)
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Return name, operator, M, K, N, type, status, and the largest tile or the reason's code, for people."""
+        tile = "" if self.tiles is None else " x ".join("*" if size is None else str(size) for size in self.tiles)
+        sizes = ("?" if size is None else str(size) for size in (self.m, self.k, self.n))
+        operator, reason = f"{self.op} {self.part}".strip(), (self.reason or "").partition(":")[0]
+        return in_scope(self.scope, self.name), operator, *sizes, self.dtype or "?", self.status, reason or tile
+
     @classmethod
     def not_asked(cls, product: Contraction) -> Row:
         """Return the row of a product whose family wasn't asked for."""
@@ -97,6 +110,26 @@ class Report(JsonRecord):
     nodes_before: int
     nodes_after: int
     pads: bool = False
+
+    def __str__(self) -> str:
+        rows = [row for row in self.by_urgency if row.status not in ("fits", "not-asked")]
+        lines = [(f"{name} {operator}", *rest) for name, operator, *rest in (row.cells for row in rows[:_SHOWN])]
+        more = [f"... and {len(rows) - _SHOWN:,} more"] if len(rows) > _SHOWN else []
+        return "\n".join([*(aligned([HEADINGS, *lines], right=(1, 2, 3)) if lines else ()), *more, self.summary])
+
+    @property
+    def by_urgency(self) -> list[Row]:
+        """Return all rows, those first that need action; else in the model's order."""
+        return sorted(self.contractions, key=lambda row: _URGENCY[row.status])
+
+    @property
+    def summary(self) -> str:
+        """Return a line that says how many products there are, and what became of them."""
+        told: tuple[Status, ...] = ("tiled", "fits", "over", "refused", "unknown")
+        counts = {status: len(self.having(status)) for status in told}
+        words: dict[Status, str] = {"fits": "fit"} if counts["fits"] != 1 else {}
+        said = [f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count]
+        return f"{several(sum(counts.values()), 'product')} at {self.limits}: {', '.join(said) or 'none'}"
 
     def having(self, *statuses: Status) -> tuple[Row, ...]:
         return tuple(row for row in self.contractions if row.status in statuses)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from onnxtile.ir.json_encoding import JsonRecord, encode
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, total
+from onnxtile.ir.printable import aligned
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, amount_text, product, total
 
 COSTS = """macs flops elementwise transcendental comparison movement params buffers weight_bytes
     input_bytes output_bytes bandwidth"""
@@ -163,6 +164,14 @@ class Profile(JsonRecord, members="schema convention totals symbols nodes"):
     constants: Mapping[str, Weights] = field(default_factory=dict)
     symbols: Mapping[str, str] = field(default_factory=dict)
     convention: str = "macs"
+
+    def __str__(self) -> str:
+        totals = self.totals
+        figures: dict[str, Amount] = {
+            "nodes": totals.nodes, "MACs": totals.macs, "flops": totals.flops, "parameters": totals.params,
+            "weight bytes": totals.weight_bytes, "bytes moved": totals.bandwidth, "peak memory": totals.peak_live_bytes,
+        }  # fmt: skip
+        return "\n".join(aligned([(name, amount_text(amount)) for name, amount in figures.items()], right=[1]))
 
     def by(self, what: str, depth: int | None = None, nodes: Sequence[NodeProfile] | None = None) -> tuple[Group, ...]:
         """Return the nodes (None: all) in groups, in order of appearance: by `op`, `module` (the first `depth` names

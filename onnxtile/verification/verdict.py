@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
 from onnxtile.ir.json_encoding import JsonRecord
+from onnxtile.ir.printable import several
+
+_WORDS = {
+    "exact": "proven exactly", "bound": "within their bounds", "whole": "judged by the whole models' bounds",
+    "structure": "right by their structure",
+}  # fmt: skip
+"""How a region was judged, for people."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,20 @@ class Verdict(JsonRecord, members="schema * first_outside"):
     layers: tuple[ValueVerdict, ...] = ()
     kept: int = 0
     warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.summary if self.equivalent or self.reason else f"{self.why}\n{self.summary}"
+
+    @property
+    def summary(self) -> str:
+        """Return a line that says whether the models are equivalent, and how that was shown."""
+        counts = Counter(region.method if region.equivalent else "wrong" for region in self.regions)
+        said = [f"{several(count, 'region')} {_WORDS.get(name, name)}" for name, count in counts.items()]
+        words = ", ".join([f"{several(self.kept, 'node')} kept", *said])
+        if self.method == "bound":
+            first = "" if self.first_outside is None else f"; {self.first_outside!r} is the first outside"
+            words = f"{several(self.cases, 'case')} from seed {self.seed} in {self.engine}{first}"
+        return f"{'equivalent' if self.equivalent else 'NOT equivalent'}: {self.reason or words}"
 
     @property
     def first_outside(self) -> str | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxtile.cli.output import amount_text
-from onnxtile.cli.screen import Segments, console, first, print_rest, several, styled
+from onnxtile.cli.screen import Segments, console, first, print_rest, styled
 from onnxtile.cli.table import MOST_ROWS, Cell, Column, Name, Table, numbers
 from onnxtile.cli.views.view import View
+from onnxtile.ir.printable import several
 from onnxtile.ir.symbolic.amounts import Unknown, total
 from onnxtile.profiling.attribute_summary import AttributeFacts
 from onnxtile.profiling.formatting import MOST_ITEMS

@@ -251,3 +251,8 @@ def names_in(amount: Amount) -> set[str]:
     if isinstance(amount, Range):
         return names_in(amount.min) | (set() if amount.max is None else names_in(amount.max))
     return set() if isinstance(amount, (int, Unknown)) else {str(each) for each in amount.free_symbols}
+
+
+def amount_text(amount: Amount) -> str:
+    """Return an amount with its thousands set apart; formulas and ranges in words."""
+    return f"{amount:,}" if isinstance(amount, int) else str(amount)

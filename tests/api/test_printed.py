@@ -1,0 +1,50 @@
+"""What results print as: a few lines for people."""
+
+from __future__ import annotations
+
+import onnxtile
+from tests.support import matmul
+
+MODEL = matmul([6, 9], [9, 10], [6, 10])
+LIMITS = (4, 4, 4)
+
+
+def test_a_report() -> None:
+    assert str(onnxtile.check(MODEL, LIMITS)).splitlines() == [
+        "product         M  K   N  type     status  tile, or reason",
+        "product MatMul  6  9  10  float32  over",
+        "1 product at 4,4,4: 1 over",
+    ]
+    _, report = onnxtile.lower(MODEL, LIMITS, report=True)
+    assert str(report).splitlines()[1:] == [
+        "product MatMul  6  9  10  float32  tiled   4 x 4 x 4",
+        "1 product at 4,4,4: 1 tiled",
+    ]
+    assert str(onnxtile.check(MODEL, (64, 64, 64))) == "1 product at 64,64,64: 1 fits"
+
+
+def test_a_long_report_is_cut() -> None:
+    model = matmul([6, 9], [9, 10], [6, 10])
+    for number in range(29):
+        model.graph.node.add(op_type="MatMul", name=f"m{number}", input=["X", "W"], output=[f"y{number}"])
+    lines = str(onnxtile.check(model, LIMITS)).splitlines()
+    assert lines[-2:] == ["... and 10 more", "30 products at 4,4,4: 30 over"]
+    assert len(lines) == 23
+
+
+def test_a_verdict() -> None:
+    lowered = onnxtile.lower(MODEL, LIMITS)
+    assert str(onnxtile.verify(MODEL, lowered)) == "equivalent: 0 nodes kept, 1 region proven exactly"
+    node = next(node for node in lowered.graph.node if node.op_type == "Add")
+    node.op_type = "Sub"
+    first, last = str(onnxtile.verify(MODEL, lowered)).splitlines()
+    assert first.startswith("'product' is ")
+    assert last == "NOT equivalent: 0 nodes kept, 1 region wrong"
+
+
+def test_a_profile() -> None:
+    lines = str(onnxtile.profile(MODEL)).splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "nodes", "MACs", "flops", "parameters", "weight bytes", "bytes moved", "peak memory",
+    ]  # fmt: skip
+    assert lines[1] == "MACs            540"
