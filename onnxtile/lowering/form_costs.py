@@ -12,7 +12,8 @@ from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.symbolic.amounts import Amount, Unknown
 from onnxtile.lowering.report import Report
 from onnxtile.tiling.emitter import Speller
-from onnxtile.tiling.forms.table import FORMS, Form
+from onnxtile.tiling.forms.form import Form
+from onnxtile.tiling.forms.table import FORMS
 from onnxtile.tiling.legality import MOST_TILES
 from onnxtile.tiling.sinks.protobuf import WireSink
 from onnxtile.tiling.tiled_product import TiledProduct

@@ -33,7 +33,8 @@ from onnxtile.passes.manager import PassManager
 from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.unroll_tiles import UnrollTiles
-from onnxtile.tiling.forms.table import FORMS, Form, form_of
+from onnxtile.tiling.forms.form import Form
+from onnxtile.tiling.forms.table import FORMS, form_of
 
 
 @dataclass(frozen=True)

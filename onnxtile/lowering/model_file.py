@@ -20,7 +20,7 @@ from onnxtile.ir.io.protobuf_wire import LARGEST, ROOM, head, number_of, varint
 from onnxtile.lowering.bulk_reading import Layout
 from onnxtile.lowering.model_writer import Spelled, spell_out
 from onnxtile.lowering.weight_stream import ALIGNMENT, Field, Placed, fields, pieces, write_data
-from onnxtile.tiling.forms.table import Form
+from onnxtile.tiling.forms.form import Form
 
 _GRAPH = number_of(onnx.ModelProto, "graph")
 _BUFFER = 1 << 20

@@ -18,7 +18,8 @@ from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.ir.metadata import ANNOTATION_META
 from onnxtile.lowering.weight_stream import Weights, stays_elsewhere
 from onnxtile.tiling.emitter import Speller
-from onnxtile.tiling.forms.table import FORMS, Form
+from onnxtile.tiling.forms.form import Form
+from onnxtile.tiling.forms.table import FORMS
 from onnxtile.tiling.sinks.protobuf import WireSink
 
 UNROLLED = FORMS["unrolled"]

@@ -12,11 +12,17 @@ import onnx_ir as ir
 
 from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.operators.registry import Operator
+from onnxtile.operators.table import PRODUCTS
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal, cut_axes, opset_refusals
 from onnxtile.tiling.limits import UNLIMITED, Limits
 from onnxtile.tiling.plan import TilePlan
+
+
+def lowered_by(name: str) -> frozenset[Operator]:
+    """Return the operators that the table leaves to the pass of this name."""
+    return frozenset(operator for operator, products in PRODUCTS.items() if products.lowered_by == name)
 
 
 @dataclass(frozen=True)

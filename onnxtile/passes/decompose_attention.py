@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnxtile.ir.dtypes import FLOATS
 from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.base import Decided
-from onnxtile.passes.decompose import Decompose
+from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.function_bodies import NoBodyError, schema_of, written_out
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.tile_matmul import TileMatMul
@@ -28,7 +28,7 @@ class DecomposeAttention(Decompose):
     products in the body can't be cut, the operator is refused.
     """
 
-    operators = frozenset({("", "Attention"), ("", "LinearAttention"), ("ai.onnx.preview", "FlexAttention")})
+    operators = lowered_by("decompose-attention")
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         if product.reason and self.max is not None:

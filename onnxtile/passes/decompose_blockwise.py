@@ -9,9 +9,9 @@ import onnx_ir as ir
 
 from onnxtile.operators.block_packing import Blocks, Codes
 from onnxtile.operators.contractions import Contraction
-from onnxtile.passes.decompose import Decompose
+from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.packed_tiles import write_packed_tiles
-from onnxtile.passes.rewrites.packed_weights import INPUTS, TYPES, bias_of, weights_of
+from onnxtile.passes.rewrites.packed_weights import TYPES, bias_of, weights_of
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal, cut_axes, type_refusals
 from onnxtile.tiling.limits import UNLIMITED
@@ -30,7 +30,7 @@ class DecomposeBlockwise(Decompose):
     constant numbers, 4 to 16 times as large, and the node a MatMul, which tile-matmul cuts.
     """
 
-    operators = frozenset(("com.microsoft", op_type) for op_type in INPUTS)
+    operators = lowered_by("decompose-blockwise")
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         yield from type_refusals(product, TYPES)

@@ -14,7 +14,7 @@ from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.einsum import Einsum, Step
 from onnxtile.operators.einsum_equation import ELLIPSIS
 from onnxtile.operators.sizes import read_size
-from onnxtile.passes.decompose import Decompose
+from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.layout import Layout
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal, type_refusals
@@ -30,7 +30,7 @@ class DecomposeEinsum(Decompose):
     Operands are taken from left to right. Diagonals are cut out, and letters of one operand only summed, beforehand.
     """
 
-    operators = frozenset({("", "Einsum")})
+    operators = lowered_by("decompose-einsum")
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         yield from type_refusals(product, TYPES)

@@ -12,7 +12,7 @@ from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import FLOATS
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.fused import ATTRIBUTES, order_of_axes
-from onnxtile.passes.decompose import Decompose
+from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.activations import activated, activation_refusals
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.scaled_product import factor_refusals, scaled_product
@@ -24,6 +24,10 @@ BFLOAT16_FROM, NO_BIAS_FROM = 13, 11
 """Versions of the default operator set that brought MatMul of bfloat16, and Gemm without C."""
 
 
+GPU_ONLY = frozenset({("com.microsoft", "FusedMatMulActivation"), ("com.microsoft", "GemmFastGelu")})
+"""Operators that are refused: onnxruntime runs them on GPUs only."""
+
+
 @dataclass(frozen=True)
 class DecomposeFused(Decompose):
     """Y = activation(alpha * (A' @ B') + beta * C), for every fused product of onnxruntime's that exceeds `max`.
@@ -32,13 +36,11 @@ class DecomposeFused(Decompose):
     decompose-gemm goes on with, and its activation. What no engine here can run, so as to confirm it, is refused.
     """
 
-    operators = frozenset(
-        ("com.microsoft", op_type) for op_type in (*ATTRIBUTES, "FusedMatMulActivation", "GemmFastGelu")
-    )
+    operators = lowered_by("decompose-fused") | GPU_ONLY
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         node, opset = product.node, product.opset or 0
-        if node.op_type not in ATTRIBUTES:
+        if (node.domain, node.op_type) in GPU_ONLY:
             words = f"onnxruntime runs {node.op_type} on GPUs only, so nothing could be compared"
             yield Refusal("operator", f"{words}; export the model without optimizing it for one")
             return

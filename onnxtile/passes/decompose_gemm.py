@@ -12,7 +12,7 @@ from onnxtile.ir.attributes import attribute_float, attribute_int
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import FLOATS, INTEGERS
 from onnxtile.operators.contractions import Contraction
-from onnxtile.passes.decompose import Decompose
+from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.scaled_product import factor_refusals, scaled_product
 from onnxtile.tiling.legality import Refusal, type_refusals
@@ -27,7 +27,7 @@ class DecomposeGemm(Decompose):
     one costs no node.
     """
 
-    operators = frozenset({("", "Gemm")})
+    operators = lowered_by("decompose-gemm")
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         yield from type_refusals(product, (*INTEGERS, *FLOATS))

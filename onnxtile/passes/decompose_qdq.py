@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import attribute_int
 from onnxtile.ir.dtypes import BYTES
 from onnxtile.operators.contractions import Contraction
-from onnxtile.passes.decompose import Decompose
+from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.arithmetic import Arithmetic
 from onnxtile.passes.rewrites.patterns import only_reader, producer_of
 from onnxtile.passes.rewrites.quantization import Quantized, integer_product, integer_refusals, rescaled
@@ -32,7 +32,7 @@ class DecomposeQdq(Decompose):
     whose DequantizeLinears or QuantizeLinear can't be taken so stays, and is cut as a product of floats.
     """
 
-    operators = frozenset({("", "MatMul")})
+    operators = lowered_by("tile-matmul")
 
     def concerns(self, node: ir.Node, model: ir.Model) -> bool:
         """Return whether the node matches, K is known to be short enough, and nothing speaks against its parameters."""

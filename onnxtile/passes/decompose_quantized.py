@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_float, attribute_int
 from onnxtile.operators.contractions import Contraction
-from onnxtile.passes.decompose import Decompose
+from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.arithmetic import Arithmetic
 from onnxtile.passes.rewrites.quantization import INT32, Quantized, integer_product, integer_refusals, rescaled
 from onnxtile.passes.rewrites.replacement import Replacement
@@ -39,9 +39,7 @@ class DecomposeQuantized(Decompose):
     QLinearMatMul, QGemm, MatMulIntegerToFloat, DynamicQuantizeMatMul, and MatMulInteger with zero points.
     """
 
-    operators = frozenset(
-        ("" if op in ("MatMulInteger", "QLinearMatMul") else "com.microsoft", op) for op in _INPUTS
-    )  # fmt: skip
+    operators = lowered_by("decompose-quantized")
 
     def concerns(self, node: ir.Node, model: ir.Model) -> bool:
         """Return whether the node is a quantized product; MatMulInteger without zero points is left to tile-matmul."""

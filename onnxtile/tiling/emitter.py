@@ -16,7 +16,7 @@ from onnxtile.ir.graphs import all_graphs, default_opset, graphs_with_initialize
 from onnxtile.ir.metadata import ANNOTATION_META, ORIGIN, TILE
 from onnxtile.ir.names import Names
 from onnxtile.tiling.calls import drop_functions, function_of
-from onnxtile.tiling.forms.table import Form
+from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.sinks.ir import Sink
 from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join
 

@@ -9,7 +9,7 @@ import sympy
 from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.ir.attributes import node_name
-from onnxtile.passes.shape_inference.rules import OwnRule, Rule, broadcasting
+from onnxtile.passes.shape_inference.rules import OwnRule, Rule, broadcasting, call_for_shape
 from onnxtile.passes.shape_inference.sizes import Size, asked_shape, formula_of, is_minted, numbers, size_of, unknown
 
 NOTE = "pkg.onnx_shape_inference.sym_data"
@@ -58,6 +58,16 @@ def _divided(context: ShapeInferenceContext, above: Size, below: Size) -> Size:
     if not upper.is_nonnegative or not lower.is_nonnegative or lower == 0:
         return unknown(context)  # engines round towards 0, a floor doesn't
     return size_of(context, sympy.floor(sympy.cancel(upper / lower)))
+
+
+def mod(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
+    """Take the remainders of formulas too, by numbers; the library knows those of whole numbers alone."""
+    reason = broadcasting(0, 1)(context, node, library)
+    pairs = _aligned(context, node)
+    remainders = [above % below for above, below in pairs if isinstance(below, int) and below > 0]
+    if remainders and len(remainders) == len(pairs) and "fmod" not in node.attributes:
+        context.set_symbolic_value(node.outputs[0], remainders)
+    return reason
 
 
 def sign(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
@@ -122,7 +132,7 @@ def reduce_product(context: ShapeInferenceContext, node: ir.Node, library: Rule)
 
 def constant_of_shape(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Read shapes that aren't constants, as the library doesn't; a vector of known length holds one number."""
-    library(context, node)
+    call_for_shape(context, node, library, 0)
     wanted, output = asked_shape(context, node.inputs[0]), node.outputs[0]
     if wanted is None:
         output.shape = None
@@ -141,6 +151,7 @@ ARITHMETIC: dict[str, OwnRule] = {
     "ConstantOfShape": constant_of_shape,
     "Div": divide,
     "Equal": equal,
+    "Mod": mod,
     "ReduceProd": reduce_product,
     "Sign": sign,
     "Where": where,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onnxtile.passes.shape_inference.arithmetic import ARITHMETIC
+from onnxtile.passes.shape_inference.extensions import einsum
 from onnxtile.passes.shape_inference.flow import FLOW
 from onnxtile.passes.shape_inference.rules import LAYOUT, OwnRule, broadcasting
 
@@ -48,6 +49,7 @@ OWN: dict[tuple[str, str], OwnRule] = {
     **{("", name): broadcasting() for name in ("Max", "Mean", "Min", "Sum")},
     **{("com.microsoft", name): broadcasting(0, 3) for name in ("QLinearAdd", "QLinearMul")},
     **{("", name): rule for name, rule in (ARITHMETIC | FLOW | LAYOUT).items()},
+    ("", "Einsum"): einsum,
 }
 """Rules of our own; they call the library's for the types."""
 

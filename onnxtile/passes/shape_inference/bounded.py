@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import onnx
 import onnx_ir as ir
@@ -12,10 +12,7 @@ from onnx_shape_inference import ShapeInferenceContext
 from onnxtile.ir.bounds import most
 from onnxtile.ir.opset_imports import canonical_domain
 from onnxtile.ir.proto_nodes import bodies_of
-from onnxtile.passes.shape_inference.rules import Extension, Rule
 
-CONCAT, RESHAPE, EXPAND, CONSTANT_OF_SHAPE = 4, 5, 8, 9
-"""Versions of the operators whose rules are bounded."""
 MOST_JOINED = 1 << 20
 """Numbers of all vectors that Concat makes, up to which onnx's own inference may follow them."""
 MOST_MADE = 1 << 24
@@ -28,7 +25,7 @@ def bound_numbers() -> None:
     get, put = ShapeInferenceContext.get_symbolic_value, ShapeInferenceContext.set_symbolic_value
 
     def get_bounded(self: ShapeInferenceContext, value: ir.Value) -> list[int | ir.SymbolicDim] | None:
-        return None if (_length(value) or 0) > most("shape-numbers") else get(self, value)
+        return None if length_of(value) > most("shape-numbers") else get(self, value)
 
     def put_bounded(self: ShapeInferenceContext, value: ir.Value, data: list[int | ir.SymbolicDim]) -> None:
         if len(data) <= most("shape-numbers"):
@@ -38,44 +35,10 @@ def bound_numbers() -> None:
     ShapeInferenceContext.set_symbolic_value = put_bounded
 
 
-def _length(value: ir.Value | None) -> int | None:
-    """Return how many elements a value has at least, of the axes that are known; None without a shape."""
-    if value is None or value.shape is None:
-        return None
-    return math.prod(dim for dim in value.shape if isinstance(dim, int))
-
-
-def _concat(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
-    """Take the library's rule; of vectors that are long together, the length alone."""
-    shapes = [None if value is None else value.shape for value in node.inputs]
-    vectors = [shape for shape in shapes if shape is not None and len(shape) == 1]
-    if len(vectors) < len(shapes) or sum(_length(value) or 0 for value in node.inputs) <= most("shape-numbers"):
-        library(context, node)
-        return
-    total: int | ir.SymbolicDim = sum(dim for (dim,) in vectors if isinstance(dim, int))
-    for (dim,) in vectors:
-        total = total if isinstance(dim, int) else total + dim
-    source = node.inputs[0]
-    context.set_shape_and_dtype(node.outputs[0], ir.Shape([total]), None if source is None else source.dtype)
-
-
-def _shaped_by(operand: int) -> Callable[[ShapeInferenceContext, ir.Node, Rule], None]:
-    """Return the rule of an operator whose result has the shape that an operand says, of no more numbers than axes."""
-
-    def rule(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
-        asked = node.inputs[operand] if operand < len(node.inputs) else None
-        if (_length(asked) or 0) <= most("axes"):
-            library(context, node)
-
-    return rule
-
-
-BOUNDED: dict[tuple[str, str], Extension] = {
-    ("", "Concat"): (_concat, ("", "Concat", CONCAT)),
-    ("", "Reshape"): (_shaped_by(1), ("", "Reshape", RESHAPE)),
-    ("", "Expand"): (_shaped_by(1), ("", "Expand", EXPAND)),
-    ("", "ConstantOfShape"): (_shaped_by(0), ("", "ConstantOfShape", CONSTANT_OF_SHAPE)),
-}
+def length_of(value: ir.Value | None) -> int:
+    """Return how many elements a value has at least, of the axes that are known; 0 without a shape."""
+    shape = None if value is None else value.shape
+    return 0 if shape is None else math.prod(dim for dim in shape if isinstance(dim, int))
 
 
 def may_be_followed(model: onnx.ModelProto) -> bool:

@@ -1,4 +1,4 @@
-"""Rules of shape inference for operators that onnx_shape_inference doesn't know, or takes some forms of for others."""
+"""Rules of shape inference for products that onnx_shape_inference doesn't know, or gets wrong: Einsum, fused ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from onnxtile.operators.einsum import Einsum
 from onnxtile.operators.fused import check_attributes, order_of_axes
 from onnxtile.passes.shape_inference.rules import Extension, Rule
 
-MATMUL, GEMM, EINSUM, MOD, PAD = 13, 13, 12, 10, 11
+MATMUL, GEMM = 13, 13
 """Versions of the operators whose rules are built on."""
 
 
@@ -29,7 +29,7 @@ def fused_matmul(context: ShapeInferenceContext, node: ir.Node, library: Rule) -
         None if shape is None else ir.Shape([shape[axis] for axis in order_of_axes(node, side, len(shape))])
         for side, shape in zip("AB", shapes, strict=True)
     ]
-    _infer_with(context, node, ordered, library)
+    infer_with(context, node, ordered, library)
 
 
 def fused_gemm(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
@@ -39,23 +39,6 @@ def fused_gemm(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> 
     except UnsizedError:
         return
     library(context, node)
-
-
-def einsum(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
-    """Take the library's rule, with axes of length 1 that another operand broadcasts; it takes the first it sees."""
-    try:
-        parsed = Einsum.of(node)
-    except (UnsizedError, ModelError):
-        library(context, node)
-        return
-    shapes = [
-        ir.Shape(
-            [dimension(parsed.lengths[letter]) if dim == 1 else dim for letter, dim in zip(letters, shape, strict=True)]
-        )
-        for letters, shape in zip(parsed.equation.terms, (value.shape for value in node.inputs if value), strict=True)
-        if shape is not None
-    ]
-    _infer_with(context, node, shapes, library)
 
 
 def quantized_gemm(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
@@ -75,48 +58,36 @@ def integer_matmul(context: ShapeInferenceContext, node: ir.Node, library: Rule)
     context.set_shape_and_dtype(node.outputs[0], matmul.outputs[0].shape, None if scale is None else scale.dtype)
 
 
-def mod(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
-    """Take the library's rule, and the numbers, where they are sizes: it knows those of whole numbers alone."""
-    library(context, node)
-    left, right = (None if value is None else context.get_symbolic_value(value) for value in node.inputs[:2])
-    if left is None or right is None or "fmod" in node.attributes or len(right) not in (1, len(left)):
-        return
-    if all(isinstance(size, int) and size > 0 for size in right):
-        divisors = right * len(left) if len(right) == 1 else right
-        context.set_symbolic_value(node.outputs[0], [x % y for x, y in zip(left, divisors, strict=True)])
-
-
-def pad(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
-    """Take the library's rule, with amounts computed from sizes; it knows constant ones alone."""
-    data, amounts = node.inputs[:2]
-    pads = None if amounts is None else context.get_symbolic_value(amounts)
-    if data is None or data.shape is None or pads is None or len(node.inputs) > 3:
+def einsum(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
+    """Take axes of length 1 as long as another operand's that broadcasts them; the library takes the first it sees."""
+    try:
+        parsed = Einsum.of(node)
+    except (UnsizedError, ModelError):
         library(context, node)
-    elif len(pads) == 2 * len(data.shape):
-        ends = zip(data.shape, pads, pads[len(data.shape) :], strict=False)
-        context.set_shape_and_dtype(node.outputs[0], ir.Shape([dim + x + y for dim, x, y in ends]), data.dtype)
+        return None
+    shapes = [
+        ir.Shape(
+            [dimension(parsed.lengths[letter]) if dim == 1 else dim for letter, dim in zip(letters, shape, strict=True)]
+        )
+        for letters, shape in zip(parsed.equation.terms, (value.shape for value in node.inputs if value), strict=True)
+        if shape is not None
+    ]
+    infer_with(context, node, shapes, library)
+    return None
 
 
 EXTENSIONS: dict[tuple[str, str], Extension] = {
-    ("", "Einsum"): (einsum, ("", "Einsum", EINSUM)),
-    ("", "Mod"): (mod, ("", "Mod", MOD)),
-    ("", "Pad"): (pad, ("", "Pad", PAD)),
-    **{
-        ("com.microsoft", op_type): (fused_matmul, ("", "MatMul", MATMUL))
-        for op_type in ("FusedMatMul", "TransposeMatMul", "FusedMatMulActivation")
-    },
-    **{
-        ("com.microsoft", op_type): (integer_matmul, ("", "MatMul", MATMUL))
-        for op_type in ("DynamicQuantizeMatMul", "MatMulIntegerToFloat")
-    },
+    ("com.microsoft", "FusedMatMul"): (fused_matmul, ("", "MatMul", MATMUL)),
+    ("com.microsoft", "TransposeMatMul"): (fused_matmul, ("", "MatMul", MATMUL)),
+    ("com.microsoft", "FusedMatMulActivation"): (fused_matmul, ("", "MatMul", MATMUL)),
+    ("com.microsoft", "DynamicQuantizeMatMul"): (integer_matmul, ("", "MatMul", MATMUL)),
+    ("com.microsoft", "MatMulIntegerToFloat"): (integer_matmul, ("", "MatMul", MATMUL)),
     ("com.microsoft", "FusedGemm"): (fused_gemm, ("", "Gemm", GEMM)),
     ("com.microsoft", "QGemm"): (quantized_gemm, ("com.microsoft", "QGemm", 1)),
 }
 
 
-def _infer_with(
-    context: ShapeInferenceContext, node: ir.Node, shapes: Sequence[ir.Shape | None], library: Rule
-) -> None:
+def infer_with(context: ShapeInferenceContext, node: ir.Node, shapes: Sequence[ir.Shape | None], library: Rule) -> None:
     """Give a node what the library infers where its operands have these shapes."""
     types = [value.type if value is not None else None for value in node.inputs]
     operands = [ir.Value(type=type_, shape=shape) for type_, shape in zip(types, shapes, strict=True)]

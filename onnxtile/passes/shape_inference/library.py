@@ -18,7 +18,7 @@ from onnxtile.ir.dimensions import LARGEST
 from onnxtile.ir.graphs import nodes_within, subgraphs
 from onnxtile.passes.shape_inference.arithmetic import forget
 from onnxtile.passes.shape_inference.believed import OWN, ROUNDED, is_sound, is_sound_in_onnx
-from onnxtile.passes.shape_inference.bounded import BOUNDED, bound_numbers
+from onnxtile.passes.shape_inference.bounded import bound_numbers
 from onnxtile.passes.shape_inference.extensions import EXTENSIONS
 from onnxtile.passes.shape_inference.flow import Widened, widen
 from onnxtile.passes.shape_inference.learning import LEARNING
@@ -231,11 +231,8 @@ def install() -> None:
     registry.collect()
     for (domain, op_type), rule in LEARNING.items():
         registry.register(domain, op_type)(rule)
-    for extensions in (EXTENSIONS, BOUNDED):  # in this order: an operator may have one of both
-        for operator, (extension, (*built_on, version)) in extensions.items():
-            library = registry.get(*built_on, version)
-            since = version if operator == tuple(built_on) else 1
-            registry.register(*operator, since)(_built_on(extension, library))
+    for operator, (extension, built_on) in EXTENSIONS.items():
+        registry.register(*operator)(_built_on(extension, registry.get(*built_on)))
     bound_numbers()
     for domain, op_type, versions in list(registry.iter_supported()):
         for version in dict.fromkeys(versions):

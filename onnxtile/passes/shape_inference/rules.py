@@ -14,6 +14,8 @@ import sympy
 from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.ir.attributes import attribute_int, attribute_ints, attribute_string, node_name
+from onnxtile.ir.bounds import most
+from onnxtile.passes.shape_inference.bounded import length_of
 from onnxtile.passes.shape_inference.sizes import (
     FAR,
     Size,
@@ -53,6 +55,12 @@ def _shape(node: ir.Node, index: int) -> ir.Shape | None:
     return None if value is None else value.shape
 
 
+def call_for_shape(context: ShapeInferenceContext, node: ir.Node, library: Rule, operand: int) -> None:
+    """Call the library's rule unless the operand that says the result's shape asks for more axes than there may be."""
+    if length_of(_operand(node, operand)) <= most("axes"):
+        library(context, node)
+
+
 def broadcasting(*operands: int) -> OwnRule:
     """Return the rule of an operator that broadcasts these inputs; none: all of them."""
 
@@ -69,7 +77,7 @@ def broadcasting(*operands: int) -> OwnRule:
 
 def expand(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Broadcast the input to the shape that the second input holds."""
-    library(context, node)
+    call_for_shape(context, node, library, 1)
     wanted = asked_shape(context, _operand(node, 1))
     target = None if wanted is None else ir.Shape([_size(context, number) for number in wanted])
     node.outputs[0].shape = broadcast(context, [_shape(node, 0), target])
@@ -122,8 +130,11 @@ def squeeze(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str
 def unsqueeze(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Insert axes, of formulas too: the library reads them from constants alone."""
     library(context, node)
-    shape, axes = _shape(node, 0), integers(context, _operand(node, 1))
-    if node.outputs[0].shape is None and shape is not None and axes is not None:
+    shape = _shape(node, 0)
+    if node.outputs[0].shape is not None or shape is None:
+        return run_time("the axes", node)
+    axes = integers(context, _operand(node, 1))  # reading a constant leaves a trace in it: not where it isn't needed
+    if axes is not None:
         rank = len(shape) + len(axes)
         new, dims = {axis % rank for axis in axes}, list(shape)
         node.outputs[0].shape = ir.Shape([1 if axis in new else dims.pop(0) for axis in range(rank)])
@@ -180,7 +191,7 @@ def pool(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | 
 
 def reshape(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Divide without a remainder, as each run that succeeds: 6*B/B is the number 6. The library leaves one."""
-    library(context, node)
+    call_for_shape(context, node, library, 1)
     wanted, shape = asked_shape(context, _operand(node, 1)), _shape(node, 0)
     if wanted is None:
         return f"the shape that Reshape {node_name(node)!r} makes is only known at run time"
@@ -294,8 +305,17 @@ def _bound(context: ShapeInferenceContext, size: sympy.Expr, end: Size) -> sympy
 
 def concat(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Take one operand's number along the other axes, where all agree."""
-    library(context, node)
     shapes = [value.shape for value in node.inputs if value is not None and value.shape is not None]
+    long = sum(map(length_of, node.inputs)) > most("shape-numbers")
+    if long and len(shapes) == len(node.inputs) and all(len(shape) == 1 for shape in shapes):
+        first = node.inputs[0]
+        assert first is not None
+        total = sum((dim for (dim,) in shapes), start=0)  # of vectors that are long together, the length alone
+        context.set_shape_and_dtype(
+            node.outputs[0], ir.Shape([total]), node.inputs[0].dtype if node.inputs[0] else None
+        )
+        return None
+    library(context, node)
     joined = node.outputs[0].shape
     if joined is None or len(shapes) < len(node.inputs):
         return None
@@ -307,9 +327,21 @@ def concat(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
     return None
 
 
+def pad(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
+    """Pad by amounts that are computed from sizes; the library knows constant ones alone."""
+    data, amounts = _operand(node, 0), _operand(node, 1)
+    pads = None if amounts is None else context.get_symbolic_value(amounts)
+    if data is None or data.shape is None or pads is None or len(node.inputs) > 3:
+        library(context, node)
+    elif len(pads) == 2 * len(data.shape):
+        ends = zip(data.shape, pads, pads[len(data.shape) :], strict=False)
+        context.set_shape_and_dtype(node.outputs[0], ir.Shape([dim + x + y for dim, x, y in ends]), data.dtype)
+    return None
+
+
 LAYOUT: dict[str, OwnRule] = {
-    "AveragePool": pool, "Concat": concat, "Expand": expand, "LpPool": pool, "MaxPool": pool, "Reshape": reshape,
-    "Resize": resize, "Slice": slice_, "Split": split, "Squeeze": squeeze, "Unique": unique, "Unsqueeze": unsqueeze,
-    "Upsample": resize,
+    "AveragePool": pool, "Concat": concat, "Expand": expand, "LpPool": pool, "MaxPool": pool, "Pad": pad,
+    "Reshape": reshape, "Resize": resize, "Slice": slice_, "Split": split, "Squeeze": squeeze, "Unique": unique,
+    "Unsqueeze": unsqueeze, "Upsample": resize,
 }  # fmt: skip
 """Rules of operators that arrange elements, by operator of ONNX."""

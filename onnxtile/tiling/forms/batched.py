@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.arrays import last_axes_swapped
 from onnxtile.ir.dtypes import INTEGERS, WIDER
+from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.unrolled import Unrolled
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import int64, pad_end, reduce_sum, squeeze, take_first, take_first_dynamic
@@ -39,12 +40,11 @@ class Rows(NamedTuple):
     padded: str = ""
 
 
-class Batched:
+class Batched(Form):
     """Pad, Reshape and Transpose to tiles, MatMul, ReduceSum over k, and back."""
 
     name = "batched"
     ability = Ability(symbolic_m=True)
-    keeps_calls = False
     pads = True
     at_least_one_tile: ClassVar[bool] = False
     """Rows that turn out to be none are a tile of zeros nevertheless."""

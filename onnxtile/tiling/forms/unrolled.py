@@ -12,6 +12,7 @@ import numpy as np
 from onnxtile.errors import UsageError
 from onnxtile.ir.arrays import last_axes_swapped
 from onnxtile.ir.dtypes import INTEGERS, WIDER
+from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import Splitter, merge_tree, pad_end, take_first
 from onnxtile.tiling.plan import Axis, additions
@@ -23,7 +24,7 @@ Grid = dict[tuple[int, ...], str]
 
 
 @dataclass(frozen=True)
-class Unrolled:
+class Unrolled(Form):
     """C's tile (m, n) is the sum over k of the tile products A(m, k) @ B(k, n); C is their concatenation.
 
     `max_fan_in`, `max_fan_out`: the most inputs that a Concat or Sum, and outputs that a Split, may have; None: any.
@@ -33,8 +34,6 @@ class Unrolled:
     max_fan_out: int | None = None
     name: ClassVar[str] = "unrolled"
     ability: ClassVar[Ability] = Ability(spells_each_tile=True)
-    keeps_calls: ClassVar[bool] = False
-    pads: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for what, most in (("max_fan_in", self.max_fan_in), ("max_fan_out", self.max_fan_out)):
