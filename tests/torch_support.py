@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from onnxtile.cli.app import main
 from onnxtile.profiling.results import Profile
@@ -73,6 +74,50 @@ def profile_torch(model: Any, args: tuple[Any, ...], device: str | None = None, 
 def tree_torch(model: Any, args: tuple[Any, ...], depth: int | None = None) -> Tree:
     """The modules of a network."""
     return tree_of(record(Network(model, args)), depth)
+
+
+class Call(nn.Module):
+    """A network that is one function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.function(*inputs)
+
+
+def some(*shape: int) -> Any:
+    return torch.randn(shape)
+
+
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(7, 4)
+        self.block = nn.Linear(4, 4)
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.embedding.weight
+        self.unused = nn.Linear(2, 2)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        found = self.embedding(ids)
+        return self.head(self.block(self.block(found)))
+
+
+class Small(nn.Module):
+    """Convolutions, norms, pools, and attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2))
+        self.up = nn.ConvTranspose2d(8, 8, 2, stride=2, groups=2)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = self.up(self.stem(x)).flatten(2).transpose(1, 2)
+        return self.head(self.attention(found, found, found, need_weights=False)[0].mean(1))
 
 
 def run(

@@ -15,7 +15,6 @@ import pytest
 
 import onnxtile
 from onnxtile.cli.app import main
-from onnxtile.torch_frontend.detection import is_torch
 from tests.support import matmul
 
 IMPORTED = "import sys; assert not [name for name in sys.modules if name.partition('.')[0] == 'torch']"
@@ -55,32 +54,6 @@ def test_without_torch_one_line_says_what_to_install(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == "onnxtile: torch isn't installed: pip install 'onnxtile[torch]'\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "torch_s"),
-    [
-        ("net.pt", True),
-        ("folder/net.pt2", True),
-        (Path("net.pth"), True),
-        ("my.module:build", True),
-        ("net.onnx", False),
-        ("net", False),
-        (r"C:\nets\net.onnx", False),
-        ("a:b:c", False),
-        (np.zeros(1), False),
-        (onnx.ModelProto(), False),
-    ],
-)
-def test_kinds(name: object, torch_s: bool) -> None:
-    assert is_torch(name) is torch_s
-
-
-def test_a_file_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    onnx.save(matmul([8, 8], [8, 8], [8, 8]), "net:v1")
-    assert not is_torch("net:v1")
-    assert onnxtile.profile("net:v1").totals.macs == 512
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from onnxtile.cli.app import app  # noqa: E402
 from onnxtile.errors import UsageError  # noqa: E402
 from onnxtile.ir.symbolic.amounts import Range  # noqa: E402
 from onnxtile.torch_frontend.load import load  # noqa: E402
+from tests.torch_support import Call, profile_torch, some  # noqa: E402
 
 nn = torch.nn
 
@@ -173,3 +174,38 @@ def test_hooks_of_the_user_see_true_numbers_once() -> None:
     onnxtile.profile(network, inputs=torch.ones(1, 2))
     assert len(seen) == 1
     torch.testing.assert_close(seen[0], network(torch.ones(1, 2)).detach())
+
+
+def test_the_network_is_left_as_it_was() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.ReLU())
+    network[1].eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    modes = [module.training for module in network.modules()]
+    inputs = (some(1, 3, 5, 5),)
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    profile_torch(nn.Sequential(network, Call(lambda x: x + torch.rand(1))), inputs)
+    assert torch.equal(torch.rand(3), expected)
+    assert [module.training for module in network.modules()] == modes
+    assert torch.is_grad_enabled() and torch.backends.mha.get_fastpath_enabled()
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+    hooks = torch.nn.modules.module
+    assert not hooks._global_forward_hooks and not hooks._global_forward_pre_hooks
+
+
+def test_a_network_that_fails_is_left_as_it_was_too() -> None:
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(5, 4))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        profile_torch(network, (some(1, 4),))
+    assert all(module.training for module in network.modules())
+    assert torch.is_grad_enabled() and torch.backends.mha.get_fastpath_enabled()
+    hooks = torch.nn.modules.module
+    assert not hooks._global_forward_hooks and not hooks._global_forward_pre_hooks
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UsageError, match="can't run on device 'nonesuch'"):
+        profile_torch(nn.Linear(2, 2), (some(1, 2),), device="nonesuch")
+    assert profile_torch(nn.Linear(2, 2), (some(1, 2),), device="cpu").totals.macs == 4

@@ -1,0 +1,44 @@
+"""Methods are planned before anything runs, and what isn't known has its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="networks of torch need it: pip install 'onnxtile[torch]'")
+
+
+from onnxtile.torch_frontend.torchscript.plans import Plan, Planner, ScriptedModule, UnknownError, shares_containers  # noqa: E402  # the same
+from tests import torch_scripts  # noqa: E402  # the same
+
+
+def planned(network: Any, path: str = "") -> Plan | UnknownError:
+    module = ScriptedModule.of(torch.jit.script(network)._c)
+    for name in filter(None, path.split(".")):
+        child = module.child(name)
+        assert child is not None
+        module = child
+    return Planner().plan(module, "forward")
+
+
+def test_a_plan_is_made_once_and_has_steps() -> None:
+    plan = planned(torch_scripts.networks()["nested"][0])
+    assert isinstance(plan, Plan) and plan.steps and len(plan.outputs) == 1
+
+
+def test_what_isnt_known_has_its_reason() -> None:
+    plan = planned(torch_scripts.networks()["strange"][0], "strange")
+    assert isinstance(plan, UnknownError) and str(plan) == "prim::CreateObject isn't known"
+
+
+def test_lists_that_are_changed_or_given_back_are_shared() -> None:
+    def changes(x: list[int]) -> int:
+        x.append(1)
+        return 0
+
+    def reads(x: list[int]) -> int:
+        return x[0]
+
+    assert shares_containers(torch.jit.script(changes).graph)
+    assert not shares_containers(torch.jit.script(reads).graph)
