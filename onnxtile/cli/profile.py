@@ -130,18 +130,20 @@ def command(
     shown: View
     with progress(f"profile {model.name}"):
         if tree:
+            recording = _recorded(model, input, device)  # which says so where torch isn't installed
             from onnxtile.torch_frontend.module_tree import tree_of
 
-            shown = TreeView(tree_of(_recorded(model, input, device), depth))
+            shown = TreeView(tree_of(recording, depth))
         elif summary:
             shown = FactsView(facts(model, bind=sizes))
         elif view == FIRST_IO:
             shown = FirstIoView(first_io(model, bind=sizes))
         else:
             if torch:
+                recording = _recorded(model, input, device)
                 from onnxtile.torch_frontend.profile import profile_of
 
-                costs = profile_of(_recorded(model, input, device), convention, details)
+                costs = profile_of(recording, convention, details)
             else:
                 costs = profile(model, bind=sizes, convention=convention, details=details)
             if against is not None:
