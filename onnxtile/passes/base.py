@@ -47,7 +47,7 @@ class ProductPass(ir.passes.InPlacePass):
     leave_refused: bool
     pad_tiles: bool
     ir_version: ClassVar[int] = CONSTANTS_FROM
-    """What the pass makes needs this IR version in memory."""
+    """The IR version that the pass's nodes need in memory."""
     _plan: ClassVar[Plan | None] = None
 
     @abstractmethod
@@ -77,10 +77,10 @@ class ProductPass(ir.passes.InPlacePass):
 
         `products`: those to judge, instead of all of the model.
         """
-        found = contractions(model) if products is None else products
+        candidates = contractions(model) if products is None else products
         judge = Judge(model, self.max or UNLIMITED, form_of(self.form).ability, self.pad_tiles)
         return judge.decisions(
-            [product for product in found if self.concerns(product.node, model)],
+            [product for product in candidates if self.concerns(product.node, model)],
             lambda product: self.refusals(product, model),
         )
 

@@ -28,15 +28,14 @@ class CheckLimits(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         for product in contractions(model):
-            answer, place = legality(product, self.max), f" in {product.scope}" if product.scope else ""
-            size = product.size
+            scope = f" in {product.scope}" if product.scope else ""
+            named = f"{product.node.op_type} {product.name!r}{scope}"
+            answer = legality(product, self.max)
             if answer == "over":
-                what = f"{size.m}x{size.k}x{size.n}"
-                raise LimitsError(
-                    f"{product.node.op_type} {product.name!r}{place} is {what}, over the limits {self.max}"
-                )
+                size = "x".join(map(str, product.size.axes))
+                raise LimitsError(f"{named} is {size}, over the limits {self.max}")
             if answer == "unknown":
                 why = why_unknown(product, self.max, free_dimensions(model))
                 hint = " (run infer-shapes before)" if why.code == "unknown-shape" else ""
-                raise LimitsError(f"{product.node.op_type} {product.name!r}{place} may exceed {self.max}: {why}{hint}")
+                raise LimitsError(f"{named} may exceed {self.max}: {why}{hint}")
         return ir.passes.PassResult(model, modified=False)

@@ -51,10 +51,10 @@ class Decompose(ProductPass):
     def decide(self, model: ir.Model, products: Iterable[Contraction] | None = None) -> list[Decided]:
         if self.max is not None:
             return super().decide(model, products)
-        found = contractions(model) if products is None else products
+        candidates = contractions(model) if products is None else products
         return [
             (product, next(self._refusals_anywhere(product, model), TilePlan(*cut_axes(product.size, UNLIMITED))))
-            for product in found
+            for product in candidates
             if self.concerns(product.node, model) and not product.in_function
         ]
 

@@ -13,7 +13,6 @@ from onnxtile.ir.symbolic.amounts import dimension
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.einsum import Einsum, Step
 from onnxtile.operators.einsum_equation import ELLIPSIS
-from onnxtile.operators.sizes import read_size
 from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.layout import Layout
 from onnxtile.passes.rewrites.replacement import Replacement
@@ -67,7 +66,7 @@ class DecomposeEinsum(Decompose):
 
 
 def _axis_refusals(einsum: Einsum, node: ir.Node) -> Iterator[Refusal]:
-    """Why axes can't be brought into order."""
+    """Yield why axes can't be brought into order."""
     lengths = einsum.lengths
     for letter, length in lengths.items():
         if length == 0:
@@ -83,11 +82,11 @@ def _axis_refusals(einsum: Einsum, node: ir.Node) -> Iterator[Refusal]:
 
 
 def _operand(step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], opset: int) -> Layout:
-    """The operand with an axis for each part of its product, in the order that MatMul has them."""
+    """Return the operand with an axis for each part of its product, in the order that MatMul has them."""
     outer = (*step.stack, *step.batch) if leaf == "A" else step.batch
     parts = (step.m, step.k) if leaf == "A" else (step.k, step.n)
     kept = (*outer, *parts[0], *parts[1])
-    layout = _layout(value, letters)
+    layout = Layout(value, letters)
     layout.diagonal()
     layout.sum_over(set(letters) - set(kept), opset)
     layout.arrange(kept)
@@ -97,19 +96,14 @@ def _operand(step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], o
 
 
 def _shape(step: Step) -> ir.Shape:
-    """The shape of the product."""
+    """Return the shape of the product."""
     outer = [step.lengths[letter] for letter in (*step.stack, *step.batch)]
     return ir.Shape(map(dimension, [*outer, step.length(step.m), step.length(step.n)]))
 
 
 def _separated(step: Step, product: ir.Value, letters: tuple[str, ...]) -> Layout:
-    """The product with an axis for each letter again, in this order."""
-    layout = _layout(product, ())
+    """Return the product with an axis for each letter again, in this order."""
+    layout = Layout(product, ())
     layout.reshape([step.lengths[letter] for letter in step.result], step.result)
     layout.arrange(letters)
     return layout
-
-
-def _layout(value: ir.Value, letters: tuple[str, ...]) -> Layout:
-    assert value.shape is not None and value.dtype is not None
-    return Layout(value, letters, [read_size(dim) for dim in value.shape], value.dtype)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
@@ -67,9 +66,9 @@ class _Specializer:
             words = f"function {function.name!r} and others are called in more than {MOST_COPIES:,} ways"
             raise UnsupportedError(words)
         body = bound_body(function, call)
-        with _called_so(body, call):
-            functions = [original.clone() for original in self.originals.values()]
-            InferShapes()(ir.Model(body, ir_version=self.model.ir_version, functions=functions))
+        _set_types(body, call)
+        functions = [original.clone() for original in self.originals.values()]
+        InferShapes()(ir.Model(body, ir_version=self.model.ir_version, functions=functions))
         taken = self.model.functions.keys() - {function.identifier()}
         taken |= {copy.identifier() for copy in self.copies.values()}
         copy = ir.Function(function.domain, function.name, function.overload, graph=body, attributes=[])
@@ -82,20 +81,16 @@ class _Specializer:
         return copy
 
 
-@contextmanager
-def _called_so(body: ir.Graph, call: ir.Node) -> Iterator[None]:
-    """Give a function's body the shapes of a call, and no inputs and outputs meanwhile but those that the call has."""
-    inputs, outputs = list(body.inputs), list(body.outputs)
-    for node in body:
-        for value in node.outputs:
-            value.shape, value.type = None, None
-    for values, formals in ((call.inputs, body.inputs), (call.outputs, body.outputs)):
-        pairs = [(formal, value) for formal, value in zip(formals, values, strict=False) if value is not None]
-        for formal, value in pairs:
-            formal.type, formal.shape = value.type, None if value.shape is None else value.shape.copy()
-        formals[:] = [formal for formal, _ in pairs]
-    yield
-    body.inputs[:], body.outputs[:] = inputs, outputs
+def _set_types(body: ir.Graph, call: ir.Node) -> None:
+    """Give the ends of a function's body the types and shapes that they have in a call; all else has none."""
+    for value in (value for node in body for value in node.outputs):
+        value.shape, value.type = None, None
+    for formal, argument in (
+        *zip(body.inputs, call.inputs, strict=False),
+        *zip(body.outputs, call.outputs, strict=False),
+    ):
+        if argument is not None:
+            formal.type, formal.shape = argument.type, None if argument.shape is None else argument.shape.copy()
 
 
 def _with_products(model: ir.Model) -> Functions:

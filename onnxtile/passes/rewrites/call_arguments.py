@@ -1,4 +1,4 @@
-"""A call's arguments put into the body of the function that it calls."""
+"""Put a call's arguments into the body of the function that it calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import onnx
 
 
 def bind_arguments(nodes: Iterable[onnx.NodeProto], values: dict[str, onnx.AttributeProto], left_out: set[str]) -> None:
-    """Put values in the place of references to the function's attributes; what has none goes, as do inputs left out."""
+    """Replace references to the function's attributes by values; those without one go, as do inputs left out."""
     for node in nodes:
         node.input[:] = ["" if name in left_out else name for name in node.input]
         kept = []

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.arrays import last_axes_swapped, little_endian, read_array
 from onnxtile.ir.symbolic.amounts import Dim, dimension
+from onnxtile.operators.sizes import read_size
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.forms.batched import SUMMED_AS
 
 
-@dataclass(frozen=True)
-class _Move:
+class _Move(NamedTuple):
     """One change of layout: its node, the numbers that this reads behind its operand, and the same in numpy."""
 
     op_type: str
@@ -29,9 +29,10 @@ class _Move:
 class Layout:
     """Axes of a value, a letter each, and the moves that bring them into order; moves that do nothing are left out."""
 
-    def __init__(self, value: ir.Value, letters: Sequence[str], dims: Sequence[Dim], dtype: ir.DataType) -> None:
-        self.letters, self.dims = list(letters), list(dims)
-        self._value, self._dtype = value, dtype
+    def __init__(self, value: ir.Value, letters: Sequence[str]) -> None:
+        assert value.shape is not None and value.dtype is not None
+        self.letters, self.dims = list(letters), [read_size(dim) for dim in value.shape]
+        self._value, self._dtype = value, value.dtype
         self._moves: list[_Move] = []
 
     def arrange(self, letters: Sequence[str]) -> None:

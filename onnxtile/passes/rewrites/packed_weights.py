@@ -1,4 +1,4 @@
-"""The weights of products by packed blocks, as their nodes give them, or why they can't be read."""
+"""Read the weights of products by packed blocks from their nodes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def weights_of(product: Contraction, model: ir.Model) -> Blocks | Codes | Refusa
     names, version = INPUTS[node.op_type], declared_ir_version(model)
     if len(node.inputs) > len(names) or len(node.inputs) < 3 or None in node.inputs[:3]:
         return Refusal("inputs", f"its inputs aren't {', '.join(names)}; the first three are needed")
-    given = {name: value for name, value in zip(names, node.inputs, strict=False) if value is not None}
-    if "g_idx" in given:
+    operands = {name: value for name, value in zip(names, node.inputs, strict=False) if value is not None}
+    if "g_idx" in operands:
         return Refusal("g-idx", "it has g_idx, which is deprecated and read differently; quantize again without it")
-    tensors = {name: constant_tensor(value, version) for name, value in given.items() if name not in ("A", "bias")}
+    tensors = {name: constant_tensor(value, version) for name, value in operands.items() if name not in ("A", "bias")}
     for name, tensor in tensors.items():
         if tensor is None:
             return Refusal("not-constant", f"its {name} isn't a constant; make it an initializer that isn't an input")

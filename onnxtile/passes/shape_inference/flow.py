@@ -13,7 +13,7 @@ from onnxtile.passes.shape_inference.sizes import Size, is_minted, numbers, unkn
 
 _CARRIED = "_carried_"
 Widened = dict[ir.Value, list[Size | None] | None]
-"""What a body gets from the turn before: sizes that hold in each turn, or None; None alone: the rank may change."""
+"""Sizes that a body gets from the turn before and that hold in each turn, or None; None alone: the rank may change."""
 
 
 def if_(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:

@@ -30,7 +30,7 @@ _RUN: ContextVar[Run | None] = ContextVar("_RUN", default=None)
 _FAULTS = (
     ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, ModelError, UnsizedError
 )  # fmt: skip
-"""What rules raise of nodes that contradict, or that they don't expect."""
+"""Errors that rules raise of nodes that contradict, or that they don't expect."""
 
 _TOO_MANY = "more elements along an axis than an integer of 64 bits counts"
 

@@ -38,7 +38,7 @@ OwnRule = Callable[[ShapeInferenceContext, ir.Node, Rule], str | None]
 
 
 Extension = tuple[Callable[[ShapeInferenceContext, ir.Node, Rule], None], tuple[str, str, int]]
-"""A rule, and that of the library which it's given: its operator and version."""
+"""A rule, and the operator and version of the library's rule that it builds on."""
 
 
 def run_time(what: str, node: ir.Node) -> str:

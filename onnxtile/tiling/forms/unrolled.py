@@ -1,4 +1,4 @@
-"""The unrolled form: Split, one MatMul a tile, Add, Concat. What a compiler without loops wants."""
+"""The unrolled form: Split, one MatMul a tile, Add, Concat. For compilers without loops."""
 
 from __future__ import annotations
 
