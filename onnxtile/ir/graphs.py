@@ -61,8 +61,7 @@ def graphs_with_initializers(model: ir.Model) -> Iterator[ir.Graph]:
     holders: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
     for holder in holders:
         for node in nodes_within(holder):
-            for attribute in node.attributes.data.values():
-                yield from subgraphs(attribute)
+            yield from node_bodies(node)
 
 
 def nodes_within(graph: ir.Graph | ir.Function) -> Iterator[ir.Node]:
@@ -106,14 +105,19 @@ def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
     return attribute.as_graphs() if attribute.type == ir.AttributeType.GRAPHS else ()
 
 
+def node_bodies(node: ir.Node) -> Iterator[ir.Graph]:
+    """Yield the graphs that a node's attributes hold."""
+    for attribute in node.attributes.data.values():
+        yield from subgraphs(attribute)
+
+
 def values_read(node: ir.Node) -> Iterator[ir.Value]:
     """Yield what a node reads, and what the bodies in it read and give."""
     yield from (value for value in node.inputs if value is not None)
-    for attribute in node.attributes.values():
-        for body in subgraphs(attribute):
-            yield from body.outputs
-            for inner in body:
-                yield from values_read(inner)
+    for body in node_bodies(node):
+        yield from body.outputs
+        for inner in body:
+            yield from values_read(inner)
 
 
 def default_opset(opsets: Mapping[str, int]) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from onnxtile.errors import UnsupportedError
-from onnxtile.ir.graphs import callees_first, is_tiled_product, subgraphs
+from onnxtile.ir.graphs import callees_first, is_tiled_product, node_bodies
 from onnxtile.ir.metadata import SHAPED_META
 from onnxtile.operators.table import PRODUCTS
 from onnxtile.passes.infer_shapes import InferShapes
@@ -45,9 +45,8 @@ class _Specializer:
     def visit(self, graph: ir.Graph) -> None:
         """Point the graph's calls to functions of their signature."""
         for node in list(graph):
-            for attribute in node.attributes.values():
-                for inner in subgraphs(attribute):
-                    self.visit(inner)
+            for body in node_bodies(node):
+                self.visit(body)
             function = self.with_products.get(node.op_identifier())
             if function is None:
                 continue

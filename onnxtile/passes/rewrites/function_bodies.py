@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.graphs import all_graphs, subgraphs
+from onnxtile.ir.graphs import all_graphs, node_bodies
 from onnxtile.ir.io.checker import one_line
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.rewrites.size_folding import fold_sizes
@@ -109,7 +109,7 @@ def _described(value: ir.Value, name: str) -> onnx.ValueInfoProto:
 def _read_inside(node: ir.Node) -> list[tuple[set[object], ir.Value]]:
     """Return the values that bodies of the node read, with the graphs that a value may be from."""
     values: list[tuple[set[object], ir.Value]] = []
-    for body in (body for attribute in node.attributes.values() for body in subgraphs(attribute)):
+    for body in node_bodies(node):
         own: set[object] = {body, *body.subgraphs()}
         values += [(own, value) for inner in body.all_nodes() for value in inner.inputs if value is not None]
     return values

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir._cloner import Cloner
 
-from onnxtile.ir.graphs import subgraphs
+from onnxtile.ir.graphs import node_bodies
 from onnxtile.ir.metadata import ORIGIN, PREFIX_META
 from onnxtile.ir.names import Names
 from onnxtile.ir.node_replacement import register_constant, replace_node
@@ -115,8 +115,8 @@ class Replacement:
 
     def _adopt(self, node: ir.Node) -> None:
         """Name a copied node, its outputs, and what its bodies get, below the prefix."""
-        bodies = (body for attribute in node.attributes.values() for body in subgraphs(attribute))
-        for value in (*node.outputs, *(own for body in bodies for own in (*body.inputs, *body.initializers.values()))):
+        inner = (value for body in node_bodies(node) for value in (*body.inputs, *body.initializers.values()))
+        for value in (*node.outputs, *inner):
             value.name = f"{self.prefix}/{value.name}" if value.name else ""
         node.name = node.meta[PREFIX_META] = str(next(value.name for value in node.outputs if value.name))
         node.metadata_props[ORIGIN] = self.origin

@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 from onnx_shape_inference import registry
 
-from onnxtile.ir.graphs import scopes, subgraphs
+from onnxtile.ir.graphs import node_bodies, scopes
 
 Declared = dict[ir.Value, ir.Shape]
 
@@ -28,11 +28,8 @@ def take_declared(model: ir.Model) -> Declared:
         for node in scope.graph:
             if has_rule(node, model):
                 values += node.outputs
-                if not node.attributes.data:
-                    continue
-                bodies = [body for attribute in node.attributes.values() for body in subgraphs(attribute)]
                 scalars = 2 if node.op_type == "Loop" else 0  # the number of the turn and the condition
-                values += (value for body in bodies for value in body.inputs[scalars:])
+                values += (value for body in node_bodies(node) for value in body.inputs[scalars:])
         for value in values:
             if value.shape is not None:
                 declared[value] = value.shape

@@ -6,7 +6,7 @@ import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.ir.attributes import node_name
-from onnxtile.ir.graphs import subgraphs
+from onnxtile.ir.graphs import node_bodies, subgraphs
 from onnxtile.operators.trip_counts import boolean, goes_on
 from onnxtile.passes.shape_inference.rules import OwnRule, Rule
 from onnxtile.passes.shape_inference.sizes import Size, is_minted, numbers, unknown
@@ -19,7 +19,7 @@ Widened = dict[ir.Value, list[Size | None] | None]
 def if_(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Take no shape where that of a branch isn't known: the library takes the other's."""
     library(context, node)
-    branches = [graph for attribute in node.attributes.values() for graph in subgraphs(attribute)]
+    branches = list(node_bodies(node))
     for index, output in enumerate(node.outputs):
         if any(branch.outputs[index].shape is None for branch in branches if index < len(branch.outputs)):
             output.shape = None

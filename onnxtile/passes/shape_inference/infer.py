@@ -12,7 +12,7 @@ from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.ir.dimensions import name_free_dimensions, symbols_of
-from onnxtile.ir.graphs import all_graphs, nodes_within, subgraphs
+from onnxtile.ir.graphs import all_graphs, node_bodies, nodes_within
 from onnxtile.ir.metadata import NUMBERS_META, UNKNOWN_META
 from onnxtile.passes.shape_inference.arithmetic import NOTE
 from onnxtile.passes.shape_inference.declared import Declared, has_rule, is_registered, take_declared
@@ -99,9 +99,8 @@ def _sources(model: ir.Model) -> Iterator[ir.Value]:
     for node in nodes_within(model.graph):
         if not has_rule(node, model):
             yield from node.outputs
-            for attribute in node.attributes.values():
-                for body in subgraphs(attribute):
-                    yield from body.inputs
+            for body in node_bodies(node):
+                yield from body.inputs
 
 
 def _put_in(model: ir.Model, by_onnx: Inferred, declared: Declared) -> None:
@@ -122,14 +121,13 @@ def _put_in(model: ir.Model, by_onnx: Inferred, declared: Declared) -> None:
 
 def _give_elements(node: ir.Node, by_onnx: Inferred) -> None:
     """Give the body of a SequenceMap its inputs' shapes: those of the elements of sequences, and of tensors."""
-    for attribute in node.attributes.values():
-        for body in subgraphs(attribute):
-            for value, inside in zip(node.inputs, body.inputs, strict=False):
-                sizes, _ = (None, None) if value is None else by_onnx.get(value, (None, None))
-                if value is not None and value.is_graph_input():
-                    inside.shape = value.shape
-                elif sizes is not None:
-                    inside.shape = ir.Shape(sizes)
+    for body in node_bodies(node):
+        for value, inside in zip(node.inputs, body.inputs, strict=False):
+            sizes, _ = (None, None) if value is None else by_onnx.get(value, (None, None))
+            if value is not None and value.is_graph_input():
+                inside.shape = value.shape
+            elif sizes is not None:
+                inside.shape = ir.Shape(sizes)
 
 
 def _finish(values: Iterable[ir.Value], run: Run, known: set[str]) -> None:
@@ -193,9 +191,7 @@ def reachable(roots: Iterable[ir.Value]) -> set[ir.Value]:
         seen.add(value)
         for use in value.uses():
             waiting += use.node.outputs
-            for attribute in use.node.attributes.values():
-                for graph in subgraphs(attribute):
-                    waiting.extend(graph.inputs)
+            waiting += (value for body in node_bodies(use.node) for value in body.inputs)
     return seen
 
 

@@ -15,7 +15,7 @@ from onnx_shape_inference import ShapeInferenceContext, infer_symbolic_shapes, r
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, node_name
 from onnxtile.ir.dimensions import LARGEST
-from onnxtile.ir.graphs import nodes_within, subgraphs
+from onnxtile.ir.graphs import node_bodies, nodes_within, subgraphs
 from onnxtile.passes.shape_inference.arithmetic import forget
 from onnxtile.passes.shape_inference.believed import OWN, ROUNDED, is_sound, is_sound_in_onnx
 from onnxtile.passes.shape_inference.bounded import bound_numbers
@@ -66,8 +66,7 @@ class Run:
     def infer(self, model: ir.Model) -> None:
         """Let the library go through the model; `install` has to be called before."""
         for node in nodes_within(model.graph):
-            for attribute in node.attributes.data.values():
-                self.owners |= dict.fromkeys(subgraphs(attribute), node)
+            self.owners |= dict.fromkeys(node_bodies(node), node)
         with self.active():
             try:
                 infer_symbolic_shapes(model, policy="strict", warn_on_missing=False, adopt_declared_symbols=False)
@@ -182,9 +181,8 @@ class Run:
         if not self.doubted:
             return False
         read = set(node.inputs)
-        for attribute in node.attributes.values():
-            for graph in subgraphs(attribute):
-                read.update(value for inner in graph.all_nodes() for value in (*inner.inputs, *inner.outputs))
+        for body in node_bodies(node):
+            read.update(value for inner in body.all_nodes() for value in (*inner.inputs, *inner.outputs))
         owner = self.owners.get(node.graph)
         if owner is not None and self._is_doubted(owner):
             return True

@@ -8,7 +8,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.graphs import subgraphs
+from onnxtile.ir.graphs import node_bodies
 from onnxtile.ir.io.checker import one_line, skeleton
 from onnxtile.passes.shape_inference.bounded import may_be_followed, vectors_are_short
 
@@ -65,9 +65,8 @@ def _is_empty(dim: onnx.TensorShapeProto.Dimension) -> bool:
 def _graphs(graph: ir.Graph) -> Iterator[ir.Graph]:
     yield graph
     for node in graph:
-        for attribute in node.attributes.values():
-            for inner in subgraphs(attribute):
-                yield from _graphs(inner)
+        for inner in node_bodies(node):
+            yield from _graphs(inner)
 
 
 def _protos(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
