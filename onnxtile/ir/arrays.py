@@ -15,7 +15,7 @@ def last_axes_swapped(rank: int) -> list[int]:
 
 
 def read_array(tensor: ir.TensorProtocol) -> np.ndarray:
-    """A tensor's numbers. Those in external data are mapped anew each time: they go when the array does."""
+    """Return a tensor's numbers. Those in external data are mapped anew each time: they go when the array does."""
     if not isinstance(tensor, ir.ExternalTensor) or tensor.dtype.bitwidth < 8 or not tensor.nbytes:
         return tensor.numpy()
     data = np.memmap(tensor.path, np.uint8, "r", tensor.offset or 0, tensor.nbytes)
@@ -24,21 +24,21 @@ def read_array(tensor: ir.TensorProtocol) -> np.ndarray:
 
 
 def little_endian(array: np.ndarray) -> np.ndarray:
-    """The array with the lowest byte of each number first."""
+    """Return the array with the lowest byte of each number first."""
     return array.astype(array.dtype.newbyteorder("<")) if array.dtype.byteorder == ">" else array
 
 
 def raw_data(array: np.ndarray) -> bytes | memoryview:
-    """The array's bytes as ONNX stores them: row by row, the lowest byte first. Not copied where that can be."""
+    """Return the array's bytes as ONNX stores them: row by row, the lowest byte first. Not copied where that can be."""
     array = little_endian(array)
     return array.reshape(-1).view(np.uint8).data if array.flags.c_contiguous else array.tobytes()
 
 
 def tensor_proto(name: str, dtype: ir.DataType, array: np.ndarray) -> onnx.TensorProto:
-    """The array as an initializer."""
+    """Return the array as an initializer."""
     return onnx.TensorProto(name=name, data_type=dtype.value, dims=array.shape, raw_data=bytes(raw_data(array)))
 
 
 def lazily(compute: Callable[[], np.ndarray], dtype: ir.DataType, shape: Sequence[int]) -> ir.TensorProtocol:
-    """A tensor whose numbers are computed each time it's read, and not kept."""
+    """Return a tensor whose numbers are computed each time it's read, and not kept."""
     return ir.LazyTensor(lambda: ir.Tensor(compute(), dtype=dtype), dtype, ir.Shape(shape))

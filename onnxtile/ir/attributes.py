@@ -14,7 +14,7 @@ class UnsizedError(Exception):
 
 
 def node_name(node: ir.Node) -> str:
-    """What people call a node: its name, or that of its first named output (node names may be empty)."""
+    """Return a node's name, or that of its first named output (node names may be empty)."""
     return node.name or next((value.name for value in node.outputs if value.name), "") or node.op_type
 
 

@@ -1,4 +1,4 @@
-"""What operators make of constants: known ahead of time, computed by numpy when it's read.
+"""Fold what operators compute from constants: known ahead of time, computed by numpy when it's read.
 
 Only where onnx.reference and onnxruntime agree to the bit. So float16 isn't rounded from double (onnxruntime rounds
 twice), and numbers with a fraction, float8 and 4-bit numbers aren't made by Cast.
@@ -28,12 +28,12 @@ _QUANTIZED = (*HALF_BYTES, *BYTES, *SHORTS)
 
 
 def is_foldable(node: ir.Node) -> bool:
-    """Whether the operator is one that can be seen through."""
+    """Return whether the operator is one that can be seen through."""
     return node.domain == "" and node.op_type in _RULES
 
 
 def fold(node: ir.Node, inputs: Tensors) -> Tensor | None:
-    """What the node makes of constant inputs (None: left out); None where it can't be told ahead of time.
+    """Return what the node computes from constant inputs (None: left out); None where only a run tells.
 
     What is larger than the bound `generated-bytes`, and than what it's made of, isn't made.
     """
@@ -43,9 +43,11 @@ def fold(node: ir.Node, inputs: Tensors) -> Tensor | None:
         return None
     if any(attribute.is_ref() or attribute.name not in rule.attributes for attribute in attributes):
         return None
-    made = rule.make(node, inputs)
+    result = rule.compute(node, inputs)
     sources = max((tensor.nbytes for tensor in inputs if tensor is not None), default=0)
-    return made if made is not None and (made.nbytes <= max(most("generated-bytes"), sources) or not inputs) else None
+    if result is None or (inputs and result.nbytes > max(most("generated-bytes"), sources)):
+        return None
+    return result
 
 
 def _constant(node: ir.Node, inputs: Tensors) -> Tensor | None:
@@ -101,12 +103,12 @@ def _cast(node: ir.Node, inputs: Tensors) -> Tensor | None:
 
 
 def _holds(to: ir.DataType, integers: ir.DataType) -> bool:
-    """Whether an integer type holds every number of another."""
+    """Return whether an integer type holds every number of another."""
     return integers not in FLOATS and np.can_cast(integers.numpy(), to.numpy(), "safe")
 
 
 def _dequantize(node: ir.Node, inputs: Tensors) -> Tensor | None:
-    """(x - zero point) * scale, in float32; int32 has no zero point."""
+    """Compute (x - zero point) * scale, in float32; int32 has no zero point."""
     x, scale, zero = (*inputs, None)[:3]
     assert x is not None and scale is not None
     if scale.dtype not in (ir.DataType.FLOAT, ir.DataType.FLOAT16):
@@ -135,17 +137,17 @@ def _dequantize(node: ir.Node, inputs: Tensors) -> Tensor | None:
 def _spread(
     shape: Sequence[int], of_scale: Sequence[int], axis: int, block_size: int
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """How scales, or zero points, are laid over x: one for all, one for each index of an axis, or for each block."""
+    """Return how scales or zero points are laid over x: one for all, one an index of an axis, or one a block."""
     if math.prod(of_scale) == 1 and len(of_scale) <= 1 and not block_size:
         return lambda array: array.reshape(())
     if not -len(shape) <= axis < len(shape):
         return None
     axis %= len(shape)
     if not block_size and list(of_scale) == [shape[axis]]:
-        return lambda array: array.reshape([-1 if each == axis else 1 for each in range(len(shape))])
+        return lambda array: array.reshape([-1 if index == axis else 1 for index in range(len(shape))])
     if block_size <= 0:
         return None
-    if list(of_scale) != [-(-dim // block_size) if each == axis else dim for each, dim in enumerate(shape)]:
+    if list(of_scale) != [-(-dim // block_size) if index == axis else dim for index, dim in enumerate(shape)]:
         return None
     return lambda array: array.repeat(min(block_size, shape[axis]), axis).take(range(shape[axis]), axis)
 
@@ -159,7 +161,7 @@ def _constant_of_shape(node: ir.Node, inputs: Tensors) -> Tensor | None:
 
 
 def _axes(tensor: Tensor | None) -> list[int] | None:
-    """A shape given as a value, which is read."""
+    """Return a shape given as a value, which is read."""
     if tensor is None or tensor.dtype != ir.DataType.INT64 or len(tensor.shape) != 1 or tensor.size > _MOST_AXES:
         return None
     return [int(dim) for dim in read_array(tensor)]
@@ -177,9 +179,9 @@ def _as(array: np.ndarray, dtype: ir.DataType) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Rule:
-    """How a result is made; the least and the most inputs; the attributes that are understood."""
+    """How a result is computed; the least and the most inputs; the attributes that are understood."""
 
-    make: Callable[[ir.Node, Tensors], Tensor | None]
+    compute: Callable[[ir.Node, Tensors], Tensor | None]
     inputs: tuple[int, int]
     attributes: frozenset[str] = frozenset()
 

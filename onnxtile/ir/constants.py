@@ -1,4 +1,4 @@
-"""Which values are constants, whatever a caller feeds."""
+"""Find which values are constants, whatever a caller feeds."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ OVERRIDABLE_FROM = 4
 
 
 def constant_tensor(value: ir.Value | None, ir_version: int) -> ir.TensorProtocol | None:
-    """The tensor that `value` always is: an initializer, or what operators make of constants; None for anything else.
+    """Return the tensor that `value` always is, an initializer or what operators compute from constants, or None.
 
-    The operators are those of `folding`. Their numbers are computed anew each time the tensor is read, and not before.
+    The operators are those of `constant_folding`. Numbers are computed anew each time the tensor is read, not before.
     """
     return _constant(value, ir_version, iter(range(MOST_LINKS)))
 
 
 def _constant(value: ir.Value | None, ir_version: int, links: Iterator[int]) -> ir.TensorProtocol | None:
-    """See `constant_tensor`; `links` runs out after as many operators as may be seen through."""
+    """Do what `constant_tensor` does; `links` runs out after as many operators as may be seen through."""
     if value is None:
         return None
     node = value.producer()
@@ -43,7 +43,7 @@ def _constant(value: ir.Value | None, ir_version: int, links: Iterator[int]) -> 
 
 
 def stored(value: ir.Value, model: ir.Model) -> tuple[ir.Value, bool]:
-    """The constant behind Identity and swaps of the last two axes, and whether those leave it transposed.
+    """Return the constant behind Identity and swaps of the last two axes, and whether those leave it transposed.
 
     Anything else: the value itself.
     """
@@ -98,7 +98,7 @@ def _drop_initializer(value: ir.Value) -> bool:
 
 
 def declared_ir_version(model: ir.Model) -> int:
-    """The IR version of the model's file."""
+    """Return the IR version of the model's file."""
     version: int = model.meta.get(IR_VERSION_META, model.ir_version)
     return version
 

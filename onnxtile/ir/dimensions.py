@@ -1,4 +1,4 @@
-"""The model's free dimensions: their names, and sizes for them."""
+"""Find, name and bind a model's free dimensions."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _FORMULA = re.compile(r"[\w.\s+*/(),-]{1,400}")
 
 
 def free_dimensions(model: ir.Model) -> list[str]:
-    """Names of the dimensions of the model's inputs that have no size, in order of appearance."""
-    found: dict[str, None] = {}
+    """Return the names of the dimensions of the model's inputs that have no size, in order of appearance."""
+    names: dict[str, None] = {}
     for value in fed_inputs(model):
         for dim in value.shape or ():
             if isinstance(dim, ir.SymbolicDim) and dim.value is not None:
-                found |= dict.fromkeys(_symbols(dim) or [dim.value])
-    return list(found)
+                names |= dict.fromkeys(_symbols(dim) or [dim.value])
+    return list(names)
 
 
 def fed_inputs(model: ir.Model) -> list[ir.Value]:
-    """The inputs that a caller must feed: those without an initializer, dense or sparse."""
+    """Return the inputs that a caller must feed: those without an initializer, dense or sparse."""
     return [value for value in model.graph.inputs if not value.is_initializer() and SPARSE_META not in value.meta]
 
 
@@ -57,7 +57,7 @@ def name_free_dimensions(model: ir.Model) -> bool:
 
 
 def still_free(model: ir.Model, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Those of the sizes whose names are among the model's free dimensions."""
+    """Return the sizes whose names are among the model's free dimensions."""
     name_free_dimensions(model)
     known = free_dimensions(model)
     return {name: size for name, size in sizes.items() if _spelled(name) in known}
@@ -87,13 +87,13 @@ def bind_dimensions(model: ir.Model, sizes: Mapping[str, int]) -> bool:
 
 
 def _worked_out(dim: ir.SymbolicDim, numbers: Mapping[str, int]) -> int | ir.SymbolicDim:
-    """A formula with sizes put in; UsageError where no size comes out."""
+    """Return a formula with sizes put in; UsageError where no size comes out."""
     size = dim.evaluate(numbers)
     if isinstance(size, ir.SymbolicDim) and not numbers.keys() >= set(_symbols(dim)):
         return size
     if isinstance(size, ir.SymbolicDim) or not 0 <= size <= LARGEST:
-        given = ", ".join(f"{name}={numbers[name]}" for name in _symbols(dim))
-        raise UsageError(f"dimension {dim.value!r} becomes {size} with {given}; bind other sizes")
+        bound = ", ".join(f"{name}={numbers[name]}" for name in _symbols(dim))
+        raise UsageError(f"dimension {dim.value!r} becomes {size} with {bound}; bind other sizes")
     return size
 
 
@@ -123,7 +123,7 @@ def _values(model: ir.Model) -> Iterator[ir.Value]:
 
 
 def _symbols(dim: ir.SymbolicDim) -> list[str]:
-    """The names in a dimension; none where it isn't a name or a formula that can be read safely."""
+    """Return the names in a dimension; none where it isn't a name or a formula that can be read safely."""
     text = dim.value
     if text is None or _NAME.fullmatch(text):
         return [text] if text else []
@@ -136,7 +136,7 @@ def _symbols(dim: ir.SymbolicDim) -> list[str]:
 
 
 def symbols_of(dim: int | ir.SymbolicDim) -> list[str]:
-    """The names in a size of any kind: itself where it's a name that can't be read as a formula."""
+    """Return the names in a size of any kind: itself where it's a name that can't be read as a formula."""
     if isinstance(dim, int) or dim.value is None:
         return []
     return _symbols(dim) or [dim.value]
@@ -149,8 +149,8 @@ def _readable(dim: ir.SymbolicDim) -> ir.SymbolicDim:
 
 
 def _spelled(name: str) -> str:
-    """The name with everything but letters, digits, dots and underscores replaced; empty where nothing is left."""
+    """Return the name with all but letters, digits, dots and underscores replaced; empty where nothing is left."""
     if not re.search(r"\w", name):
         return ""
-    spelled = "".join(each if each.isalpha() or each in "_.0123456789" else "_" for each in name)
+    spelled = "".join(letter if letter.isalpha() or letter in "_.0123456789" else "_" for letter in name)
     return spelled if spelled[0].isalpha() or spelled[0] == "_" else f"_{spelled}"

@@ -31,7 +31,7 @@ class Scope(NamedTuple):
 
 
 def scopes(model: ir.Model) -> Iterator[Scope]:
-    """Every graph of the model, functions last; bodies of our own tiled products aren't the model's."""
+    """Yield every graph of the model, functions last; bodies of our own tiled products aren't the model's."""
     for scope in _outermost(model):
         yield from _nested(scope)
 
@@ -51,7 +51,7 @@ def _outermost(model: ir.Model) -> Iterator[Scope]:
 
 
 def all_graphs(model: ir.Model) -> Iterator[ir.Graph | ir.Function]:
-    """The graphs of all scopes."""
+    """Yield the graphs of all scopes."""
     return (scope.graph for scope in scopes(model))
 
 
@@ -97,7 +97,7 @@ def _bodies(scope: Scope, node: ir.Node) -> Iterator[Scope]:
 
 
 def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:
-    """The graphs that an attribute holds (a body of If, Loop, Scan, ...), mostly none."""
+    """Return the graphs that an attribute holds (a body of If, Loop, Scan, ...), mostly none."""
     if attribute.is_ref():
         return ()
     if attribute.type == ir.AttributeType.GRAPH:
@@ -121,12 +121,12 @@ def values_read(node: ir.Node) -> Iterator[ir.Value]:
 
 
 def default_opset(opsets: Mapping[str, int]) -> int | None:
-    """The version of the default operator set; None: not imported."""
+    """Return the version of the default operator set; None: not imported."""
     return opsets.get("")
 
 
 def called_functions(model: ir.Model) -> set[ir.OperatorIdentifier]:
-    """The local functions that the main graph calls, by itself or through others."""
+    """Return the local functions that the main graph calls, by itself or through others."""
     called: set[ir.OperatorIdentifier] = set()
     waiting: list[ir.Graph | ir.Function] = [model.graph]
     while model.functions and waiting:
@@ -155,10 +155,10 @@ def callees_first(model: ir.Model) -> None:
 
 
 def is_tiled_product(called: ir.Function | ir.Node) -> bool:
-    """A function that stands for a tiled product, or a call to one, by what it carries."""
+    """Return whether a function, or a call, stands for a tiled product, by its attributes."""
     return called.domain == CALL_DOMAIN and called.attributes.keys() >= CALL_ATTRIBUTES
 
 
 def count_nodes(model: ir.Model) -> int:
-    """Nodes in all graphs of the model, those of local functions included."""
+    """Count the nodes in all graphs of the model, those of local functions included."""
     return sum(len(graph) for graph in all_graphs(model))

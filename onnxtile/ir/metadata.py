@@ -40,5 +40,5 @@ OF = " of "
 
 
 def box_text(tile: str) -> str:
-    """A tile's own box, without that of the tile that it was cut from."""
+    """Return a tile's own box, without that of the tile that it was cut from."""
     return tile.partition(OF)[0]

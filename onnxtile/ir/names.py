@@ -34,17 +34,17 @@ class Names:
                     self._add(name, node.meta.get(PREFIX_META))
 
     def origin(self, node: ir.Node) -> str:
-        """The node of the original model that things made for `node` are from, however often that was lowered."""
+        """Return the node of the original model that new things for `node` are from, however often it was lowered."""
         return node.metadata_props.get(ORIGIN) or self._named(node)
 
     def _named(self, node: ir.Node) -> str:
-        """What things made for `node` are named after: its name, or its output where the name is empty or repeats."""
+        """Return what new things for `node` are named after: its name, or its output's if that's empty or repeats."""
         if PREFIX_META in node.meta:
             return str(node.metadata_props[ORIGIN])
         return node_name(node) if self._nodes[node.name or ""] < 2 else node.outputs[0].name or node_name(node)
 
     def prefix_of(self, node: ir.Node) -> str:
-        """The prefix for things made for `node`: a new one, or the name that the node was made with.
+        """Return the prefix for things made for `node`: a new one, or the name that the node was made with.
 
         What takes the node's place may be named so itself: no other node is.
         """
@@ -67,7 +67,7 @@ class Names:
         return prefix
 
     def is_function_body(self, graph: ir.Graph) -> bool:
-        """Whether the graph belongs to a local function, and so has no initializers."""
+        """Return whether the graph belongs to a local function, and so has no initializers."""
         return id(graph) in self._bodies
 
     def _add(self, name: str | None, own: str | None) -> None:

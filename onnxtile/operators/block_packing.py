@@ -67,7 +67,7 @@ class Blocks:
             yield f"zero_points are {self.zeros.dtype.name}, neither UINT8 nor of the scales' type"
 
     def numbers(self) -> Tensor:
-        """W transposed, k x n, in the scales' type: rounded as onnxruntime does, in float32."""
+        """Return W transposed, k x n, in the scales' type: rounded as onnxruntime does, in float32."""
         return lazily(self._numbers, self.scales.dtype, [self.k, self.n])
 
     def _numbers(self) -> np.ndarray:
@@ -87,7 +87,7 @@ class Blocks:
         return unpack(read_array(self.zeros).reshape(self.n, -1)[rows], self.bits)[:, : self.blocks]
 
     def tile(self, n: Piece, k: Piece) -> list[tuple[str, Tensor]]:
-        """Weights, scales and zero points of the tile, by name; k begins where a block does."""
+        """Return weights, scales and zero points of the tile, by name; k begins where a block does."""
         rows, (start, stop) = slice(*n), (k[0] // self.block_size, -(-k[1] // self.block_size))
         height, width = n[1] - n[0], stop - start
 
@@ -132,7 +132,7 @@ class Codes:
             yield f"B is {self.packed.dtype.name}, not UINT8"
 
     def numbers(self) -> Tensor:
-        """W transposed, k x n, in absmax's type."""
+        """Return W transposed, k x n, in absmax's type."""
         return lazily(self._numbers, self.absmax.dtype, [self.k, self.n])
 
     def _numbers(self) -> np.ndarray:
@@ -145,14 +145,14 @@ class Codes:
 
 
 def unpack(array: np.ndarray, bits: int) -> np.ndarray:
-    """Numbers of `bits` bits from bytes along the last axis, the lowest bits first."""
+    """Return numbers of `bits` bits from bytes along the last axis, the lowest bits first."""
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     numbers: np.ndarray = (array[..., None] >> shifts) & np.uint8((1 << bits) - 1)
     return numbers.reshape((*array.shape[:-1], math.prod(numbers.shape[-2:])))
 
 
 def pack(numbers: np.ndarray, bits: int) -> np.ndarray:
-    """Bytes from numbers of `bits` bits along the last axis, what's left of the last one zero."""
+    """Return bytes from numbers of `bits` bits along the last axis, what's left of the last one zero."""
     in_byte = 8 // bits
     missing = -numbers.shape[-1] % in_byte
     padded = np.pad(numbers, [(0, 0)] * (numbers.ndim - 1) + [(0, missing)])

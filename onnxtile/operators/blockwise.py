@@ -74,7 +74,7 @@ def _length(node: ir.Node, name: str) -> int:
 
 
 def by_rows(node: ir.Node) -> Size:
-    """A [..., K] by B [N, packed K], whose bytes hold several numbers (com.microsoft, blocks of float8 or float4)."""
+    """Multiply A [..., K] by B [N, packed K], whose bytes hold several numbers (blocks of float8 or float4)."""
     a, b = shape(node, 0, least=1), shape(node, 1, 2)
     return Size(count_of(a[:-1]), a[-1], b[0], 1)
 

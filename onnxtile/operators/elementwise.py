@@ -106,16 +106,6 @@ def activation(attribute: str, default: str = "") -> Work:
     return Work(part("elementwise"), part("transcendental"), part("comparison"))
 
 
-@condition("a constant exponent of 2 or 3")
-def _small_power(node: ir.Node, opset: int | None) -> bool:
-    return _exponent(node) in (2, 3)
-
-
-@condition("another exponent")
-def _other_power(node: ir.Node, opset: int | None) -> bool:
-    return _exponent(node) not in (2, 3)
-
-
 def _exponent(node: ir.Node) -> float | None:
     try:
         exponent = constant(node, 1, "exponent")
@@ -124,22 +114,14 @@ def _exponent(node: ir.Node) -> float | None:
     return float(exponent.item()) if exponent.size == 1 else None
 
 
+_SMALL_POWER = condition("a constant exponent of 2 or 3")(lambda node, opset: _exponent(node) in (2, 3))
+_OTHER_POWER = condition("another exponent")(lambda node, opset: _exponent(node) not in (2, 3))
 _POWER = measure("(exponent - 1)", "")(lambda node, opset: int(_exponent(node) or 1) - 1)
 
 
-@condition("min")
-def _has_min(node: ir.Node, opset: int | None) -> bool:
-    return _bounded(node, opset, 1, "min")
-
-
-@condition("max")
-def _has_max(node: ir.Node, opset: int | None) -> bool:
-    return _bounded(node, opset, 2, "max")
-
-
-def _bounded(node: ir.Node, opset: int | None, index: int, name: str) -> bool:
-    """Return whether a bound is given: an input since version 11, an attribute before."""
-    return given(node, index) if version(opset) >= 11 else name in node.attributes
+def _bound(index: int, name: str) -> Formula:
+    """Return the condition that a bound is given: an input since version 11, an attribute before."""
+    return condition(name)(lambda node, opset: given(node, index) if version(opset) >= 11 else name in node.attributes)
 
 
 for _name, _work in PER_ELEMENT.items():
@@ -150,8 +132,8 @@ declare("Equal Greater GreaterOrEqual Less LessOrEqual", work=COMPARISON * Y)
 declare("Max Min", work=COMPARISON * (INPUTS * Y - Y))
 declare("Sum", work=ELEMENTWISE * (INPUTS * Y - Y))
 declare("Mean", work=ELEMENTWISE * (INPUTS * Y))
-declare("Pow", work=ELEMENTWISE * (_POWER * Y * _small_power) + TRANSCENDENTAL * (Y * _other_power), settings=(1,))
-declare("Clip", work=COMPARISON * (X * _has_min + X * _has_max), settings=(1, 2))
+declare("Pow", work=ELEMENTWISE * (_POWER * Y * _SMALL_POWER) + TRANSCENDENTAL * (Y * _OTHER_POWER), settings=(1,))
+declare("Clip", work=COMPARISON * (X * _bound(1, "min") + X * _bound(2, "max")), settings=(1, 2))
 declare("Where", work=MOVEMENT * Y, settings=(0,))
 declare("SwiGLU", work=(SWISH + ELEMENTWISE) * Y)
 

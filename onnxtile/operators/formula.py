@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +13,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, total
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, known_total, product
 
 Read: TypeAlias = Callable[[ir.Node, "int | None"], Amount]
 """What a measure is at a node, in a version of the default operator set."""
@@ -50,7 +52,7 @@ class Formula:
         self.terms = tuple((times, factors) for factors, times in terms.items() if times)
 
     def amount(self, node: ir.Node, opset: int | None, known: Known) -> Amount:
-        """The formula at a node, never below 0 (of nothing there's no largest element); unknown if a term is.
+        """Evaluate the formula at a node, never below 0 (of nothing there's no largest element); unknown if a term is.
 
         A condition that doesn't hold makes its term 0, whatever else is in it.
         """
@@ -58,37 +60,35 @@ class Formula:
         for times, factors in self.terms:
             others: list[Amount] = []
             for factor in factors:
-                found = known.get(factor)
-                if found is None:
-                    found = known[factor] = factor.at(node, opset)
-                if found.__class__ is int:
-                    times *= found
+                amount = known.get(factor)
+                if amount is None:
+                    amount = known[factor] = factor.at(node, opset)
+                if amount.__class__ is int:
+                    times *= amount
                 else:
-                    others.append(found)
+                    others.append(amount)
                 if not times:
                     break
             if others and times:
                 rest.append((times, *others))
             else:
                 whole += times
-        found = _sum(whole, tuple(rest)) if rest else whole
-        return max(found, 0) if isinstance(found, int) else found
+        result = _sum(whole, tuple(rest)) if rest else whole
+        return max(result, 0) if isinstance(result, int) else result
 
     def __add__(self, other: Formula | int) -> Formula:
-        terms = self._terms()
-        for times, factors in _formula(other).terms:
-            terms[factors] = terms.get(factors, 0) + times
+        terms: Counter[Factors] = Counter()
+        for times, factors in (*self.terms, *_formula(other).terms):
+            terms[factors] += times
         return Formula(terms)
 
     def __mul__(self, other: Formula | int) -> Formula:
         if not isinstance(other, (Formula, int)):
             return NotImplemented
-        product_: dict[Factors, int] = {}
-        for times, factors in self.terms:
-            for more, others in _formula(other).terms:
-                both = _ordered((*factors, *others))
-                product_[both] = product_.get(both, 0) + times * more
-        return Formula(product_)
+        terms: Counter[Factors] = Counter()
+        for (times, factors), (more, others) in itertools.product(self.terms, _formula(other).terms):
+            terms[_ordered((*factors, *others))] += times * more
+        return Formula(terms)
 
     def __sub__(self, other: Formula | int) -> Formula:
         return self + _formula(other) * -1
@@ -104,53 +104,45 @@ class Formula:
         for _, factors in self.terms:
             yield from factors
 
-    def _terms(self) -> dict[Factors, int]:
-        return {factors: times for times, factors in self.terms}
-
 
 def _formula(of: Formula | int) -> Formula:
     return of if isinstance(of, Formula) else Formula({(): of})
 
 
 def _ordered(factors: Factors) -> Factors:
-    """Conditions first, each once: where they don't hold, nothing else is read."""
-    conditions = dict.fromkeys(each for each in factors if each.condition)
-    return (*conditions, *(each for each in factors if not each.condition))
+    """Put conditions first, once: where they don't hold, nothing else is read."""
+    conditions = dict.fromkeys(factor for factor in factors if factor.condition)
+    return (*conditions, *(factor for factor in factors if not factor.condition))
 
 
 def _words(times: int, factors: Factors) -> str:
-    counted = [each.words for each in factors if not each.condition]
+    counted = [factor.words for factor in factors if not factor.condition]
     numbers = [] if times == 1 and counted else [str(times)]
-    return " ".join([" x ".join(numbers + counted), *(each.words for each in factors if each.condition)])
+    return " ".join([" x ".join(numbers + counted), *(factor.words for factor in factors if factor.condition)])
 
 
 @lru_cache(maxsize=4096)
 def _sum(whole: int, products: tuple[tuple[Amount, ...], ...]) -> Amount:
-    """The sum of products of which some factors aren't numbers; a formula is worked out once."""
-    found = [product(each) for each in products]
-    return next((each for each in found if isinstance(each, Unknown)), None) or total([whole, *found])
+    """Return the sum of products of which some factors aren't numbers; a formula is worked out once."""
+    return known_total([whole, *map(product, products)])
 
 
 def measure(words: str, meaning: str) -> Callable[[Read], Formula]:
-    """Makes a function that reads a measure off a node the formula of that measure."""
+    """Return a decorator that makes a function, which reads a measure off a node, the formula of that measure."""
     return lambda read: Formula({(Measure(words, meaning, read),): 1})
 
 
-def condition(words: str) -> Callable[[Callable[[ir.Node, int | None], bool | Unknown]], Formula]:
-    """As `measure`, for what holds or doesn't: in formulas it stands behind what's counted only then."""
+def condition(words: str) -> Callable[[Callable[[ir.Node, int | None], bool]], Formula]:
+    """Return a decorator as `measure` does, for a condition: it stands behind what's counted only where it holds."""
 
-    def made(holds: Callable[[ir.Node, int | None], bool | Unknown]) -> Formula:
-        def read(node: ir.Node, opset: int | None) -> Amount:
-            found = holds(node, opset)
-            return found if isinstance(found, Unknown) else int(found)
+    def formula(holds: Callable[[ir.Node, int | None], bool]) -> Formula:
+        return Formula({(Measure(f"[{words}]", "", lambda node, opset: int(holds(node, opset)), condition=True),): 1})
 
-        return Formula({(Measure(f"[{words}]", "", read, condition=True),): 1})
-
-    return made
+    return formula
 
 
 def unknown(reason: str) -> Formula:
-    """What can't be told from shapes."""
+    """Return the formula of what can't be told from shapes."""
     return measure(f"unknown: {reason}", "")(lambda node, opset: Unknown(reason))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_int
-from onnxtile.ir.symbolic.amounts import Amount
+from onnxtile.ir.symbolic.amounts import Amount, known_total
 from onnxtile.operators.elementwise import SIGMOID
 from onnxtile.operators.formula import Formula, condition, measure, unknown
 from onnxtile.operators.measures import (
@@ -21,7 +21,6 @@ from onnxtile.operators.measures import (
     X,
     Y,
     is_given,
-    known_total,
     of_input,
     of_products,
     says,
@@ -36,7 +35,7 @@ from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCEND
 
 
 def by(attribute: str) -> Callable[[ir.Node], Size]:
-    """Data [rows, features], or one row, by as many vectors as the attribute holds."""
+    """Return the size of data [rows, features], or one row, by as many vectors as the attribute holds."""
 
     def size(node: ir.Node) -> Size:
         x = shape(node, 0, least=1)

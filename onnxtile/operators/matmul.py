@@ -20,7 +20,7 @@ def matmul(node: ir.Node, left: int = 0, right: int = 1) -> Size:
 
 
 def matmul_of(node: ir.Node, a: list[Dim], b: list[Dim]) -> Size:
-    """The size of numpy.matmul of operands of these shapes, which `node` makes of its own."""
+    """Return the size of numpy.matmul of operands of these shapes, which `node` makes of its own."""
     if not a or not b:
         raise ModelError(f"{node.op_type} {node_name(node)!r}: an operand is a scalar; a product needs 1 axis or more")
     m, batch_a = (a[-2], a[:-2]) if len(a) > 1 else (1, [])

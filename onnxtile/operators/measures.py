@@ -17,7 +17,7 @@ from onnxtile.ir.attributes import (
     node_name,
 )
 from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
-from onnxtile.ir.symbolic.amounts import Amount, Dim, Number, Unknown, amount_of, product, total
+from onnxtile.ir.symbolic.amounts import Amount, Dim, Number, Unknown, amount_of, known_total, product
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.registry import products_of
 from onnxtile.operators.sizes import Size, given
@@ -32,19 +32,19 @@ ELEMENTS_OF = "elements of the input or output of that name"
 
 
 def source(node: ir.Node, index: int) -> ir.Value | None:
-    """An input; None where it's left out."""
+    """Return an input; None where it's left out."""
     return node.inputs[index] if index < len(node.inputs) else None
 
 
 @cache
 def of_input(index: int, name: str) -> Formula:
-    """Elements of an input, which formulas call by its name."""
+    """Return the measure of an input's elements, which formulas call by its name."""
     return measure(name, ELEMENTS_OF)(lambda node, opset: elements(source(node, index)))
 
 
 @cache
 def of_output(index: int, name: str) -> Formula:
-    """Elements of an output; none where it's left out."""
+    """Return the measure of an output's elements; none where it's left out."""
 
     def read(node: ir.Node, opset: int | None) -> Amount:
         return elements(node.outputs[index]) if index < len(node.outputs) else 0
@@ -61,7 +61,7 @@ INPUTS = measure("inputs", "how many inputs are given")(
 
 
 def of_inputs(words: str, meaning: str, indices: Sequence[int]) -> Formula:
-    """Elements of those of the inputs that are given."""
+    """Return the measure of the elements of these inputs, as far as they're given."""
 
     def read(node: ir.Node, opset: int | None) -> Amount:
         return known_total([elements(node.inputs[index]) for index in indices if given(node, index)])
@@ -74,13 +74,8 @@ ALL_INPUTS = measure("all inputs", "elements of all inputs together")(
 )
 
 
-def known_total(amounts: Sequence[Amount]) -> Amount:
-    """The sum, or the first that isn't known."""
-    return next((each for each in amounts if isinstance(each, Unknown)), None) or total(amounts)
-
-
 def sizes_of(value: ir.Value | None, least: int = 0) -> list[Number]:
-    """The value's shape; UnsizedError where it isn't known, or has fewer axes."""
+    """Return the value's shape; UnsizedError where it isn't known, or has fewer axes."""
     dims = dimensions(value)
     if isinstance(dims, Unknown):
         raise UnsizedError(dims.reason)
@@ -90,37 +85,37 @@ def sizes_of(value: ir.Value | None, least: int = 0) -> list[Number]:
 
 
 def input_sizes(node: ir.Node, index: int, least: int = 0) -> list[Number]:
-    """See sizes_of."""
+    """Return the sizes of an input; see `sizes_of`."""
     return sizes_of(source(node, index), least)
 
 
 def output_sizes(node: ir.Node, least: int = 0) -> list[Number]:
-    """Those of the first output; see sizes_of."""
+    """Return the sizes of the first output; see `sizes_of`."""
     return sizes_of(node.outputs[0] if node.outputs else None, least)
 
 
 def along(node: ir.Node, index: int, axes: Sequence[int]) -> Amount:
-    """Elements along these axes of an input, -1 being the last."""
+    """Count elements along these axes of an input, -1 being the last."""
     dims = input_sizes(node, index)
     return product(dims[axis] for axis in {checked_axis(axis, len(dims)) for axis in axes})
 
 
 def checked_axis(axis: int, rank: int) -> int:
-    """The axis counted from the front."""
+    """Return the axis counted from the front."""
     if not -rank <= axis < rank:
         raise UnsizedError(f"it says axis {axis} of {rank}")
     return axis % rank
 
 
 def lines(node: ir.Node, axis: int, of: int = 0) -> Amount:
-    """How many lines along that axis an input has."""
+    """Count the lines of an input along that axis."""
     dims = input_sizes(node, of)
-    place = checked_axis(axis, len(dims))
-    return product([*dims[:place], *dims[place + 1 :]])
+    index = checked_axis(axis, len(dims))
+    return product([*dims[:index], *dims[index + 1 :]])
 
 
 def before(node: ir.Node, axis: int, of: int = 0) -> Amount:
-    """Elements along the axes of an input before that one."""
+    """Count elements along the axes of an input before that one."""
     dims = input_sizes(node, of)
     return product(dims[: axis if axis == len(dims) else checked_axis(axis, len(dims))])
 
@@ -140,7 +135,7 @@ def is_given(index: int, name: str) -> Formula:
 
 @cache
 def is_wanted(index: int, name: str) -> Formula:
-    """An output that isn't left out."""
+    """Return the condition that an output isn't left out."""
 
     def holds(node: ir.Node, opset: int | None) -> bool:
         return index < len(node.outputs) and node.outputs[index].name != ""
@@ -150,7 +145,7 @@ def is_wanted(index: int, name: str) -> Formula:
 
 @cache
 def isnt(name: str, value: float, default: float | None = None) -> Formula:
-    """An attribute that is a number has another value."""
+    """Return the condition that an attribute, a number, has another value."""
 
     def holds(node: ir.Node, opset: int | None) -> bool:
         return number(node, name, value if default is None else default) != value
@@ -160,13 +155,13 @@ def isnt(name: str, value: float, default: float | None = None) -> Formula:
 
 @cache
 def says(name: str, *values: str, default: str = "") -> Formula:
-    """An attribute that is a word has one of these values."""
+    """Return the condition that an attribute, a word, has one of these values."""
     words = f"{name} is {' or '.join(values)}"
     return condition(words)(lambda node, opset: attribute_string(node, name, default) in values)
 
 
 def number(node: ir.Node, name: str, default: float) -> float:
-    """An attribute that is a number of either type."""
+    """Read an attribute that is a number of either type."""
     attribute = node.attributes.get(name)
     if attribute is not None and attribute.type == ir.AttributeType.INT:
         return attribute_int(node, name, 0)
@@ -174,7 +169,7 @@ def number(node: ir.Node, name: str, default: float) -> float:
 
 
 def version(opset: int | None) -> int:
-    """The opset; UnsizedError where none is imported."""
+    """Return the opset; UnsizedError where none is imported."""
     if opset is None:
         raise UnsizedError("which version of the operators it's written in isn't said")
     return opset
@@ -184,7 +179,7 @@ def version(opset: int | None) -> int:
 
 
 def constant(node: ir.Node, index: int, what: str) -> np.ndarray:
-    """A small input that is a constant; UnsizedError where it isn't."""
+    """Read a small input that is a constant; UnsizedError where it isn't."""
     tensor = constant_tensor(source(node, index), OVERRIDABLE_FROM)
     if tensor is None or tensor.size > SMALL:
         raise UnsizedError(f"its {what} (input {index}) is known only at run time")
@@ -192,10 +187,10 @@ def constant(node: ir.Node, index: int, what: str) -> np.ndarray:
 
 
 def constant_int(node: ir.Node, index: int, what: str) -> int:
-    found = constant(node, index, what)
-    if found.size != 1:
-        raise ModelError(f"{node.op_type} {node_name(node)!r}: its {what} has {found.size} numbers, not 1")
-    return int(found.item())
+    array = constant(node, index, what)
+    if array.size != 1:
+        raise ModelError(f"{node.op_type} {node_name(node)!r}: its {what} has {array.size} numbers, not 1")
+    return int(array.item())
 
 
 # Sizes of an operator's products

@@ -60,7 +60,7 @@ def _groups(attribute: str) -> Formula:
 
 @condition("training")
 def _trained(node: ir.Node, opset: int | None) -> bool:
-    """Since version 14 an attribute says so, from 7 on outputs for statistics, before that the attribute is_test."""
+    """Return whether it trains: since version 14 an attribute says so, from 7 on outputs, before that is_test."""
     if version(opset) >= 14:
         return bool(attribute_int(node, "training_mode", 0))
     if version(opset) >= 7:

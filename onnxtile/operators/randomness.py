@@ -27,7 +27,7 @@ def _is_training(node: ir.Node, index: int) -> bool:
 
 @condition("training")
 def _dropout_trained(node: ir.Node, opset: int | None) -> bool:
-    """Since version 12 an input says so; from 7 to 11 Dropout is for inference only; before, an attribute says that."""
+    """Return whether it trains: since version 12 an input says so, from 7 to 11 it doesn't, before is_test says."""
     if version(opset) >= 12:
         return _is_training(node, 2)
     return version(opset) < 7 and not attribute_int(node, "is_test", 0)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_int
-from onnxtile.ir.symbolic.amounts import Amount, Dim, Unknown, product, total
+from onnxtile.ir.symbolic.amounts import Amount, Dim, known_total, product
 from onnxtile.operators.elementwise import activation_of
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.measures import X, input_sizes, is_given, of_input
@@ -56,7 +56,7 @@ def _hidden(node: ir.Node, gates: int, n: Dim, k: Dim) -> Dim:
 
 
 def _state(node: ir.Node, batch: Dim, hidden: Dim, n: Dim, times: Dim) -> dict[str, Size]:
-    """GRU's last gate takes a state that the others made (reset), unless linear_before_reset says otherwise."""
+    """Return the products with the state; GRU's last gate takes one that is reset, without linear_before_reset."""
     if node.op_type != "GRU" or attribute_int(node, "linear_before_reset", 0):
         return {STATE: Size(batch, hidden, n, times)}
     gates = count_of([2, hidden])
@@ -92,7 +92,7 @@ def _activations(*functions: tuple[str, int]) -> Work:
                 product([count, *numbers, getattr(activation_of(name), kind).amount(node, opset, {})])
                 for name, count in zip(names, times, strict=True)
             ]
-            return next((amount for amount in calls if isinstance(amount, Unknown)), None) or total(calls)
+            return known_total(calls)
 
         return measure("acts", "operations of that kind in the activations of all cells")(read)
 

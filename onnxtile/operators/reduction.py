@@ -18,12 +18,12 @@ from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCEND
 
 
 def softmax(size: Formula, sums: Formula) -> Work:
-    """Softmax of so many elements in so many sums."""
+    """Return the work of Softmax of elements in so many sums."""
     return ELEMENTWISE * (3 * size - sums) + TRANSCENDENTAL * size + COMPARISON * (size - sums)
 
 
 def softmax_lines(node: ir.Node, opset: int) -> Amount:
-    """Before version 13 a line is all axes from `axis` on."""
+    """Count the lines of Softmax: before version 13 a line is all axes from `axis` on."""
     if opset < 13:
         return before(node, attribute_int(node, "axis", 1))
     return lines(node, attribute_int(node, "axis", -1))

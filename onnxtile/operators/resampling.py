@@ -41,7 +41,7 @@ def taps_of(mode: str) -> int:
 
 @measure("interpolation", "operations for one element by its neighbours; 0 where the nearest is copied")
 def _resized(node: ir.Node, opset: int | None) -> Amount:
-    """Along the axes whose sizes differ, or that are cropped; the others have one neighbour with the weight 1."""
+    """Count along the axes whose sizes differ, or that are cropped; the others have one neighbour with the weight 1."""
     mode = attribute_string(node, "mode", "nearest")
     if mode == "nearest":
         return 0
@@ -62,7 +62,7 @@ def _cropped(node: ir.Node, rank: int) -> set[int]:
 
 
 def _antialiased(taps: int, old: Amount, new: Amount) -> int:
-    """As onnx's reference does: the filter is as much wider as the axis shrinks."""
+    """Return the neighbours with antialias, as in onnx's reference: the filter is as much wider as the axis shrinks."""
     if not isinstance(old, int) or not isinstance(new, int) or not new:
         raise UnsizedError("how wide its filter is depends on how much it shrinks, which isn't known")
     return 2 - 2 * (math.floor(-(taps // 2) / min(new / old, 1)) + 1)
@@ -87,7 +87,7 @@ def _axes_of_grid(node: ir.Node) -> int:
 
 @measure("weights of a coordinate", "what its place takes (4, 3 with align_corners), and weights: linear 3, cubic 27")
 def _coordinate(node: ir.Node, opset: int | None) -> Amount:
-    """(x + 1) * length - 1, halved, or (x + 1) / 2 * (length - 1); then it's rounded, or its fraction makes weights."""
+    """Count (x + 1) * length - 1, halved, or (x + 1) / 2 * (length - 1), and its rounding or weights."""
     mode = attribute_string(node, "mode", "linear")
     weights = 1 if mode == "nearest" else 3 if taps_of(mode) == 2 else 27
     return (3 if attribute_int(node, "align_corners", 0) else 4) + weights

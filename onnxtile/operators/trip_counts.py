@@ -1,4 +1,4 @@
-"""How often the body of a node runs."""
+"""Count how often the body of a node runs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Trips:
         self.symbols: dict[str, str] = {}
 
     def enter(self, branch: ir.Graph, around: ir.Graph | ir.Function) -> None:
-        """A branch of an If in the graph `around` runs once at most if that does."""
+        """Note that a branch of an If in the graph `around` runs once at most if that does."""
         if around in self._once:
             self._once.add(branch)
 
     def of(self, node: ir.Node, opset: int | None) -> Amount:
-        """How often the node, of that default opset, runs the body of Loop, Scan or SequenceMap; others: unknown."""
+        """Return how often a node of that default opset runs the body of Loop, Scan or SequenceMap; others: unknown."""
         try:
             if node.domain == "" and node.op_type == "Loop":
                 return self._loop(node)
@@ -50,7 +50,7 @@ class Trips:
         return Unknown(f"how often {node.op_type} runs its graph isn't known")
 
     def _loop(self, node: ir.Node) -> Amount:
-        """ONNX, Loop: at most the trip count, and while the condition holds."""
+        """Count the trips of a Loop (ONNX): at most the trip count, and while the condition holds."""
         trips, condition = (node.inputs[index] if index < len(node.inputs) else None for index in range(2))
         begins = True if condition is None else boolean(condition)
         if begins is False:
@@ -67,7 +67,7 @@ class Trips:
         return most if most == least else Range(least, most)
 
     def _count(self, value: ir.Value) -> Number | Unknown | None:
-        """The trip count: a number, a formula, or a symbol for the value that's fed; None: there's no end to it."""
+        """Return the trip count: a number, a formula, or a symbol for the value that's fed; None: it's endless."""
         source = value
         for _ in range(_MOST_LINKS):
             known = number_of(source)
@@ -99,7 +99,7 @@ def _keeps_numbers(node: ir.Node) -> bool:
 
 
 def number_of(value: ir.Value) -> Number | None:
-    """The one whole number or truth value that a value holds, where that's known without running the model."""
+    """Return the one whole number or truth value that a value holds, where that's known without running the model."""
     tensor = None if value.is_graph_input() else ir.convenience.get_const_tensor(value)
     if tensor is not None:
         whole = tensor.dtype.is_integer() or tensor.dtype == ir.DataType.BOOL
@@ -114,13 +114,13 @@ def number_of(value: ir.Value) -> Number | None:
 
 
 def boolean(value: ir.Value) -> bool | None:
-    """What a condition always is; None where that depends on the run."""
+    """Return what a condition always is; None where that depends on the run."""
     known = number_of(value)
     return bool(known) if isinstance(known, int) else None
 
 
 def goes_on(node: ir.Node) -> bool:
-    """Whether the body can't end the loop: its condition is always true, or what it was before."""
+    """Return whether the body can't end the loop: its condition is always true, or what it was before."""
     attribute = node.attributes.get("body")
     if attribute is None or attribute.is_ref():
         return False
@@ -139,7 +139,7 @@ def goes_on(node: ir.Node) -> bool:
 
 
 def _scan(node: ir.Node, opset: int | None) -> Amount:
-    """ONNX, Scan: as often as the scanned axis is long (from opset 9 on; before, the first axis is a batch)."""
+    """Count the trips of a Scan (ONNX): the length of the scanned axis (before opset 9 the first is a batch)."""
     count = attribute_int(node, "num_scan_inputs", 0)
     if not 0 < count <= len(node.inputs):
         return Unknown(f"Scan {node_name(node)!r} scans no input")

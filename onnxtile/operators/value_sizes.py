@@ -12,7 +12,7 @@ from onnxtile.operators.sizes import unknown_because
 
 
 def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
-    """The sizes along a value's axes; Unknown where one of them isn't known before run time."""
+    """Return the sizes along a value's axes; Unknown where one of them isn't known before run time."""
     if value is None:
         return Unknown("an input is absent")
     shape, kind = value.shape, value.type
@@ -35,7 +35,7 @@ def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
 
 
 def elements(value: ir.Value | None) -> Amount:
-    """How many numbers a value holds; an output that is left out has none."""
+    """Count the numbers that a value holds; an output that is left out has none."""
     if value is not None and value.name == "":
         return 0
     sizes = dimensions(value)
@@ -49,7 +49,7 @@ def elements(value: ir.Value | None) -> Amount:
 
 
 def value_bytes(value: ir.Value) -> Amount:
-    """Bytes of a value, numbers of fewer than 8 bits packed; an output that is left out has none."""
+    """Count the bytes of a value, numbers of fewer than 8 bits packed; an output that is left out has none."""
     if value.name == "":
         return 0
     count = elements(value)

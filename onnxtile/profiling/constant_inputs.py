@@ -17,8 +17,7 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import UnsizedError, attribute_int
 from onnxtile.ir.graphs import is_tiled_product, subgraphs
 from onnxtile.ir.metadata import SPARSE_META
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, bytes_of, total
-from onnxtile.operators.measures import known_total
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, bytes_of, known_total, total
 from onnxtile.operators.registry import Role
 from onnxtile.operators.table import facts_of
 from onnxtile.operators.value_sizes import elements

@@ -22,13 +22,13 @@ from onnxtile.ir.symbolic.amounts import (
     difference,
     either,
     is_known,
+    known_total,
     largest,
     names_in,
     product,
     total,
 )
 from onnxtile.operators.contractions import contractions_of
-from onnxtile.operators.measures import known_total
 from onnxtile.operators.table import operations_of
 from onnxtile.operators.trip_counts import Trips, boolean
 from onnxtile.operators.value_sizes import value_bytes

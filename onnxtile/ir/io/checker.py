@@ -132,7 +132,7 @@ def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> No
 
 
 def check_proto(model: onnx.ModelProto) -> None:
-    """The same of protobuf, without a detour. Raises ModelError."""
+    """Check a model in protobuf as `check_structure` does, without a detour. Raises ModelError."""
     _check(skeleton_of_proto(model))
     check_names(model.graph, ())
 
@@ -152,7 +152,7 @@ def _check(light: onnx.ModelProto) -> None:
 
 
 def _check_order(graph: ir.Graph | ir.Function, outer: set[ir.Value]) -> None:
-    """Every value must be computed before it's read; `outer` holds those of the graphs around."""
+    """Check that every value is computed before it's read; `outer` holds those of the graphs around."""
     known = {*outer, *graph.inputs, *(graph.initializers.values() if isinstance(graph, ir.Graph) else ())}
     for node in graph:
         for value in node.inputs:
@@ -169,7 +169,7 @@ def _check_order(graph: ir.Graph | ir.Function, outer: set[ir.Value]) -> None:
 
 
 def check_names(graph: onnx.GraphProto, outer: Iterable[str]) -> None:
-    """Every value is computed once, and before it's read; `outer`: names that are there already. ModelError otherwise.
+    """Check that every value is computed once, and before it's read; `outer`: names from outside. Raises ModelError.
 
     What the checker says of order, over protobuf and fast: for graphs of very many nodes.
     """
@@ -188,6 +188,6 @@ def check_names(graph: onnx.GraphProto, outer: Iterable[str]) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's words on one line, without the trail that libraries append."""
+    """Return an error's words on one line, without the trail that libraries append."""
     words = str(error).split("\n\n==> Context")[0]
     return " ".join(words.split()) or type(error).__name__

@@ -74,7 +74,7 @@ class DataTensor(ir.ExternalTensor):
 
 
 def bytes_of(tensor: onnx.TensorProto, folder: Path, size: int) -> tuple[bytes, Path]:
-    """The bytes, `size` of them, of a tensor in external data, and the file that they're from."""
+    """Return the bytes, `size` of them, of a tensor in external data, and the file that they're from."""
     facts: dict[str, Any] = {entry.key: entry.value for entry in tensor.external_data}
     file = find(folder, facts.get("location", "")).path
     with file.open("rb") as data:

@@ -37,7 +37,7 @@ def check_output(output: Path, *others: Path) -> None:
 
 @contextmanager
 def replacing(output: Path) -> Iterator[Path]:
-    """A path beside `output` to write to; moved onto `output` if all goes well, removed otherwise.
+    """Give a path beside `output` to write to, move it onto `output` if all goes well, or remove it.
 
     Where `output` is a link, the file that it leads to is replaced. A kill at any moment leaves either the old file or
     the new one. Raises UsageError where the folder can't be written to or is full.
@@ -88,7 +88,7 @@ def check_new_folder(folder: Path) -> None:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` to write to; moved to `folder` if all goes well, removed otherwise.
+    """Give a folder beside `folder` to write to, move it to `folder` if all goes well, or remove it.
 
     `folder` must be new, or empty. Raises UsageError where it isn't, or can't be written.
     """
@@ -123,7 +123,7 @@ def _mentions(path: Path, words: bytes) -> bool:
 
 @contextmanager
 def _beside(output: Path) -> Iterator[Path]:
-    """A new file in the folder of `output`, gone afterwards; a folder that can't take it is a UsageError."""
+    """Give a new file in the folder of `output`, and remove it afterwards; UsageError where that can't be written."""
     with _told(output):
         _check_place(output)
         with partial_file(output) as temporary:
@@ -149,12 +149,12 @@ def _words(error: OSError | ValueError) -> str:
 
 
 def real(path: Path) -> Path:
-    """The path with all links followed; one in a loop of links stays."""
+    """Return the path with all links followed; one in a loop of links stays."""
     return Path(os.path.realpath(path))
 
 
 def _encodable(name: str) -> str:
-    """A file's name as a model can hold it: bytes that aren't UTF-8 become question marks."""
+    """Return a file's name as a model can hold it: bytes that aren't UTF-8 become question marks."""
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 

@@ -10,8 +10,8 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError, UsageError
-from onnxtile.ir.io import load as source
 from onnxtile.ir.io.checker import one_line
+from onnxtile.ir.io.load import from_ir, from_proto, load
 
 if TYPE_CHECKING:
     import onnx_graphsurgeon
@@ -23,17 +23,17 @@ else:
 
 
 def to_ir(model: AnyModel) -> ir.Model:
-    """The model as a fresh `onnx_ir.Model`, checked; the caller's stays as it is.
+    """Return the model as a fresh `onnx_ir.Model`, checked; the caller's stays as it is.
 
     Raises ModelError or UnsupportedError for a model that isn't valid or can't be carried, UsageError for anything that
     isn't a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph.
     """
     if isinstance(model, (str, os.PathLike)):
-        return source.load(model)
+        return load(model)
     if isinstance(model, onnx.ModelProto):
-        return source.from_proto(model)
+        return from_proto(model)
     if isinstance(model, ir.Model):
-        return source.from_ir(model)
+        return from_ir(model)
     if _is_graphsurgeon(model):
         import onnx_graphsurgeon
 
@@ -41,12 +41,12 @@ def to_ir(model: AnyModel) -> ir.Model:
             exported = onnx_graphsurgeon.export_onnx(cast("onnx_graphsurgeon.Graph", model))
         except onnx_graphsurgeon.util.exception.OnnxGraphSurgeonException as error:
             raise ModelError(f"graphsurgeon can't export the graph: {one_line(error)}") from error
-        return source.from_proto(exported)
+        return from_proto(exported)
     raise UsageError(f"a model is a path, ModelProto, onnx_ir.Model or graphsurgeon Graph, not {type(model).__name__}")
 
 
 def like(model: AnyModel, proto: Callable[[], onnx.ModelProto], as_ir: Callable[[], ir.Model]) -> ModelInMemory:
-    """The result in the kind of `model`; a path gives a ModelProto."""
+    """Return the result in the kind of `model`; a path gives a ModelProto."""
     if isinstance(model, ir.Model):
         return as_ir()
     if _is_graphsurgeon(model):
@@ -57,6 +57,6 @@ def like(model: AnyModel, proto: Callable[[], onnx.ModelProto], as_ir: Callable[
 
 
 def _is_graphsurgeon(model: object) -> bool:
-    """Told by its class's name, so that nothing is imported for those who don't use it."""
+    """Tell a graph by its class's name, so that nothing is imported for those who don't use it."""
     cls = type(model)
     return cls.__name__ == "Graph" and cls.__module__.startswith("onnx_graphsurgeon")

@@ -12,7 +12,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError
-from onnxtile.ir.io import load as source
+from onnxtile.ir.io.load import check_regular, from_proto, load
 from onnxtile.ir.io.protobuf_wire import head, inside, message, number_of, runs
 
 LARGE = 1024
@@ -32,14 +32,14 @@ def skim(path: Path) -> ir.Model:
     Such a model isn't to be written. What can't be read so is read whole; errors are those of `ir.io.load.load`.
     """
     try:
-        return source.from_proto(_skimmed(path), str(path), path.parent)
+        return from_proto(_skimmed(path), str(path), path.parent)
     except (OSError, ValueError, IndexError, google.protobuf.message.DecodeError, OnnxtileError):
-        return source.load(path)  # which says what is wrong, where something is
+        return load(path)  # which says what is wrong, where something is
 
 
 def _skimmed(path: Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
-    source.check_regular(path, "an ONNX file")
+    check_regular(path, "an ONNX file")
     with path.open("rb", buffering=0) as file:
         model.ParseFromString(b"".join(_model(_File(file), path.name)))
     return model
@@ -60,14 +60,14 @@ class _File:
 
     def read(self, start: int, stop: int) -> bytes:
         self._file.seek(start)
-        found = self._file.read(stop - start)
-        while len(found) < min(stop, self.size) - start:
-            found += self._file.read(min(stop, self.size) - start - len(found))
-        return found
+        data = self._file.read(stop - start)
+        while len(data) < min(stop, self.size) - start:
+            data += self._file.read(min(stop, self.size) - start - len(data))
+        return data
 
 
 def _model(data: _File, name: str) -> Iterator[bytes]:
-    """The fields of the model; its graph's anew. Several graphs are one, as protobuf has it."""
+    """Yield the fields of the model, its graph's anew. Several graphs are one, as protobuf has it."""
     for number, start, stop in runs(data, 0, data.size, 0):
         if number == _GRAPH:
             yield message(_GRAPH, b"".join(_graph(data, inside(data, start), stop, name)))

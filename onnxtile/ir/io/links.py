@@ -19,7 +19,7 @@ def follow_links(follow: bool) -> None:
 
 @contextmanager
 def following_links(follow: bool = True) -> Iterator[None]:
-    """The same for models that are read in this block; False changes nothing."""
+    """Follow links for models that are read in this block; False changes nothing."""
     token = _FOLLOWED.set(follow or _FOLLOWED.get())
     try:
         yield
@@ -28,5 +28,5 @@ def following_links(follow: bool = True) -> Iterator[None]:
 
 
 def links_are_followed() -> bool:
-    """Whether they may be."""
+    """Return whether data files may be links that lead out."""
     return _FOLLOWED.get()

@@ -1,10 +1,11 @@
-"""Models in: from a file, protobuf, onnx_ir or onnx-graphsurgeon, with everything that may go wrong on the way."""
+"""Read models: from a file, protobuf, onnx_ir or onnx-graphsurgeon, with everything that may go wrong on the way."""
 
 from __future__ import annotations
 
 import logging
 import os
 import stat
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def check_regular(path: Path, what: str) -> None:
 
 
 def parse(path: Path) -> onnx.ModelProto:
-    """The protobuf in a file, not yet checked; ModelError for a file that can't be read or holds none."""
+    """Return the protobuf in a file, not yet checked; ModelError for a file that can't be read or holds none."""
     proto = onnx.ModelProto()
     check_regular(path, "an ONNX file")
     try:
@@ -59,7 +60,7 @@ def parse(path: Path) -> onnx.ModelProto:
 
 
 def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | None = None) -> ir.Model:
-    """The IR of a ModelProto, checked. `folder`: where its external data lies (None: it may have none)."""
+    """Return the IR of a ModelProto, checked. `folder`: where its external data lies (None: it may have none)."""
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output or proto.graph.input):
         raise ModelError(f"{place}: holds no graph; give a whole ONNX model")
     try:
@@ -112,13 +113,18 @@ def _take_bytes(graph: ir.Graph, raw: dict[str, bytes]) -> None:
 def _find_data(model: ir.Model, folder: Path | None) -> None:
     """Let tensors in external data be read from files that were found by our rules; None: each from its own folder."""
     find_once = cache(find)
+    for value, tensor in _external(model):
+        base = folder or (Path(tensor.base_dir) if tensor.base_dir else None)
+        if base is not None and not isinstance(tensor, DataTensor):
+            value.const_value = DataTensor(tensor, find_once(base, os.fspath(tensor.location)))
+
+
+def _external(model: ir.Model) -> Iterator[tuple[ir.Value, ir.ExternalTensor]]:
+    """Yield the initializers in external data."""
     for graph in model.graphs():
         for value in graph.initializers.values():
-            tensor = value.const_value
-            if isinstance(tensor, ir.ExternalTensor) and not isinstance(tensor, DataTensor):
-                base = folder or (Path(tensor.base_dir) if tensor.base_dir else None)
-                if base is not None:
-                    value.const_value = DataTensor(tensor, find_once(base, os.fspath(tensor.location)))
+            if isinstance(value.const_value, ir.ExternalTensor):
+                yield value, value.const_value
 
 
 def _read_inner(model: ir.Model) -> None:
@@ -135,7 +141,7 @@ def _read_inner(model: ir.Model) -> None:
 
 
 def _inside(tensor: ir.TensorProtocol | None) -> ir.TensorProtocol | None:
-    """The tensor, its numbers in memory if they were in external data."""
+    """Return the tensor, its numbers in memory if they were in external data."""
     if not isinstance(tensor, ir.ExternalTensor):
         return tensor
     if tensor.base_dir:
@@ -144,7 +150,7 @@ def _inside(tensor: ir.TensorProtocol | None) -> ir.TensorProtocol | None:
 
 
 def from_ir(model: ir.Model) -> ir.Model:
-    """A checked copy of an IR model; weights are shared, not copied."""
+    """Return a checked copy of an IR model; weights are shared, not copied."""
     copy = copy_of(model)
     settle_ir(copy)
     name_left_out(copy)
@@ -155,7 +161,7 @@ def from_ir(model: ir.Model) -> ir.Model:
 
 
 def copy_of(model: ir.Model) -> ir.Model:
-    """A copy to change or to keep; weights are shared."""
+    """Return a copy to change or to keep; weights are shared."""
     copy = model.clone()
     copy.meta.update(model.meta)
     return copy
@@ -172,28 +178,23 @@ def carry_over(model: ir.Model, proto: onnx.ModelProto) -> None:
 
 
 def external_files(model: ir.Model) -> list[Path]:
-    """The files that weights of the model lie in."""
-    tensors = [value.const_value for graph in model.graphs() for value in graph.initializers.values()]
-    paths = {Path(tensor.path) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
-    return sorted(paths)
+    """Return the files that weights of the model lie in."""
+    return sorted({Path(tensor.path) for _, tensor in _external(model)})
 
 
 def read_external_data(model: ir.Model) -> None:
     """Read weights in external data into the model."""
-    for graph in model.graphs():
-        for value in graph.initializers.values():
-            tensor = value.const_value
-            if isinstance(tensor, ir.ExternalTensor):
-                value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
+    for value, tensor in _external(model):
+        value.const_value = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
 
 
 def has_value_info(initializer: ir.Value) -> bool:
-    """Whether the model as read described this initializer in value_info too (onnx_ir would describe all)."""
+    """Return whether the model as read described this initializer in value_info too (onnx_ir would describe all)."""
     return _VALUE_INFO_META in initializer.meta
 
 
 def _with_sparse_as_inputs(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with an input for each sparse initializer, which the IR has no place for; see `carry_over`."""
+    """Return the model with an input for each sparse initializer, which the IR has no place for; see `carry_over`."""
     if not proto.graph.sparse_initializer:
         return proto
     copy = onnx.ModelProto()

@@ -7,8 +7,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 try:
@@ -21,39 +21,43 @@ _LONGEST = 100
 """Bytes of the output's name that are in the name of a file in the making; systems allow 255 in all."""
 
 
-@contextmanager
-def partial_file(output: Path) -> Iterator[Path]:
+def partial_file(output: Path) -> AbstractContextManager[Path]:
     """Make a new file beside `output` to write to; it's gone afterwards, unless it was moved.
 
     What dead runs left for the same output is removed first. Raises OSError where the folder can't take it.
     """
-    remove_left_over(output)
-    while True:
+
+    def make() -> tuple[Path, int | None]:
         number, name = tempfile.mkstemp(prefix=_prefix(output), suffix=_SUFFIX, dir=output.parent)
-        if _lock(number) and _is_same(number, Path(name)):
-            break
-        os.close(number)  # another run took it for left over, before it was locked
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-        os.close(number)
+        return Path(name), number
+
+    return _locked(output, make, lambda path: path.unlink(missing_ok=True))
+
+
+def partial_folder(output: Path) -> AbstractContextManager[Path]:
+    """Make a new folder beside `output`, as `partial_file` makes a file."""
+
+    def make() -> tuple[Path, int | None]:
+        path = Path(tempfile.mkdtemp(prefix=_prefix(output), suffix=_SUFFIX, dir=output.parent))
+        return path, _open(path)
+
+    return _locked(output, make, lambda path: shutil.rmtree(path, ignore_errors=True))
 
 
 @contextmanager
-def partial_folder(output: Path) -> Iterator[Path]:
-    """Do the same with a folder."""
+def _locked(
+    output: Path, make: Callable[[], tuple[Path, int | None]], remove: Callable[[Path], None]
+) -> Iterator[Path]:
     remove_left_over(output)
     while True:
-        name = Path(tempfile.mkdtemp(prefix=_prefix(output), suffix=_SUFFIX, dir=output.parent))
-        number = _open(name)
-        if number is None or (_lock(number) and _is_same(number, name)):
+        path, number = make()
+        if number is None or (_lock(number) and _is_same(number, path)):
             break
-        os.close(number)
+        os.close(number)  # another run took it for left over, before it was locked
     try:
-        yield name
+        yield path
     finally:
-        shutil.rmtree(name, ignore_errors=True)
+        remove(path)
         if number is not None:
             os.close(number)
 
@@ -118,7 +122,7 @@ def _lock(number: int, shared: bool = False) -> bool:
 
 
 def _is_same(number: int, path: Path) -> bool:
-    """Whether an open file is still the one at this path."""
+    """Return whether an open file is still the one at this path."""
     try:
         return os.path.samestat(os.fstat(number), path.stat())
     except OSError:

@@ -12,7 +12,7 @@ class Progress(Protocol):
 
 
 def silent(words: str, done: int = 0, total: int | None = None) -> None:
-    """For callers who don't want to know."""
+    """Ignore it."""
 
 
 TOLD_BYTES = 4_000_000

@@ -22,12 +22,12 @@ ROOM = 5
 
 
 def number_of(message: type[Message], field: str) -> int:
-    """The number of a message's field."""
+    """Return the number of a message's field."""
     return int(message.DESCRIPTOR.fields_by_name[field].number)
 
 
 def varint(number: int, room: int = 1) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow. At least `room` bytes.
+    """Encode a number: seven bits a byte, the lowest first, the eighth says that more follow; `room` bytes at least.
 
     >>> varint(300).hex(), varint(1, room=3).hex()
     ('ac02', '818000')
@@ -41,13 +41,13 @@ def varint(number: int, room: int = 1) -> bytes:
 
 
 def tag(field: int) -> bytes:
-    """What a field that holds bytes, text or a message begins with, before its length."""
+    """Return what a field of bytes, text or a message begins with, before its length."""
     return varint(field << 3 | LENGTH_DELIMITED)
 
 
 @lru_cache(maxsize=4096)
 def head(field: int, length: int, room: int = 1) -> bytes:
-    """What stands in front of a field of `length` bytes."""
+    """Return what stands in front of a field of `length` bytes."""
     return tag(field) + varint(length, room)
 
 
@@ -56,25 +56,25 @@ _LENGTHS = [varint(length) for length in range(256)]
 
 @lru_cache(maxsize=4096)
 def counted(words: str) -> bytes:
-    """Text behind its length: what follows the tag of a field of text."""
+    """Return text after its length: what follows the tag of a field of text."""
     encoded = words.encode()
     length = len(encoded)
     return (_LENGTHS[length] if length < len(_LENGTHS) else varint(length)) + encoded
 
 
 def text(field: int, words: str) -> bytes:
-    """A field of text."""
+    """Return a field of text."""
     return tag(field) + counted(words)
 
 
 def pair(field: int, key: str, value: str) -> bytes:
-    """A field that holds a StringStringEntryProto, such as an entry of metadata."""
+    """Return a field that holds a StringStringEntryProto, such as an entry of metadata."""
     content = b"\n" + counted(key) + b"\x12" + counted(value)
     return head(field, len(content)) + content
 
 
 def message(field: int, content: bytes) -> bytes:
-    """A field that holds a message."""
+    """Return a field that holds a message."""
     return head(field, len(content)) + content
 
 
@@ -85,8 +85,7 @@ class Bytes(Protocol):
 
 
 def runs(data: Bytes, start: int, stop: int, most: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a message from `start` to `stop`, in runs of one number, `most` bytes each: number, start, stop.
-
+    """Yield the fields of a message in runs of one number, of up to `most` bytes each: number, start, stop.
 
     A run of whole fields is a message itself. Only fields that hold bytes, text, a message or a varint are read;
     ValueError for others, and for a field that ends behind `stop`.
@@ -108,12 +107,12 @@ def runs(data: Bytes, start: int, stop: int, most: int) -> Iterator[tuple[int, i
 
 
 def inside(data: Bytes, start: int) -> int:
-    """Where the content of the field that begins at `start` begins."""
+    """Return where the content of the field that begins at `start` begins."""
     return _varint_at(data, _varint_at(data, start)[1])[1]
 
 
 def _varint_at(data: Bytes, at: int) -> tuple[int, int]:
-    """The number that begins at a byte, and the byte behind it."""
+    """Return the number that begins at a byte, and the byte behind it."""
     number = data[at]
     if number < 0x80:
         return number, at + 1

@@ -76,7 +76,7 @@ def read_in(model: onnx.ModelProto, folder: Path) -> list[Path]:
 
 
 def _parts(proto: onnx.ModelProto) -> Iterator[tuple[str, Message]]:
-    """Graphs, nodes and tensors of a model, to any depth, with words for where they are."""
+    """Yield graphs, nodes and tensors of a model, to any depth, with words for where they are."""
     yield "the model", proto
     yield from _graph_parts(MAIN, proto.graph)
     for function in proto.functions:
@@ -144,7 +144,7 @@ def _check_part(part: Message, where: str, model: onnx.ModelProto) -> None:
 
 @lru_cache(maxsize=64)
 def _fields(kind: type[Message]) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
-    """The fields of a message that are text, and those that are messages no part has by itself; whether many."""
+    """Return the fields of a message that are text, and those that are messages no part has by itself; whether many."""
     found: tuple[list[tuple[str, bool]], list[tuple[str, bool]]] = ([], [])
     for field in kind.DESCRIPTOR.fields:
         many = hasattr(getattr(kind(), field.name), "extend")
@@ -214,7 +214,7 @@ def _bytes_needed(tensor: onnx.TensorProto) -> int:
 
 
 def _check_typed_field(tensor: onnx.TensorProto, where: str, dtype: ir.DataType) -> None:
-    """Numbers in a field of their type must be as many as the shape says; those of 4 bits and fewer are packed."""
+    """Check that a field of a type has as many numbers as the shape says; those of 4 bits and fewer are packed."""
     field = onnx.helper.tensor_dtype_to_field(tensor.data_type)
     found, elements = len(getattr(tensor, field)), math.prod(tensor.dims)
     complex_parts = 2 if dtype in (ir.DataType.COMPLEX64, ir.DataType.COMPLEX128) else 1

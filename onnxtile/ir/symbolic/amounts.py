@@ -1,9 +1,9 @@
-"""Amounts in a profile: whole numbers, formulas in the model's free dimensions, ranges, and what can't be told."""
+"""Amounts: whole numbers, formulas in the model's free dimensions, ranges, and what can't be told."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -73,16 +73,16 @@ def amount_of(what: str, size: Dim) -> Amount:
 def _formula(text: str) -> Number:
     # onnx_ir reads formulas with a grammar of its own; sympy's own reader would run them as code
     try:
-        found = shortened(ir.SymbolicDim(text)._expr)
+        formula = shortened(ir.SymbolicDim(text)._expr)
     except (TypeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"{text!r} is no formula: {error}") from error
-    if found.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+    if formula.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
         raise ValueError(f"{text!r} divides by 0")
-    return _plain(found)
+    return _plain(formula)
 
 
 def symbol(name: str) -> Number:
-    """A symbol for a size of that name."""
+    """Return a symbol for a size of that name."""
     return sympy.Symbol(name, integer=True, positive=True)
 
 
@@ -91,51 +91,60 @@ def _plain(formula: Any) -> Number:
 
 
 def product(amounts: Iterable[Amount]) -> Amount:
-    """Nothing times anything is nothing; otherwise what isn't known keeps the product unknown, and so does a number
-    beyond all measure, which no sizes of a real model give.
+    """Multiply amounts: nothing times anything is nothing, and what isn't known keeps the product unknown.
+
+    So does a number beyond all measure, which no sizes of a real model give.
     """
-    found = list(amounts)
-    if any(isinstance(each, int) and each == 0 for each in found):
+    factors = list(amounts)
+    if any(isinstance(factor, int) and factor == 0 for factor in factors):
         return 0
-    if math.prod(each for each in found if isinstance(each, int)) > _BEYOND:
+    if math.prod(factor for factor in factors if isinstance(factor, int)) > _BEYOND:
         return Unknown("it's a number beyond all measure")
-    unknown = next((each for each in found if isinstance(each, Unknown)), None)
-    if unknown is not None:
+    if (unknown := _first_unknown(factors)) is not None:
         return unknown
-    if not any(isinstance(each, Range) for each in found):
-        return multiplied(found)
-    highs = [_high(each) for each in found]
-    high = None if None in highs else multiplied(highs)
-    return _range(multiplied([_low(each) for each in found]), high)
+    if not any(isinstance(factor, Range) for factor in factors):
+        return multiplied(factors)
+    highs = [_high(factor) for factor in factors]
+    return _range(multiplied(list(map(_low, factors))), None if None in highs else multiplied(highs))
+
+
+def _first_unknown(amounts: Iterable[Amount]) -> Unknown | None:
+    return next((amount for amount in amounts if isinstance(amount, Unknown)), None)
 
 
 def multiplied(numbers: Sequence[Number]) -> Number:
-    """The product; formulas at once, as one by one they take time by their square."""
-    whole = math.prod(each for each in numbers if isinstance(each, int))
-    formulas = [each for each in numbers if not isinstance(each, int)]
+    """Multiply numbers, formulas at once, as one by one they take time by their square."""
+    whole = math.prod(number for number in numbers if isinstance(number, int))
+    formulas = [number for number in numbers if not isinstance(number, int)]
     return _plain(sympy.Mul(whole, *formulas)) if formulas else whole
 
 
 def total(amounts: Iterable[Amount]) -> Amount:
-    """The sum; what is unknown makes it a range without an upper end."""
+    """Add amounts up; what is unknown makes the sum a range without an upper end."""
     whole, formulas, high = 0, [], []
     bounded, ranged = True, False
-    for each in amounts:
-        if isinstance(each, int):
-            whole += each
-        elif isinstance(each, Unknown):
+    for amount in amounts:
+        if isinstance(amount, int):
+            whole += amount
+        elif isinstance(amount, Unknown):
             bounded = False
-        elif isinstance(each, Range):
+        elif isinstance(amount, Range):
             ranged = True
-            formulas.append(each.min)
-            bounded &= each.max is not None
-            high.append(0 if each.max is None else each.max - each.min)
+            formulas.append(amount.min)
+            bounded &= amount.max is not None
+            high.append(0 if amount.max is None else amount.max - amount.min)
         else:
-            formulas.append(each)
+            formulas.append(amount)
     low = _sum(whole, formulas)
     if not bounded:
         return Range(low, None)
     return _range(low, _sum(low, high)) if ranged else low
+
+
+def known_total(amounts: Iterable[Amount]) -> Amount:
+    """Return the sum, or the first amount that isn't known."""
+    summands = list(amounts)
+    return _first_unknown(summands) or total(summands)
 
 
 def _sum(whole: Number, formulas: list[Any]) -> Number:
@@ -143,7 +152,7 @@ def _sum(whole: Number, formulas: list[Any]) -> Number:
 
 
 def expanded(formula: Any) -> Any:
-    """The formula multiplied out; one that is so already is told quickly."""
+    """Multiply a formula out; one that is so already is told quickly."""
     for term in sympy.Add.make_args(formula):
         for factor in sympy.Mul.make_args(term):
             if factor.is_Add or (factor.is_Pow and factor.base.is_Add):
@@ -152,7 +161,7 @@ def expanded(formula: Any) -> Any:
 
 
 def difference(left: Amount, right: Amount) -> Amount:
-    """Left - right; unknown where either is, or no number or formula."""
+    """Return left - right; unknown where either is, or no number or formula."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return left if isinstance(left, Unknown) else right
     if isinstance(left, Range) or isinstance(right, Range):
@@ -161,37 +170,32 @@ def difference(left: Amount, right: Amount) -> Amount:
 
 
 def either(amounts: Iterable[Amount]) -> Amount:
-    """One of them, it isn't known which: from the least to the greatest; unknown if any is."""
-    found = list(amounts)
-    unknown = next((each for each in found if isinstance(each, Unknown)), None)
-    if unknown is not None:
+    """Return the range of amounts of which one holds, it isn't known which; unknown if one is."""
+    choices = list(amounts)
+    if (unknown := _first_unknown(choices)) is not None:
         return unknown
-    highs = [_high(each) for each in found]
-    high = None if None in highs else _extreme(highs, True)
-    return _range(_extreme([_low(each) for each in found], False), high)
+    highs = [_high(amount) for amount in choices]
+    return _range(_extreme(map(_low, choices), False), None if None in highs else _extreme(highs, True))
 
 
 def largest(amounts: Iterable[Amount]) -> Amount:
-    """The greatest; where one is unknown, the greatest of the others is a lower bound."""
-    found = set(amounts)
-    known = [each for each in found if not isinstance(each, Unknown)]
-    low: Number = _extreme([_low(each) for each in known], True) if known else 0
-    if len(known) < len(found):
+    """Return the greatest; where one is unknown, the greatest of the others is a lower bound."""
+    different = set(amounts)
+    known = [amount for amount in different if not isinstance(amount, Unknown)]
+    low: Number = _extreme(map(_low, known), True) if known else 0
+    highs = [_high(amount) for amount in known]
+    if len(known) < len(different) or None in highs:
         return Range(low, None)
-    if not any(isinstance(each, Range) for each in known):
-        return low
-    highs = [_high(each) for each in known]
-    return Range(low, None) if None in highs else _range(low, _extreme(highs, True)) if highs else 0
+    return _range(low, _extreme(highs, True)) if any(isinstance(amount, Range) for amount in known) else low
 
 
-def _extreme(numbers: list[Number], greatest: bool) -> Number:
-    """The greatest or least number or formula; a formula of several where no one of them is so for all sizes."""
-    plain = [each for each in numbers if isinstance(each, int)]
-    formulas = [each for each in numbers if not isinstance(each, int)]
-    if not formulas:
-        return max(plain) if greatest else min(plain)
-    found = extreme([*formulas, *([max(plain) if greatest else min(plain)] if plain else [])], greatest)
-    return found if isinstance(found, int) else _plain(found)
+def _extreme(numbers: Iterable[Any], greatest: bool) -> Number:
+    """Return the greatest or least number or formula; a formula of several where no one of them is so for all sizes."""
+    different = list(numbers)
+    formulas = [number for number in different if not isinstance(number, int)]
+    plain = [number for number in different if isinstance(number, int)]
+    plain = [max(plain) if greatest else min(plain)] if plain else []
+    return _plain(sympy.sympify(extreme([*formulas, *plain], greatest))) if formulas else plain[0]
 
 
 def _low(amount: Amount) -> Number:
@@ -209,7 +213,7 @@ def _range(low: Number, high: Number | None) -> Amount:
 
 
 def fill(size: Number, whole: int | None) -> Number:
-    """The size rounded up to a multiple of `whole` (None: as it is)."""
+    """Return the size rounded up to a multiple of `whole` (None: as it is)."""
     if whole is None:
         return size
     if isinstance(size, int):
@@ -218,12 +222,11 @@ def fill(size: Number, whole: int | None) -> Number:
 
 
 def bytes_of(elements: Amount, bits: int) -> Amount:
-    """Whole bytes of so many elements packed without gaps."""
+    """Return the whole bytes of elements packed without gaps."""
     if isinstance(elements, Unknown):
         return elements
     if isinstance(elements, Range):
-        low, high = (None if end is None else bytes_of(end, bits) for end in (elements.min, elements.max))
-        return _range(low, high)
+        return _at_both_ends(elements, lambda end: bytes_of(end, bits))
     if bits % 8 == 0:
         return elements * (bits // 8)
     if isinstance(elements, int):
@@ -232,25 +235,28 @@ def bytes_of(elements: Amount, bits: int) -> Amount:
 
 
 def is_known(amount: Amount) -> bool:
-    """Whether it's one number or formula."""
+    """Return whether it's one number or formula."""
     return not isinstance(amount, (Range, Unknown))
 
 
 def with_sizes(amount: Amount, sizes: Mapping[str, int]) -> Amount:
-    """The amount with sizes put in for symbols."""
+    """Return the amount with sizes put in for symbols."""
     if isinstance(amount, (int, Unknown)):
         return amount
     if isinstance(amount, Range):
-        low, high = (None if end is None else with_sizes(end, sizes) for end in (amount.min, amount.max))
-        return _range(low, high)
-    return _plain(amount.subs({each: sizes[each.name] for each in amount.free_symbols if each.name in sizes}))
+        return _at_both_ends(amount, lambda end: with_sizes(end, sizes))
+    return _plain(amount.subs({name: sizes[name.name] for name in amount.free_symbols if name.name in sizes}))
+
+
+def _at_both_ends(ends: Range, change: Callable[[Number], Any]) -> Amount:
+    return _range(change(ends.min), None if ends.max is None else change(ends.max))
 
 
 def names_in(amount: Amount) -> set[str]:
-    """The symbols of a formula, or of both ends of a range."""
+    """Return the symbols of a formula, or of both ends of a range."""
     if isinstance(amount, Range):
         return names_in(amount.min) | (set() if amount.max is None else names_in(amount.max))
-    return set() if isinstance(amount, (int, Unknown)) else {str(each) for each in amount.free_symbols}
+    return set() if isinstance(amount, (int, Unknown)) else set(map(str, amount.free_symbols))
 
 
 def amount_text(amount: Amount) -> str:

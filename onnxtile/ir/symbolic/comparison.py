@@ -1,4 +1,4 @@
-"""Which of several formulas is the greatest, or the least, whatever the sizes in them are."""
+"""Find which of several formulas is the greatest, or the least, whatever the sizes in them are."""
 
 from __future__ import annotations
 
@@ -25,24 +25,26 @@ _LARGEST = 1e300
 
 
 def extreme(numbers: Sequence[Any], greatest: bool) -> Any:
-    """The greatest or the least of numbers and formulas; a Max or Min of those that no one of them always is."""
+    """Return the greatest or the least of numbers and formulas; a Max or Min of those that no one of them always is."""
     covers = _covers if greatest else lambda left, right: _covers(right, left)
     kept: list[_Formula] = []
-    for formula in _sorted({_formula(each) for each in numbers}, greatest):
+    for formula in _sorted(set(map(_formula, numbers)), greatest):
         if any(covers(other, formula) for other in kept):
             continue
         kept = [other for other in kept if not covers(formula, other)]
         kept.append(formula)
     if len(kept) == 1:
         return kept[0].expanded
-    return (sympy.Max if greatest else sympy.Min)(*sorted((each.expanded for each in kept), key=str), evaluate=False)
+    return (sympy.Max if greatest else sympy.Min)(
+        *sorted((formula.expanded for formula in kept), key=str), evaluate=False
+    )
 
 
 def _sorted(formulas: Collection[_Formula], greatest_first: bool) -> Iterator[_Formula]:
-    """By their samples, and by their text where those are the same, as text takes long."""
+    """Sort by samples, and by text where those are the same, as text takes long."""
     for _, same in groupby(sorted(formulas, key=_samples_of, reverse=greatest_first), _samples_of):
         several = list(same)
-        yield from several if len(several) == 1 else sorted(several, key=lambda each: str(each.expanded))
+        yield from several if len(several) == 1 else sorted(several, key=lambda formula: str(formula.expanded))
 
 
 def _samples_of(formula: _Formula) -> tuple[float, ...]:
@@ -56,8 +58,8 @@ class _Formula:
         self.expanded = expanded
         self.terms: Terms = dict(expanded.as_coefficients_dict())
         self._key = frozenset(self.terms.items())
-        samples = [[float(count) * each for each in _samples(key)] for key, count in self.terms.items()]
-        self.samples = tuple(_sum(each) for each in zip(*samples, strict=True)) or (0.0,) * len(_SIZES)
+        samples = [[float(count) * sample for sample in _samples(key)] for key, count in self.terms.items()]
+        self.samples = tuple(map(_sum, zip(*samples, strict=True))) or (0.0,) * len(_SIZES)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Formula) and self._key == other._key
@@ -78,33 +80,35 @@ def _samples(monomial: Any) -> tuple[float, ...]:
 
 
 def _powers(monomial: Any) -> list[tuple[Any, Any]]:
-    """x**2*y is x with 2, y with 1."""
+    """Return factors and exponents: x**2*y is x with 2, y with 1."""
     return [(base, exponent) for base, exponent in monomial.as_powers_dict().items() if base != 1]
 
 
 @lru_cache(maxsize=4096)
 def _values(factor: Any) -> tuple[float, ...]:
-    found = (factor.subs({each: size(each.name) for each in factor.free_symbols}) for size in _SIZES)
-    return tuple(float(each) if each.is_real else math.inf for each in found)
+    values = (factor.subs({symbol: size(symbol.name) for symbol in factor.free_symbols}) for size in _SIZES)
+    return tuple(float(value) if value.is_real else math.inf for value in values)
 
 
 def _power(value: float, exponent: float) -> float:
-    """Infinity for what isn't a real number of moderate size."""
+    """Raise to a power; infinity for what isn't a real number of moderate size."""
     try:
-        found = value**exponent
+        power = value**exponent
     except (OverflowError, ZeroDivisionError):
         return math.inf
-    return found if isinstance(found, float) else math.inf
+    return power if isinstance(power, float) else math.inf
 
 
 def _sum(values: Sequence[float]) -> float:
-    """0 where there's no sum: such samples tell nothing."""
-    return math.fsum(values) if all(abs(each) < _LARGEST for each in values) else 0.0
+    """Add values; 0 where there's no sum: such samples tell nothing."""
+    return math.fsum(values) if all(abs(value) < _LARGEST for value in values) else 0.0
 
 
 def _covers(left: _Formula, right: _Formula) -> bool:
-    """Whether left >= right for all sizes of 1 and more, told by their terms: each that right has more of must be made
-    up for by one of left's that is a multiple of it. Sound, and no more than that: it may say no of what is so.
+    """Return whether left >= right for all sizes of 1 and more, by their terms.
+
+    What right has more of must be made up for by a term of left's that is a multiple of it. Sound, and no more than
+    that: it may say no of what is so.
     """
     if any(mine < its for mine, its in zip(left.samples, right.samples, strict=True)):
         return False
@@ -125,34 +129,32 @@ def _covers(left: _Formula, right: _Formula) -> bool:
 
 @lru_cache(maxsize=65536)
 def _divides(small: Any, large: Any) -> bool:
-    """Whether large is small times something that is 1 or more: small's factors, or greater ones, are among large's."""
+    """Return whether large is small times something of 1 or more: it has small's factors, or greater ones."""
     left = list(_factors(large))
     for factor in _factors(small):
-        found = next((other for other in left if other == factor), None)
-        if found is None:
-            found = next((other for other in left if _not_less(other, factor)), None)
-        if found is None:
+        match = factor if factor in left else next((other for other in left if _not_less(other, factor)), None)
+        if match is None:
             return False
-        left.remove(found)
+        left.remove(match)
     return all(_not_less(other, sympy.S.One) for other in left)
 
 
 @lru_cache(maxsize=4096)
 def _factors(monomial: Any) -> tuple[Any, ...]:
-    """x**2*y is x, x, y."""
-    found: list[Any] = []
+    """Return the factors of a monomial: x**2*y is x, x, y."""
+    factors: list[Any] = []
     for base, exponent in _powers(monomial):
         whole = exponent.is_Integer and 0 < exponent < _MOST_POWERS
-        found += [base] * int(exponent) if whole else [base**exponent]
-    return tuple(found)
+        factors += [base] * int(exponent) if whole else [base**exponent]
+    return tuple(factors)
 
 
 @lru_cache(maxsize=65536)
 def _not_less(left: Any, right: Any) -> bool:
-    """Whether left >= right for all sizes of 1 and more; floor(a) >= floor(b) where a >= b."""
-    if not all(each == 1 or each.is_Symbol or isinstance(each, sympy.floor) for each in (left, right)):
+    """Return whether left >= right for all sizes of 1 and more; floor(a) >= floor(b) where a >= b."""
+    if not all(side == 1 or side.is_Symbol or isinstance(side, sympy.floor) for side in (left, right)):
         return False
-    (first, second) = (each.args[0] if isinstance(each, sympy.floor) else each for each in (left, right))
+    (first, second) = (side.args[0] if isinstance(side, sympy.floor) else side for side in (left, right))
     terms = sympy.expand(first - second).as_coefficients_dict()
     rising = all(key == 1 or (count >= 0 and key.is_Symbol) for key, count in terms.items())
     return rising and sum(terms.values()) >= 0  # least where all sizes are 1

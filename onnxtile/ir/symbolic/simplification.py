@@ -1,4 +1,4 @@
-"""Formulas of rounded quotients in a short form: what strides leave of a length, what fills it up to whole tiles."""
+"""Shorten formulas of rounded quotients: what strides leave of a length, what fills it up to whole tiles."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ _ROUNDED = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Min, sympy.Max)
 
 
 def shortened(formula: Any) -> Any:
-    """The same formula with quotients of quotients as one, and remainders and upper ends as quotients.
+    """Return the formula with quotients of quotients as one, and remainders and upper ends as quotients.
 
     floor(floor((x - 1)/2)/2) + 1 is floor((x + 3)/4), and so is (x + Mod(-x, 4))/4. Lengths become single terms so, and
     products of them stay short when they are multiplied out.
     """
     if not formula.has(*_ROUNDED):
         return formula
-    return formula.replace(lambda part: isinstance(part, _ROUNDED), _short).replace(lambda part: part.is_Add, _gathered)
+    return formula.replace(lambda inner: isinstance(inner, _ROUNDED), _short).replace(
+        lambda inner: inner.is_Add, _gathered
+    )
 
 
-def _short(part: Any) -> Any:
-    if isinstance(part, sympy.floor):
-        return _floor(part.args[0])
-    if isinstance(part, sympy.ceiling):
-        return -_floor(-part.args[0])
-    return _remainder(*part.args) if isinstance(part, sympy.Mod) else _extreme(part)
+def _short(formula: Any) -> Any:
+    if isinstance(formula, sympy.floor):
+        return _floor(formula.args[0])
+    if isinstance(formula, sympy.ceiling):
+        return -_floor(-formula.args[0])
+    return _remainder(*formula.args) if isinstance(formula, sympy.Mod) else _extreme(formula)
 
 
 def _floor(inner: Any) -> Any:
-    """floor((floor(a) + m)/n) = floor((a + m)/n) for whole m and n, n > 0 (Concrete Mathematics, 3.10 and 3.11)."""
-    if any(sympy.denom(part).free_symbols for part in sympy.Add.make_args(inner)):
+    """Shorten a floor: floor((floor(a) + m)/n) = floor((a + m)/n) for whole m and n, n > 0.
+
+    Source: Concrete Mathematics, 3.10 and 3.11.
+    """
+    if any(sympy.denom(term).free_symbols for term in sympy.Add.make_args(inner)):
         inner = sympy.cancel(inner)
     inner = sympy.expand(inner)
     terms = inner.as_coefficients_dict()
@@ -50,7 +55,7 @@ def _floor(inner: Any) -> Any:
 
 
 def _remainder(of: Any, by: Any) -> Any:
-    """Mod(a, n) = a - n floor(a/n), with factors of a as small as they can be: Mod(3 x, 4) is Mod(-x, 4)."""
+    """Write Mod(a, n) as a - n floor(a/n), factors of a being as small as they can be: Mod(3 x, 4) is Mod(-x, 4)."""
     if not (by.is_Integer and by > 0 and of.is_integer):
         return sympy.Mod(of, by)
     terms = sympy.expand(of).as_coefficients_dict()
@@ -62,20 +67,20 @@ def _remainder(of: Any, by: Any) -> Any:
     return sympy.expand(small - by * _floor(small / by))
 
 
-def _extreme(part: Any) -> Any:
-    """A Min or Max without what another of its parts always is."""
+def _extreme(formula: Any) -> Any:
+    """Return a Min or Max without what another of its arguments always is."""
     kept: list[Any] = []
-    sign = 1 if isinstance(part, sympy.Min) else -1
-    for each in sorted(part.args, key=sympy.default_sort_key):
-        if any(_not_less(sign * each, sign * other) for other in kept):
+    sign = 1 if isinstance(formula, sympy.Min) else -1
+    for argument in sorted(formula.args, key=sympy.default_sort_key):
+        if any(_not_less(sign * argument, sign * other) for other in kept):
             continue
-        kept = [other for other in kept if not _not_less(sign * other, sign * each)]
-        kept.append(each)
-    return part.func(*kept)
+        kept = [other for other in kept if not _not_less(sign * other, sign * argument)]
+        kept.append(argument)
+    return formula.func(*kept)
 
 
 def _not_less(left: Any, right: Any) -> bool:
-    """Whether left >= right for all sizes of 1 and more, by how far a floor is from what it rounds."""
+    """Return whether left >= right for all sizes of 1 and more, by how far a floor is from what it rounds."""
     difference = sympy.expand(left - right)
     least = sympy.Add(*(_least(term, count) for term, count in difference.as_coefficients_dict().items()))
     terms = sympy.expand(least).as_coefficients_dict()
@@ -84,7 +89,7 @@ def _not_less(left: Any, right: Any) -> bool:
 
 
 def _least(term: Any, count: Any) -> Any:
-    """No more than count * term: a - (n - 1)/n <= floor(a) <= a for n-ths of whole numbers."""
+    """Return no more than count * term: a - (n - 1)/n <= floor(a) <= a for n-ths of whole numbers."""
     if not isinstance(term, sympy.floor):
         return count * term
     inner = term.args[0]
@@ -94,12 +99,12 @@ def _least(term: Any, count: Any) -> Any:
 
 
 def _step(terms: dict[Any, Any]) -> Any:
-    """The least common denominator of the terms' factors."""
+    """Return the least common denominator of the terms' factors."""
     return sympy.ilcm(1, *(count.q for count in terms.values()))
 
 
 def _gathered(added: Any) -> Any:
-    """Takes n floor(a) + n m together as n floor(a + m)."""
+    """Take n floor(a) + n m together as n floor(a + m)."""
     number, rest = added.as_coeff_Add()
     times, term = rest.as_coeff_Mul()
     if isinstance(term, sympy.floor) and times.is_Integer and (number / times).is_Integer:
