@@ -14,15 +14,15 @@ SCRIPTS = {
         """`helper` makes half the nodes (an n-ary Sum for each chain of Adds) and no tile of a weight, which it leaves
 to Split at run time. onnx's `make_node` takes about 2 us a node now, which is less than protobuf's `add`
 takes for a node with its metadata: `helper` is faster than the floor of what onnxtile writes, so no writer
-of these nodes and tensors could be 8 times as fast. At 130,000 nodes half of onnxtile's time is its last
-step, which reads the file again and judges every product ("unjudged" below is without it). What remains of
-a node's time is about a third names, a third protobuf's bytes, a third slicing and writing its tile. Tried
-for it: nodes by `GraphProto.node.add` (twice as slow), no garbage collection (nothing).""",
+of these nodes and tensors could be 8 times as fast. At 930,000 nodes a quarter of onnxtile's time is its
+last step, which reads the file again and judges every product ("unjudged" below is without it); half is
+making nodes, each as one text, and a quarter slicing and writing tiles. Tried for it: nodes by
+`GraphProto.node.add` (twice as slow), no garbage collection (nothing).""",
     ),
     "scale.py": (
         "Many nodes, many weights",
-        """"unjudged" is `lower` without its last step, which reads the file again and judges every product in it: a
-message and some lookups a node, as much as writing it took. Each lowering is a process of its own, from the
+        """"unjudged" is `lower` without its last step, which reads the file again and judges every product in it, in
+columns of numbers, about 1 us a node. Each lowering is a process of its own, from the
 first import of a pass on, and waits for the disk; the floor does neither. The decoder is bound by copying
 its weights; copying alone comes first in that run and pays for reading them into the page cache.""",
     ),

@@ -6,69 +6,51 @@ import importlib
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "lower": "api.lower",
-    "check": "lowering.check",
-    "estimate": "api.lower",
-    "annotate": "api.annotate",
-    "verify": "verification.verify",
-    "profile": "api.profile",
-    "capture": "api.capture",
-    "Captured": "debugging.capture.report",
-    "CaptureReport": "debugging.capture.report",
-    "reduce": "debugging.reduce.reducer",
-    "following_links": "ir.io.links",
-    "allowing": "ir.bounds",
-    "Limits": "tiling.limits",
-    "PassManager": "passes.manager",
-    "Profile": "profiling.results",
-    "Report": "lowering.report",
-    "OnnxtileError": "errors",
-    "UsageError": "errors",
-    "ModelError": "errors",
-    "UnsupportedError": "errors",
-    "PassError": "errors",
-    "LimitsError": "errors",
-}
-_MODULES = {"passes": "passes", "instruments": "debugging.instruments"}
-__all__ = [*_HOMES, *_MODULES, "__version__"]
+__all__ = [
+    "CaptureReport", "Captured", "Limits", "LimitsError", "ModelError", "OnnxtileError", "PassError", "PassManager",
+    "Profile", "Report", "UnsupportedError", "UsageError", "__version__", "allowing", "annotate", "capture", "check",
+    "estimate", "following_links", "instruments", "lower", "passes", "profile", "reduce", "verify",
+]  # fmt: skip
 
 if TYPE_CHECKING:
-    from onnxtile import passes as passes
-    from onnxtile.api.annotate import annotate as annotate
-    from onnxtile.api.capture import capture as capture
-    from onnxtile.api.lower import estimate as estimate
-    from onnxtile.api.lower import lower as lower
-    from onnxtile.api.profile import profile as profile
-    from onnxtile.debugging import instruments as instruments
-    from onnxtile.debugging.capture.report import Captured as Captured
-    from onnxtile.debugging.capture.report import CaptureReport as CaptureReport
-    from onnxtile.debugging.reduce.reducer import reduce as reduce
-    from onnxtile.errors import LimitsError as LimitsError
-    from onnxtile.errors import ModelError as ModelError
-    from onnxtile.errors import OnnxtileError as OnnxtileError
-    from onnxtile.errors import PassError as PassError
-    from onnxtile.errors import UnsupportedError as UnsupportedError
-    from onnxtile.errors import UsageError as UsageError
-    from onnxtile.ir.bounds import allowing as allowing
-    from onnxtile.ir.io.links import following_links as following_links
-    from onnxtile.lowering.check import check as check
-    from onnxtile.lowering.report import Report as Report
-    from onnxtile.passes.manager import PassManager as PassManager
-    from onnxtile.profiling.results import Profile as Profile
-    from onnxtile.tiling.limits import Limits as Limits
-    from onnxtile.verification.verify import verify as verify
+    from onnxtile import passes
+    from onnxtile.api.annotate import annotate
+    from onnxtile.api.capture import capture
+    from onnxtile.api.lower import estimate, lower
+    from onnxtile.api.profile import profile
+    from onnxtile.debugging import instruments
+    from onnxtile.debugging.capture.report import Captured, CaptureReport
+    from onnxtile.debugging.reduce.reducer import reduce
+    from onnxtile.errors import LimitsError, ModelError, OnnxtileError, PassError, UnsupportedError, UsageError
+    from onnxtile.ir.bounds import allowing
+    from onnxtile.ir.io.links import following_links
+    from onnxtile.lowering.check import check
+    from onnxtile.lowering.report import Report
+    from onnxtile.passes.manager import PassManager
+    from onnxtile.profiling.results import Profile
+    from onnxtile.tiling.limits import Limits
+    from onnxtile.verification.verify import verify
+
+_HOMES = {
+    "api.annotate": ("annotate",), "api.capture": ("capture",), "api.lower": ("estimate", "lower"),
+    "api.profile": ("profile",), "debugging.capture.report": ("CaptureReport", "Captured"),
+    "debugging.reduce.reducer": ("reduce",),
+    "errors": ("LimitsError", "ModelError", "OnnxtileError", "PassError", "UnsupportedError", "UsageError"),
+    "ir.bounds": ("allowing",), "ir.io.links": ("following_links",), "lowering.check": ("check",),
+    "lowering.report": ("Report",), "passes.manager": ("PassManager",), "profiling.results": ("Profile",),
+    "tiling.limits": ("Limits",), "verification.verify": ("verify",),
+}  # fmt: skip
+_MODULES = {"passes": "passes", "instruments": "debugging.instruments"}
 
 
 def __getattr__(name: str) -> object:
-    """Public names are imported when they are first used: onnx and its kin take a second."""
+    """Import a public name when it's first used: onnx and its kin take a second."""
     if name in _MODULES:
         return importlib.import_module(f"onnxtile.{_MODULES[name]}")
-    if name in _HOMES:
-        value = getattr(importlib.import_module(f"onnxtile.{_HOMES[name]}"), name)
-        globals()[name] = value
-        return value
+    for module, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(f"onnxtile.{module}"), name)
+            return value
     raise AttributeError(f"module 'onnxtile' has no attribute {name!r}")
 
 

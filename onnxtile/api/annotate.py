@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Annotated:
-    """What `annotate` wrote to a file: how many nodes it has, of how many an amount isn't known; did any change?"""
+    """A file that `annotate` wrote: its nodes, those of which an amount isn't known, and whether any was changed."""
 
     nodes: int
     unknown: int

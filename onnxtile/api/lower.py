@@ -26,28 +26,24 @@ if TYPE_CHECKING:
 
 @overload
 def lower(
-    model: Model, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
-    output: None = None, report: Literal[False] = False, **options: Unpack[HowToLower],
+    model: Model, max: AnyLimits, *, output: None = None, report: Literal[False] = False, **options: Unpack[HowToLower],
 ) -> Model: ...  # fmt: skip
 @overload
 def lower(
-    model: Model, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
-    output: None = None, report: Literal[True], **options: Unpack[HowToLower],
+    model: Model, max: AnyLimits, *, output: None = None, report: Literal[True], **options: Unpack[HowToLower],
 ) -> tuple[Model, Report]: ...  # fmt: skip
 @overload
 def lower(
-    model: AnyModel, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
-    output: AnyPath, report: bool = False, **options: Unpack[HowToLower],
+    model: AnyModel, max: AnyLimits, *, output: AnyPath, report: bool = False, **options: Unpack[HowToLower],
 ) -> Report: ...  # fmt: skip
 @overload
 def lower(
-    model: AnyPath, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
-    output: None = None, report: Literal[False] = False, **options: Unpack[HowToLower],
+    model: AnyPath, max: AnyLimits, *, output: None = None, report: Literal[False] = False,
+    **options: Unpack[HowToLower],
 ) -> onnx.ModelProto: ...  # fmt: skip
 @overload
 def lower(
-    model: AnyPath, max: AnyLimits, *, bind: Mapping[str, int] | None = None, follow_links: bool = False,
-    output: None = None, report: Literal[True], **options: Unpack[HowToLower],
+    model: AnyPath, max: AnyLimits, *, output: None = None, report: Literal[True], **options: Unpack[HowToLower],
 ) -> tuple[onnx.ModelProto, Report]: ...  # fmt: skip
 @overload
 def lower(
@@ -166,12 +162,12 @@ def _lower_torch(
     network = open_torch(model, inputs)
     from onnxtile.torch_frontend.lower import lower_torch
 
-    lowered, told = lower_torch(
+    lowered, result = lower_torch(
         network, options, verify=verify, output=output, keep_exported=keep_exported, progress=progress
     )
     if lowered is None:
-        return told
-    return (lowered, told) if report else lowered
+        return result
+    return (lowered, result) if report else lowered
 
 
 @suggesting_options

@@ -108,10 +108,10 @@ def command(
     sizes = parse_bind(bind)
     if dry_run:
         with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:
-            found = estimate(source.path, options, sizes)
-        _tell_estimate(*found, everything, json)
+            result, costs = estimate(source.path, options, sizes)
+        _print_estimate(result, costs, everything, json)
         return
-    target, also = output or _beside(model), [each for each in (report, keep_exported) if each is not None]
+    target, also = output or _beside(model), [path for path in (report, keep_exported) if path is not None]
     if is_torch(model):  # what lowers checks it for files of ONNX, which it reads itself
         check_output(target, model)
     for path in also:
@@ -135,20 +135,20 @@ def command(
                 if not all(verdict.equivalent for verdict in verdicts.values()):
                     raise _AbandonedError
     except _AbandonedError:
-        _tell(result, verdicts, None, everything, json, report, steps)
+        _print(result, verdicts, None, everything, json, report, steps)
         raise typer.Exit(1) from None
-    _tell(result, verdicts, target, everything, json, report, steps)
+    _print(result, verdicts, target, everything, json, report, steps)
     if not result.ok:
         raise typer.Exit(1)
 
 
 class _AbandonedError(Exception):
-    """The result isn't to be kept."""
+    """Raised where the result isn't to be kept."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """The ONNX model to be lowered; what holds a lowered one against the torch model that it comes from."""
+    """The ONNX model to lower, and what compares a lowered one with the torch model that it comes from, if any."""
 
     path: Path
     against_torch: Callable[[Path], Verdict] | None = None
@@ -156,7 +156,7 @@ class _Source:
 
 @contextmanager
 def _source(model: Path, inputs: list[str] | None, keep: Path | None, say: Progress) -> Iterator[_Source]:
-    """MODEL itself, or what a torch model is exported to."""
+    """Give MODEL itself, or what a torch model is exported to."""
     if not is_torch(model):
         yield _Source(model)
         return
@@ -178,7 +178,7 @@ def _beside(model: Path) -> Path:
     return model.parent / f"{model.name.removesuffix('.onnx')}.tiled.onnx"
 
 
-def _tell(
+def _print(
     result: Report,
     verdicts: Mapping[str, Verdict],
     target: Path | None,
@@ -216,14 +216,14 @@ def _tell(
         print_steps(steps)
 
 
-def _tell_estimate(result: Report, found: list[Cost], everything: bool, json: bool) -> None:
+def _print_estimate(result: Report, costs: list[Cost], everything: bool, json: bool) -> None:
     """Print what each form would cost."""
     from onnxtile.cli.output import print_costs, print_json, print_report
 
     if json:
-        print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": found})
+        print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": costs})
     else:
         print_report(result, f"{result.summary}; nothing was written", everything)
-        print_costs(found)
+        print_costs(costs)
     if not result.ok:
         raise typer.Exit(1)

@@ -57,7 +57,7 @@ TimePasses = Annotated[bool, typer.Option("--time-passes", help="Tell what each 
 
 
 def parse_bind(pairs: Sequence[str] | None) -> dict[str, int]:
-    """Sizes of free dimensions from NAME=INT; UsageError for anything else."""
+    """Return sizes of free dimensions from NAME=INT; UsageError for anything else."""
     sizes: dict[str, int] = {}
     for pair in pairs or ():
         name, equals, size = pair.rpartition("=")

@@ -27,7 +27,7 @@ def command(json: Json = False) -> None:
         print_json({"schema": "onnxtile.passes/1", "passes": described})
         return
     screen = console()
-    for each in described:
-        taken = f"{{{' '.join(each['options'])}}}" if each["options"] else ""
-        screen.print(Text.assemble(*styled((str(each["name"]), "bold"), (taken, "dim"))))
-        screen.print(f"    {each['summary']}")
+    for pass_ in described:
+        taken = f"{{{' '.join(pass_['options'])}}}" if pass_["options"] else ""
+        screen.print(Text.assemble(*styled((str(pass_["name"]), "bold"), (taken, "dim"))))
+        screen.print(f"    {pass_['summary']}")

@@ -74,7 +74,8 @@ def command(
         for value in result.graph.outputs:  # a pass may not know a shape; the checker wants outputs to have the file's
             value.shape = declared.get(value.name) if value.shape is None else value.shape
         nodes = save(result, output, spelling, weights, model)
-    unreported = {index for each in manager.instruments if isinstance(each, VerifyEach) for index in each.unreported}
+    verifying = [watching for watching in manager.instruments if isinstance(watching, VerifyEach)]
+    unreported = {index for instrument in verifying for index in instrument.unreported}
     if json:
         rows = [
             row | {"verified": verify_each, "unreported": index in unreported}
@@ -101,17 +102,17 @@ def _instruments(
     sources: list[Path],
     say: Progress,
 ) -> list[Instrument]:
-    """What was asked for, the reproducer outermost, so that it sees what the others find."""
+    """Return the instruments that were asked for, the reproducer outermost, so that it sees what the others find."""
     from onnxtile.debugging.instruments.dump_after import DumpAfter
     from onnxtile.debugging.instruments.reproducer import Reproducer
     from onnxtile.debugging.instruments.verify_each import VerifyEach
 
     folder = reproducer or output.with_name(f"{output.name.removesuffix('.onnx')}.reproducer")
     options = ["--verify-each"] if verify_each else []
-    found: list[Instrument] = [Reproducer(folder, numbered=reproducer is None, options=options)]
+    instruments: list[Instrument] = [Reproducer(folder, numbered=reproducer is None, options=options)]
     if verify_each:
-        found.append(VerifyEach(progress=say))
+        instruments.append(VerifyEach(progress=say))
     if dump_after is not None:
         which, directory = dump_after
-        found.append(DumpAfter(which, directory, keep=[output, *sources]))
-    return found
+        instruments.append(DumpAfter(which, directory, keep=[output, *sources]))
+    return instruments

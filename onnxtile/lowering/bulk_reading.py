@@ -13,9 +13,8 @@ import numpy as np
 import onnx
 
 from onnxtile.errors import PassError
-from onnxtile.ir.io.protobuf_wire import LENGTH_DELIMITED, inside, number_of, runs
+from onnxtile.ir.io.protobuf_wire import LENGTH_DELIMITED, number_of
 
-GRAPH = number_of(onnx.ModelProto, "graph")
 NODE, INITIALIZER = (number_of(onnx.GraphProto, name) for name in ("node", "initializer"))
 _MASKS = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -32,22 +31,6 @@ class Layout:
     nodes: np.ndarray
     initializers: np.ndarray
     rest: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def of(cls, data: Bytes) -> Layout:
-        """Find it in a file that somebody else wrote."""
-        view = memoryview(data.data)
-        start, stop = next((start, stop) for number, start, stop in runs(view, 0, len(view), 0) if number == GRAPH)
-        starts: dict[int, list[int]] = {NODE: [], INITIALIZER: []}
-        ends, rest = {NODE: 0, INITIALIZER: 0}, []
-        for number, begin, end in runs(view, inside(view, start), stop, 0):
-            if number in starts:
-                starts[number].append(begin)
-                ends[number] = end
-            else:
-                rest.append((begin, end))
-        nodes, initializers = (np.array([*starts[number], ends[number]], np.int64) for number in (NODE, INITIALIZER))
-        return cls(nodes, initializers, tuple(rest))
 
 
 def varints(data: Bytes, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

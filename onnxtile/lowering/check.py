@@ -1,4 +1,4 @@
-"""`check`: what every product of a model is against the limits."""
+"""`check`: judge every product of a model against the limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check(
     bind: Mapping[str, int] | None = None,
     follow_links: bool = False,
 ) -> Report:
-    """What every product of the model is against the limits; local functions are looked into, call by call.
+    """Return what every product of a model is against the limits; local functions are looked into, call by call.
 
     Products of families outside `ops` are listed as `not-asked`. `follow_links`: data files of the model may be links
     that lead out of its folder. Raises UsageError, ModelError, UnsupportedError.

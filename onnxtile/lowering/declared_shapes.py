@@ -2,66 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import onnx_ir as ir
 
 from onnxtile.ir.graphs import all_graphs, scopes
 from onnxtile.passes.shape_inference.declared import corrected
 
-Declared = dict[tuple[ir.Graph | ir.Function, str | None], tuple[ir.Shape | None, ir.TypeProtocol | None]]
+AnyGraph = ir.Graph | ir.Function
 
 
-def declared(model: ir.Model) -> Declared:
-    """Shapes and types as the model declares them, by graph and name."""
-    return {(graph, value.name): (value.shape, value.type) for graph, value in _described(model)}
+class DeclaredShapes:
+    """Shapes and types of a model's values as it declares them, by graph and name."""
+
+    def __init__(self, model: ir.Model) -> None:
+        self._declared = {(graph, value.name): (value.shape, value.type) for graph, value in _described(model)}
+
+    def take_bound_sizes(self, model: ir.Model) -> None:
+        """Take sizes that were bound in the model, and nothing else of what binding did to names."""
+        for graph, value in _described(model):
+            shape, type_ = self._declared[graph, value.name]
+            if shape is not None and value.shape is not None:
+                dims = [new if isinstance(new, int) else old for old, new in zip(shape, value.shape, strict=True)]
+                if dims != list(shape):
+                    denotations = [shape.get_denotation(axis) for axis in range(len(dims))]
+                    self._declared[graph, value.name] = ir.Shape(dims, denotations), type_
+
+    def drop_disproved(self, model: ir.Model) -> None:
+        """Drop numbers that inference doesn't bear out, such as those of a batch that was fixed."""
+        inputs = (self._declared[model.graph, value.name][0] or () for value in model.graph.inputs)
+        names = {dim.value for shape in inputs for dim in shape if not isinstance(dim, int)}
+        for scope in scopes(model):
+            if scope.name.startswith("function "):
+                continue
+            outputs = set(scope.graph.outputs)
+            for value in (value for node in scope.graph for value in node.outputs):
+                shape, type_ = self._declared[scope.graph, value.name]
+                if shape is not None:
+                    shape = corrected(shape, value.shape, value in outputs, names)
+                    self._declared[scope.graph, value.name] = shape, type_
+
+    def restore(self, model: ir.Model) -> None:
+        """Put the declared shapes and types back; what was only inferred goes.
+
+        Bodies in copies of functions keep those of their inputs and outputs: onnxruntime wants them.
+        """
+        graphs = {graph for graph, _ in self._declared}
+        for graph, value in _described(model):
+            interface = value.is_graph_input() or value.is_graph_output()
+            if graph in graphs or isinstance(graph, ir.Function) or not interface:
+                value.shape, value.type = self._declared.get((graph, value.name), (None, None))
 
 
-def with_sizes(said: Declared, bound: Declared) -> Declared:
-    """The declared shapes with the sizes that were bound, and nothing else of what binding did to names."""
-    merged = dict(said)
-    for key, (shape, value_type) in said.items():
-        now = bound[key][0]
-        if shape is not None and now is not None:
-            dims = [new if isinstance(new, int) else old for old, new in zip(shape, now, strict=True)]
-            denotations = [shape.get_denotation(axis) for axis in range(len(dims))]
-            merged[key] = (shape if dims == list(shape) else ir.Shape(dims, denotations), value_type)
-    return merged
-
-
-def borne_out(model: ir.Model, said: Declared) -> Declared:
-    """The declared shapes without numbers that inference doesn't bear out, such as those of a batch that was fixed."""
-    held = dict(said)
-    names = {
-        dim.value
-        for value in model.graph.inputs
-        for dim in said[model.graph, value.name][0] or ()
-        if not isinstance(dim, int)
-    }
-    for scope in scopes(model):
-        if scope.name.startswith("function "):
-            continue
-        outputs = set(scope.graph.outputs)
-        for value in (value for node in scope.graph for value in node.outputs):
-            shape, type_ = said[scope.graph, value.name]
-            if shape is not None:
-                held[scope.graph, value.name] = (corrected(shape, value.shape, value in outputs, names), type_)
-    return held
-
-
-def restore(model: ir.Model, said: Declared) -> None:
-    """Put the declared shapes and types back; what was only inferred goes.
-
-    Bodies in copies of functions keep those of their inputs and outputs: onnxruntime wants them.
-    """
-    known = {graph for graph, _ in said}
-    for graph, value in _described(model):
-        own = value.is_graph_input() or value.is_graph_output()
-        if graph in known or isinstance(graph, ir.Function) or not own:
-            value.shape, value.type = said.get((graph, value.name), (None, None))
-
-
-def _described(model: ir.Model) -> Iterable[tuple[ir.Graph | ir.Function, ir.Value]]:
+def _described(model: ir.Model) -> Iterator[tuple[AnyGraph, ir.Value]]:
     for graph in all_graphs(model):
         for values in (graph.inputs, *(node.outputs for node in graph)):
             yield from ((graph, value) for value in values)

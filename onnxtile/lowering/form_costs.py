@@ -1,4 +1,4 @@
-"""What each form would cost, before any is written."""
+"""Reckon what each form would cost, before any is written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from onnxtile.tiling.tiled_product import TiledProduct
 
 @dataclass(frozen=True)
 class Cost(JsonRecord):
-    """A form's cost for all tiled products of a model together.
+    """The cost of a form for all tiled products of a model together.
 
     `nodes` made for them; `node_bytes` they take in the file; `weight_bytes` of the constants that are cut; `macs` that
     the engine computes, padding included (a formula or a range where they depend on the run).
@@ -37,7 +37,7 @@ class Cost(JsonRecord):
 
 
 def costs(model: ir.Model, forms: list[Form], weights: str, report: Report) -> list[Cost]:
-    """The cost of each of `forms` for a model in its compact form. Products that are equal are spelled once."""
+    """Return the cost of each form for a compact model; equal products are spelled once."""
     return [_cost(model, form, weights, _macs(report, form)) for form in forms]
 
 
@@ -55,18 +55,16 @@ def _cost(model: ir.Model, form: Form, weights: str, macs: Amount) -> Cost:
         size = sum(ir.to_proto(node).ByteSize() for node in calls)
         return Cost(form.name, len(calls), size, 0, macs)
     speller = Speller(model, form, weights)
-    known: dict[object, tuple[int, int]] = {}
+    spelled: dict[object, tuple[int, int]] = {}
     nodes = node_bytes = 0
     for call, product in speller.products.items():
         key = (product, *speller.precut(call))
-        if key not in known:
+        if key not in spelled:
             sink = WireSink(speller.opset, speller.origin(call))
             speller.spell(call, sink)
-            known[key] = (sink.count, len(sink.nodes) + sum(constant.ByteSize() for constant in sink.constants))
-        nodes, node_bytes = nodes + known[key][0], node_bytes + known[key][1]
-    weight_bytes = 0
-    for cut in speller.cuts:
-        weight_bytes += sum(array.nbytes for _, array in speller.arrays(cut, cut.blank))
+            spelled[key] = sink.count, len(sink.nodes) + sum(constant.ByteSize() for constant in sink.constants)
+        nodes, node_bytes = nodes + spelled[key][0], node_bytes + spelled[key][1]
+    weight_bytes = sum(array.nbytes for cut in speller.cuts for _, array in speller.arrays(cut, cut.blank))
     return Cost(form.name, nodes, node_bytes, weight_bytes, macs)
 
 
@@ -83,6 +81,6 @@ def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> st
 
 
 def choose(model: ir.Model, weights: str, max_nodes: int, unrolled: Form) -> Form:
-    """Unrolled up to `max_nodes` nodes, then the most compact form that is made of plain operators: batched."""
-    found = _cost(model, unrolled, weights, 0)
-    return unrolled if found.impossible is None and found.nodes <= max_nodes else FORMS["batched"]
+    """Return unrolled up to `max_nodes` nodes, then the most compact form that is made of plain operators: batched."""
+    cost = _cost(model, unrolled, weights, 0)
+    return unrolled if cost.impossible is None and cost.nodes <= max_nodes else FORMS["batched"]

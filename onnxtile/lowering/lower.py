@@ -16,7 +16,7 @@ from onnxtile.ir.io.files import check_output
 from onnxtile.ir.io.interop import AnyModel, ModelInMemory, like, to_ir
 from onnxtile.ir.io.load import external_files
 from onnxtile.ir.io.progress import Progress, silent
-from onnxtile.lowering.declared_shapes import borne_out, declared, restore, with_sizes
+from onnxtile.lowering.declared_shapes import DeclaredShapes
 from onnxtile.lowering.form_costs import Cost, choose, costs
 from onnxtile.lowering.model_file import Written, saving
 from onnxtile.lowering.model_writer import UNROLLED, to_proto
@@ -48,7 +48,7 @@ class Lowered:
     nodes_before: int
 
     def report(self, nodes_after: int, form: Form = UNROLLED, written: AnyModel | Written | None = None) -> Report:
-        """What was done, and what is left in what was written in `form`; PassError where that doesn't fit together."""
+        """Return what was done, and what is left in what was written; PassError where its names don't fit together."""
         limits, rows = self.options.limits, self.rows
         if written is not None:
             shapes = self.shapes if form.ability.spells_each_tile or form.keeps_calls else None
@@ -93,13 +93,15 @@ def lowering_to(
     others: Sequence[Path] = (),
     instruments: Watch = (),
 ) -> Iterator[tuple[Path, Report]]:
-    """Lower to a file beside `output`, given with the report; it's moved onto `output` if nothing is raised meanwhile.
+    """Lower to a file beside `output`, and give it with the report; it's moved there if nothing is raised meanwhile.
 
     `others`: files that are written too, and mustn't be the same; `instruments` watch the passes. Errors: see `lower`.
     """
     say = progress or silent
-    target, sources = _path(output), [_path(model)] if isinstance(model, (str, os.PathLike)) else []
-    check_output(target, *sources, *others)
+    if not isinstance(output, (str, os.PathLike)):
+        raise UsageError(f"output is {output!r}: give a path")
+    target, source = Path(output), Path(model) if isinstance(model, (str, os.PathLike)) else None
+    check_output(target, *(() if source is None else (source,)), *others)
     say("read the model")
     loaded = to_ir(model)
     for path in (target, *others):
@@ -107,16 +109,9 @@ def lowering_to(
     lowered = lower_ir(loaded, options, bind or {}, say, instruments)
     form = form_to_write(lowered.model, options)
     say(f"spell the tiles out, {form.name}")
-    source = next(iter(sources), None)
     with saving(lowered.model, target, form, options.weights, source, options.data, say) as written:
         say("check what was written")
         yield written.path, lowered.report(written.nodes, form, written)
-
-
-def _path(path: str | os.PathLike[str]) -> Path:
-    if not isinstance(path, (str, os.PathLike)):
-        raise UsageError(f"output is {path!r}: give a path")
-    return Path(path)
 
 
 def estimate(
@@ -127,8 +122,9 @@ def estimate(
     Raises what `lower` raises.
     """
     lowered = lower_ir(to_ir(model), replace(options, form=AUTO), bind or {}, silent)
-    every = [form_of(name, options.max_fan_in, options.max_fan_out) for name in FORMS]
-    return (report := lowered.report(lowered.nodes_before)), costs(lowered.model, every, options.weights, report)
+    forms = [form_of(name, options.max_fan_in, options.max_fan_out) for name in FORMS]
+    report = lowered.report(lowered.nodes_before)
+    return report, costs(lowered.model, forms, options.weights, report)
 
 
 def form_to_write(model: ir.Model, options: LoweringOptions) -> Form:
@@ -143,27 +139,31 @@ def lower_ir(
     model: ir.Model, options: LoweringOptions, bind: Mapping[str, int], say: Progress, watch: Watch = ()
 ) -> Lowered:
     """Lower `model` in place to its compact form; its shapes and types stay as they were declared."""
-    nodes_before = count_nodes(model)
-    said = declared(model)
     if not isinstance(bind, Mapping):
         raise UsageError(f"bind is {bind!r}: give sizes by name, such as {{'batch': 1}}")
-    PassManager([BindDims(bind)] if bind else [], False, watch)(model, say)
-    said = with_sizes(said, declared(model))
-    PassManager([InferShapes()], False, watch)(model, say)
-    said = borne_out(model, said)
+
+    def run(pass_: ir.passes.PassBase) -> None:
+        PassManager([pass_], False, watch)(model, say)
+
+    nodes_before, declared = count_nodes(model), DeclaredShapes(model)
+    if bind:
+        run(BindDims(bind))
+        declared.take_bound_sizes(model)
+    run(InferShapes())
+    declared.drop_disproved(model)
     lowered_before = any(map(is_tiled_product, model.functions.values()))
-    PassManager([RestoreProducts(options.limits)] if lowered_before else [], False, watch)(model, say)
+    if lowered_before:
+        run(RestoreProducts(options.limits))
     products = list(contractions(model))
     fit = functions_fit(model, products, options)
     if not fit:
-        PassManager([SpecializeFunctions()], False, watch)(model, say)
+        run(SpecializeFunctions())
         products = list(contractions(model))
     plan = LoweringPlan(model, options, products, fit)
-    as_read = fit and not lowered_before
-    cut = PassManager(plan.passes, instruments=watch, checked=as_read)(model, say).modified
-    rows = (*plan.rows, *plan.newly_exposed(model))
-    shapes = _shapes(model, cut)
-    restore(model, said)
+    manager = PassManager(plan.passes, instruments=watch, checked=fit and not lowered_before)
+    cut = manager(model, say).modified
+    rows, shapes = (*plan.rows, *plan.newly_exposed(model)), _shapes(model, cut)
+    declared.restore(model)
     return Lowered(model, rows, options, shapes, nodes_before)
 
 

@@ -28,7 +28,7 @@ _BUFFER = 1 << 20
 
 @dataclass(frozen=True)
 class DataFile:
-    """How weights go to a data file beside the model: always, or only where the model would pass protobuf's 2 GB.
+    """Weights go to a data file beside the model always, or only where the model would pass protobuf's 2 GB.
 
     `align`: bytes that the start of each weight is a multiple of.
     """
@@ -118,15 +118,14 @@ def _write(path: Path, spelled: Spelled, initializers: Iterable[Field], say: Pro
         file.write(spelled.nodes)
         file.write(graph)
         begin = start + len(spelled.nodes) + len(graph)
-        ends, end, told = array("q", [begin]), begin, 0
+        ends, end = array("q", [begin]), begin
         for field in initializers:
             for piece in field:
                 file.write(piece)
                 end += len(piece)
             ends.append(end)
-            if end - told > TOLD_BYTES:
-                meter.add(end - told)
-                told = end
+            if end - meter.done > TOLD_BYTES:
+                meter.add(end - meter.done)
             if end > LARGEST:
                 break
         if end > LARGEST:

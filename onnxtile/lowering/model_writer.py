@@ -43,7 +43,7 @@ class Spelled:
 def to_proto(
     model: ir.Model, form: Form = UNROLLED, weights: str = "pretile", keep_external: bool = True
 ) -> onnx.ModelProto:
-    """The model with every call to a tiled product spelled out in `form`; the model itself isn't changed.
+    """Return the model with every call to a tiled product spelled out in `form`; the model itself isn't changed.
 
     `weights`: `pretile` makes an initializer of each tile of a constant operand, `split` cuts at run time.
     `keep_external`: weights in external data that aren't cut stay there; otherwise they are read into the model.
@@ -62,7 +62,7 @@ def to_proto(
 
 
 def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent) -> Spelled:
-    """See `to_proto`; what's large is left apart, to be written piece by piece."""
+    """Spell calls out as `to_proto` does, but leave apart what's large, to be written piece by piece."""
     with _taken_apart(model) as compact:
         speller = Speller(compact, form, weights)
         speller.drop_calls()
@@ -97,9 +97,8 @@ def _taken_apart(model: ir.Model) -> Iterator[ir.Model]:
         return
     version, initializers = model.ir_version, model.graph.initializers
     held = [(name, value, value.const_value) for name, value in initializers.items()]
-    imports = [
-        (each, dict(each)) for each in (model.opset_imports, *(f.opset_imports for f in model.functions.values()))
-    ]
+    imports = [model.opset_imports, *(function.opset_imports for function in model.functions.values())]
+    versions = [dict(imported) for imported in imports]
     try:
         yield model
     finally:
@@ -108,9 +107,9 @@ def _taken_apart(model: ir.Model) -> Iterator[ir.Model]:
         for name, value, tensor in held:
             value.const_value = tensor
             initializers[name] = value
-        for each, kept in imports:
-            each.clear()
-            each.update(kept)
+        for imported, before in zip(imports, versions, strict=True):
+            imported.clear()
+            imported.update(before)
 
 
 def _take_initializers(graph: ir.Graph) -> tuple[list[ir.TensorProtocol], list[ir.Value]]:
@@ -165,10 +164,10 @@ def _add_tiles(sink: WireSink, graph: ir.Graph, speller: Speller) -> None:
 def _spell(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Progress) -> WireSink:
     """Take the nodes out, calls replaced, and leave value_info to values that had it or aren't constants."""
     bare = {name for name, value in graph.initializers.items() if not has_value_info(value)}
-    kept = [info for info in proto.value_info if info.name not in bare]
-    if len(kept) < len(proto.value_info):
+    described = [info for info in proto.value_info if info.name not in bare]
+    if len(described) < len(proto.value_info):
         del proto.value_info[:]
-        proto.value_info.extend(kept)
+        proto.value_info.extend(described)
     sink = WireSink(opset, function=isinstance(proto, onnx.FunctionProto))
     if isinstance(proto, onnx.FunctionProto):
         _add_tiles(sink, graph, speller)

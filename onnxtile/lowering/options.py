@@ -1,8 +1,8 @@
-"""How a model is lowered: the one object that Python, the command line, torch and `estimate` build."""
+"""Options of a lowering: the one object that Python, the command line, torch and `estimate` build."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
@@ -67,13 +67,15 @@ class HowToLower(Choices, total=False):
     ops: str | Sequence[str]
     external_data: bool
     align_data: int
+    bind: Mapping[str, int] | None
+    follow_links: bool
     verify: bool | None
     progress: Progress | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoweringOptions:
-    """How to lower. Raises UsageError for what can't be.
+    """Options of a lowering. Raises UsageError for what can't be.
 
     `form`: how tiles are written; `auto` is unrolled up to `max_nodes` nodes, and batched beyond. `weights`: constants
     are cut ahead of time (pretile) or at run time (split). `accumulate`: how partial sums along K are added.
@@ -116,7 +118,7 @@ class LoweringOptions:
 
     @property
     def ability(self) -> str:
-        """The form that says what may be cut: with auto, the one that is taken when unrolled won't do."""
+        """Return the form that says what may be cut: with auto, the one that is taken when unrolled won't do."""
         return "batched" if self.form == AUTO else self.form
 
     def passes(self) -> list[DecidingPass]:
@@ -131,4 +133,4 @@ class LoweringOptions:
     def pass_names(self) -> list[str]:
         """Return the names of the passes that a lowering may run."""
         first = (BindDims(), InferShapes(), RestoreProducts(self.limits), SpecializeFunctions())
-        return [pass_name(each) for each in (*first, *self.passes())]
+        return [pass_name(pass_) for pass_ in (*first, *self.passes())]

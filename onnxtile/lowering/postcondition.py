@@ -1,4 +1,4 @@
-"""Is every product of what was written within the limits? Judged from what is in the file.
+"""Judge what was written: is every product in the file within the limits?
 
 A small model is checked as any other: `check`. That infers every shape, which takes a hundred times as long as writing
 a node. What shapes were before anything was cut is known, so that less will do: of calls that stay, one of each kind is
@@ -38,7 +38,7 @@ def left_over(
     """Yield the products of what was written that exceed the limits, or may, and aren't among `rows` as such.
 
     `known`: shapes of the main graph's values before they were cut; an axis that isn't a number is None. Without it,
-    tiles are made in another way, or elsewhere. `compact`: the model as it was to be written, where its calls stay.
+    tiles come about in another way, or elsewhere. `compact`: the model that was to be written, where its calls stay.
     Raises PassError where names don't fit together.
     """
     if not isinstance(written, Written) or known is None or (compact is None and nodes <= MOST_CHECKED):
@@ -53,14 +53,13 @@ def left_over(
 
 
 def _checked(model: AnyModel, rows: Sequence[Row], limits: Limits, ops: Sequence[str]) -> Iterator[Row]:
-    """Yield what `check` finds and `rows` don't say."""
-    told = [row for row in rows if row.status not in ("tiled", "fits")]
-    names = {(row.op, row.name) for row in told}
+    """Yield the rows of `check` that exceed the limits, or may, and aren't among `rows`."""
+    reported = [row for row in rows if row.status not in ("tiled", "fits")]
+    names = {(row.op, row.name) for row in reported}
     # check looks into functions call by call, and names what it finds there after the calls
-    sizes = {(row.op, row.m, row.k, row.n) for row in told if row.scope.startswith("function ")}
-    for row in check(model, limits, ops=ops).contractions:
-        told_so = (row.op, row.name) in names or (row.op, row.m, row.k, row.n) in sizes
-        if row.status in ("over", "unknown") and not told_so:
+    sizes = {(row.op, row.size.axes) for row in reported if row.scope.startswith("function ")}
+    for row in check(model, limits, ops=ops).having("over", "unknown"):
+        if (row.op, row.name) not in names and (row.op, row.size.axes) not in sizes:
             yield row
 
 

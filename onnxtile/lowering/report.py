@@ -1,4 +1,4 @@
-"""What was found and done, a row a product: for people as a table, for scripts as JSON."""
+"""Report what was found and done, a row a product: for people as a table, for scripts as JSON."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
         return cls.of(product, "not-asked", f"family: {product.family} isn't among --ops")
 
     def macs(self, padded: bool = False) -> Amount:
-        """Multiply-accumulates: M * K * N * batch; `padded`: with each axis filled up to whole tiles."""
+        """Return the multiply-accumulates: M * K * N * batch; `padded`: with each axis filled up to whole tiles."""
         tiles = (*self.tiles, None) if padded and self.tiles is not None else (None,) * 4
         sizes: list[Amount] = []
         for dim, tile in zip((*self.size.axes, self.size.batch), tiles, strict=True):
@@ -136,27 +136,27 @@ class Report(JsonRecord):
 
     @property
     def over(self) -> tuple[Row, ...]:
-        """Products that exceed the limits, or may and couldn't be cut."""
+        """Return the products that exceed the limits, or may and couldn't be cut."""
         return self.having("over", "refused")
 
     @property
     def unknown(self) -> tuple[Row, ...]:
-        """Products whose size can't be told."""
+        """Return the products whose size isn't known."""
         return self.having("unknown")
 
     @property
     def macs(self) -> Amount:
-        """Multiply-accumulates of the products that are tiled."""
+        """Return the multiply-accumulates of the products that are tiled."""
         return total(row.macs() for row in self.having("tiled"))
 
     @property
     def padded_macs(self) -> Amount:
-        """The same as the engine computes them, padding included."""
+        """Return the multiply-accumulates that the engine computes for them, padding included."""
         return total(row.macs(self.pads) for row in self.having("tiled"))
 
     @property
     def ok(self) -> bool:
-        """Every product that was asked for fits."""
+        """Return whether every product that was asked for fits."""
         return not (self.over or self.unknown)
 
     def to_json(self) -> dict[str, Any]:

@@ -42,16 +42,14 @@ class UnrolledProducts:
         self._node_of = np.concatenate([np.full(self._before, -1), writes[0]])
         self._names = np.concatenate([stored, inputs, writes[1]])
         self._index = Index(self._names)
-        found = self._index.find(reads[1])
-        self._check_names(reads[0], reads[1], found)
-        places = self._index.find(hashes_of(known)).tolist()
-        self._shapes: dict[int, Shape | None] = {
-            place: shape for place, shape in zip(places, known.values(), strict=True) if place >= len(stored)
-        }
+        values = self._index.find(reads[1])
+        self._check_names(reads[0], reads[1], values)
+        given = zip(self._index.find(hashes_of(known)).tolist(), known.values(), strict=True)
+        self._shapes: dict[int, Shape | None] = {value: shape for value, shape in given if value >= len(stored)}
         first, second = np.full((2, len(layout.nodes)), -1)
-        for operand, place in ((first, 0), (second, 1)):
-            chosen = reads[2] == place
-            operand[reads[0][chosen]] = found[chosen]
+        for at, operand in enumerate((first, second)):
+            chosen = reads[2] == at
+            operand[reads[0][chosen]] = values[chosen]
         self._first, self._products, self._operands = first, products, (first[products], second[products])
 
     def beyond(self, limits: Limits, judged: Collection[str]) -> Iterator[Row]:
@@ -123,8 +121,8 @@ class UnrolledProducts:
         if node.op_type == "Transpose":
             order = attributes["perm"].ints if "perm" in attributes else reversed(range(len(shape)))
             return [tuple(shape[axis] for axis in order)]
-        said = attributes.get("split", attributes.get("pads"))
-        lengths = self._numbers(node.input[1]) if len(node.input) > 1 else list(said.ints) if said else []
+        own = attributes.get("split", attributes.get("pads"))
+        lengths = self._numbers(node.input[1]) if len(node.input) > 1 else list(own.ints) if own else []
         if node.op_type == "Pad":
             ends = zip(shape, lengths, lengths[len(shape) :], strict=False)
             return [tuple(None if size is None else size + before + after for size, before, after in ends) or None]
@@ -181,9 +179,9 @@ class UnrolledProducts:
         named = [tuple(column[some[1] != 0] for column in some) for some in joined]
         return named[0], named[1], np.sort(np.concatenate(products))
 
-    def _check_names(self, nodes: np.ndarray, names: np.ndarray, found: np.ndarray) -> None:
+    def _check_names(self, nodes: np.ndarray, names: np.ndarray, values: np.ndarray) -> None:
         """Raise PassError for a name that is read before it's computed, and for one that is computed twice."""
-        early = (found < 0) | (self._node_of[found] >= nodes)
+        early = (values < 0) | (self._node_of[values] >= nodes)
         if early.any():
             at = nodes[early].min()
             node = self._node(at)

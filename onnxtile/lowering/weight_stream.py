@@ -32,7 +32,7 @@ _COPIED_BYTES = 1 << 16
 
 
 class Entry(NamedTuple):
-    """An initializer: its TensorProto but for the raw bytes, how many those are (None: it has none), and they."""
+    """An initializer: its TensorProto but for the raw bytes, their number (None: it has none), what returns them."""
 
     described: bytes
     nbytes: int | None
@@ -54,12 +54,12 @@ class Weights:
 
     @property
     def least_bytes(self) -> int:
-        """Bytes that they take in a model's file at least."""
+        """Return the bytes that they take in a model's file at least."""
         inside = [tensor for tensor in self.uncut if not stays_elsewhere(tensor, self.keep_external)]
         return sum(tensor.nbytes for tensor in (*inside, *(cut.tensor for cut in self.cuts)))
 
     def tiles(self, blank: bool = False) -> Iterator[tuple[str, ir.DataType, np.ndarray]]:
-        """Name, type and view of each tile, one constant at a time in memory; `blank`: no numbers, and none read."""
+        """Yield name, type and view of each tile, one constant at a time in memory; `blank`: without numbers."""
         for cut in self.cuts:
             for name, array in self.speller.arrays(cut, cut.blank if blank else None):
                 yield name, cut.dtype, array
@@ -140,7 +140,7 @@ def fields(entries: list[Placed], location: str) -> Iterator[Field]:
 
 
 def stays_elsewhere(tensor: ir.TensorProtocol, keep_external: bool) -> bool:
-    """Whether a tensor may stay in its data file: `keep_external`, and the file is in the model's folder."""
+    """Return whether a tensor may stay in its data file: `keep_external`, and the file is in the model's folder."""
     outside = isinstance(tensor, DataTensor) and tensor.file.outside
     return keep_external and isinstance(tensor, ir.ExternalTensor) and not outside
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxtile.lowering.declared_shapes import borne_out, declared, restore, with_sizes
+from onnxtile.lowering.declared_shapes import DeclaredShapes
 from onnxtile.passes import BindDims, InferShapes
 from tests.support import parse
 
@@ -22,26 +22,28 @@ def shapes(model: ir.Model) -> dict[str, str | None]:
 
 def test_what_was_only_inferred_goes() -> None:
     model = ir.from_proto(parse(TEXT))
-    before, said = shapes(model), declared(model)
+    before, declared = shapes(model), DeclaredShapes(model)
     InferShapes()(model)
     assert shapes(model)["c"] == "[n,8]"
-    restore(model, said)
+    declared.restore(model)
     assert shapes(model) == before == {"a": "[n,8]", "b": "[3,8]", "c": None, "y": "[n,8]"}
 
 
 def test_numbers_that_inference_does_not_confirm_go() -> None:
     model = ir.from_proto(parse(TEXT))
-    said = declared(model)
+    declared = DeclaredShapes(model)
     InferShapes()(model)
-    restore(model, borne_out(model, said))
+    declared.drop_disproved(model)
+    declared.restore(model)
     assert shapes(model)["a"] == "[n,8]"
     assert "3" not in str(shapes(model)["b"])
 
 
 def test_bound_sizes_are_kept() -> None:
     model = ir.from_proto(parse(TEXT))
-    said = declared(model)
+    declared = DeclaredShapes(model)
     BindDims({"n": 5})(model)
-    restore(model, with_sizes(said, declared(model)))
+    declared.take_bound_sizes(model)
+    declared.restore(model)
     assert shapes(model)["a"] == "[5,8]"
     assert shapes(model)["c"] is None

@@ -13,7 +13,6 @@ import onnxtile
 from onnxtile.errors import PassError
 from onnxtile.ir.io.protobuf_wire import runs
 from onnxtile.lowering import model_file, postcondition
-from onnxtile.lowering.bulk_reading import Layout
 from onnxtile.lowering.model_file import Written
 from onnxtile.lowering.model_writer import Spelled
 from onnxtile.lowering.report import Report, Row
@@ -22,6 +21,7 @@ from onnxtile.tiling.forms.batched import Batched
 from onnxtile.tiling.forms.unrolled import Unrolled
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.tiled_product import TiledProduct
+from tests.lowering.layouts import layout_of
 from tests.support import matmul, parse, whole
 
 F32 = np.dtype(np.float32)
@@ -42,7 +42,7 @@ def written(model: onnx.ModelProto, folder: Path, **options: object) -> Report:
 
 def as_written(path: Path) -> Written:
     """Return a file that something else wrote as one that `lower` has just written."""
-    return Written(path, len(onnx.load(path).graph.node), Layout.of(np.memmap(path, np.uint8, "r")))
+    return Written(path, len(onnx.load(path).graph.node), layout_of(path))
 
 
 @pytest.mark.parametrize("accumulate", ["chain", "tree", "sum"])
