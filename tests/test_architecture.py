@@ -1,8 +1,9 @@
-"""The layout holds: layers import one way, folders say what they are, files stay small, the public names are there."""
+"""The layout holds: layers import one way, folders say what they are, files stay small, each module has its test."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,45 @@ def test_files_are_small() -> None:
 
 
 NO_PASSES = {"passes/registry.py"}  # names of passes, and pipelines as text
+
+
+REPLACED = "is being replaced as a whole"
+TESTED_THROUGH_OTHERS: dict[str, str] = {"verification/": REPLACED}
+"""Modules, or folders, without a test of their name: the reason."""
+TESTS = PACKAGE.parent / "tests"
+
+
+def own_tests(module: str, tests: Path = TESTS) -> list[Path]:
+    """Return the tests of a module such as `passes/base.py`: test_base.py in that folder, or several parts of it."""
+    folder, stem = (tests / module).parent, Path(module).stem
+    return [*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")]
+
+
+def untested(modules: Iterable[str], tests: Path = TESTS) -> list[str]:
+    """Return the modules that have no test of their name and no reason."""
+    return [
+        module
+        for module in modules
+        if not own_tests(module, tests) and not any(module.startswith(reasoned) for reasoned in TESTED_THROUGH_OTHERS)
+    ]
+
+
+def test_each_module_has_tests_of_its_name() -> None:
+    modules = [path.relative_to(PACKAGE).as_posix() for path in FILES if path.stem != "__init__"]
+    assert untested(modules) == []
+
+
+def test_a_module_without_tests_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "ir").mkdir()
+    (tmp_path / "ir" / "test_names_of_bodies.py").touch()
+    assert untested(["ir/names.py", "ir/name.py", "tiling/names.py"], tmp_path) == ["ir/name.py", "tiling/names.py"]
+
+
+def test_reasons_are_few_and_needed() -> None:
+    assert len(TESTED_THROUGH_OTHERS) <= 5
+    for name in TESTED_THROUGH_OTHERS:
+        assert (PACKAGE / name).exists()
+        assert name.endswith("/") or not own_tests(name)
 
 
 def test_public_names() -> None:
