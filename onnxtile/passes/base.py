@@ -78,11 +78,12 @@ class ProductPass(ir.passes.InPlacePass):
         `products`: those to judge, instead of all of the model.
         """
         candidates = contractions(model) if products is None else products
+        return self.judge(model, [product for product in candidates if self.concerns(product.node, model)])
+
+    def judge(self, model: ir.Model, products: list[Contraction]) -> list[Decided]:
+        """Decide on products that concern the pass."""
         judge = Judge(model, self.max or UNLIMITED, form_of(self.form).ability, self.pad_tiles)
-        return judge.decisions(
-            [product for product in candidates if self.concerns(product.node, model)],
-            lambda product: self.refusals(product, model),
-        )
+        return judge.decisions(products, lambda product: self.refusals(product, model))
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         if self._plan is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar
 
 import onnx_ir as ir
 
-from onnxtile.operators.contractions import Contraction, contractions
+from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.registry import Operator
 from onnxtile.operators.table import PRODUCTS
 from onnxtile.passes.base import Decided, ProductPass
@@ -48,14 +48,13 @@ class Decompose(ProductPass):
     def concerns(self, node: ir.Node, model: ir.Model) -> bool:
         return (node.domain, node.op_type) in self.operators
 
-    def decide(self, model: ir.Model, products: Iterable[Contraction] | None = None) -> list[Decided]:
+    def judge(self, model: ir.Model, products: list[Contraction]) -> list[Decided]:
         if self.max is not None:
-            return super().decide(model, products)
-        candidates = contractions(model) if products is None else products
+            return super().judge(model, products)
         return [
             (product, next(self._refusals_anywhere(product, model), TilePlan(*cut_axes(product.size, UNLIMITED))))
-            for product in candidates
-            if self.concerns(product.node, model) and not product.in_function
+            for product in products
+            if not product.in_function
         ]
 
     def _refusals_anywhere(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:

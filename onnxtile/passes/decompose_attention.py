@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -47,9 +47,9 @@ class DecomposeAttention(Decompose):
         except NoBodyError as why:
             yield Refusal("body", str(why))
 
-    def decide(self, model: ir.Model, products: Iterable[Contraction] | None = None) -> list[Decided]:
+    def judge(self, model: ir.Model, products: list[Contraction]) -> list[Decided]:
         """Judge as other passes do, and try out alone what the sizes allow."""
-        decided = super().decide(model, products)
+        decided = super().judge(model, products)
         if self.max is None:
             return decided
         tried = {

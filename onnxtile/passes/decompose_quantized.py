@@ -95,9 +95,11 @@ def _operands(node: ir.Node) -> tuple[Quantized, Quantized, Quantized]:
 def _quantize(new: Replacement, a: Quantized) -> Quantized:
     """Quantize A by its own range, at run time."""
     assert a.value is not None
-    number, byte = ir.Shape([]), ir.DataType.UINT8
-    outputs = {"a_bytes": (byte, a.value.shape), "a_scale": (FLOAT, number), "a_zero": (byte, number)}
-    value, scale, zero = new.several("DynamicQuantizeLinear", [a.value], outputs)
+    value = new.node("DynamicQuantizeLinear", "a_bytes", [a.value], shape=a.value.shape, dtype=ir.DataType.UINT8)
+    new.nodes[-1].resize_outputs(3)
+    _, scale, zero = new.nodes[-1].outputs
+    scale.name, scale.type, scale.shape = f"{new.prefix}/a_scale", ir.TensorType(FLOAT), ir.Shape([])
+    zero.name, zero.type, zero.shape = f"{new.prefix}/a_zero", ir.TensorType(ir.DataType.UINT8), ir.Shape([])
     return Quantized("A", value, scale, zero)
 
 

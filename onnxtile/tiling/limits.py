@@ -27,11 +27,15 @@ class Limits:
     n: int | None
 
     def __post_init__(self) -> None:
-        for axis, limit in zip("mkn", self.axes, strict=True):
+        for axis in "mkn":
+            limit = getattr(self, axis)
             if limit is None:
                 continue
-            if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= LARGEST:
+            whole = isinstance(limit, SupportsIndex) and not isinstance(limit, bool)
+            number = operator.index(limit) if whole else 0  # of any kind, numpy's among them
+            if not 1 <= number <= LARGEST:
                 raise UsageError(f"limit {axis.upper()} is {limit!r}: {_CURE}")
+            object.__setattr__(self, axis, number)
 
     @property
     def axes(self) -> tuple[int | None, int | None, int | None]:
@@ -56,7 +60,7 @@ class Limits:
             m, k, n = value
         except (TypeError, ValueError) as error:
             raise UsageError(f"limits {value!r} aren't the three of M, K, N: {_CURE}") from error
-        return cls(*(limit if limit is None or isinstance(limit, bool) else _whole(limit) for limit in (m, k, n)))
+        return cls(m, k, n)
 
     def __repr__(self) -> str:
         return ",".join("*" if limit is None else str(limit) for limit in self.axes)
@@ -64,11 +68,6 @@ class Limits:
 
 UNLIMITED = Limits(None, None, None)
 AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
-
-
-def _whole(limit: object) -> int:
-    """Return an int of any kind, numpy's among them, as an int; anything else comes back to be refused."""
-    return operator.index(limit) if isinstance(limit, SupportsIndex) else limit  # type: ignore[return-value]
 
 
 def _parse_limit(part: str, text: str) -> int | None:

@@ -39,27 +39,13 @@ class Replacement:
         dtype: ir.DataType | None = None,
     ) -> ir.Value:
         """Add a node and return its output, `prefix/leaf`, of the first operand's type if `dtype` isn't given."""
-        (output,) = self.several(op_type, inputs, {leaf: (self._type(dtype), shape)}, attributes)
-        return output
-
-    def several(
-        self,
-        op_type: str,
-        inputs: Sequence[ir.Value],
-        outputs: Mapping[str, tuple[ir.DataType, ir.Shape | None]],
-        attributes: Mapping[str, Any] | None = None,
-    ) -> list[ir.Value]:
-        """Add a node and return its outputs, `prefix/leaf` each with its type and shape."""
-        values = [
-            ir.Value(name=f"{self.prefix}/{leaf}", type=ir.TensorType(dtype), shape=shape)
-            for leaf, (dtype, shape) in outputs.items()
-        ]
+        output = ir.Value(name=f"{self.prefix}/{leaf}", type=ir.TensorType(self._type(dtype)), shape=shape)
         attrs = ir.convenience.convert_attributes(attributes or {})
-        node = ir.Node("", op_type, inputs, attrs, outputs=values, name=values[0].name)
+        node = ir.Node("", op_type, inputs, attrs, outputs=[output], name=output.name)
         node.metadata_props[ORIGIN] = self.origin
         node.meta[PREFIX_META] = self.prefix
         self.nodes.append(node)
-        return values
+        return output
 
     def transpose(self, leaf: str, value: ir.Value, order: list[int]) -> ir.Value:
         """Add a Transpose unless the axes are in order already, and return the value that has them so."""
