@@ -39,7 +39,7 @@ def written_out(node: ir.Node, model: ir.Model) -> ir.Model:
     NoBodyError where onnx has no body for the node, or its own checks refuse it.
     """
     schema = schema_of(node, model.opset_imports)
-    if any(value.graph not in own for own, value in _read_inside(node)):
+    if _reads_outside(node):
         raise NoBodyError("a graph among its attributes reads values from outside; feed them by other means")
     proto = ir.to_proto(node)
     for names, formals in ((proto.input, schema.inputs), (proto.output, schema.outputs)):
@@ -106,10 +106,9 @@ def _described(value: ir.Value, name: str) -> onnx.ValueInfoProto:
     return described
 
 
-def _read_inside(node: ir.Node) -> list[tuple[set[object], ir.Value]]:
-    """Return the values that bodies of the node read, with the graphs that a value may be from."""
-    values: list[tuple[set[object], ir.Value]] = []
-    for body in node_bodies(node):
-        own: set[object] = {body, *body.subgraphs()}
-        values += [(own, value) for inner in body.all_nodes() for value in inner.inputs if value is not None]
-    return values
+def _reads_outside(node: ir.Node) -> bool:
+    """Return whether a body of the node reads a value from outside of it."""
+    bodies = list(node_bodies(node))
+    own = {graph for body in bodies for graph in (body, *body.subgraphs())}
+    read = (value for body in bodies for inner in body.all_nodes() for value in inner.inputs if value is not None)
+    return any(value.graph not in own for value in read)
