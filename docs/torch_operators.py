@@ -9,9 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-from tests.test_torch_catalogue import COUNTS
 
 from tests.torch_catalogue import UNSET, catalogue, judge, samples
+from tests.torch_frontend.test_catalogue import COUNTS
 
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """# torch's operators, as `profile` sees them

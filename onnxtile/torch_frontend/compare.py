@@ -47,15 +47,15 @@ def compare_with_torch(network: Network, onnx_file: Path, seed: int = 0, progres
     loaded = load(onnx_file)
     names = [str(value.name) for value in fed_inputs(loaded)]
     outputs = [str(value.name) for value in loaded.graph.outputs]
-    given = list(tensors_in(inputs))
-    if len(names) != len(given):
-        raise UnsupportedError(f"{len(given)} inputs were given, and the ONNX model takes {', '.join(names) or 'none'}")
-    runner, engine = _runner(loaded, dict(zip(names, map(array_of, given), strict=True)), say)
+    own = list(tensors_in(inputs))
+    if len(names) != len(own):
+        raise UnsupportedError(f"{len(own)} inputs were given, and the ONNX model takes {', '.join(names) or 'none'}")
+    runner, engine = _runner(loaded, dict(zip(names, map(array_of, own), strict=True)), say)
     generator = torch.Generator().manual_seed(seed)
     verdicts: list[ValueVerdict | None] = [None] * len(outputs)
     for case in range(CASES):
         say(f"case {case + 1} of {CASES} in torch", case, CASES)
-        tensors = given if case == 0 else [_like(tensor, generator) for tensor in given]
+        tensors = own if case == 0 else [_like(tensor, generator) for tensor in own]
         wanted, moved = _run(module, _with_tensors(inputs, tensors))
         got = runner(dict(zip(names, map(array_of, tensors), strict=True)))
         if len(wanted) != len(got):

@@ -91,7 +91,9 @@ def as_inputs(inputs: object, seed: int = 0) -> tuple[tuple[Any, ...], dict[str,
     if texts and len(texts) == len(values):
         return example_inputs(parse_inputs(texts), seed)
     if texts or any(value is None for value in values):
-        raise UsageError("inputs: give tensors, or texts such as '1x3x224x224', by place, or tensors by name in a dict")
+        raise UsageError(
+            "inputs: give tensors, or texts such as 1x3x224x224, by position, or tensors by name in a dict"
+        )
     return values, {}
 
 

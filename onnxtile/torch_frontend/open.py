@@ -22,20 +22,20 @@ def open_torch(model: object, inputs: object = None, seed: int = 0) -> Network:
     where there are no inputs.
     """
     with redirect_stdout(sys.stderr):  # code of the user's, which may print
-        found = load(os.fspath(model)) if isinstance(model, (str, os.PathLike)) else model
-    if type(found).__name__ == "OptimizedModule":  # of torch.compile, which keeps the module that it compiles
-        found = getattr(found, "_orig_mod", found)
+        loaded = load(os.fspath(model)) if isinstance(model, (str, os.PathLike)) else model
+    if type(loaded).__name__ == "OptimizedModule":  # of torch.compile, which keeps the module that it compiles
+        loaded = getattr(loaded, "_orig_mod", loaded)
     from onnxtile.torch_frontend.inputs import as_inputs, tensors  # torch is there by now, or load has said so
     from onnxtile.torch_frontend.network import Network
 
     if inputs is None or (isinstance(inputs, (list, tuple)) and not inputs):
-        own = getattr(found, "example_inputs", None)
+        own = getattr(loaded, "example_inputs", None)
         if not own:
             raise UsageError("a model of torch doesn't say what it takes: give inputs (--input 1x3x224x224)")
-        return Network(found, tuple(own[0]), dict(own[1]))  # type: ignore[arg-type]  # judged when it runs
+        return Network(loaded, tuple(own[0]), dict(own[1]))  # type: ignore[arg-type]  # judged when it runs
     args, kwargs = as_inputs(tensors(inputs), seed)
     random = isinstance(inputs, str) or (isinstance(inputs, (list, tuple)) and isinstance(inputs[0], str))
-    return Network(found, args, kwargs, seed if random else None)  # type: ignore[arg-type]  # the same
+    return Network(loaded, args, kwargs, seed if random else None)  # type: ignore[arg-type]  # the same
 
 
 @contextmanager

@@ -151,8 +151,8 @@ def _live_bytes(recording: Recording) -> Iterator[int]:
     changes = [0] * (len(recording.calls) + 2)
     for storage in recording.storages:
         if not storage.constant:
-            changes[storage.made] += storage.bytes
-            changes[storage.read + 1] -= storage.bytes
+            changes[storage.first_call] += storage.bytes
+            changes[storage.last_call + 1] -= storage.bytes
     alive = 0
     for change in changes[: len(recording.calls)]:
         alive += change

@@ -84,13 +84,13 @@ def capture(
     choice = choose(loaded, inline_calls(loaded), selection)
     say("find shapes")
     _infer(loaded, fed)
-    given = feeds(loaded, "normal", np.random.default_rng(seed)) if inputs is None else checked(loaded, inputs)
+    fed_arrays = feeds(loaded, "normal", np.random.default_rng(seed)) if inputs is None else checked(loaded, inputs)
     arrays: dict[str, np.ndarray] = {}
     values: list[Value] = []
     skipped = list(choice.skipped)
     names = [chosen.value for chosen in choice.values]
     by_name = {str(value.name): value for node in loaded.graph for value in node.outputs}
-    with inner_values(loaded, given, seed) as inner, _opened(target, names, arrays if keep else None) as write:
+    with inner_values(loaded, fed_arrays, seed) as inner, _opened(target, names, arrays if keep else None) as write:
         say("measure values")
         runs = batches(inner, [by_name[name] for name in names], memory * 1_000_000)
         for chosen, value in zip(choice.values, _computed(inner, runs, say), strict=True):

@@ -54,16 +54,16 @@ class Value(NamedTuple):
 
 @dataclass(slots=True)
 class Storage:
-    """Memory that tensors are in. `made`, `read`: numbers of the first and the last call that it's alive in."""
+    """Memory that tensors are in, alive from the call of one number to that of another."""
 
     bytes: int
-    made: int
-    read: int
+    first_call: int
+    last_call: int
     constant: bool = False
 
     @property
     def was_read(self) -> bool:
-        return self.read > self.made
+        return self.last_call > self.first_call
 
 
 ConstantKind = Literal["trainable", "frozen", "buffer"]

@@ -97,7 +97,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         now, storages = len(self.calls), self.storages
         read = [value.storage for value in inputs]
         for number in read:
-            storages[number].read = now
+            storages[number].last_call = now
         if isinstance(results, torch.Tensor):
             outputs: tuple[Value, ...] = (self._result(results, read, inputs, now),)
         else:

@@ -94,7 +94,7 @@ class _Attempt:
             _check_seen(recorder)
             outputs = recorder.values(results)
         for value in outputs:
-            recorder.storages[value.storage].read = len(recorder.calls)
+            recorder.storages[value.storage].last_call = len(recorder.calls)
         return Recording(
             recorder.calls, structure.modules, recorder.stack.calls, recorder.storages, recorder.constants,
             recorder.names, held, outputs,
