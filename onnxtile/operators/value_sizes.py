@@ -7,7 +7,7 @@ import math
 import onnx_ir as ir
 
 from onnxtile.ir.dimensions import LARGEST
-from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, bytes_of, multiplied, size_of
+from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, are_numbers, bytes_of, multiplied, size_of
 from onnxtile.operators.sizes import unknown_because
 
 
@@ -19,11 +19,10 @@ def dimensions(value: ir.Value | None) -> list[Number] | Unknown:
     # mostly a tensor, and quick to tell
     if shape is None or (type(kind) is not ir.TensorType and isinstance(kind, (ir.SequenceType, ir.OptionalType))):
         return Unknown(unknown_because(f"the shape of {value.name!r} isn't known", value))
+    if are_numbers(shape.dims):
+        return list(shape.dims)
     sizes: list[Number] = []
     for axis, dim in enumerate(shape):
-        if type(dim) is int:  # mostly, and quick
-            sizes.append(dim)
-            continue
         try:
             size = size_of(dim)
         except ValueError:
@@ -41,11 +40,10 @@ def elements(value: ir.Value | None) -> Amount:
     sizes = dimensions(value)
     if isinstance(sizes, Unknown):
         return sizes
-    formulas = [size for size in sizes if not isinstance(size, int)]
-    whole = math.prod(size for size in sizes if isinstance(size, int))
-    if whole > LARGEST:
+    numbers = sizes if are_numbers(sizes) else [size for size in sizes if isinstance(size, int)]
+    if math.prod(numbers) > LARGEST:
         return Unknown(f"{'' if value is None else value.name!r} has more elements than any memory holds")
-    return multiplied([whole, *formulas]) if formulas else whole
+    return multiplied(sizes)
 
 
 def value_bytes(value: ir.Value) -> Amount:

@@ -52,9 +52,10 @@ class _Sums(dict[str, list[Amount]]):
         super().__init__({name: [] for name in (*SUMMED, "activation_bytes")})
 
     def add(self, amounts: Mapping[str, Amount]) -> None:
-        for name, amount in amounts.items():
-            if name in self and not (isinstance(amount, int) and amount == 0):
-                self[name].append(amount)
+        for name, added in self.items():
+            amount = amounts.get(name, 0)
+            if amount != 0:
+                added.append(amount)
 
     def totals(self) -> dict[str, Amount]:
         return {name: total(amounts) for name, amounts in self.items()}

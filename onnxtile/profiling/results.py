@@ -101,7 +101,7 @@ class NodeProfile(
     @property
     def unknown(self) -> dict[str, str]:
         """Return why an amount isn't known, by field."""
-        if not any(isinstance(value, Unknown) for value in vars(self).values()):
+        if Unknown not in map(type, vars(self).values()):
             return {}
         amounts = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
         return {name: amount.reason for name, amount in amounts if isinstance(amount, Unknown)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from rich.filesize import decimal
@@ -37,11 +38,13 @@ class View(JsonRecord, ABC):
             raise UsageError(f"{table} is a table of its own and takes no {', '.join(outside)}; leave that out")
 
 
+@lru_cache(maxsize=4096)
 def count_text(amount: Amount) -> str:
     """Return a count of three digits, such as 4.09 G; formulas as they are, `?` where it isn't known."""
     return _rounded(amount, _count)
 
 
+@lru_cache(maxsize=4096)
 def bytes_text(amount: Amount) -> str:
     """Return bytes rounded, such as 102.4 MB."""
     return _rounded(amount, lambda size: decimal(size) if size else "0")

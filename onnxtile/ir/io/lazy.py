@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError
 from onnxtile.ir.io.load import check_regular, from_proto, load
-from onnxtile.ir.io.protobuf_wire import head, inside, message, number_of, runs
+from onnxtile.ir.io.protobuf_wire import inside, message, number_of, pair, runs
 
 LARGE = 1024
 """Bytes from which on a tensor's numbers are left in the file: what shapes are computed from is smaller."""
@@ -59,6 +59,8 @@ class _File:
         return self._window[at - self._start]
 
     def read(self, start: int, stop: int) -> bytes:
+        if self._start <= start and stop <= self._start + len(self._window):
+            return self._window[start - self._start : stop - self._start]
         self._file.seek(start)
         data = self._file.read(stop - start)
         while len(data) < min(stop, self.size) - start:
@@ -90,7 +92,5 @@ def _tensor(data: _File, start: int, stop: int, name: str) -> Iterator[bytes]:
             yield data.read(begin, end)
             continue
         where = {"location": name, "offset": str(content), "length": str(end - content)}
-        for key, value in where.items():
-            entry = onnx.StringStringEntryProto(key=key, value=value).SerializeToString()
-            yield head(_EXTERNAL_DATA, len(entry)) + entry
+        yield from (pair(_EXTERNAL_DATA, key, value) for key, value in where.items())
         yield _ELSEWHERE

@@ -212,7 +212,8 @@ def _mark_value_info(graph: ir.Graph, proto: onnx.GraphProto) -> None:
         if name in described:
             value.meta[_VALUE_INFO_META] = True
     for node, node_proto in zip(graph, proto.node, strict=True):
-        for attribute, attribute_proto in zip(node.attributes.values(), node_proto.attribute, strict=True):
+        attributes = node.attributes.data.values()
+        for attribute, attribute_proto in zip(attributes, node_proto.attribute, strict=True) if attributes else ():
             nested = [attribute_proto.g] if attribute_proto.HasField("g") else attribute_proto.graphs
             for inner, inner_proto in zip(subgraphs(attribute), nested, strict=True):
                 _mark_value_info(inner, inner_proto)

@@ -160,7 +160,7 @@ def _check_text(part: Message, where: str) -> None:
     texts, messages = _fields(type(part))  # type: ignore[arg-type]  # classes of messages are hashable
     for name, many in texts:
         value = getattr(part, name)
-        if any(isinstance(each, bytes) for each in value) if many else isinstance(value, bytes):
+        if bytes in map(type, value if many else (value,)):
             raise ModelError(f"{where}: its {name} isn't text (UTF-8); the file is damaged, write the model again")
     for name, many in messages:
         if many or part.HasField(name):

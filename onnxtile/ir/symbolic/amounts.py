@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import onnx_ir as ir
 import sympy
@@ -20,6 +20,7 @@ Dim: TypeAlias = "int | sympy.Expr | None"
 """A size: a number or formula, or None where it isn't known."""
 
 _BEYOND = 2**512
+_TOO_LARGE = "it's a number beyond all measure"
 
 
 @dataclass(frozen=True)
@@ -90,16 +91,24 @@ def _plain(formula: Any) -> Number:
     return int(formula) if formula.is_Integer else formula
 
 
+def are_numbers(amounts: Sequence[Amount | ir.SymbolicDim]) -> TypeGuard[Sequence[int]]:
+    """Return whether all are whole numbers: mostly, and quick to tell."""
+    return set(map(type, amounts)) <= {int}
+
+
 def product(amounts: Iterable[Amount]) -> Amount:
     """Multiply amounts: nothing times anything is nothing, and what isn't known keeps the product unknown.
 
     So does a number beyond all measure, which no sizes of a real model give.
     """
     factors = list(amounts)
+    if are_numbers(factors):
+        whole = math.prod(factors)
+        return whole if whole <= _BEYOND else Unknown(_TOO_LARGE)
     if any(isinstance(factor, int) and factor == 0 for factor in factors):
         return 0
     if math.prod(factor for factor in factors if isinstance(factor, int)) > _BEYOND:
-        return Unknown("it's a number beyond all measure")
+        return Unknown(_TOO_LARGE)
     if (unknown := _first_unknown(factors)) is not None:
         return unknown
     if not any(isinstance(factor, Range) for factor in factors):
@@ -114,6 +123,8 @@ def _first_unknown(amounts: Iterable[Amount]) -> Unknown | None:
 
 def multiplied(numbers: Sequence[Number]) -> Number:
     """Multiply numbers, formulas at once, as one by one they take time by their square."""
+    if are_numbers(numbers):
+        return math.prod(numbers)
     whole = math.prod(number for number in numbers if isinstance(number, int))
     formulas = [number for number in numbers if not isinstance(number, int)]
     return _plain(sympy.Mul(whole, *formulas)) if formulas else whole
@@ -121,6 +132,9 @@ def multiplied(numbers: Sequence[Number]) -> Number:
 
 def total(amounts: Iterable[Amount]) -> Amount:
     """Add amounts up; what is unknown makes the sum a range without an upper end."""
+    amounts = list(amounts)
+    if are_numbers(amounts):
+        return sum(amounts)
     whole, formulas, high = 0, [], []
     bounded, ranged = True, False
     for amount in amounts:
