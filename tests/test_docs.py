@@ -136,6 +136,15 @@ def test_files_that_are_named_exist(document: Path) -> None:
     assert {name for name in named if not any(fnmatch(f"/{file}", f"*/{name}") for file in FILES)} == set()
 
 
+def test_where_to_change_what_names_the_tests_of_each_file() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text().partition("## Where to change what")[2]
+    rows = [line.split(" | ") for line in text.splitlines() if "`tests/" in line]
+    assert len(rows) >= 8
+    for _, files, tests in rows:
+        for module in re.findall(r"`([\w/]+)\.py`", files):
+            assert f"tests/{Path(module).parent}/test_{Path(module).name}.py" in tests, module
+
+
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda path: path.stem)
 def test_a_decision_has_its_sections_and_a_line_in_the_index(page: Path) -> None:
     text = page.read_text()
