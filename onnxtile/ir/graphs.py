@@ -1,4 +1,4 @@
-"""Where a model's graphs are: the main one, bodies of nodes to any depth, local functions."""
+"""Walk a model's graphs: the main one, bodies of nodes to any depth, local functions."""
 
 from __future__ import annotations
 
@@ -32,14 +32,13 @@ class Scope(NamedTuple):
 
 def scopes(model: ir.Model) -> Iterator[Scope]:
     """Yield every graph of the model, functions last; bodies of our own tiled products aren't the model's."""
-    for scope in _outermost(model):
-        yield from _nested(scope)
+    return (scope for scope, _ in scopes_with_nodes(model))
 
 
 def scopes_with_nodes(model: ir.Model) -> Iterator[tuple[Scope, list[ir.Node]]]:
-    """Yield the same with the nodes of each graph: onnx_ir's list of nodes, which is slow, is gone through once."""
+    """Yield scopes with the nodes of each graph: onnx_ir's list of nodes, which is slow, is gone through once."""
     for scope in _outermost(model):
-        yield from _nested_with_nodes(scope)
+        yield from _nested(scope)
 
 
 def _outermost(model: ir.Model) -> Iterator[Scope]:
@@ -73,27 +72,20 @@ def nodes_within(graph: ir.Graph | ir.Function) -> Iterator[ir.Node]:
                 yield from nodes_within(body)
 
 
-def _nested(scope: Scope) -> Iterator[Scope]:
-    yield scope
-    for node in scope.graph:
-        for inner in _bodies(scope, node) if node.attributes.data else ():  # mostly none
-            yield from _nested(inner)
-
-
-def _nested_with_nodes(scope: Scope) -> Iterator[tuple[Scope, list[ir.Node]]]:
+def _nested(scope: Scope) -> Iterator[tuple[Scope, list[ir.Node]]]:
     nodes = list(scope.graph)
     yield scope, nodes
     for node in nodes:
         for inner in _bodies(scope, node) if node.attributes.data else ():  # mostly none
-            yield from _nested_with_nodes(inner)
+            yield from _nested(inner)
 
 
 def _bodies(scope: Scope, node: ir.Node) -> Iterator[Scope]:
     """Yield the scopes right inside a node."""
     for attribute in node.attributes.values():
         for subgraph in subgraphs(attribute):
-            place = f"{node_name(node)}/{attribute.name}"
-            yield scope._replace(name=f"{scope.name}/{place}" if scope.name else place, graph=subgraph)
+            name = f"{node_name(node)}/{attribute.name}"
+            yield scope._replace(name=f"{scope.name}/{name}" if scope.name else name, graph=subgraph)
 
 
 def subgraphs(attribute: ir.Attr) -> Sequence[ir.Graph]:

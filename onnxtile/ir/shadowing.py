@@ -30,24 +30,24 @@ def check_shadowing(model: onnx.ModelProto) -> None:
 
 
 def _check(
-    interface: Iterable[tuple[str, str]], nodes: Iterable[onnx.NodeProto], place: str, visible: dict[str, Bearer]
+    interface: Iterable[tuple[str, str]], nodes: Iterable[onnx.NodeProto], scope: str, visible: dict[str, Bearer]
 ) -> None:
     """Check one graph and the bodies in it. `visible`: names that can be read from outside; it's left as it was."""
     own: set[str] = set()
 
     def bear(name: str, what: str | onnx.NodeProto) -> None:
         if name in visible and name not in own:
-            here, there = _described(name, (what, place)), _described(name, visible[name])
+            here, there = _described(name, (what, scope)), _described(name, visible[name])
             raise ModelError(f"{here} bears the name of {there}; engines take one for the other: rename one")
         if name:
             own.add(name)
-            visible[name] = (what, place)
+            visible[name] = (what, scope)
 
     for what, name in interface:
         bear(name, what)
     for node in nodes:
         for where, body in bodies_of([node]):
-            _check(_interface(body), body.node, f"{where} of {place}", visible)
+            _check(_interface(body), body.node, f"{where} of {scope}", visible)
         for name in node.output:
             bear(name, node)
     for name in own:

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_string, node_name
 from onnxtile.ir.symbolic.amounts import Amount, Dim, product
-from onnxtile.operators.formula import condition, measure
+from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.measures import X, Y, input_sizes, is_given, isnt, of_input, of_output, of_products
 from onnxtile.operators.reduction import softmax
 from onnxtile.operators.registry import MICROSOFT, PREVIEW, Products, declare
@@ -94,16 +94,10 @@ def linear_attention(node: ir.Node) -> dict[str, Size]:
 
 # Work beside the products
 
-SCORES = of_products(
-    "scores", "queries x keys x batch x heads", lambda size: (size.m, size.n, size.batch), QUERIES_BY_KEYS
-)
-QUERIES = of_products("queries", "queries x batch x heads", lambda size: (size.m, size.batch), QUERIES_BY_KEYS)
-QUERY_NUMBERS = of_products(
-    "query numbers", "queries x head size x batch x heads", lambda s: (s.m, s.k, s.batch), QUERIES_BY_KEYS
-)
-_KEY_NUMBERS = of_products(
-    "key numbers", "keys x head size x batch x heads", lambda s: (s.n, s.k, s.batch), QUERIES_BY_KEYS
-)
+SCORES = of_products("scores", "queries x keys x batch x heads", "m n batch", QUERIES_BY_KEYS)
+QUERIES = of_products("queries", "queries x batch x heads", "m batch", QUERIES_BY_KEYS)
+QUERY_NUMBERS = of_products("query numbers", "queries x head size x batch x heads", "m k batch", QUERIES_BY_KEYS)
+_KEY_NUMBERS = of_products("key numbers", "keys x head size x batch x heads", "n k batch", QUERIES_BY_KEYS)
 WEIGHTS = softmax(SCORES, QUERIES)
 SOFTCAP = (2 * ELEMENTWISE + TRANSCENDENTAL) * SCORES * isnt("softcap", 0)
 CACHED = MOVEMENT * (of_output(1, "Y[1]") + of_output(2, "Y[2]"))
@@ -131,17 +125,16 @@ def _rotated(node: ir.Node, opset: int | None) -> Amount:
     return product([*dims[:-1], rotated, heads if len(dims) == 3 else 1])
 
 
-_GATED = condition("gated update_rule")(
-    lambda node, opset: "gated" in attribute_string(node, "update_rule", "gated_delta")
-)
-_DELTA = condition("delta update_rule")(
-    lambda node, opset: "delta" in attribute_string(node, "update_rule", "gated_delta")
-)
-_STATES = of_products(
-    "states", "key size x value size x tokens x batch x heads", lambda s: (s.m, s.n, s.batch), KEYS_BY_VALUES
-)
+def _rule(name: str) -> Formula:
+    return condition(f"{name} update_rule")(
+        lambda node, opset: name in attribute_string(node, "update_rule", "gated_delta")
+    )
+
+
+_GATED = _rule("gated")
+_STATES = of_products("states", "key size x value size x tokens x batch x heads", "m n batch", KEYS_BY_VALUES)
 _LINEAR_WORK = (
-    ELEMENTWISE * (_STATES * _GATED + 2 * of_input(2, "value") * _DELTA + Y)
+    ELEMENTWISE * (_STATES * _GATED + 2 * of_input(2, "value") * _rule("delta") + Y)
     + TRANSCENDENTAL * of_input(4, "decay") * _GATED
 )
 """States decay by exponentials; delta rules take from a value what its key finds, times beta; results are scaled."""

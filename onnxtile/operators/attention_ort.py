@@ -20,8 +20,8 @@ from onnxtile.operators.attention import (
     masked,
     two_products,
 )
-from onnxtile.operators.formula import Formula, condition, measure
-from onnxtile.operators.measures import X, input_sizes, is_given, of_input, of_inputs, of_output, of_products
+from onnxtile.operators.formula import Formula, measure
+from onnxtile.operators.measures import X, input_sizes, is_given, is_set, of_input, of_inputs, of_output, of_products
 from onnxtile.operators.normalization import by_root_mean_square
 from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
 from onnxtile.operators.sizes import Size, count_of, given, quotient, same, shape, sum_of
@@ -118,14 +118,13 @@ def grouped(node: ir.Node) -> Mapping[str, Size]:
 
 # Work beside the products
 
-_PROJECTED = of_products("projected", "elements of queries, keys and values", lambda s: (s.m, s.n, s.batch), PROJECTION)
+_PROJECTED = of_products("projected", "elements of queries, keys and values", "m n batch", PROJECTION)
 _SCALED = ELEMENTWISE * SCORES + WEIGHTS
 _MIXED = ELEMENTWISE * of_inputs("inputs 0 to 2", "queries, keys and values that are given", (0, 1, 2))
 
 
 def _rotary(numbers: Formula) -> Work:
-    wanted = condition("do_rotary")(lambda node, opset: bool(attribute_int(node, "do_rotary", 0)))
-    return 3 * ELEMENTWISE * numbers * wanted
+    return 3 * ELEMENTWISE * numbers * is_set("do_rotary")
 
 
 def _bias(index: int) -> Work:

@@ -51,7 +51,7 @@ class Blocks:
         return self.zeros is not None and self.zeros.dtype == ir.DataType.UINT8
 
     def contradictions(self) -> Iterator[str]:
-        """What in the tensors' types and shapes doesn't fit the sizes."""
+        """Yield what in the tensors' types and shapes doesn't fit the sizes."""
         n, blocks = self.n, self.blocks
         zeros_in_row = -(-blocks * self.bits // 8) if self.zeros_are_packed else blocks
         wanted = [("B", self.packed, [[n, blocks, self.block_size * self.bits // 8]])]
@@ -95,17 +95,17 @@ class Blocks:
             return lambda: read_array(tensor).reshape(self.n, self.blocks)[rows, start:stop]
 
         blob = self.block_size * self.bits // 8
-        parts = [
+        tensors = [
             ("B", lazily(lambda: read_array(self.packed)[rows, start:stop], ir.DataType.UINT8, [height, width, blob])),
             ("scales", lazily(scales(self.scales), self.scales.dtype, [height, width])),
         ]
         if self.zeros is not None and self.zeros_are_packed:
             shape = [height, -(-width * self.bits // 8)]
             zeros = lazily(lambda: pack(self._zero_numbers(rows)[:, start:stop], self.bits), ir.DataType.UINT8, shape)
-            parts.append(("zero_points", zeros))
+            tensors.append(("zero_points", zeros))
         elif self.zeros is not None:
-            parts.append(("zero_points", lazily(scales(self.zeros), self.zeros.dtype, [height, width])))
-        return parts
+            tensors.append(("zero_points", lazily(scales(self.zeros), self.zeros.dtype, [height, width])))
+        return tensors
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Codes:
     absmax: Tensor
 
     def contradictions(self) -> Iterator[str]:
-        """What in the tensors' types and shapes doesn't fit the sizes."""
+        """Yield what in the tensors' types and shapes doesn't fit the sizes."""
         count = self.n * self.k
         for name, tensor, wanted in (("B", self.packed, 2), ("absmax", self.absmax, self.block_size)):
             if tensor.size != -(-count // wanted):
@@ -157,6 +157,6 @@ def pack(numbers: np.ndarray, bits: int) -> np.ndarray:
     missing = -numbers.shape[-1] % in_byte
     padded = np.pad(numbers, [(0, 0)] * (numbers.ndim - 1) + [(0, missing)])
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
-    parts = padded.reshape(*numbers.shape[:-1], -1, in_byte) << shifts
-    joined: np.ndarray = np.bitwise_or.reduce(parts, axis=-1)
+    shifted = padded.reshape(*numbers.shape[:-1], -1, in_byte) << shifts
+    joined: np.ndarray = np.bitwise_or.reduce(shifted, axis=-1)
     return joined.astype(np.uint8)

@@ -65,23 +65,23 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
     if called or not node.outputs:
         return []
 
-    def found(size: Size, reason: str | None, part: str = "", family: str = "other") -> Contraction:
+    def contraction(size: Size, reason: str | None, part: str = "", family: str = "other") -> Contraction:
         return Contraction(node, scope.name, scope.in_function, opset, family, size, reason, part)
 
     if products is None:
-        return [] if facts_of(node) else [found(UNSIZED, _unknown(node))]
+        return [] if facts_of(node) else [contraction(UNSIZED, _unknown(node))]
     family = products.family
     if products.sizes is None:
-        return [found(UNSIZED, f"{node.op_type} {products.reason}", family=family)]
+        return [contraction(UNSIZED, f"{node.op_type} {products.reason}", family=family)]
     try:
-        return [found(size, None, part, family) for part, size in products.sizes(node).items()]
+        return [contraction(size, None, part, family) for part, size in products.sizes(node).items()]
     except UnsizedError as why:
-        return [found(UNSIZED, str(why), family=family)]
+        return [contraction(UNSIZED, str(why), family=family)]
     except ModelError as error:
         if products.lowered_by is not None and (not scope.name or scope.in_function):
             raise
         # a branch that's never taken may contradict itself, and so may what only matters to who asked
-        return [found(UNSIZED, str(error), family=family)]
+        return [contraction(UNSIZED, str(error), family=family)]
 
 
 def _unknown(node: ir.Node) -> str:

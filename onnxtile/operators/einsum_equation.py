@@ -60,10 +60,10 @@ class Equation:
 
 
 def _letters(term: str, ellipsis: Letters) -> Letters:
-    parts = _TERM.fullmatch(term)
-    if parts is None:
+    match = _TERM.fullmatch(term)
+    if match is None:
         raise EquationError(f"has the term {term!r}, which isn't letters and at most one ellipsis")
-    return (*parts[1], *(ellipsis if parts[2] else ()), *parts[3])
+    return (*match[1], *(ellipsis if match[2] else ()), *match[3])
 
 
 def _output(right: str, ellipsis: Letters, terms: Sequence[Letters]) -> Letters:

@@ -7,10 +7,11 @@ is multiplied out, as engines do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_string
-from onnxtile.ir.symbolic.amounts import Amount
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.measures import (
     ALL_INPUTS,
@@ -93,17 +94,19 @@ def bias(index: int, name: str, output: Formula = Y) -> Work:
     return ELEMENTWISE * output * is_given(index, name)
 
 
+def chosen(words: str, meaning: str, choose: Callable[[ir.Node], Work]) -> Work:
+    """Return work that is chosen at the node, and moves nothing."""
+
+    def formula(kind: str) -> Formula:
+        return measure(words, meaning)(lambda node, opset: getattr(choose(node), kind).amount(node, opset, {}))
+
+    return Work(formula("elementwise"), formula("transcendental"), formula("comparison"))
+
+
 def activation(attribute: str, default: str = "") -> Work:
     """Return the work of the function of one element that an attribute names."""
-
-    def part(kind: str) -> Formula:
-        def read(node: ir.Node, opset: int | None) -> Amount:
-            formula: Formula = getattr(activation_of(attribute_string(node, attribute, default)), kind)
-            return formula.amount(node, opset, {})
-
-        return measure("act", "operations of that kind in one call of the activation that an attribute names")(read)
-
-    return Work(part("elementwise"), part("transcendental"), part("comparison"))
+    meaning = "operations of that kind in one call of the activation that an attribute names"
+    return chosen("act", meaning, lambda node: activation_of(attribute_string(node, attribute, default)))
 
 
 def _exponent(node: ir.Node) -> float | None:

@@ -20,6 +20,7 @@ from onnxtile.operators.measures import (
     ROWS,
     X,
     Y,
+    has_attribute,
     is_given,
     of_input,
     of_products,
@@ -73,15 +74,11 @@ def _post(*names: str) -> Formula:
     return says("post_transform", *names, default="NONE")
 
 
-def _has(name: str) -> Formula:
-    return condition(name)(lambda node, opset: name in node.attributes)
-
-
 def _kernel(*names: str) -> Formula:
     return says("kernel_type", *names, default="LINEAR")
 
 
-_DIFFERENCES = of_products("M x K x N", "multiplications of the product", lambda size: (size.m, size.k, size.n))
+_DIFFERENCES = of_products("M x K x N", "multiplications of the product", "m k n")
 _KERNEL = (2 * ELEMENTWISE + TRANSCENDENTAL) * RESULTS * _kernel("POLY", "SIGMOID") + (
     ELEMENTWISE * (_DIFFERENCES + RESULTS) + TRANSCENDENTAL * RESULTS
 ) * _kernel("RBF")
@@ -114,13 +111,13 @@ declare(
     "LinearRegressor",
     ML,
     products=one_product("matmul", regression, "M = rows, K = features, N = targets"),
-    work=ELEMENTWISE * RESULTS * _has("intercepts") + _post_transformed(RESULTS, RESULT_ROWS),
+    work=ELEMENTWISE * RESULTS * has_attribute("intercepts") + _post_transformed(RESULTS, RESULT_ROWS),
 )
 declare(
     "LinearClassifier",
     ML,
     products=one_product("matmul", by("coefficients"), "M = rows, K = features, N = coefficients / features"),
-    work=ELEMENTWISE * RESULTS * _has("intercepts")
+    work=ELEMENTWISE * RESULTS * has_attribute("intercepts")
     + COMPARISON * (RESULTS - RESULT_ROWS)
     + _post_transformed(RESULTS, RESULT_ROWS),
 )

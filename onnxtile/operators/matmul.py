@@ -82,7 +82,7 @@ declare(
     products=one_product("matmul", gemm, GEMM),
     work=GEMM_WORK + bias(3, "scaleA") + bias(5, "scaleY") + activation("activation", "NONE") * Y,
 )
-_COLUMNS = of_products("N", "columns of the product's result", lambda size: (size.n,))
+_COLUMNS = of_products("N", "columns of the product's result", "n")
 declare(
     "CDist",
     MICROSOFT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -17,10 +17,10 @@ from onnxtile.ir.attributes import (
     node_name,
 )
 from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
-from onnxtile.ir.symbolic.amounts import Amount, Dim, Number, Unknown, amount_of, known_total, product
+from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, amount_of, known_total, product
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.registry import products_of
-from onnxtile.operators.sizes import Size, given
+from onnxtile.operators.sizes import given
 from onnxtile.operators.value_sizes import dimensions, elements
 
 SMALL = 64
@@ -160,6 +160,18 @@ def says(name: str, *values: str, default: str = "") -> Formula:
     return condition(words)(lambda node, opset: attribute_string(node, name, default) in values)
 
 
+@cache
+def is_set(name: str) -> Formula:
+    """Return the condition that an attribute, a number, isn't 0; 0 is its default."""
+    return condition(name)(lambda node, opset: attribute_int(node, name, 0) != 0)
+
+
+@cache
+def has_attribute(name: str) -> Formula:
+    """Return the condition that the node has an attribute."""
+    return condition(name)(lambda node, opset: name in node.attributes)
+
+
 def number(node: ir.Node, name: str, default: float) -> float:
     """Read an attribute that is a number of either type."""
     attribute = node.attributes.get(name)
@@ -196,29 +208,25 @@ def constant_int(node: ir.Node, index: int, what: str) -> int:
 # Sizes of an operator's products
 
 
-def of_products(
-    words: str, meaning: str, count: Callable[[Size], Sequence[Dim]], product_name: str | None = None
-) -> Formula:
+def of_products(words: str, meaning: str, axes: str, product_name: str | None = None) -> Formula:
     """Return a measure of the node's products as the registry sizes them: of the one of that name, or of all summed.
 
-    `count` picks the axes of a Size whose product is counted.
+    `axes`: those of a Size whose product is counted, such as `m n batch`.
     """
 
     def read(node: ir.Node, opset: int | None) -> Amount:
         products = products_of(node)
         if products is None or products.sizes is None:
             raise UnsizedError(f"{node.op_type} {'has no products' if products is None else products.reason}")
-        sizes = products.sizes(node)
-        if product_name is not None:
-            sizes = {product_name: sizes[product_name]} if product_name in sizes else {}
+        sizes = [size for name, size in products.sizes(node).items() if product_name in (None, name)]
         return known_total(
-            [product([amount_of("a size of its product", dim) for dim in count(size)]) for size in sizes.values()]
+            product(amount_of("a size of its product", getattr(size, axis)) for axis in axes.split()) for size in sizes
         )
 
     return measure(words, meaning)(read)
 
 
-RESULTS = of_products("M x N", "elements of the products' results", lambda size: (size.m, size.n, size.batch))
-WINDOWS = of_products("M x K", "elements of the products' first operands", lambda size: (size.m, size.k, size.batch))
-WEIGHTS = of_products("K x N", "elements of a product's second operand", lambda size: (size.k, size.n))
-RESULT_ROWS = of_products("M", "rows of the product's result", lambda size: (size.m, size.batch))
+RESULTS = of_products("M x N", "elements of the products' results", "m n batch")
+WINDOWS = of_products("M x K", "elements of the products' first operands", "m k batch")
+WEIGHTS = of_products("K x N", "elements of a product's second operand", "k n")
+RESULT_ROWS = of_products("M", "rows of the product's result", "m batch")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_string
-from onnxtile.ir.symbolic.amounts import Amount, Dim
-from onnxtile.operators.elementwise import SWIGLU, TANH_GELU, UNLIMITED_SWIGLU, activation_of
-from onnxtile.operators.formula import Formula, condition, measure, unknown
+from onnxtile.ir.symbolic.amounts import Dim
+from onnxtile.operators.elementwise import SWIGLU, TANH_GELU, UNLIMITED_SWIGLU, activation_of, chosen
+from onnxtile.operators.formula import Formula, measure, unknown
 from onnxtile.operators.matmul import MATMUL, matmul
-from onnxtile.operators.measures import ROWS, Y, is_given, of_input, of_output, of_products
+from onnxtile.operators.measures import ROWS, Y, has_attribute, is_given, is_set, of_input, of_output, of_products
 from onnxtile.operators.reduction import softmax
 from onnxtile.operators.registry import MICROSOFT, Packed, Products, declare, one_product, unsized
 from onnxtile.operators.sizes import Size, count_of, given, quotient, shape
@@ -58,32 +58,27 @@ def _bits(node: ir.Node, name: str) -> int:
     return attribute_int(node, own[name], 0) or attribute_int(node, "expert_weight_bits", 4)
 
 
-_LIMITED = condition("swiglu_limit")(lambda node, opset: "swiglu_limit" in node.attributes)
-_GATED = {"swiglu": UNLIMITED_SWIGLU + 3 * COMPARISON * _LIMITED, "geglu": TANH_GELU + ELEMENTWISE}
+_GATED = {"swiglu": UNLIMITED_SWIGLU + 3 * COMPARISON * has_attribute("swiglu_limit"), "geglu": TANH_GELU + ELEMENTWISE}
 """Activations of two projections; the others are of one, times the second if there is one."""
 
 
-def _activation(kind: str, gate: int) -> Formula:
-    def read(node: ir.Node, opset: int | None) -> Amount:
+def _activation(gate: int) -> Work:
+    def choose(node: ir.Node) -> Work:
         name = attribute_string(node, "activation_type", "relu").lower()
-        work = _GATED[name] if name in _GATED else activation_of(name) + ELEMENTWISE * int(given(node, gate))
-        formula: Formula = getattr(work, kind)
-        return formula.amount(node, opset, {})
+        return _GATED[name] if name in _GATED else activation_of(name) + ELEMENTWISE * int(given(node, gate))
 
-    return measure("act", "")(read)
+    work = chosen("act", "", choose)
+    return Work(work.elementwise, work.transcendental)
 
 
 def _results(name: str) -> Formula:
     meaning = f"elements of the results of product `{name}`"
-    return of_products(f"{name} results", meaning, lambda size: (size.m, size.n, size.batch), name)
+    return of_products(f"{name} results", meaning, "m n batch", name)
 
 
-_INNER = of_products("inner", "elements between an expert's products", lambda size: (size.m, size.k, size.batch), DOWN)
+_INNER = of_products("inner", "elements between an expert's products", "m k batch", DOWN)
 _CHOSEN = measure("chosen", "experts that all tokens together go through")(
     lambda node, opset: (ROWS * attribute_int(node, "k", 1)).amount(node, opset, {})
-)
-_NORMALIZED = condition("normalize_routing_weights")(
-    lambda node, opset: bool(attribute_int(node, "normalize_routing_weights", 0))
 )
 _TOP = COMPARISON * unknown("how many comparisons the choice of experts takes depends on the data")
 
@@ -92,11 +87,11 @@ def _experts(up: int, down: int, gate: int) -> Work:
     """Return the work of experts; `up`, `down`: indices of the inputs for biases, `gate`: of the gate's weights."""
     return (
         softmax(of_input(1, "router_probs"), ROWS)
-        + ELEMENTWISE * (2 * _CHOSEN - ROWS) * _NORMALIZED
+        + ELEMENTWISE * (2 * _CHOSEN - ROWS) * is_set("normalize_routing_weights")
         + ELEMENTWISE * _results(UP) * is_given(up, "fc1_experts_bias")
         + ELEMENTWISE * _results(GATE) * is_given(gate + 1, "fc3_experts_bias")
         + ELEMENTWISE * _results(DOWN) * is_given(down, "fc2_experts_bias")
-        + Work(_activation("elementwise", gate), _activation("transcendental", gate)) * _INNER
+        + _activation(gate) * _INNER
         + ELEMENTWISE * (2 * _results(DOWN) - Y)
     )
 

@@ -16,8 +16,8 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import UnsizedError, attribute_int
 from onnxtile.ir.symbolic.amounts import Amount, Dim, known_total, product
 from onnxtile.operators.elementwise import activation_of
-from onnxtile.operators.formula import Formula, condition, measure
-from onnxtile.operators.measures import X, input_sizes, is_given, of_input
+from onnxtile.operators.formula import Formula, measure
+from onnxtile.operators.measures import X, has_attribute, input_sizes, is_given, is_set, of_input
 from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
 from onnxtile.operators.sizes import Size, count_of, same, shape
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, Work
@@ -81,7 +81,7 @@ _CELLS = measure("cells", "numbers of the state: steps x batch x hidden size x d
 def _activations(*functions: tuple[str, int]) -> Work:
     """Return the work of functions, and how often a cell calls each; `activations` may name others."""
 
-    def part(kind: str) -> Formula:
+    def calls_of(kind: str) -> Formula:
         def read(node: ir.Node, opset: int | None) -> Amount:
             *numbers, directions = _cells(node)
             names = _named(node, [name for name, _ in functions], directions)
@@ -96,7 +96,7 @@ def _activations(*functions: tuple[str, int]) -> Work:
 
         return measure("acts", "operations of that kind in the activations of all cells")(read)
 
-    return Work(part("elementwise"), part("transcendental"), part("comparison"))
+    return Work(calls_of("elementwise"), calls_of("transcendental"), calls_of("comparison"))
 
 
 def _named(node: ir.Node, default: list[str], directions: Amount) -> list[str]:
@@ -111,8 +111,7 @@ def _named(node: ir.Node, default: list[str], directions: Amount) -> list[str]:
     return names or default * directions
 
 
-_BIASED, _CLIPPED = is_given(3, "B"), condition("clip")(lambda node, opset: "clip" in node.attributes)
-_COUPLED = condition("input_forget")(lambda node, opset: bool(attribute_int(node, "input_forget", 0)))
+_BIASED, _CLIPPED = is_given(3, "B"), has_attribute("clip")
 
 
 def _gates(gates: int, functions: int) -> Work:
@@ -124,7 +123,7 @@ def _gates(gates: int, functions: int) -> Work:
 
 _LSTM = (
     _gates(4, 5)
-    + ELEMENTWISE * (_CELLS * 4 + _CELLS * 6 * is_given(7, "P") + _CELLS * _COUPLED)
+    + ELEMENTWISE * (_CELLS * 4 + _CELLS * 6 * is_given(7, "P") + _CELLS * is_set("input_forget"))
     + _activations(("Sigmoid", 3), ("Tanh", 1), ("Tanh", 1))
 )
 """input_forget: the forget gate is 1 less the input gate, an activation less and a subtraction more."""

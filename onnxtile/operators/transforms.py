@@ -7,8 +7,8 @@ import onnx_ir as ir
 from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, node_name
 from onnxtile.ir.symbolic.amounts import Amount, Dim, total
-from onnxtile.operators.formula import condition, measure
-from onnxtile.operators.measures import WINDOWS, Y, is_given, output_sizes
+from onnxtile.operators.formula import measure
+from onnxtile.operators.measures import WINDOWS, Y, is_given, is_set, output_sizes
 from onnxtile.operators.registry import MICROSOFT, declare, one_product
 from onnxtile.operators.sizes import Size, count_of, given, read_size, shape
 from onnxtile.operators.work import ELEMENTWISE, NONE
@@ -97,13 +97,12 @@ def _grid_axes(node: ir.Node, opset: int | None) -> Amount:
     return total(output_sizes(node, 3)[1:-1])
 
 
-_INVERSE = condition("inverse")(lambda node, opset: bool(attribute_int(node, "inverse", 0)))
 declare(
     "DFT",
     products=one_product(
         "other", dft, "M = signals, K = length x parts, N = frequencies x parts: by the transform's matrix"
     ),
-    work=ELEMENTWISE * Y * _INVERSE,
+    work=ELEMENTWISE * Y * is_set("inverse"),
 )
 declare(
     "STFT",

@@ -18,3 +18,20 @@ def test_work_is_declared_unless_products_cannot_be_sized() -> None:
     with pytest.raises(AssertionError, match="what Newest compute isn't declared"):
         declare("Newest")
     assert ("", "Newest") not in OPERATORS
+
+
+@pytest.mark.parametrize(
+    ("operator", "index", "role"),
+    [
+        (("", "Clip"), 1, "setting"),
+        (("", "BatchNormalization"), 3, "statistics"),
+        (("", "QLinearConv"), 3, "data"),
+        (("", "QLinearConv"), 4, "quantization"),
+        (("com.microsoft", "QLinearConcat"), 1, "quantization"),
+        (("com.microsoft", "QLinearConcat"), 2, "data"),
+        (("com.microsoft", "QLinearConcat"), 7, "quantization"),
+        (("", "Conv"), 2, "data"),
+    ],
+)
+def test_what_an_input_is(operator: tuple[str, str], index: int, role: str) -> None:
+    assert OPERATORS[operator].role(index) == role

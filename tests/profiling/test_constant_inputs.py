@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 import onnxtile
 from tests.profiling.test_cost_walk import W, row
 from tests.profiling.test_profile import model
-from tests.support import make
+from tests.support import make, parse
 
 
 def test_a_shared_weight_counts_once_in_totals_and_in_each_row() -> None:
@@ -83,3 +83,16 @@ def test_constants_made_at_run_time_are_stored_ones() -> None:
         )
     )
     assert (profile.totals.params, profile.totals.activation_bytes, row(profile, "w").stored) == (16, 64, True)
+
+
+def test_quantized_constants_that_are_joined_are_weights() -> None:
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]> g (uint8[2,3] x) => (uint8[2,7] y) {
+            y = com.microsoft.QLinearConcat <axis = 1> (s, z, x, s, z, w, s, z)
+        }""",
+        s=np.float32(0.5),
+        z=np.uint8(3),
+        w=np.ones((2, 4), np.uint8),
+    )
+    totals = onnxtile.profile(model).totals
+    assert (totals.params, totals.weight_bytes) == (8, 13)

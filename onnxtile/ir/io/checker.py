@@ -174,7 +174,7 @@ def check_names(graph: onnx.GraphProto, outer: Iterable[str]) -> None:
     What the checker says of order, over protobuf and fast: for graphs of very many nodes.
     """
     known = {"", *outer, *(value.name for value in graph.input), *(tensor.name for tensor in graph.initializer)}
-    known |= {each.values.name for each in graph.sparse_initializer}
+    known |= {sparse.values.name for sparse in graph.sparse_initializer}
     for node in graph.node:
         if not known.issuperset(node.input):
             missing = next(name for name in node.input if name not in known)

@@ -1,4 +1,4 @@
-"""What a model file may hold: nothing that reaches outside, would be lost, or has other bytes than it claims."""
+"""Refuse model files that reach outside, would lose something, or have other bytes than they claim."""
 
 from __future__ import annotations
 
@@ -83,16 +83,16 @@ def _parts(proto: onnx.ModelProto) -> Iterator[tuple[str, Message]]:
         yield from _node_parts(f"function {function.name!r}", function.node)
 
 
-def _graph_parts(place: str, graph: onnx.GraphProto) -> Iterator[tuple[str, Message]]:
-    yield place, graph
+def _graph_parts(scope: str, graph: onnx.GraphProto) -> Iterator[tuple[str, Message]]:
+    yield scope, graph
     for tensor in graph.initializer:
-        yield f"initializer {tensor.name!r}" + (f" of {place}" if place != MAIN else ""), tensor
-    yield from _node_parts(place, graph.node)
+        yield f"initializer {tensor.name!r}" + (f" of {scope}" if scope != MAIN else ""), tensor
+    yield from _node_parts(scope, graph.node)
 
 
-def _node_parts(place: str, nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[str, Message]]:
+def _node_parts(scope: str, nodes: Iterable[onnx.NodeProto]) -> Iterator[tuple[str, Message]]:
     for node in nodes:
-        where = f"{node_words(node)} of {place}"
+        where = f"{node_words(node)} of {scope}"
         yield where, node
         for attribute in node.attribute:
             yield f"attribute {attribute.name!r} of {where}", attribute
@@ -125,10 +125,10 @@ def _check_part(part: Message, where: str, model: onnx.ModelProto) -> None:
         )
     if isinstance(part, onnx.GraphProto) and part.sparse_initializer and part is not main:
         raise UnsupportedError(f"{where} holds sparse initializers, which are carried in the main graph only")
-    if isinstance(part, onnx.NodeProto) and len({each.name for each in part.attribute}) < len(part.attribute):
+    if isinstance(part, onnx.NodeProto) and len({attribute.name for attribute in part.attribute}) < len(part.attribute):
         raise ModelError(f"{where} has two attributes of one name; remove one")
     if isinstance(part, onnx.NodeProto) and part.op_type == "Split":
-        said = next((each.i for each in part.attribute if each.name == "num_outputs" and each.HasField("i")), None)
+        said = next((a.i for a in part.attribute if a.name == "num_outputs" and a.HasField("i")), None)
         if said is not None and said < len(part.output):  # onnx's shape inference would end the process
             raise ModelError(f"{where} has {len(part.output)} outputs and says that they are {said}")
     if isinstance(part, onnx.AttributeProto):
@@ -145,14 +145,15 @@ def _check_part(part: Message, where: str, model: onnx.ModelProto) -> None:
 @lru_cache(maxsize=64)
 def _fields(kind: type[Message]) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
     """Return the fields of a message that are text, and those that are messages no part has by itself; whether many."""
-    found: tuple[list[tuple[str, bool]], list[tuple[str, bool]]] = ([], [])
+    texts: list[tuple[str, bool]] = []
+    messages: list[tuple[str, bool]] = []
     for field in kind.DESCRIPTOR.fields:
         many = hasattr(getattr(kind(), field.name), "extend")
         if field.type == field.TYPE_STRING:
-            found[0].append((field.name, many))
+            texts.append((field.name, many))
         elif field.type == field.TYPE_MESSAGE and field.message_type.name not in _PARTS:
-            found[1].append((field.name, many))
-    return found
+            messages.append((field.name, many))
+    return texts, messages
 
 
 def _check_text(part: Message, where: str) -> None:
@@ -164,8 +165,8 @@ def _check_text(part: Message, where: str) -> None:
             raise ModelError(f"{where}: its {name} isn't text (UTF-8); the file is damaged, write the model again")
     for name, many in messages:
         if many or part.HasField(name):
-            for each in getattr(part, name) if many else [getattr(part, name)]:
-                _check_text(each, where)
+            for message in getattr(part, name) if many else [getattr(part, name)]:
+                _check_text(message, where)
 
 
 def _check_attribute(part: onnx.AttributeProto, where: str) -> None:
@@ -216,11 +217,11 @@ def _bytes_needed(tensor: onnx.TensorProto) -> int:
 def _check_typed_field(tensor: onnx.TensorProto, where: str, dtype: ir.DataType) -> None:
     """Check that a field of a type has as many numbers as the shape says; those of 4 bits and fewer are packed."""
     field = onnx.helper.tensor_dtype_to_field(tensor.data_type)
-    found, elements = len(getattr(tensor, field)), math.prod(tensor.dims)
+    count, elements = len(getattr(tensor, field)), math.prod(tensor.dims)
     complex_parts = 2 if dtype in (ir.DataType.COMPLEX64, ir.DataType.COMPLEX128) else 1
     expected = elements * complex_parts if dtype.bitwidth >= 8 else -(-elements * dtype.bitwidth // 8)
-    if found != expected:
-        words = f"its {field} has {found} numbers, its shape {list(tensor.dims)} needs {expected}"
+    if count != expected:
+        words = f"its {field} has {count} numbers, its shape {list(tensor.dims)} needs {expected}"
         raise ModelError(f"{where}: {words}; write the model again")
 
 
