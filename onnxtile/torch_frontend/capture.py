@@ -27,8 +27,8 @@ from onnxtile.torch_frontend.open import running
 from onnxtile.torch_frontend.torchscript.interpreter import run_script
 from onnxtile.torch_frontend.trace.environment import blame, inference, placed
 from onnxtile.torch_frontend.trace.exported import modules_of_exported, run_exported
+from onnxtile.torch_frontend.trace.module_stack import ModuleWatcher
 from onnxtile.torch_frontend.trace.skipping import WatchingError
-from onnxtile.torch_frontend.trace.stack import ModuleWatcher
 
 MOST_DEPTH = 20
 """Lists in lists that are looked into."""

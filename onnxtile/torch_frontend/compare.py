@@ -22,7 +22,7 @@ from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.torch_frontend.arrays import array_of
 from onnxtile.torch_frontend.nesting import replaced, tensors_in
 from onnxtile.torch_frontend.network import Network
-from onnxtile.torch_frontend.rounding import Shaken
+from onnxtile.torch_frontend.rounding import MovedByRounding
 from onnxtile.torch_frontend.trace.environment import inference
 from onnxtile.verification.bound import PHASES
 from onnxtile.verification.engines import ENGINES, Runner, preferred
@@ -92,10 +92,10 @@ def _run(module: torch.nn.Module, inputs: Inputs) -> tuple[list[np.ndarray], lis
         wanted = _outputs(module, inputs)
         moved = []
         for phase in PHASES:
-            with Shaken(phase) as shaken:
+            with MovedByRounding(phase) as moving:
                 moved.append(_outputs(module, inputs))
-            if shaken.unknown:
-                names = ", ".join(f"aten::{name}" for name in shaken.unknown)
+            if moving.unknown:
+                names = ", ".join(f"aten::{name}" for name in moving.unknown)
                 raise UnsupportedError(f"it can't be held against torch: no bound is known for the rounding of {names}")
     return wanted, moved
 

@@ -12,7 +12,7 @@ from onnxtile.ir.symbolic.amounts import Unknown, largest, total
 from onnxtile.operators.work import Operations
 from onnxtile.profiling.results import CONVENTIONS, SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
 from onnxtile.torch_frontend.aten.work import computes, macs_of, operations_of
-from onnxtile.torch_frontend.conventions import ptflops_macs
+from onnxtile.torch_frontend.ptflops import ptflops_macs
 from onnxtile.torch_frontend.trace.calls import Call, ModuleCall, Recording, Unsized, Value
 
 DOMAIN = "torch"

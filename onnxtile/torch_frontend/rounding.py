@@ -52,7 +52,7 @@ SUMS = frozenset(
 PRODUCTS = frozenset(["mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "dot", "linear", "convolution", "_convolution"])
 
 
-class Shaken(TorchDispatchMode):
+class MovedByRounding(TorchDispatchMode):
     """Moves each element that an operator gives by its whole bound, up or down.
 
     The sign is that of phase * cos(phase * (y + 1)): as good as random, and a tiny phase gives all of them its own.

@@ -10,16 +10,16 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks of torch need it: pip install 'onnxtile[torch]'")
 
 
-from onnxtile.torch_frontend.rounding import UNIT, Shaken  # noqa: E402  # the same
+from onnxtile.torch_frontend.rounding import UNIT, MovedByRounding  # noqa: E402  # the same
 from tests.torch_support import some  # noqa: E402  # the same
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of much that isn't ours
 
 
 def moved(function: Callable[..., Any], *inputs: Any) -> Any:
-    with torch.no_grad(), Shaken(1.0) as shaken:
+    with torch.no_grad(), MovedByRounding(1.0) as moving:
         result = function(*inputs)
-    assert not shaken.unknown
+    assert not moving.unknown
     return (result - function(*inputs)).abs()
 
 
@@ -36,6 +36,6 @@ def test_what_chooses_among_its_inputs_is_exact() -> None:
 
 
 def test_operators_without_a_bound_are_named() -> None:
-    with torch.no_grad(), Shaken(1.0) as shaken:
+    with torch.no_grad(), MovedByRounding(1.0) as moving:
         torch.linalg.inv(torch.eye(3))
-    assert shaken.unknown
+    assert moving.unknown

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from onnxtile.torch_frontend.torchscript.plans import Plan, Planner, ScriptedModule, UnknownError
-from onnxtile.torch_frontend.trace.stack import ModuleWatcher
+from onnxtile.torch_frontend.trace.module_stack import ModuleWatcher
 
 _FORWARD = re.compile(r"forward(__)?\d*")
 """A traced module has one such method for each time that it's called, a scripted one for each kind of inputs."""

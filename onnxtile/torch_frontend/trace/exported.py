@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_unflatten
 
 from onnxtile.errors import UsageError
 from onnxtile.torch_frontend.trace.calls import ModuleFacts
-from onnxtile.torch_frontend.trace.stack import ModuleWatcher
+from onnxtile.torch_frontend.trace.module_stack import ModuleWatcher
 
 
 class OriginalCall(NamedTuple):

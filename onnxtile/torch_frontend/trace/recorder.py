@@ -15,8 +15,8 @@ from onnxtile.torch_frontend.nesting import tensors_in
 from onnxtile.torch_frontend.trace.calls import Call, Constant, ConstantKind, ModuleFacts, Operator, Storage, Value
 from onnxtile.torch_frontend.trace.higher_order import decomposed
 from onnxtile.torch_frontend.trace.memory import bytes_of, key_of, shape_of
+from onnxtile.torch_frontend.trace.module_stack import ModuleStack
 from onnxtile.torch_frontend.trace.skipping import STAND_INS, NeedsNumbers, WatchingError, is_read, written
-from onnxtile.torch_frontend.trace.stack import ModuleStack
 
 _VIEWS = ("_unsafe_view", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "lift", "lift_fresh")
 """Operators that return views although their schemas don't say so."""

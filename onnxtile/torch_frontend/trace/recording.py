@@ -19,9 +19,9 @@ from onnxtile.torch_frontend.torchscript.interpreter import run_script
 from onnxtile.torch_frontend.trace.calls import Recording
 from onnxtile.torch_frontend.trace.environment import attributes_kept, blame, inference, placed
 from onnxtile.torch_frontend.trace.exported import modules_of_exported, run_exported
+from onnxtile.torch_frontend.trace.module_stack import ModuleStack
 from onnxtile.torch_frontend.trace.recorder import Recorder
 from onnxtile.torch_frontend.trace.skipping import NeedsNumbers, WatchingError, reads_watched
-from onnxtile.torch_frontend.trace.stack import ModuleStack
 
 Run: TypeAlias = "Callable[[Any, tuple[Any, ...], Mapping[str, Any], ModuleStack], object]"
 

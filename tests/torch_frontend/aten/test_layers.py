@@ -22,7 +22,7 @@ ENCODER = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
 @pytest.mark.parametrize("layer", [ATTENTION, ENCODER], ids=lambda layer: type(layer).__name__)
 def test_fused_attention_counts_what_its_parts_count(layer: Any) -> None:
     from onnxtile.torch_frontend.aten.work import macs_of, operations_of
-    from onnxtile.torch_frontend.conventions import ptflops_macs
+    from onnxtile.torch_frontend.ptflops import ptflops_macs
     from onnxtile.torch_frontend.trace.recorder import Recorder
 
     inputs = (some(2, 3, 8),) * (3 if isinstance(layer, nn.MultiheadAttention) else 1)

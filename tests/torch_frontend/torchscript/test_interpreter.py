@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `torch` isn't installed")
 
 from onnxtile.torch_frontend.torchscript.interpreter import run_script  # noqa: E402  # torch may be missing
-from onnxtile.torch_frontend.trace.stack import ModuleWatcher  # noqa: E402  # the same
+from onnxtile.torch_frontend.trace.module_stack import ModuleWatcher  # noqa: E402  # the same
 from tests import torch_scripts  # noqa: E402
 
 NETWORKS = torch_scripts.networks()

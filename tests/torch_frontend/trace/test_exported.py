@@ -15,7 +15,7 @@ import onnxtile  # noqa: E402  # the same
 from onnxtile.errors import UsageError  # noqa: E402  # the same
 from onnxtile.profiling.results import Weights, sum_weights  # noqa: E402  # the same
 from onnxtile.torch_frontend.trace.exported import modules_of_exported, run_exported  # noqa: E402  # the same
-from onnxtile.torch_frontend.trace.stack import ModuleWatcher  # noqa: E402  # the same
+from onnxtile.torch_frontend.trace.module_stack import ModuleWatcher  # noqa: E402  # the same
 from tests.torch_support import Small, profile_torch, some  # noqa: E402  # the same
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of much that isn't ours

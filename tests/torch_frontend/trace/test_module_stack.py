@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="networks of torch need it: pip inst
 
 
 from onnxtile.torch_frontend.trace.calls import ModuleFacts  # noqa: E402  # the same
-from onnxtile.torch_frontend.trace.stack import ModuleStack  # noqa: E402  # the same
+from onnxtile.torch_frontend.trace.module_stack import ModuleStack  # noqa: E402  # the same
 
 
 def test_modules_know_those_around_them() -> None:
