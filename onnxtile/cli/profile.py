@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -110,9 +110,7 @@ def command(
         raise UsageError("--depth counts parts of modules' paths; give --by module or --tree with it")
     if by is not None and sort == "live_bytes":
         raise UsageError("can't sort groups by live_bytes: what is alive is told of nodes; leave --by out")
-    sheets: list[tuple[Path, Literal["csv", "markdown"]]] = []
-    sheets += [(csv, "csv")] if csv is not None else []
-    sheets += [(markdown, "markdown")] if markdown is not None else []
+    sheets = [(path, kind) for path, kind in ((csv, "csv"), (markdown, "markdown")) if path is not None]
     outputs = [path for path, _ in sheets]
     to_screen = json + list(map(str, outputs)).count("-")
     if to_screen > 1 or (csv is not None and csv == markdown):

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from onnxtile.ir.io.files import replacing
 from onnxtile.ir.json_encoding import encode
@@ -20,8 +20,8 @@ _MARKS = re.compile(r"[\\|`*<\[\]]")
 """Signs that Markdown takes for more than themselves: a formula has asterisks."""
 
 
-def write_sheet(path: Path, kind: Literal["csv", "markdown"], rows: Sequence[object]) -> None:
-    """Write JSON objects as rows, headings from the first one's members; `-` is the standard output."""
+def write_sheet(path: Path, kind: str, rows: Sequence[object]) -> None:
+    """Write JSON objects as `csv` or `markdown`, headings from the members of the first; `-`: to standard output."""
     objects = encode(rows)
     headings = list(objects[0]) if rows else []
     cells = [[_text(row.get(heading)) for heading in headings] for row in objects]

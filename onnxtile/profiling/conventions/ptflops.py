@@ -24,9 +24,9 @@ from onnxtile.ir.arrays import read_array
 from onnxtile.ir.attributes import UnsizedError, attribute_float, attribute_int, attribute_ints, attribute_string
 from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, product, total
+from onnxtile.operators.measures import input_sizes, output_sizes, source
 from onnxtile.operators.sizes import given
 from onnxtile.operators.table import OPERATORS
-from onnxtile.operators.value_sizes import dimensions
 from onnxtile.profiling.results import NodeProfile, Profile
 
 _SOFTMAX_OF_ONE_AXIS = 13
@@ -81,22 +81,22 @@ def _is_twice_in_torch(row: NodeProfile) -> bool:
 
 def _conv(node: ir.Node) -> Amount:
     """Conv1d to Conv3d (conv_flops_counter_hook): the kernels at every output position, and a bias for each output."""
-    weight, result = _sizes(node, 1, 3), _result(node, 3)
+    weight, result = input_sizes(node, 1, 3), output_sizes(node, 3)
     return total([product([*weight, result[0], *result[2:]]), _bias(node, 2, result)])
 
 
 def _conv_transpose(node: ir.Node) -> Amount:
     """ConvTranspose1d to 3d (conv_flops_counter_hook, transpose=True): the kernels at every input position."""
-    x, weight = _sizes(node, 0, 3), _sizes(node, 1, 3)
+    x, weight = input_sizes(node, 0, 3), input_sizes(node, 1, 3)
     kernels = product([*weight, x[0], *x[2:]])
-    return total([kernels, _bias(node, 2, _result(node))]) if given(node, 2) else kernels
+    return total([kernels, _bias(node, 2, output_sizes(node))]) if given(node, 2) else kernels
 
 
 def _deform_conv(node: ir.Node) -> Amount:
     """DeformConv2d (deformable_conv_flops_counter_hook): as Conv, and 24 a kernel tap and output position for its
     coordinates and interpolation, 25 with a mask.
     """
-    weight, result = _sizes(node, 1, 3), _result(node, 3)
+    weight, result = input_sizes(node, 1, 3), output_sizes(node, 3)
     of_tap = total([product(weight[:2]), 25 if given(node, 4) else 24])
     return total([product([of_tap, *weight[2:], result[0], *result[2:]]), _bias(node, 3, result)])
 
@@ -107,7 +107,7 @@ def _bias(node: ir.Node, index: int, result: list[Number]) -> Amount:
 
 def _linear(node: ir.Node) -> Amount:
     """Linear (linear_flops_counter_hook): inputs times outputs, and a bias for each output, for every row."""
-    a, (rows, columns) = _sizes(node, 0, 2), _result(node, 2)[:2]
+    a, (rows, columns) = input_sizes(node, 0, 2), output_sizes(node, 2)[:2]
     k = a[0] if attribute_int(node, "transA", 0) else a[1]
     return product([total([product([k, columns]), columns if given(node, 2) else 0]), rows])
 
@@ -116,71 +116,66 @@ def _matmul(node: ir.Node) -> Amount:
     """torch.matmul (_matmul_tensor_flops_hook): elements of the first times columns of the second, whose batch it
     doesn't see, and whose length it takes for columns where it's a vector.
     """
-    return product([*_sizes(node, 0), _sizes(node, 1, 1)[-1]])
+    return product([*input_sizes(node, 0), input_sizes(node, 1, 1)[-1]])
 
 
 def _affine_norm(node: ir.Node) -> Amount:
     """BatchNorm, InstanceNorm, GroupNorm (bn_flops_counter_hook): two an element, with scale and shift."""
-    return product([2, *_sizes(node, 0)])
+    return product([2, *input_sizes(node, 0)])
 
 
 def _input_elements(node: ir.Node) -> Amount:
     """LayerNorm (bn_flops_counter_hook: it asks for `affine`, which LayerNorm calls another name); pools without
     padding (pool_flops_counter_hook); softmax and silu (_numel_functional_flops_hook).
     """
-    return product(_sizes(node, 0))
+    return product(input_sizes(node, 0))
 
 
 def _output_elements(node: ir.Node) -> Amount:
     """ReLU and those like it (relu_flops_counter_hook), Upsample (upsample_flops_counter_hook)."""
-    return product(_result(node))
+    return product(output_sizes(node))
 
 
 def _pool(node: ir.Node) -> Amount:
     """MaxPool, AvgPool (pool_flops_counter_hook): elements of the input. torch's pools pad alike on both sides; with
     other padding the input is padded before (onnx2torch), and counts as it is then.
     """
-    sizes = _sizes(node, 0, 2)
-    pads = _pads(node, sizes[2:])
-    axes = len(pads) // 2
-    if pads[:axes] == pads[axes:]:
+    sizes = input_sizes(node, 0, 2)
+    before, behind = _pads(node, sizes[2:])
+    if before == behind:
         return product(sizes)
-    padded = [size + before + after for size, before, after in zip(sizes[2:], pads[:axes], pads[axes:], strict=True)]
-    return product([*sizes[:2], *padded])
+    return product([*sizes[:2], *map(sum, zip(sizes[2:], before, behind, strict=True))])
 
 
-def _pads(node: ir.Node, lengths: list[Number]) -> list[int]:
-    """Padding before and behind each axis, as the node says or as its `auto_pad` makes it."""
+def _pads(node: ir.Node, lengths: list[Number]) -> tuple[list[int], list[int]]:
+    """Return the padding before and behind each axis, as the node says or as its `auto_pad` makes it."""
     axes, auto_pad = len(lengths), attribute_string(node, "auto_pad", "NOTSET")
-    none = [0] * (2 * axes)
     if not auto_pad.startswith("SAME"):
-        pads = list(attribute_ints(node, "pads", ()) or none) if auto_pad == "NOTSET" else none
+        pads = list(attribute_ints(node, "pads", ()) if auto_pad == "NOTSET" else ()) or [0] * (2 * axes)
         if len(pads) != 2 * axes:
             raise UnsizedError(f"pads has {len(pads)} numbers, not {2 * axes}")
-        return pads
-    ones = [1] * axes
-    kernel, strides, dilations = (
-        attribute_ints(node, name, ()) or ones for name in ("kernel_shape", "strides", "dilations")
-    )
+        return pads[:axes], pads[axes:]
+    names = ("kernel_shape", "strides", "dilations")
+    kernel, strides, dilations = (attribute_ints(node, name, ()) or [1] * axes for name in names)
     if not len(kernel) == len(strides) == len(dilations) == axes or min(strides) < 1:
         raise UnsizedError("its kernel, strides and dilations don't go with its axes")
+    pads = []
     for axis, length in enumerate(lengths):
         if not isinstance(length, int):
             raise UnsizedError(f"auto_pad pads axis {axis + 2}, whose length {length} isn't a number")
         extent = (kernel[axis] - 1) * dilations[axis] + 1
-        wanted = max(0, (-(-length // strides[axis]) - 1) * strides[axis] + extent - length)
-        none[axis], none[axes + axis] = wanted // 2, wanted - wanted // 2
-    return none
+        pads.append(max(0, (-(-length // strides[axis]) - 1) * strides[axis] + extent - length))
+    return [pad // 2 for pad in pads], [pad - pad // 2 for pad in pads]
 
 
 def _lp_pool(node: ir.Node) -> Amount:
     """LPPool (it calls avg_pool, relu and mul: _numel_functional_flops_hook, _elementwise_tensor_flops_hook)."""
-    return total([product(_sizes(node, 0)), product([2, *_result(node)])])
+    return total([product(input_sizes(node, 0)), product([2, *output_sizes(node)])])
 
 
 def _local_response_norm(node: ir.Node) -> Amount:
     """LocalResponseNorm (it calls mul, mul and add, and avg_pool of the squares, whose channels are padded)."""
-    sizes = _sizes(node, 0, 2)
+    sizes = input_sizes(node, 0, 2)
     padded = [sizes[0], sizes[1] + attribute_int(node, "size", 1) - 1, *sizes[2:]]
     return total([product([3, *sizes]), product(padded)])
 
@@ -193,7 +188,7 @@ def _clip(node: ir.Node) -> Amount:
 def _bound(node: ir.Node, name: str, index: int) -> float | None:
     if name in node.attributes:
         return attribute_float(node, name, 0)
-    tensor = constant_tensor(node.inputs[index] if index < len(node.inputs) else None, OVERRIDABLE_FROM)
+    tensor = constant_tensor(source(node, index), OVERRIDABLE_FROM)
     known = tensor is not None and tensor.size == 1 and (tensor.dtype.is_floating_point() or tensor.dtype.is_integer())
     return float(read_array(tensor).reshape(-1)[0]) if tensor is not None and known else None
 
@@ -204,8 +199,8 @@ def _recurrent(of_state: int) -> Callable[[ir.Node], Amount]:
     """
 
     def count(node: ir.Node) -> Amount:
-        x, w, r = (_sizes(node, index, 3) for index in range(3))
-        biases = _sizes(node, 3, 1)[-1] if given(node, 3) else 0
+        x, w, r = (input_sizes(node, index, 3) for index in range(3))
+        biases = input_sizes(node, 3, 1)[-1] if given(node, 3) else 0
         step = total([product(w[1:]), product(r[1:]), product([of_state, r[-1]]), biases])
         return product([x[0], x[1], w[0], step])
 
@@ -222,22 +217,3 @@ _COUNTS: Mapping[str, Callable[[ir.Node], Amount]] = {
     "Clip": _clip, "Softmax": _input_elements, "Swish": _input_elements,
     "RNN": _recurrent(1), "GRU": _recurrent(7), "LSTM": _recurrent(10),
 }  # fmt: skip
-
-
-def _sizes(node: ir.Node, index: int, axes: int = 0) -> list[Number]:
-    """Return the sizes of an input that has so many axes or more."""
-    return _known(node.inputs[index] if index < len(node.inputs) else None, axes)
-
-
-def _result(node: ir.Node, axes: int = 0) -> list[Number]:
-    """Return the sizes of the first output."""
-    return _known(node.outputs[0], axes)
-
-
-def _known(value: ir.Value | None, axes: int) -> list[Number]:
-    sizes = dimensions(value)
-    if isinstance(sizes, Unknown):
-        raise UnsizedError(sizes.reason)
-    if value is not None and len(sizes) < axes:
-        raise UnsizedError(f"{value.name!r} has {len(sizes)} axes, not {axes} or more")
-    return sizes
