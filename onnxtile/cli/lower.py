@@ -193,8 +193,7 @@ def _print(
     from onnxtile.ir.io.files import replacing
     from onnxtile.ir.json_encoding import json_text
 
-    document = result.to_json() | {"output": None if target is None else str(target)}
-    document |= verdicts
+    document = {**result.to_json(), "output": None if target is None else str(target), **verdicts}
     if steps is not None:
         document["passes"] = steps_to_json(steps)
     if report is not None:
@@ -203,10 +202,8 @@ def _print(
     if json:
         print_json(document)
         return
-    done = (
-        f"{result.nodes_before:,} nodes became {result.nodes_after:,} in {target}" if target else "nothing was written"
-    )
-    print_report(result, f"{result.summary}; {done}", everything)
+    became = f"{result.nodes_before:,} nodes became {result.nodes_after:,} in {target}"
+    print_report(result, f"{result.summary}; {became if target else 'nothing was written'}", everything)
     if result.having("tiled"):
         words = f"tiled: {amount_text(result.macs)} MACs, {amount_text(result.padded_macs)} with the padding of tiles"
         console().print(words)

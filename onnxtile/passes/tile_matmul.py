@@ -89,8 +89,7 @@ class TileMatMul(ProductPass):
         assert a.dtype is not None and b.dtype is not None
         types, ranks = (a.dtype, b.dtype), (len(a.shape), len(b.shape))
         tiled = TiledProduct(plan, *ranks, types, self.accumulate, transpose_a, transpose_b)
-        attributes = ir.convenience.convert_attributes(tiled.attributes)
-        call = ir.Node(CALL_DOMAIN, tiled.name, [a, b], attributes, doc_string=node.doc_string)
+        call = ir.Node(CALL_DOMAIN, tiled.name, [a, b], tiled.call_attributes, doc_string=node.doc_string)
         call.metadata_props.update(node.metadata_props | {ORIGIN: new.origin})
         call.name = call.meta[PREFIX_META] = new.prefix
         function_of(tiled, opset, model)

@@ -69,6 +69,16 @@ class TiledProduct:
             "transpose_b": int(self.transpose_b),
         }
 
+    @property
+    def call_attributes(self) -> list[ir.Attr]:
+        """Return the same as the IR has them; to tell a value's type takes onnx_ir longer than all else of a call."""
+        return [
+            ir.AttrInt64s(name, value) if isinstance(value, list)
+            else ir.AttrString(name, value) if isinstance(value, str)
+            else ir.AttrInt64(name, value)
+            for name, value in self.attributes.items()
+        ]  # fmt: skip
+
     @classmethod
     def of_call(cls, node: ir.Node) -> TiledProduct:
         """Return the product that a call stands for."""
