@@ -32,7 +32,7 @@ Legality = Literal["fits", "over", "unknown"]
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a product is left as it is: a code for scripts and words for people."""
+    """The reason that a product is left as it is: a code for scripts and words for people."""
 
     code: str
     words: str
