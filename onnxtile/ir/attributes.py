@@ -1,4 +1,4 @@
-"""Read a node's attributes, with their types checked, and name the node."""
+"""Read a node's attributes, with their types checked, and its inputs, and name the node."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ class UnsizedError(Exception):
 def node_name(node: ir.Node) -> str:
     """Return a node's name, or that of its first named output (node names may be empty)."""
     return node.name or next((value.name for value in node.outputs if value.name), "") or node.op_type
+
+
+def input_of(node: ir.Node, index: int) -> ir.Value | None:
+    """Return an input of the node; None where it's left out."""
+    return node.inputs[index] if index < len(node.inputs) else None
+
+
+def given(node: ir.Node, index: int) -> bool:
+    """Return whether the node has that input (an optional one may be left out)."""
+    return input_of(node, index) is not None
 
 
 def attribute_int(node: ir.Node, name: str, default: int) -> int:

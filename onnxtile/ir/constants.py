@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from onnxtile.ir.arrays import last_axes_swapped
+from onnxtile.ir.attributes import input_of
 from onnxtile.ir.constant_folding import MOST_LINKS, fold, is_foldable
 from onnxtile.ir.metadata import ANNOTATION_META, IR_VERSION_META
 
@@ -58,7 +59,7 @@ def stored(value: ir.Value, model: ir.Model) -> tuple[ir.Value, bool]:
 
 
 def _swaps_last_axes(node: ir.Node) -> bool:
-    source, perm = node.inputs[0] if node.inputs else None, node.attributes.get("perm")
+    source, perm = input_of(node, 0), node.attributes.get("perm")
     if node.op_type != "Transpose" or source is None or source.shape is None:
         return False
     rank = len(source.shape)

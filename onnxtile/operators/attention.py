@@ -11,13 +11,13 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_string, node_name
+from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_string, given, node_name
 from onnxtile.ir.symbolic.amounts import Amount, Dim, product
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.measures import X, Y, input_sizes, is_given, isnt, of_input, of_output, of_products
 from onnxtile.operators.reduction import softmax
 from onnxtile.operators.registry import MICROSOFT, PREVIEW, Products, declare
-from onnxtile.operators.sizes import Size, count_of, given, quotient, same, shape, sum_of
+from onnxtile.operators.sizes import Size, count_of, quotient, same, shape, sum_of
 from onnxtile.operators.work import ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 
 QUERIES_BY_KEYS = "queries by keys"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints
+from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints, given
 from onnxtile.ir.symbolic.amounts import Amount, Dim, product
 from onnxtile.operators.attention import (
     CACHED,
@@ -24,7 +24,7 @@ from onnxtile.operators.formula import Formula, measure
 from onnxtile.operators.measures import X, input_sizes, is_given, is_set, of_input, of_inputs, of_output, of_products
 from onnxtile.operators.normalization import by_root_mean_square
 from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
-from onnxtile.operators.sizes import Size, count_of, given, quotient, same, shape, sum_of
+from onnxtile.operators.sizes import Size, count_of, quotient, same, shape, sum_of
 from onnxtile.operators.work import ELEMENTWISE, MOVEMENT, Work
 
 PROJECTION = "projection"

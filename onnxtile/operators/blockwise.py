@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import UnsizedError, node_name
+from onnxtile.ir.attributes import UnsizedError, input_of, node_name
 from onnxtile.operators.elementwise import activation, bias
 from onnxtile.operators.measures import ROWS, WEIGHTS, X, Y, is_given, of_output
 from onnxtile.operators.normalization import by_root_mean_square
@@ -46,7 +46,7 @@ def qkv(node: ir.Node) -> Mapping[str, Size]:
 
 def fp_q4(node: ir.Node) -> Size:
     """MatMulFpQ4: A[..., K] @ B, where the input B_shape says K and N."""
-    value = node.inputs[2] if len(node.inputs) > 2 else None
+    value = input_of(node, 2)
     tensor = None if value is None or value.is_graph_input() else value.const_value
     if tensor is None or list(tensor.shape) != [2]:
         raise UnsizedError("its B_shape isn't a constant K, N")
@@ -56,7 +56,7 @@ def fp_q4(node: ir.Node) -> Size:
 
 def _size(node: ir.Node, k: int, n: int) -> Size:
     """Return the product of `node`'s first input, of K columns: M is the last axis but one, others the batch."""
-    a = node.inputs[0] if node.inputs else None
+    a = input_of(node, 0)
     if a is None or a.shape is None:
         return Size(None, k, n, None)
     dims = [read_size(dim) for dim in a.shape]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError, UsageError, wrong_name
-from onnxtile.ir.attributes import UnsizedError, node_name
+from onnxtile.ir.attributes import UnsizedError, input_of, node_name
 from onnxtile.ir.graphs import Scope, called_functions, default_opset, is_tiled_product, scopes_with_nodes
 from onnxtile.ir.metadata import UNKNOWN_META
 from onnxtile.ir.opset_imports import domain_text
@@ -48,7 +48,7 @@ class Contraction:
 
     @property
     def dtype(self) -> ir.DataType | None:
-        a = self.node.inputs[0] if self.node.inputs else None
+        a = input_of(self.node, 0)
         return None if a is None or a.dtype == ir.DataType.UNDEFINED else a.dtype
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import UnsizedError, attribute_string
+from onnxtile.ir.attributes import UnsizedError, attribute_string, given
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.measures import (
     ALL_INPUTS,
@@ -28,7 +28,6 @@ from onnxtile.operators.measures import (
     version,
 )
 from onnxtile.operators.registry import MICROSOFT, declare
-from onnxtile.operators.sizes import given
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, TRANSCENDENTAL, Work
 
 SIGMOID = 3 * ELEMENTWISE + TRANSCENDENTAL

@@ -14,13 +14,14 @@ from onnxtile.ir.attributes import (
     attribute_float,
     attribute_int,
     attribute_string,
+    given,
+    input_of,
     node_name,
 )
 from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, amount_of, known_total, product
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.registry import products_of
-from onnxtile.operators.sizes import given
 from onnxtile.operators.value_sizes import dimensions, elements
 
 SMALL = 64
@@ -31,15 +32,10 @@ ELEMENTS_OF = "elements of the input or output of that name"
 # Elements
 
 
-def source(node: ir.Node, index: int) -> ir.Value | None:
-    """Return an input; None where it's left out."""
-    return node.inputs[index] if index < len(node.inputs) else None
-
-
 @cache
 def of_input(index: int, name: str) -> Formula:
     """Return the measure of an input's elements, which formulas call by its name."""
-    return measure(name, ELEMENTS_OF)(lambda node, opset: elements(source(node, index)))
+    return measure(name, ELEMENTS_OF)(lambda node, opset: elements(input_of(node, index)))
 
 
 @cache
@@ -86,7 +82,7 @@ def sizes_of(value: ir.Value | None, least: int = 0) -> list[Number]:
 
 def input_sizes(node: ir.Node, index: int, least: int = 0) -> list[Number]:
     """Return the sizes of an input; see `sizes_of`."""
-    return sizes_of(source(node, index), least)
+    return sizes_of(input_of(node, index), least)
 
 
 def output_sizes(node: ir.Node, least: int = 0) -> list[Number]:
@@ -192,7 +188,7 @@ def version(opset: int | None) -> int:
 
 def constant(node: ir.Node, index: int, what: str) -> np.ndarray:
     """Read a small input that is a constant; UnsizedError where it isn't."""
-    tensor = constant_tensor(source(node, index), OVERRIDABLE_FROM)
+    tensor = constant_tensor(input_of(node, index), OVERRIDABLE_FROM)
     if tensor is None or tensor.size > SMALL:
         raise UnsizedError(f"its {what} (input {index}) is known only at run time")
     return tensor.numpy()

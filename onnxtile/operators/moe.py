@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_string
+from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_string, given
 from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.elementwise import SWIGLU, TANH_GELU, UNLIMITED_SWIGLU, activation_of, chosen
 from onnxtile.operators.formula import Formula, measure, unknown
@@ -14,7 +14,7 @@ from onnxtile.operators.matmul import MATMUL, matmul
 from onnxtile.operators.measures import ROWS, Y, has_attribute, is_given, is_set, of_input, of_output, of_products
 from onnxtile.operators.reduction import softmax
 from onnxtile.operators.registry import MICROSOFT, Packed, Products, declare, one_product, unsized
-from onnxtile.operators.sizes import Size, count_of, given, quotient, shape
+from onnxtile.operators.sizes import Size, count_of, quotient, shape
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, Work
 
 UP, GATE, DOWN = "up", "gate", "down"

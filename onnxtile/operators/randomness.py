@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import attribute_int
+from onnxtile.ir.attributes import attribute_int, given
 from onnxtile.operators.formula import Formula, condition, unknown
 from onnxtile.operators.measures import X, constant, is_given, of_output, version
 from onnxtile.operators.registry import MICROSOFT, declare
@@ -21,8 +21,7 @@ def _trained(index: int) -> Formula:
 
 
 def _is_training(node: ir.Node, index: int) -> bool:
-    value = node.inputs[index] if index < len(node.inputs) else None
-    return value is not None and bool(constant(node, index, "training_mode").any())
+    return given(node, index) and bool(constant(node, index, "training_mode").any())
 
 
 @condition("training")

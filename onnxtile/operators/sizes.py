@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import UnsizedError, node_name
+from onnxtile.ir.attributes import UnsizedError, input_of, node_name
 from onnxtile.ir.metadata import UNKNOWN_META
 from onnxtile.ir.symbolic.amounts import Dim, multiplied, size_of, symbol
 
@@ -32,7 +32,7 @@ UNSIZED = Size(None, None, None, None)
 
 def shape(node: ir.Node, index: int, axes: int | None = None, least: int = 0) -> list[Dim]:
     """Return the sizes of an input; ModelError where it hasn't `axes` axes, or `least`, UnsizedError: not known."""
-    value = node.inputs[index] if index < len(node.inputs) else None
+    value = input_of(node, index)
     if value is None or value.shape is None:
         known = "isn't known" if value is None else unknown_because("isn't known", value)
         raise UnsizedError(f"the shape of input {index} ({value.name if value is not None else 'absent'!r}) {known}")
@@ -55,11 +55,6 @@ def unknown_because(words: str, value: ir.Value) -> str:
     """Return the words, and why the value's sizes aren't known, where inference noted it."""
     reason = value.meta.get(UNKNOWN_META)
     return f"{words}: {reason}" if reason else words
-
-
-def given(node: ir.Node, index: int) -> bool:
-    """Return whether the node has that input (an optional one may be left out)."""
-    return index < len(node.inputs) and node.inputs[index] is not None
 
 
 def same(node: ir.Node, axis: str, left: Dim, right: Dim) -> Dim:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import UnsizedError, attribute_int, node_name
+from onnxtile.ir.attributes import UnsizedError, attribute_int, given, node_name
 from onnxtile.ir.symbolic.amounts import Amount, Dim, total
 from onnxtile.operators.formula import measure
 from onnxtile.operators.measures import WINDOWS, Y, is_given, is_set, output_sizes
 from onnxtile.operators.registry import MICROSOFT, declare, one_product
-from onnxtile.operators.sizes import Size, count_of, given, read_size, shape
+from onnxtile.operators.sizes import Size, count_of, read_size, shape
 from onnxtile.operators.work import ELEMENTWISE, NONE
 
 

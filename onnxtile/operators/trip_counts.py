@@ -7,7 +7,7 @@ from collections.abc import Container
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints, node_name
+from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints, input_of, node_name
 from onnxtile.ir.metadata import NUMBERS_META
 from onnxtile.ir.symbolic.amounts import Amount, Number, Range, Unknown, size_of, symbol
 from onnxtile.operators.value_sizes import dimensions
@@ -51,7 +51,7 @@ class Trips:
 
     def _loop(self, node: ir.Node) -> Amount:
         """Count the trips of a Loop (ONNX): at most the trip count, and while the condition holds."""
-        trips, condition = (node.inputs[index] if index < len(node.inputs) else None for index in range(2))
+        trips, condition = (input_of(node, index) for index in range(2))
         begins = True if condition is None else boolean(condition)
         if begins is False:
             return 0

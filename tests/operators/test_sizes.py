@@ -8,7 +8,7 @@ import onnx_ir as ir
 import pytest
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import UnsizedError
+from onnxtile.ir.attributes import UnsizedError, given
 from onnxtile.ir.metadata import UNKNOWN_META
 from onnxtile.ir.symbolic.amounts import size_of
 from onnxtile.operators import sizes
@@ -20,7 +20,7 @@ NODE = node_of("MatMul", [["n", 4], [0, 3], None, "unknown"], [[]])
 def test_the_shape_of_an_input() -> None:
     assert [str(size) for size in sizes.shape(NODE, 0)] == ["n", "4"]
     assert sizes.shape(NODE, 1, axes=2) == [0, 3]
-    assert [sizes.given(NODE, index) for index in range(5)] == [True, True, False, True, False]
+    assert [given(NODE, index) for index in range(5)] == [True, True, False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import attribute_int
+from onnxtile.ir.attributes import attribute_int, input_of
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import FLOATS
 from onnxtile.operators.block_packing import FP4, NF4, Blocks, Codes
@@ -72,4 +72,4 @@ def _is_known(attribute: ir.Attr, op_type: str) -> bool:
 
 
 def bias_of(node: ir.Node) -> ir.Value | None:
-    return node.inputs[5] if len(node.inputs) > 5 else None
+    return input_of(node, 5)

@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import UnsizedError
+from onnxtile.ir.attributes import UnsizedError, input_of
 from onnxtile.ir.symbolic.amounts import dimension
 from onnxtile.operators.einsum import Einsum
 from onnxtile.operators.fused import check_attributes, order_of_axes
@@ -44,7 +44,7 @@ def fused_gemm(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> 
 def quantized_gemm(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
     """Take the library's rule, and the type of the result's zero point, where there is one: it takes float always."""
     library(context, node)
-    zero = node.inputs[8] if len(node.inputs) > 8 else None
+    zero = input_of(node, 8)
     if zero is not None and zero.dtype is not None:
         node.outputs[0].type = ir.TensorType(zero.dtype)  # onnxruntime's quantizer declares float
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext
 
+from onnxtile.ir.attributes import input_of
 from onnxtile.passes.shape_inference.rules import Rule
 
 
 def _like_the_input(context: ShapeInferenceContext, node: ir.Node) -> None:
     """Give the result the input's shape; of Imputer its type too, where the others make float32."""
-    data = node.inputs[0] if node.inputs else None
+    data = input_of(node, 0)
     if data is not None:
         dtype = data.dtype if node.op_type == "Imputer" else ir.DataType.FLOAT
         context.set_shape_and_dtype(node.outputs[0], data.shape, dtype)
@@ -30,7 +31,7 @@ def _regressor(context: ShapeInferenceContext, node: ir.Node) -> None:
 
 
 def _set_rows(context: ShapeInferenceContext, node: ir.Node, columns: int | None) -> None:
-    data = node.inputs[0] if node.inputs else None
+    data = input_of(node, 0)
     if data is None or data.shape is None or len(data.shape) not in (1, 2) or columns is None:
         return
     rows = data.shape[0] if len(data.shape) == 2 else 1  # a vector is one row

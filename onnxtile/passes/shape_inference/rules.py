@@ -13,7 +13,7 @@ import onnx_ir as ir
 import sympy
 from onnx_shape_inference import ShapeInferenceContext
 
-from onnxtile.ir.attributes import attribute_int, attribute_ints, attribute_string, node_name
+from onnxtile.ir.attributes import attribute_int, attribute_ints, attribute_string, input_of, node_name
 from onnxtile.ir.bounds import most
 from onnxtile.passes.shape_inference.bounded import length_of
 from onnxtile.passes.shape_inference.sizes import (
@@ -46,18 +46,14 @@ def run_time(what: str, node: ir.Node) -> str:
     return f"{what} of {node.op_type} {node_name(node)!r} are only known at run time"
 
 
-def _operand(node: ir.Node, index: int) -> ir.Value | None:
-    return node.inputs[index] if index < len(node.inputs) else None
-
-
 def _shape(node: ir.Node, index: int) -> ir.Shape | None:
-    value = _operand(node, index)
+    value = input_of(node, index)
     return None if value is None else value.shape
 
 
 def call_for_shape(context: ShapeInferenceContext, node: ir.Node, library: Rule, operand: int) -> None:
     """Call the library's rule unless the operand that says the result's shape asks for more axes than there may be."""
-    if length_of(_operand(node, operand)) <= most("axes"):
+    if length_of(input_of(node, operand)) <= most("axes"):
         library(context, node)
 
 
@@ -78,7 +74,7 @@ def broadcasting(*operands: int) -> OwnRule:
 def expand(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Broadcast the input to the shape that the second input holds."""
     call_for_shape(context, node, library, 1)
-    wanted = asked_shape(context, _operand(node, 1))
+    wanted = asked_shape(context, input_of(node, 1))
     target = None if wanted is None else ir.Shape([_size(context, number) for number in wanted])
     node.outputs[0].shape = broadcast(context, [_shape(node, 0), target])
     return run_time("the lengths", node)
@@ -91,10 +87,10 @@ def _size(context: ShapeInferenceContext, number: Size) -> Size:
 
 def split(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Cut into the lengths where they are known: the library takes equal parts where they aren't constant."""
-    if _operand(node, 1) is None:
+    if input_of(node, 1) is None:
         library(context, node)
         return None
-    data, lengths = _operand(node, 0), numbers(context, _operand(node, 1))
+    data, lengths = input_of(node, 0), numbers(context, input_of(node, 1))
     if lengths is not None and all(isinstance(length, int) for length in lengths):
         library(context, node)
     if lengths is None or len(lengths) != len(node.outputs):
@@ -113,9 +109,9 @@ def split(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str |
 
 def squeeze(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Drop the axes: the library takes those that it can't read for none, and none for those that are 1 already."""
-    shape, axes = _shape(node, 0), integers(context, _operand(node, 1))
+    shape, axes = _shape(node, 0), integers(context, input_of(node, 1))
     library(context, node)
-    if axes is None and _operand(node, 1) is not None:
+    if axes is None and input_of(node, 1) is not None:
         node.outputs[0].shape = None
         return run_time("the axes", node)
     if axes is not None and shape is not None:
@@ -133,7 +129,7 @@ def unsqueeze(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> s
     shape = _shape(node, 0)
     if node.outputs[0].shape is not None or shape is None:
         return run_time("the axes", node)
-    axes = integers(context, _operand(node, 1))  # reading a constant leaves a trace in it: not where it isn't needed
+    axes = integers(context, input_of(node, 1))  # reading a constant leaves a trace in it: not where it isn't needed
     if axes is not None:
         rank = len(shape) + len(axes)
         new, dims = {axis % rank for axis in axes}, list(shape)
@@ -192,7 +188,7 @@ def pool(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | 
 def reshape(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Divide without a remainder, as each run that succeeds: 6*B/B is the number 6. The library leaves one."""
     call_for_shape(context, node, library, 1)
-    wanted, shape = asked_shape(context, _operand(node, 1)), _shape(node, 0)
+    wanted, shape = asked_shape(context, input_of(node, 1)), _shape(node, 0)
     if wanted is None:
         return f"the shape that Reshape {node_name(node)!r} makes is only known at run time"
     dims: list[Size | None] = []
@@ -215,7 +211,7 @@ def resize(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
     if shape is None:
         return None
     axes = [axis % len(shape) for axis in attribute_ints(node, "axes", range(len(shape)))]
-    by_sizes = _operand(node, 3)
+    by_sizes = input_of(node, 3)
     sizes = None if by_sizes is None else numbers(context, by_sizes)
     scales = None if by_sizes is not None else _scales(node, len(axes))
     dims = list(shape)
@@ -231,7 +227,7 @@ def resize(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
 
 
 def _scales(node: ir.Node, count: int) -> list[float] | None:
-    value = _operand(node, 1 if node.op_type == "Upsample" or len(node.inputs) == 2 else 2)
+    value = input_of(node, 1 if node.op_type == "Upsample" or len(node.inputs) == 2 else 2)
     if node.op_type == "Upsample" and "scales" in node.attributes:
         scales = [float(scale) for scale in node.attributes["scales"].as_floats()]
     else:
@@ -256,15 +252,15 @@ def slice_(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
     shape = _shape(node, 0)
     if len(node.inputs) < 3 or shape is None:
         return None
-    starts, ends = (numbers(context, _operand(node, index)) for index in (1, 2))
-    axes, steps = (integers(context, _operand(node, index)) for index in (3, 4))
+    starts, ends = (numbers(context, input_of(node, index)) for index in (1, 2))
+    axes, steps = (integers(context, input_of(node, index)) for index in (3, 4))
     counted = starts if starts is not None else ends
-    if _operand(node, 3) is None and counted is not None:
+    if input_of(node, 3) is None and counted is not None:
         axes = list(range(len(counted)))
     if axes is None:
         node.outputs[0].shape = ir.Shape([unknown(context) for _ in shape])
         return run_time("the axes", node)
-    if _operand(node, 4) is None:
+    if input_of(node, 4) is None:
         steps = [1] * len(axes)
     dims = list(shape)
     if starts and ends and steps and len(starts) == len(ends) == len(steps) == len(axes):
@@ -329,7 +325,7 @@ def concat(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
 
 def pad(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
     """Pad by amounts that are computed from sizes; the library knows constant ones alone."""
-    data, amounts = _operand(node, 0), _operand(node, 1)
+    data, amounts = input_of(node, 0), input_of(node, 1)
     pads = None if amounts is None else context.get_symbolic_value(amounts)
     if data is None or data.shape is None or pads is None or len(node.inputs) > 3:
         library(context, node)

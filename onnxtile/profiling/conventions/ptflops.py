@@ -21,11 +21,18 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from onnxtile.ir.arrays import read_array
-from onnxtile.ir.attributes import UnsizedError, attribute_float, attribute_int, attribute_ints, attribute_string
+from onnxtile.ir.attributes import (
+    UnsizedError,
+    attribute_float,
+    attribute_int,
+    attribute_ints,
+    attribute_string,
+    given,
+    input_of,
+)
 from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, product, total
-from onnxtile.operators.measures import input_sizes, output_sizes, source
-from onnxtile.operators.sizes import given
+from onnxtile.operators.measures import input_sizes, output_sizes
 from onnxtile.operators.table import OPERATORS
 from onnxtile.profiling.results import NodeProfile, Profile
 
@@ -188,7 +195,7 @@ def _clip(node: ir.Node) -> Amount:
 def _bound(node: ir.Node, name: str, index: int) -> float | None:
     if name in node.attributes:
         return attribute_float(node, name, 0)
-    tensor = constant_tensor(source(node, index), OVERRIDABLE_FROM)
+    tensor = constant_tensor(input_of(node, index), OVERRIDABLE_FROM)
     known = tensor is not None and tensor.size == 1 and (tensor.dtype.is_floating_point() or tensor.dtype.is_integer())
     return float(read_array(tensor).reshape(-1)[0]) if tensor is not None and known else None
 
