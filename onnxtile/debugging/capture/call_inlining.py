@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
 import onnx_ir as ir
 
-from onnxtile.debugging.capture.node_index import Named, inside
-from onnxtile.errors import ModelError, UnsupportedError
+from onnxtile.debugging.capture.node_index import Named, in_body, in_function
+from onnxtile.errors import UnsupportedError
 from onnxtile.ir.attributes import node_name
-from onnxtile.ir.graphs import called_functions, subgraphs
+from onnxtile.ir.functions import check_calls
+from onnxtile.ir.graphs import called_functions, nodes_within, subgraphs
 from onnxtile.ir.metadata import ORIGIN, SHORT_META, SHORT_ORIGIN_META
 from onnxtile.ir.names import Names
 from onnxtile.passes.manager import PassManager
@@ -17,9 +18,6 @@ from onnxtile.passes.rewrites.inlining import Inline
 
 MOST_CALLS = 10_000
 """Calls that are inlined: functions that call functions may multiply."""
-_LEFT_OUT = "onnxtile.ir.left_out_outputs"
-"""Key in the `meta` of an output that a function's node leaves out; inlining would name it, so it'd be computed."""
-Functions = dict[ir.OperatorIdentifier, ir.Function]
 
 
 def inline_calls(model: ir.Model) -> list[Named]:
@@ -29,82 +27,74 @@ def inline_calls(model: ir.Model) -> list[Named]:
     gives: they keep its names. Functions of another opset than the model's stay. Raises ModelError for a function that
     calls itself, UnsupportedError for too many calls.
     """
-    if not model.functions:
-        return []
-    naming = _CallNaming(model, Names(model), _inlinable(model))
-    naming.visit(model.graph, (), "")
-    PassManager([Inline(lambda function: id(function) in naming.copies)], check=False)(model)
+    check_calls(model)
     for key in model.functions.keys() - called_functions(model):
         del model.functions[key]
-    for node in model.graph.all_nodes():
-        for value in node.outputs:
-            if value.meta.get(_LEFT_OUT):
-                value.name = ""
-    return naming.calls
+    if not model.functions:
+        return []
+    inlining = _NamedInline(model)
+    PassManager([inlining], check=False)(model)
+    return inlining.calls
 
 
-@dataclass
-class _CallNaming:
-    """Gives each call a copy of its function, with names that begin with the call's."""
+class _NamedInline(Inline):
+    """Inlines calls, and keeps them with their names."""
 
-    model: ir.Model
-    names: Names
-    inlinable: Functions
-    calls: list[Named] = field(default_factory=list)
-    copies: set[int] = field(default_factory=set)
+    def __init__(self, model: ir.Model) -> None:
+        opsets, inlinable = dict(model.opset_imports), set()
+        self._reasons: dict[ir.Graph, str] = {model.graph: ""}
+        """Why values in a graph can't be captured."""
+        for key, function in model.functions.items():
+            if all(opsets.get(domain, version) == version for domain, version in function.opset_imports.items()):
+                opsets |= function.opset_imports
+                inlinable.add(key)
+            else:
+                self._reasons[function.graph] = in_function(f"{function.domain}::{function.name}")
+        super().__init__(lambda function: function.identifier() in inlinable)
+        self.calls: list[Named] = []
+        self._names = Names(model)
+        for graph, reason in list(self._reasons.items()):
+            self._note_bodies(graph, reason)
 
-    def visit(self, graph: ir.Graph, around: tuple[ir.OperatorIdentifier, ...], reason: str) -> None:
-        """Visit all calls of a graph, within those `around` it; `reason`: why values in it can't be captured."""
-        for node in graph:
+    def _note_bodies(self, nodes: Iterable[ir.Node], reason: str) -> None:
+        for node in nodes:
             for attribute in node.attributes.values():
-                for inner in subgraphs(attribute):
-                    self.visit(inner, around, reason or inside(f"{node_name(node)}/{attribute.name}"))
-            key = node.op_identifier()
-            if key not in self.inlinable:
-                continue
-            if key in around:
-                raise ModelError(f"local function {node.op_type!r} calls itself")
-            if len(self.calls) >= MOST_CALLS:
-                raise UnsupportedError(f"local functions are called more than {MOST_CALLS:,} times")
-            call = Named.of(node, reason)
-            body = _copy(self.inlinable[key], self.names.prefix(call.name) + "/", call)
-            body.overload = f"{body.overload}#{len(self.calls)}"
-            self.model.functions[body.identifier()] = body
-            self.copies.add(id(body))
-            self.calls.append(call)
-            node.overload = body.overload
-            self.visit(body.graph, (*around, key), reason)
+                for body in subgraphs(attribute):
+                    self._reasons[body] = reason or in_body(f"{node_name(node)}/{attribute.name}")
+                    self._note_bodies(body, self._reasons[body])
+
+    def _instantiate_call(self, node: ir.Node, call_site_id: str) -> tuple[Sequence[ir.Node], Sequence[ir.Value]]:
+        if len(self.calls) >= MOST_CALLS:
+            raise UnsupportedError(f"local functions are called more than {MOST_CALLS:,} times")
+        assert node.graph is not None
+        reason = self._reasons[node.graph]
+        call = Named.of(node, reason)
+        self.calls.append(call)
+        prefix = self._names.prefix(call.name) + "/"
+        function = self._functions[node.op_identifier()]
+        instances, outputs = super()._instantiate_call(node, call_site_id)
+        nodes, results = list(instances), list(outputs)
+        for original, instance in zip(nodes_within(function), nodes_within(nodes), strict=True):
+            _name_after(call, prefix, original, instance)
+        for original, instance in zip(function, instances, strict=True):
+            for value, output in zip(original.outputs, instance.outputs, strict=True):
+                output.name = prefix + value.name if value.name else ""
+        for index, value in enumerate(results):
+            if value in node.inputs:  # an output gets its call's name, which an input mustn't get
+                passed = ir.Node("", "Identity", [value], name=f"{prefix}{function.outputs[index].name}_passed")
+                nodes.append(passed)
+                results[index] = passed.outputs[0]
+        self._note_bodies(nodes, reason)
+        return nodes, results
 
 
-def _copy(function: ir.Function, prefix: str, call: Named) -> ir.Function:
-    """Return the function with a prefix for all names; what a call was made for, all inside it is."""
-    copy = function.clone()
-    for node in copy.all_nodes():
-        name, origin = node_name(node), node.metadata_props.get(ORIGIN)
-        node.name, node.meta[SHORT_META] = prefix + name, name
-        if origin is not None:
-            node.metadata_props[ORIGIN], node.meta[SHORT_ORIGIN_META] = prefix + origin, origin
-        elif call.origin:
-            node.metadata_props[ORIGIN], node.meta[SHORT_ORIGIN_META] = call.origin, call.short_origin
-        for value in node.outputs:
-            if not value.name:
-                value.meta[_LEFT_OUT] = True
-    for index, value in enumerate(copy.outputs):
-        if value in copy.inputs:  # inlining gives an output its call's name, which an input mustn't get
-            passed = ir.Node("", "Identity", [value], name=f"{prefix}{value.name}_passed")
-            copy.append(passed)
-            copy.outputs[index] = passed.outputs[0]
-    for node in copy:
-        for value in node.outputs:
-            value.name = prefix + str(value.name) if value.name else ""
-    return copy
-
-
-def _inlinable(model: ir.Model) -> Functions:
-    """Return the functions that can be inlined: of the opsets that the model and all others that can be have."""
-    opsets, inlinable = dict(model.opset_imports), Functions()
-    for key, function in model.functions.items():
-        if all(opsets.get(domain, version) == version for domain, version in function.opset_imports.items()):
-            opsets |= function.opset_imports
-            inlinable[key] = function
-    return inlinable
+def _name_after(call: Named, prefix: str, original: ir.Node, instance: ir.Node) -> None:
+    """Name a node of a function after the call; what a call was made for, all inside it is."""
+    name, origin = node_name(original), original.metadata_props.get(ORIGIN)
+    instance.name, instance.meta[SHORT_META] = prefix + name, name
+    if origin is not None:
+        instance.metadata_props[ORIGIN], instance.meta[SHORT_ORIGIN_META] = prefix + origin, origin
+    elif call.origin:
+        instance.metadata_props[ORIGIN], instance.meta[SHORT_ORIGIN_META] = call.origin, call.short_origin
+    for value, output in zip(original.outputs, instance.outputs, strict=True):
+        output.name = output.name if value.name else ""  # what is left out isn't to be computed

@@ -48,13 +48,18 @@ class Named:
 def named_nodes(model: ir.Model) -> Iterator[Named]:
     """Yield every node of the model; those inside other nodes and in local functions with the reason."""
     for scope in scopes(model):
-        reason = "" if scope.graph is model.graph else inside(scope.name)
+        reason = "" if scope.graph is model.graph else in_body(scope.name)
         if scope.name.startswith("function ") and scope.in_function:
-            reason = f"is in local {scope.name}, of another opset than the model's; inline it first"
+            reason = in_function(scope.name.removeprefix("function "))
         for node in scope.graph:
             yield Named.of(node, reason)
 
 
-def inside(body: str) -> str:
+def in_function(name: str) -> str:
+    """Return why nothing can be captured in a local function that stays."""
+    return f"is in local function {name}, of another opset than the model's; inline it first"
+
+
+def in_body(body: str) -> str:
     """Return why nothing can be captured in the body of a node."""
     return f"is in {body}, where values are there only while it runs"

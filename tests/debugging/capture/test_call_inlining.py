@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import onnxtile
+from onnxtile.debugging.capture.call_inlining import inline_calls
 from onnxtile.errors import UsageError
+from onnxtile.ir.io.load import from_proto
 from tests.debugging.capture.test_capture import F32, FORMS, HEAD, same
 from tests.support import parse, whole
 
@@ -46,6 +48,23 @@ def test_a_function_that_means_another_thing_in_the_models_opset_stays_and_is_to
     )
     with pytest.raises(UsageError, match=r"If 'z' is in local function local::f, of another opset than the model's"):
         onnxtile.capture(model, op="If", inputs={"x": np.zeros(2, F32), "k": np.array(True)})
+
+
+def test_a_call_in_a_function_that_stays_is_listed_with_it() -> None:
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 18, "local" : 1]>
+        g (float[2] x, bool k) => (float[1] y) { [call] h = local.f (x, k)  [neg] y = Neg (h) }
+        <domain: "local", opset_import: ["" : 17, "local" : 1]> f (x, k) => (z) {
+            [act] a = local.act (x)
+            z = If (k) <then_branch = t () => (d) { d = ReduceMax <axes = [0]> (a) },
+                        else_branch = e () => (f) { f = ReduceMin <axes = [0]> (a) }>
+        }
+        <domain: "local", opset_import: ["" : 18]> act (x) => (z) { [abs] z = Abs (x) }"""
+    )
+    loaded = from_proto(model)
+    calls = {call.name: call.reason for call in inline_calls(loaded)}
+    assert calls == {"act": "is in local function local::f, of another opset than the model's; inline it first"}
+    assert [function.name for function in loaded.functions.values()] == ["f"]
 
 
 def test_a_function_of_another_version_is_looked_into() -> None:
