@@ -1,4 +1,4 @@
-"""How much a model may ask for: each bound has a name, and `--allow NAME=NUMBER` or `allowing` moves it."""
+"""Bound how much a model may ask for: a bound has a name, and `--allow NAME=NUMBER` or `allowing` moves it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from onnxtile.ir.proto_nodes import name_of, node_words, with_nodes_inside
 Operator = tuple[str, str, str]
 """Domain, name and overload of an operator or local function."""
 _COUNTED = 10**18
-"""What is counted up to; numbers of a million digits would be a bomb of their own."""
+"""The number up to which is counted; numbers of a million digits would be a bomb of their own."""
 
 
 def check_calls(model: onnx.ModelProto | ir.Model) -> None:

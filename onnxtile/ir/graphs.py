@@ -15,7 +15,7 @@ CALL_DOMAIN = "onnxtile"
 CALL_ATTRIBUTES = frozenset(
     ("size", "tile", "ranks", "types", "accumulate", "empty", "full", "transpose_a", "transpose_b")
 )
-"""What a call to a tiled product says."""
+"""The attributes of a call to a tiled product."""
 
 
 class Scope(NamedTuple):

@@ -1,8 +1,10 @@
+"""Keys of what is noted of models, functions, nodes and values: in `meta` (this process), and in metadata of files."""
+
 ATTENTION_META = "onnxtile.attention"
 """Key in the `meta` of a node that attention was written out as."""
 
 SHORT_ORIGIN_META = "onnxtile.short_origin"
-"""The same for the node of the original that it was made for."""
+"""Key in the `meta` of a node that was inside a local function: the short name of the node that it was made for."""
 
 SHORT_META = "onnxtile.short_name"
 """Key in the `meta` of a node that was inside a local function: its name there."""
@@ -22,9 +24,11 @@ ANNOTATION_META = "quant_parameter_tensor_names"
 SPARSE_META = "onnxtile.sparse_initializer"
 """Key in the `meta` of an input: the sparse initializer of the main graph that it stands for."""
 
+VALUE_INFO_META = "onnxtile.value_info"
+"""Key in the `meta` of an initializer: the file described it in value_info too."""
+
 NUMBERS_META = "onnxtile.numbers"
 """Key in a value's `meta`: the numbers that a vector of sizes holds, or formulas, where inference knows them."""
-"""Where a node came from and what it computes, kept in node metadata."""
 
 ORIGIN = "onnxtile.origin"
 """Metadata key: the node of the original model that this node was made for."""
@@ -36,7 +40,7 @@ In forms that compute many tiles by one node, the size of each: `m64,k64,n32`; `
 Of a tile that was cut again: its box in that tile, and the tile's own, as in `m0:4,k0:4,n0:4 of m8:16,k0:8,n0:8`.
 """
 OF = " of "
-"""What stands between the boxes of a tile that was cut again."""
+"""The word between the boxes of a tile that was cut again."""
 
 
 def box_text(tile: str) -> str:

@@ -11,7 +11,7 @@ from onnxtile.ir.proto_nodes import bodies_of, node_words
 
 MAIN = "the main graph"
 Bearer = tuple[str | onnx.NodeProto, str]
-"""What a name stands for, an input, an initializer or a node's output, and the graph that it's in."""
+"""The input, initializer or node's output that has a name, and the graph that it's in."""
 
 
 def check_shadowing(model: onnx.ModelProto) -> None:

@@ -1,1 +1,1 @@
-"""What is known of each operator, one file a family: its matrix products, its other work, the roles of its inputs."""
+"""Knowledge of operators, one file a family: their matrix products, their other work, the roles of their inputs."""

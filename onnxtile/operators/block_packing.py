@@ -22,7 +22,7 @@ NF4 = (
     -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
     0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
 )  # fmt: skip
-"""What the codes 0 to 15 stand for, as bitsandbytes and onnxruntime have them."""
+"""Numbers of the codes 0 to 15, as bitsandbytes and onnxruntime have them."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ ACTIVATIONS: dict[str, Work] = {
     "gelu": GELU,
     "fastgelu": TANH_GELU,
 }
-"""The same by the names that attributes of fused and recurrent operators have for them, in small letters."""
+"""Activations by the names that attributes of fused and recurrent operators have for them, in small letters."""
 
 
 def activation_of(name: str) -> Work:

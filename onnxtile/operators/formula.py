@@ -16,7 +16,7 @@ from onnxtile.ir.attributes import UnsizedError
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, known_total, product
 
 Read: TypeAlias = Callable[[ir.Node, "int | None"], Amount]
-"""What a measure is at a node, in a version of the default operator set."""
+"""Reads a measure off a node that is written in a version of the default operator set."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What formulas count by: elements of inputs and outputs, what's given, what attributes say, sizes of products."""
+"""Measures for formulas: elements of inputs and outputs, inputs that are given, attributes, sizes of products."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Facts:
 
 
 OPERATORS: dict[Operator, Facts] = {}
-"""What was declared so far; `table` has it all."""
+"""The operators that were declared so far; `table` has them all."""
 
 
 def declare(

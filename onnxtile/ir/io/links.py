@@ -1,4 +1,4 @@
-"""Whether data files of models may be links that lead out of the model's folder: said once, by whoever reads them."""
+"""Say whether data files of models may be links that lead out of the model's folder, once for all that are read."""
 
 from __future__ import annotations
 

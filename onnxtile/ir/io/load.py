@@ -20,10 +20,8 @@ from onnxtile.ir.io.checker import check_structure, one_line, skeleton_of_proto
 from onnxtile.ir.io.data_files import DataTensor, find
 from onnxtile.ir.io.trust import audit, read_in
 from onnxtile.ir.left_out_outputs import name_left_out
-from onnxtile.ir.metadata import SPARSE_META
+from onnxtile.ir.metadata import SPARSE_META, VALUE_INFO_META
 from onnxtile.ir.opset_imports import settle_ir, settled
-
-_VALUE_INFO_META = "onnxtile.value_info"
 
 
 def load(path: str | os.PathLike[str]) -> ir.Model:
@@ -190,7 +188,7 @@ def read_external_data(model: ir.Model) -> None:
 
 def has_value_info(initializer: ir.Value) -> bool:
     """Return whether the model as read described this initializer in value_info too (onnx_ir would describe all)."""
-    return _VALUE_INFO_META in initializer.meta
+    return VALUE_INFO_META in initializer.meta
 
 
 def _with_sparse_as_inputs(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -210,7 +208,7 @@ def _mark_value_info(graph: ir.Graph, proto: onnx.GraphProto) -> None:
     described = {info.name for info in proto.value_info}
     for name, value in graph.initializers.items():
         if name in described:
-            value.meta[_VALUE_INFO_META] = True
+            value.meta[VALUE_INFO_META] = True
     for node, node_proto in zip(graph, proto.node, strict=True):
         attributes = node.attributes.data.values()
         for attribute, attribute_proto in zip(attributes, node_proto.attribute, strict=True) if attributes else ():

@@ -1,4 +1,4 @@
-"""How long work tells what it's doing."""
+"""Tell the progress of long work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def silent(words: str, done: int = 0, total: int | None = None) -> None:
 
 
 TOLD_BYTES = 4_000_000
-"""How often progress is told while a file is written."""
+"""Bytes after which progress is told again while a file is written."""
 
 
 class Meter:
