@@ -15,12 +15,13 @@ from typing import TypeAlias
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import UnsizedError, attribute_int
-from onnxtile.ir.graphs import is_tiled_product, subgraphs
+from onnxtile.ir.graphs import subgraphs
 from onnxtile.ir.metadata import SPARSE_META
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, bytes_of, known_total, total
-from onnxtile.operators.registry import Role
+from onnxtile.operators.registry import Facts, Role, products_of
 from onnxtile.operators.table import facts_of
 from onnxtile.operators.value_sizes import elements
+from onnxtile.operators.work import NONE as WORKLESS
 from onnxtile.profiling.results import Weights, sum_weights
 
 STORES = ("Constant", "ConstantOfShape")
@@ -33,7 +34,11 @@ MOST = 1024
 NONE = Weights()
 NOTHING: tuple[Weights, tuple[str, ...]] = (NONE, ())
 _MANY = Unknown(f"it's fed by more than {MOST:,} constants, through others")
+_UNDECLARED = Facts(None, WORKLESS)
+"""What is taken for granted of an operator that isn't declared: its inputs are data."""
 Sources: TypeAlias = tuple[ir.Value, ...]
+Fed: TypeAlias = Sequence[tuple[Role, int, ir.Value]]
+"""The constant inputs of a node: what each is to it, which one it is, and the value."""
 
 
 class Constants:
@@ -94,20 +99,21 @@ class Constants:
         if self.stores(node):
             self._behind[node.outputs[0]] = (self._holder(node),)
             return NOTHING
+        facts = facts_of(node) or _UNDECLARED
         inputs = [(index, value) for index, value in enumerate(node.inputs) if value is not None]
-        fed = [(_role(node, index), index, value) for index, value in inputs if self.is_constant(value)]
-        computed = bool(inputs) and len(fed) == len(inputs) and not called and _is_computed(node)
-        sources = self._computed(node, fed) if computed else None
+        fed = [(facts.role(index), index, value) for index, value in inputs if self.is_constant(value)]
+        computed = bool(inputs) and len(fed) == len(inputs) and not called and _is_computed(node, facts)
+        sources = self._computed(facts, fed) if computed else None
         for value in node.outputs:  # a function's are known from its last call
             if computed:
                 self._behind[value] = sources
             else:
                 self._behind.pop(value, None)
-        return NOTHING if called or not fed or _gives_sizes(node) else self._feeding(node, fed)
+        return NOTHING if called or not fed or facts.result == "sizes" else self._feeding(node, facts, fed)
 
-    def _computed(self, node: ir.Node, fed: Sequence[tuple[Role, int, ir.Value]]) -> Sources | None:
+    def _computed(self, facts: Facts, fed: Fed) -> Sources | None:
         """Return the constants whose numbers a result holds: data, coefficients only if there's nothing else."""
-        data = [value for role, _, value in fed if role in ("data", "statistics")] if not _gives_sizes(node) else []
+        data = [value for role, _, value in fed if role in ("data", "statistics") and facts.result != "sizes"]
         data = [value for value in data if not _is_coefficient(value)] or data
         held: dict[ir.Value, None] = {}
         for value in data:
@@ -117,11 +123,11 @@ class Constants:
             held.update(dict.fromkeys(sources))
         return tuple(held)
 
-    def _feeding(self, node: ir.Node, fed: Sequence[tuple[Role, int, ir.Value]]) -> tuple[Weights, tuple[str, ...]]:
+    def _feeding(self, node: ir.Node, facts: Facts, fed: Fed) -> tuple[Weights, tuple[str, ...]]:
         weights, names = [], []
         for role, index, value in fed:
             sources = self._sources(value)
-            if sources == () or not self._counts(node, role, value):
+            if sources == () or not self._counts(node, facts, role, value):
                 continue
             if sources and role == "data" and node.op_type != "PRelu" and all(map(_is_coefficient, sources)):
                 continue  # it stays a coefficient when it's spread over a shape
@@ -130,7 +136,7 @@ class Constants:
                 continue
             wholes = []
             for source in sources:
-                whole, name = self._stored_whole(node, index, source, role), self._name(source)
+                whole, name = self._stored_whole(node, facts, index, source, role), self._name(source)
                 wholes.append(whole)
                 names.append(name)
                 if name not in self.used or _number(whole.params) > _number(self.used[name].params):
@@ -138,13 +144,12 @@ class Constants:
             weights.append(_share(sum_weights(wholes), value, sources))
         return (_together(weights), tuple(dict.fromkeys(names))) if weights else NOTHING
 
-    def _stored_whole(self, node: ir.Node, index: int, source: ir.Value, role: Role) -> Weights:
-        facts = facts_of(node)
-        if facts is not None and facts.packed is not None:  # by what the node says of it
-            return _whole(node, index, source, role)
+    def _stored_whole(self, node: ir.Node, facts: Facts, index: int, source: ir.Value, role: Role) -> Weights:
+        if facts.packed is not None:  # by what the node says of it
+            return _whole(node, facts, index, source, role)
         whole = self._whole.get((source, role))
         if whole is None:
-            whole = self._whole[source, role] = _whole(node, index, source, role)
+            whole = self._whole[source, role] = _whole(node, facts, index, source, role)
         return whole
 
     def _holder(self, node: ir.Node) -> ir.Value:
@@ -161,7 +166,7 @@ class Constants:
             self._names[source] = name
         return self._names[source]
 
-    def _counts(self, node: ir.Node, role: Role, value: ir.Value) -> bool:
+    def _counts(self, node: ir.Node, facts: Facts, role: Role, value: ir.Value) -> bool:
         """Return whether a constant is a weight: floating-point or quantized numbers; no coefficient, shape, index."""
         if role == "setting" or (role == "statistics" and not self._statistics):
             return False
@@ -174,34 +179,16 @@ class Constants:
         if value.dtype is None or value.dtype.is_floating_point():
             return True
         narrow = value.dtype.is_integer() and value.dtype.bitwidth <= _NARROW
-        facts = facts_of(node)
-        if facts is None:
-            return is_tiled_product(node) and narrow
-        return facts.quantization != () or facts.packed is not None or (facts.products is not None and narrow)
+        return facts.quantization != () or facts.packed is not None or (narrow and products_of(node) is not None)
 
 
 def _is_coefficient(value: ir.Value) -> bool:
     return value.shape is not None and len(value.shape) == 0
 
 
-def _role(node: ir.Node, index: int) -> Role:
-    """Return what an input is to the node; data, where its operator isn't known."""
-    facts = facts_of(node)
-    return "data" if facts is None else facts.role(index)
-
-
-def _is_computed(node: ir.Node) -> bool:
+def _is_computed(node: ir.Node, facts: Facts) -> bool:
     """Return whether the outputs follow from the inputs alone."""
-    facts = facts_of(node)
-    if facts is not None and facts.result in ("random", "wrapped"):
-        return False
-    return not any(subgraphs(attribute) for attribute in node.attributes.values())
-
-
-def _gives_sizes(node: ir.Node) -> bool:
-    """Return whether a result doesn't hold the numbers of the inputs, but their sizes."""
-    facts = facts_of(node)
-    return facts is not None and facts.result == "sizes"
+    return facts.result not in ("random", "wrapped") and not any(map(subgraphs, node.attributes.values()))
 
 
 def _share(whole: Weights, value: ir.Value, sources: Sources) -> Weights:
@@ -223,12 +210,11 @@ def _together(weights: Sequence[Weights]) -> Weights:
     return Weights(*(known_total(column) for column in columns))
 
 
-def _whole(node: ir.Node, index: int, source: ir.Value, role: Role) -> Weights:
+def _whole(node: ir.Node, facts: Facts, index: int, source: ir.Value, role: Role) -> Weights:
     size, count = stored_size(source)
     if role == "quantization":
         return Weights(0, 0, size)
-    facts = facts_of(node)
-    packed = None if facts is None else facts.packed
+    packed = facts.packed
     if packed and index in packed.inputs and isinstance(count, int) and source.dtype == ir.DataType.UINT8:
         try:
             bits = attribute_int(node, packed.attribute, packed.bits) if packed.attribute else packed.bits
