@@ -148,7 +148,9 @@ def newest_opset(most: int = 26) -> int:
 
 
 def _between_quantized(model: onnx.ModelProto) -> bool:
-    return any(node.op_type == "DequantizeLinear" for each in (model.graph, *model.functions) for node in each.node)
+    return any(
+        node.op_type == "DequantizeLinear" for function in (model.graph, *model.functions) for node in function.node
+    )
 
 
 FEWER = settings(max_examples=max(settings().max_examples * 2 // 3, 1))
@@ -157,7 +159,7 @@ FEWER = settings(max_examples=max(settings().max_examples * 2 // 3, 1))
 
 def form_for(model: onnx.ModelProto, form: str) -> str:
     """The form, or the first one where the model's opset is too old for it."""
-    opset = next(each.version for each in model.opset_import if not each.domain)
+    opset = next(imported.version for imported in model.opset_import if not imported.domain)
     return form if opset >= BY_NAME[form].ability.first_opset else FORMS[0]
 
 
@@ -215,7 +217,9 @@ def assert_verified(model: onnx.ModelProto, lowered: onnx.ModelProto) -> None:
     """`verify` raises no alarm about a lowering that is right."""
     verdict = onnxtile.verify(model, lowered)
     wrong = [
-        f"{each.op} {each.name!r}, {each.method}: {each.reason}" for each in verdict.regions if not each.equivalent
+        f"{region.op} {region.name!r}, {region.method}: {region.reason}"
+        for region in verdict.regions
+        if not region.equivalent
     ]
     assert verdict.equivalent, wrong or verdict.reason
 

@@ -51,7 +51,7 @@ def test_json_is_one_object_on_standard_output(cli: Cli, model: Path, tmp_path: 
 
     document = json.loads(cli("passes", "--json")[1])
     assert document["schema"] == "onnxtile.passes/1"
-    assert [each["name"] for each in document["passes"]][:2] == ["bind-dims", "infer-shapes"]
+    assert [step["name"] for step in document["passes"]][:2] == ["bind-dims", "infer-shapes"]
 
 
 def broken(tmp_path: Path) -> dict[str, tuple[bytes, str]]:

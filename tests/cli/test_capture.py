@@ -52,7 +52,7 @@ def test_json_is_valid_whatever_the_numbers_are(cli: Cli, model: Path, tmp_path:
     first = document["values"][0]
     assert (first["value"], first["node"], first["op"], first["place"]) == ("h", "fc", "MatMul", "h.npy")
     assert (first["min"], first["max"], first["mean"], first["nan"], first["infinite"]) == (None, None, None, 8, 0)
-    assert [each["node"] for each in document["skipped"]] == ["deep", "r"]
+    assert [skipped["node"] for skipped in document["skipped"]] == ["deep", "r"]
     assert json.loads((tmp_path / "v" / "index.json").read_text())["values"] == document["values"]
 
 

@@ -73,7 +73,7 @@ def test_what_the_machine_or_the_user_stops(
 def test_every_error_of_ours_is_one_line_without_control_characters(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ours = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    ours = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
     assert len(ours) > 5
     for kind in [*ours, RuntimeError]:
         raising(monkeypatch, kind(f"node '{HOSTILE}' is wrong"))

@@ -20,7 +20,7 @@ def test_every_pass_is_listed_with_its_options(cli: Cli) -> None:
 def test_json_says_the_same(cli: Cli) -> None:
     document = json.loads(cli("passes", "--json")[1])
     assert document["schema"] == "onnxtile.passes/1"
-    by_name = {each["name"]: each for each in document["passes"]}
+    by_name = {step["name"]: step for step in document["passes"]}
     assert list(by_name) == list(pass_names())
     assert {"max", "accumulate", "form"} <= set(by_name["tile-matmul"]["options"])
     assert by_name["infer-shapes"]["options"] == []

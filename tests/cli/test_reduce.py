@@ -18,7 +18,7 @@ def test_the_command_and_what_it_writes(cli: Cli, planted: Path) -> None:
     assert said.startswith(f"guilty: {HERE}LosesAlpha ")
     assert "differs on whole numbers" in said and "15 nodes became 1 (" in said and "Gemm fc" in said
     folder = planted.with_name("net.reduced")
-    assert sorted(each.name for each in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "command.txt", "inputs.npz", "lowered.onnx", "model.onnx", "report.json",
     ]  # fmt: skip
     report = json.loads((folder / "report.json").read_text())
@@ -32,7 +32,7 @@ def test_the_command_and_what_it_writes(cli: Cli, planted: Path) -> None:
     document = json.loads(out)
     assert (status, err) == (0, "")
     assert document == report | {"output": "again", "cuts": document["cuts"], "failure": document["failure"]}
-    assert sorted(each.name for each in planted.parent.iterdir()) == ["again", "net.onnx", "net.reduced"]
+    assert sorted(path.name for path in planted.parent.iterdir()) == ["again", "net.onnx", "net.reduced"]
 
 
 def test_nothing_fails(cli: Cli, planted: Path) -> None:
@@ -41,4 +41,4 @@ def test_nothing_fails(cli: Cli, planted: Path) -> None:
     assert "nothing fails: the check holds after all passes" in out
     status, out, _ = cli("reduce", planted, "--passes", "infer-shapes", "--json")
     assert (status, json.loads(out)) == (1, {"schema": "onnxtile.reduce/1", "fails": False, "output": None})
-    assert [each.name for each in planted.parent.iterdir()] == ["net.onnx"]
+    assert [path.name for path in planted.parent.iterdir()] == ["net.onnx"]

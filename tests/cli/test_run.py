@@ -45,7 +45,7 @@ def test_run_with_everything(cli: Cli, planted: Path) -> None:
     assert [row["name"] for row in document["passes"]] == ["infer-shapes", "decompose-gemm", "tile-matmul"]
     assert all(row["modified"] and row["verified"] for row in document["passes"])
     assert sum(row["share"] for row in document["passes"]) == pytest.approx(1)
-    assert sorted(each.name for each in planted.parent.iterdir()) == ["dumps", "net.onnx", "out.onnx"]
+    assert sorted(path.name for path in planted.parent.iterdir()) == ["dumps", "net.onnx", "out.onnx"]
 
 
 def test_run_stops_at_the_pass_that_is_wrong(cli: Cli, planted: Path) -> None:

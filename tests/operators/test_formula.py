@@ -56,6 +56,6 @@ def test_a_measure_is_read_once_for_all_formulas() -> None:
 
 def test_conditions_are_told_from_measures() -> None:
     measures = list((ROWS * HOLDS + WIDTH).measures())
-    assert {(each.words, each.condition) for each in measures} == {
+    assert {(measure.words, measure.condition) for measure in measures} == {
         ("rows", False), ("[with a bias]", True), ("width", False),
     }  # fmt: skip

@@ -36,7 +36,7 @@ def test_the_page_is_fresh() -> None:
 def test_the_page_explains_its_words() -> None:
     explained = PAGE["legend"]()
     meanings = {
-        each for facts in OPERATORS.values() for formula in facts.work.formulas() for each in formula.measures()
+        measure for facts in OPERATORS.values() for formula in facts.work.formulas() for measure in formula.measures()
     }
     plain = {"(exponent - 1)", "max_ngram_size", "rotary_embedding_dim"}
     for each in meanings:
@@ -48,9 +48,9 @@ def test_the_page_explains_its_words() -> None:
 def test_what_is_unknown_says_what_it_depends_on() -> None:
     for operator, facts in OPERATORS.items():
         for formula in facts.work.formulas():
-            for each in formula.measures():
-                if each.words.startswith("unknown: ") and (facts.products is None or facts.products.sizes):
-                    assert "depends on" in each.words, operator
+            for measure in formula.measures():
+                if measure.words.startswith("unknown: ") and (facts.products is None or facts.products.sizes):
+                    assert "depends on" in measure.words, operator
 
 
 # What can't be told

@@ -194,9 +194,9 @@ def test_an_unlimited_m_may_be_symbolic() -> None:
     written_out = onnxtile.lower(made, (4, 16, 4), form="batched")
     assert "MatMulNBits" not in operators(written_out)
     feeds = {"A": whole([2, 5, 32], F32, 1)}
-    for each in (lowered, written_out):
-        np.testing.assert_array_equal(plainly(each, feeds), plainly(made, feeds))
-        assert_verified(made, each)
+    for model in (lowered, written_out):
+        np.testing.assert_array_equal(plainly(model, feeds), plainly(made, feeds))
+        assert_verified(made, model)
 
 
 def test_a_vector_isn_t_padded() -> None:

@@ -15,14 +15,16 @@ from tests.support import operators
 
 def changed(made: onnx.ModelProto, **attributes: int) -> onnx.ModelProto:
     node = made.graph.node[0]
-    kept = [each for each in node.attribute if each.name not in attributes]
+    kept = [attribute for attribute in node.attribute if attribute.name not in attributes]
     del node.attribute[:]
     node.attribute.extend([*kept, *(helper.make_attribute(name, value) for name, value in attributes.items())])
     return made
 
 
 def with_tensor(made: onnx.ModelProto, name: str, array: np.ndarray) -> onnx.ModelProto:
-    next(each for each in made.graph.initializer if each.name == name).CopyFrom(numpy_helper.from_array(array, name))
+    next(tensor for tensor in made.graph.initializer if tensor.name == name).CopyFrom(
+        numpy_helper.from_array(array, name)
+    )
     return made
 
 

@@ -171,7 +171,7 @@ def with_lengths(op: str, a: str, b: str | None) -> onnx.ModelProto:
         numbers["w"] = np.arange(48, dtype=np.int8).reshape(8, 6)
     made = parse(f'<ir_version: 8, opset_import: ["" : 18, "com.microsoft" : 1]> {text}', **numbers)
     read = {name for node in made.graph.node for name in node.input}
-    kept = [each for each in made.graph.initializer if each.name in read]
+    kept = [tensor for tensor in made.graph.initializer if tensor.name in read]
     del made.graph.initializer[:]
     made.graph.initializer.extend(kept)
     return made

@@ -65,7 +65,10 @@ def test_a_second_run_changes_nothing(each: ir.passes.InPlacePass) -> None:
 
 def test_a_pass_prints_as_it_is_made() -> None:
     assert str(TileMatMul(LIMITS)).startswith("TileMatMul(max=4,4,4, accumulate='chain'")
-    assert [pass_name(each) for each in parse_pipeline("infer-shapes,unroll-tiles")] == ["infer-shapes", "unroll-tiles"]
+    assert [pass_name(shape) for shape in parse_pipeline("infer-shapes,unroll-tiles")] == [
+        "infer-shapes",
+        "unroll-tiles",
+    ]
 
 
 def test_text_pipelines() -> None:
@@ -158,8 +161,8 @@ SQUARE, DYNAMIC = matmul([8, 8], [8, 8], [8, 8]), matmul(["b", 8], [8, 8], ["b",
 )
 def test_refusals_change_nothing(model: object, passes: list[ir.passes.InPlacePass], words: str) -> None:
     refused = ir.from_proto(model)  # type: ignore[call-overload]  # a ModelProto
-    for each in passes[:-1]:
-        each(refused)
+    for step in passes[:-1]:
+        step(refused)
     before = ir.to_proto(refused).SerializeToString()
     with pytest.raises(onnxtile.OnnxtileError, match=words):
         PassManager([passes[-1]])(refused)

@@ -77,7 +77,9 @@ def test_a_wrong_weight_that_was_cut_twice_is_seen() -> None:
     original = model()
     for form in ("unrolled", "batched"):
         twice = onnxtile.lower(onnxtile.lower(original, FIRST, form=form), SECOND, form=form)
-        tile = next(each for each in twice.graph.initializer if each.name.startswith("w/") and "/" in each.name[2:])
+        tile = next(
+            tensor for tensor in twice.graph.initializer if tensor.name.startswith("w/") and "/" in tensor.name[2:]
+        )
         array = numpy_helper.to_array(tile).copy()
         array.flat[1] += 1
         tile.CopyFrom(numpy_helper.from_array(array, tile.name))
@@ -92,7 +94,7 @@ def test_a_call_that_is_cut_again_is_what_cutting_the_original_gives(second: str
     twice = onnxtile.lower(onnxtile.lower(original, FIRST, form="function"), SECOND, form=second)
     directly = onnxtile.lower(original, SECOND, form=second)
     assert [node.op_type for node in twice.graph.node] == [node.op_type for node in directly.graph.node]
-    assert {each.name for each in twice.functions} == {each.name for each in directly.functions}
+    assert {function.name for function in twice.functions} == {function.name for function in directly.functions}
     assert onnxtile.verify(original, twice).equivalent
 
 
@@ -124,7 +126,7 @@ def test_calls_that_fit_stay(once: dict[str, onnx.ModelProto]) -> None:
 def test_a_function_that_is_not_ours_is_refused(once: dict[str, onnx.ModelProto]) -> None:
     changed = onnx.ModelProto()
     changed.CopyFrom(once["function"])
-    ours = next(each for each in changed.functions if each.domain == "onnxtile")
+    ours = next(function for function in changed.functions if function.domain == "onnxtile")
     next(node for node in ours.node if node.op_type == "ReduceSum").op_type = "ReduceMax"
     with pytest.raises(ModelError, match="isn't what onnxtile makes; rename it, or remove it"):
         onnxtile.lower(changed, SECOND)

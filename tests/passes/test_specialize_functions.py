@@ -178,7 +178,11 @@ def test_functions_of_one_name_in_two_domains_and_one_that_nobody_calls() -> Non
     )
     feeds = {"x": whole([6, 10], F32, 1), "w": whole([10, 7], F32, 2), "z": whole([9, 10], F32, 3)}
     lowered = lowered_alike(model, **feeds)
-    assert {(each.domain, each.name) for each in lowered.functions} == {("one", "f"), ("two", "f"), ("two", "idle")}
+    assert {(function.domain, function.name) for function in lowered.functions} == {
+        ("one", "f"),
+        ("two", "f"),
+        ("two", "idle"),
+    }
 
 
 def test_a_function_that_means_another_thing_in_the_models_opset() -> None:

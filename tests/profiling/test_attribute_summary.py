@@ -15,7 +15,7 @@ from tests.support import FLOAT
 
 
 def attribute(facts: ModelFacts, name: str, op: str = "What") -> AttributeFacts:
-    return next(each for each in operator(facts, op).attributes if each.name == name)
+    return next(attribute for attribute in operator(facts, op).attributes if attribute.name == name)
 
 
 def operator(facts: ModelFacts, op: str) -> OperatorFacts:

@@ -61,7 +61,7 @@ def simulated(nodes: list[tuple[list[str], str]], outputs: list[str], weights: l
     for index, (inputs, name) in enumerate(nodes):
         memory.add(name)
         resident = max(resident, size * len(memory))
-        streamed = max(streamed, size * len(memory) + 4 * sum(each in weights for each in inputs))
-        later = {each for inputs, _ in nodes[index + 1 :] for each in inputs}
+        streamed = max(streamed, size * len(memory) + 4 * sum(value in weights for value in inputs))
+        later = {value for inputs, _ in nodes[index + 1 :] for value in inputs}
         memory &= later | set(outputs)
     return resident + 4 * len(weights), streamed

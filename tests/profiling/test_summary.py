@@ -56,11 +56,11 @@ def test_the_interface_and_the_constants() -> None:
     facts = facts_of(from_proto(model))
     assert (facts.producer_name, facts.producer_version, facts.graph_name) == ("tests", "3", "net")
     assert (facts.ir_version, facts.opsets, facts.metadata) == (8, {"": 17}, {"author": "them"})
-    assert [(each.name, each.type, each.shape, each.default) for each in facts.inputs] == [
+    assert [(value.name, value.type, value.shape, value.default) for value in facts.inputs] == [
         ("x", "float32", ("batch", None), False),
         ("d", "float32", (4,), True),
     ]
-    assert [(each.name, each.shape) for each in facts.outputs] == [("y", ("batch", 4))]
+    assert [(value.name, value.shape) for value in facts.outputs] == [("y", ("batch", 4))]
     assert facts.free_dimensions == ("batch", "x_1")
     assert [(each.type, each.count, each.elements, each.bytes) for each in facts.constants] == [
         ("float32", 2, 24, 96),
@@ -75,8 +75,8 @@ def test_weights_that_old_files_list_as_inputs_are_none() -> None:
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["y"])], "g", info, [INFO("y", FLOAT, [2, 4])], [weight]
     )
-    assert [each.name for each in facts_of(from_proto(make(graph, 9, 3))).inputs] == ["x"]
-    assert [each.name for each in facts_of(from_proto(make(graph, 9, 4))).inputs] == ["x", "w"]
+    assert [value.name for value in facts_of(from_proto(make(graph, 9, 3))).inputs] == ["x"]
+    assert [value.name for value in facts_of(from_proto(make(graph, 9, 4))).inputs] == ["x", "w"]
 
 
 def test_constants_elsewhere_and_sparse_ones(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_constants_elsewhere_and_sparse_ones(tmp_path: Path) -> None:
     facts = facts_of(from_proto(model, "net", tmp_path))
     found = {each.type: (each.count, each.elements, each.bytes, each.external) for each in facts.constants}
     assert found == {"float32": (1, 256, 1024, 1), "sparse float32": (1, 3, 3 * 4 + 3 * 8, 0)}
-    assert [each.name for each in facts.inputs] == ["X"]
+    assert [value.name for value in facts.inputs] == ["X"]
 
 
 def told(path: Path) -> str:

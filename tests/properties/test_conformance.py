@@ -88,7 +88,10 @@ def layout(graph: onnx.GraphProto) -> tuple[Any, ...]:
     return tuple(
         (
             node.domain, node.op_type, tuple(map(bool, node.input)), len(node.output),
-            *sorted((each.name, *(layout(inner) for inner in (each.g, *each.graphs))) for each in node.attribute),
+            *sorted(
+                (attribute.name, *(layout(inner) for inner in (attribute.g, *attribute.graphs)))
+                for attribute in node.attribute
+            ),
         )
         for node in graph.node
     )  # fmt: skip
@@ -96,10 +99,10 @@ def layout(graph: onnx.GraphProto) -> tuple[Any, ...]:
 
 def of_a_kind(model: onnx.ModelProto) -> tuple[Any, ...]:
     """Return what two cases have in common that differ in numbers alone: in none that's 1 or equal to another."""
-    inputs = [each.type.tensor_type for each in model.graph.input]
-    sizes = [size.dim_value for each in inputs for size in each.shape.dim]
+    inputs = [value.type.tensor_type for value in model.graph.input]
+    sizes = [size.dim_value for value in inputs for size in value.shape.dim]
     pattern = tuple(1 if size == 1 else -sizes.index(size) for size in sizes)
-    types = tuple((each.elem_type, len(each.shape.dim)) for each in inputs)
+    types = tuple((value.elem_type, len(value.shape.dim)) for value in inputs)
     return layout(model.graph), types, pattern, str(model.opset_import)
 
 

@@ -110,7 +110,7 @@ def test_weights_that_stay_in_the_model_and_weights_of_a_data_file(place: str, c
     path = tmp_path / "o.onnx"
     onnxtile.lower(model, (2, 4, 16), weights="split", output=path, external_data=True)
     written = onnx.load(path, load_external_data=False)
-    outside = [each.name for each in written.graph.initializer if each.data_location == onnx.TensorProto.EXTERNAL]
+    outside = [tensor.name for tensor in written.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
     assert outside == (["W"] if place == "main graph" and 16 * columns > streaming.INLINE_BYTES else [])
     same(onnx.load(path), model, fed(X, place))
     assert onnxtile.verify(model, path).equivalent

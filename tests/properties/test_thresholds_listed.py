@@ -37,8 +37,8 @@ def is_number(value: ast.expr) -> bool:
     """A number, or arithmetic on numbers."""
     kinds = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
     nodes = list(ast.walk(value))
-    numbers = [each.value for each in nodes if isinstance(each, ast.Constant)]
-    return all(isinstance(each, kinds) for each in nodes) and all(type(each) in (int, float) for each in numbers)
+    numbers = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return all(isinstance(node, kinds) for node in nodes) and all(type(each) in (int, float) for each in numbers)
 
 
 def test_every_size_is_listed() -> None:

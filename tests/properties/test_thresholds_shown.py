@@ -90,7 +90,7 @@ def test_names_of_files_as_long_as_they_may_be_and_longer(length: int, tmp_path:
     with np.load(tmp_path / "o.npz") as held:
         assert list(held) == [name[: writing.MOST_NAME]]
     onnxtile.capture(model, name="*", inputs=feeds, output=tmp_path / "o")
-    assert max(len(each.name) for each in (tmp_path / "o").iterdir()) == writing.MOST_NAME + len(".npy")
+    assert max(len(path.name) for path in (tmp_path / "o").iterdir()) == writing.MOST_NAME + len(".npy")
 
 
 @pytest.mark.parametrize("most", [10, writing.MOST_COMMENT])

@@ -123,7 +123,7 @@ def test_what_is_no_tensor_is_skipped_with_the_reason(tmp_path: Path) -> None:
     assert list(found) == ["0/0", "0/4", "0/5"]
     assert str(found["0/4"].dtype) == "bfloat16"
     assert found["0/5"].dtype == np.complex64
-    reasons = [each.reason for each in found.report.skipped]
+    reasons = [skipped.reason for skipped in found.report.skipped]
     assert reasons == [
         "'0/1' is None", "'0/2' is a int, not a tensor", "'0/3' is a sparse tensor, which no array is",
         "'0/6' is a str, not a tensor",
@@ -228,7 +228,7 @@ def test_modules_that_are_not_called_and_those_inside_what_runs_whole() -> None:
     scripted = torch.jit.script(network)
     found = onnxtile.capture(scripted, inputs=args, op="Linear")
     assert list(found) == ["first", "last"]
-    assert [(each.node, each.reason) for each in found.report.skipped] == [
+    assert [(skipped.node, skipped.reason) for skipped in found.report.skipped] == [
         ("strange.inner", "is in 'strange', which runs whole: prim::CreateObject isn't known")
     ]
 
@@ -272,5 +272,5 @@ def test_a_scripted_module_inside_a_network_is_skipped() -> None:
     network = torch.nn.Sequential(inner, torch.nn.Linear(3, 2))
     values = onnxtile.capture(network, inputs=(torch.ones(1, 4),), name="*")
     assert list(values) == ["1", "Sequential"]
-    skipped = [(each.node, each.op) for each in values.report.skipped]
+    skipped = [(value.node, value.op) for value in values.report.skipped]
     assert skipped == [("0", "Sequential"), ("0.0", "Linear"), ("0.1", "ReLU")]

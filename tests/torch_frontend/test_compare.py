@@ -28,4 +28,4 @@ def test_an_export_that_computes_something_else_is_caught(factor: float, fine: b
     export(Network(other, (args,)), tmp_path / "other.onnx")
     verdict = compare_with_torch(Network(made, (args,)), tmp_path / "other.onnx")
     assert verdict.equivalent is fine
-    assert all(each.allowed < 1e-4 for each in verdict.outputs)
+    assert all(value.allowed < 1e-4 for value in verdict.outputs)

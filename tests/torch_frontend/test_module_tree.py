@@ -16,14 +16,16 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of much that is
 
 def test_the_tree() -> None:
     tree = tree_torch(Small(), (some(1, 3, 4, 4),), depth=1)
-    assert [(each.path, each.kind, each.outputs[0].removeprefix("float32"), each.params) for each in tree.branches] == [
+    assert [
+        (branch.path, branch.kind, branch.outputs[0].removeprefix("float32"), branch.params) for branch in tree.branches
+    ] == [
         ("", "Small", "[1,3]", 224 + 16 + 8 * 4 * 4 + 8 + 4 * 64 + 32 + 27),
         ("stem", "Sequential", "[1,8,2,2]", 240),
         ("up", "ConvTranspose2d", "[1,8,4,4]", 136),
         ("attention", "MultiheadAttention", "[1,16,8]", 288),
         ("head", "Linear", "[1,3]", 27),
     ]
-    assert tree.branches[0].macs == tree.profile.totals.macs == sum(each.macs for each in tree.branches[1:])
+    assert tree.branches[0].macs == tree.profile.totals.macs == sum(branch.macs for branch in tree.branches[1:])
     totals = tree.totals
     assert (totals.params, totals.trainable, totals.frozen, totals.buffers) == (691, 691, 0, 17)
     # torchinfo: twice what calls of modules with parameters and without modules in them return
@@ -37,7 +39,7 @@ def test_the_tree_shows_modules_that_are_called_twice_or_not_at_all(capsys: pyte
     from onnxtile.cli.views.tree import TreeView
 
     tree = tree_torch(Tied(), (torch.tensor([[1, 2, 3]]),))
-    found = {each.path: each for each in tree.branches}
+    found = {branch.path: branch for branch in tree.branches}
     assert (found["block"].calls, found["unused"].calls, found["unused"].outputs) == (2, 0, ())
     assert (found["head"].params, found["head"].own_params) == (28, 28) and tree.totals.params == 54
     TreeView(tree).print()

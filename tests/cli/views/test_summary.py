@@ -38,7 +38,7 @@ def test_hostile_text_is_shortened_on_the_screen_and_exact_in_json() -> None:
     assert "... and 141 more; --json lists them all" in screen.text
     document = json.loads(json.dumps(facts.to_json()))
     assert len(document["graph_name"]) == len(document["metadata"]["key7"]) == 1_000_010
-    (words,) = (each for each in document["operators"][0]["attributes"] if each["name"] == "a\nb")
+    (words,) = (attribute for attribute in document["operators"][0]["attributes"] if attribute["name"] == "a\nb")
     assert words["values"][0]["value"].endswith('(1,000,010 characters)"')
 
 

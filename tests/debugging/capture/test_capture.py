@@ -130,7 +130,7 @@ def test_every_value_is_what_onnx_reference_has() -> None:
     del traced.graph.output[:]
     traced.graph.output.extend(names)
     same(dict(zip(found, ReferenceEvaluator(traced).run(None, fed), strict=True)), found)
-    assert [(each.node, each.op, each.reason) for each in found.report.skipped] == [
+    assert [(skipped.node, skipped.op, skipped.reason) for skipped in found.report.skipped] == [
         ("add", "Add", "is in choose/then_branch, where values are there only while it runs"),
         ("r", "Sub", "is in choose/else_branch, where values are there only while it runs"),
     ]
@@ -148,7 +148,7 @@ def test_what_is_no_array_is_skipped_with_the_reason() -> None:
     )
     found = onnxtile.capture(model, name="*")
     assert list(found) == ["y"]
-    assert [(each.node, each.reason) for each in found.report.skipped] == [
+    assert [(skipped.node, skipped.reason) for skipped in found.report.skipped] == [
         ("pair", "'s' is a seq(tensor(float)), which no array is")
     ]
     words = r"nothing can be captured: SequenceConstruct 'pair': 's' is a seq\(tensor\(float\)\), which no array is"

@@ -65,7 +65,7 @@ def test_checks_that_cannot_be_are_refused(cli: Cli, planted: Path) -> None:
     one_line(reduce("-o", full), "full is there already and isn't empty")
     one_line(reduce("-o", planted), "net.onnx isn't a folder")
     one_line(reduce("-o", "no/where"), "its folder doesn't exist")
-    assert sorted(each.name for each in planted.parent.iterdir()) == ["full", "net.onnx"]
+    assert sorted(path.name for path in planted.parent.iterdir()) == ["full", "net.onnx"]
 
 
 TWO = """<ir_version: 8, opset_import: ["" : 17]> g (float[4] x, float[4] y) => (float[4] z)

@@ -140,7 +140,7 @@ def test_bugs_inside_local_functions() -> None:
 
     found = onnxtile.reduce(model, [Everywhere()])
     assert found is not None
-    assert [each.split()[0] for each in found.nodes] == ["Sub"]
+    assert [node.split()[0] for node in found.nodes] == ["Sub"]
     assert not found.model.functions
 
 

@@ -176,9 +176,9 @@ def test_a_lowered_model_whose_functions_are_gone_is_refused(tmp_path: Path) -> 
     lowered = onnxtile.lower(matmul([4, 8], [8, 8], [4, 8]), (4, 4, 4), form="function")
     assert lowered.functions
     del lowered.functions[:]
-    for each in (lowered, ir.from_proto(lowered)):
+    for model in (lowered, ir.from_proto(lowered)):
         with pytest.raises(ModelError, match="calls a function of the domain onnxtile that isn't in the model"):
-            onnxtile.check(each, (4, 4, 4))
+            onnxtile.check(model, (4, 4, 4))
 
 
 FAR = 2**63 - 1

@@ -12,7 +12,7 @@ from tests.ir.test_bounds import nested
 def test_inlining_gives_the_names_of_the_library() -> None:
     model = nested(3, 4)
     model.graph.node[0].name = "Relu_2"
-    for at, node in enumerate(node for each in model.functions for node in each.node):
+    for at, node in enumerate(node for function in model.functions for node in function.node):
         node.name = ["", "n", "n_3"][at % 3]
     ours, theirs = ir.from_proto(model), ir.from_proto(model)
     Inline()(ours)

@@ -18,13 +18,13 @@ def test_tiles_keep_their_bytes() -> None:
     assert "MatMul" not in operators(lowered)
     tiles = [node for node in lowered.graph.node if node.op_type == "MatMulNBits"]
     assert tiles[-1].name == "fc/m1_n2_k2"
-    properties = {each.key: each.value for each in tiles[-1].metadata_props}
+    properties = {entry.key: entry.value for entry in tiles[-1].metadata_props}
     assert properties == {"onnxtile.origin": "fc", "onnxtile.tile": "m4:6,k64:80,n8:10"}
-    sizes = {each.name: each.i for each in tiles[-1].attribute}
+    sizes = {attribute.name: attribute.i for attribute in tiles[-1].attribute}
     assert (sizes["K"], sizes["N"], sizes["block_size"], sizes["bits"]) == (16, 2, 16, 4)
     before, after = (
-        sum(len(tensor.raw_data) for tensor in each.graph.initializer if tensor.data_type == onnx.TensorProto.UINT8)
-        for each in (made, lowered)
+        sum(len(tensor.raw_data) for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.UINT8)
+        for model in (made, lowered)
     )
     assert after - before <= 10 * 3  # zero points begin a new byte in each tile
     (row,) = onnxtile.estimate(made, (4, 32, 4))[0].contractions

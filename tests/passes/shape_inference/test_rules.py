@@ -80,7 +80,7 @@ HOLD = {
 @pytest.mark.parametrize("name", HOLD)
 def test_what_holds_in_every_run(name: str) -> None:
     inputs, nodes, shape = HOLD[name]
-    fed = {each.split("]")[1].strip() for each in inputs.split(", ")}
+    fed = {value.split("]")[1].strip() for value in inputs.split(", ")}
     constants = {name: array for name, array in CONSTANTS.items() if name not in fed}
     assert str(found(f"g ({inputs}) => (float y) {{ {nodes} }}", **constants)["y"].shape) == shape
 

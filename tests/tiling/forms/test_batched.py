@@ -14,7 +14,7 @@ from tests.support import matmul, operators
 def lowered(a: list[int | str], b: list[int], c: list[int | str], **how: object) -> dict[str, list[int]]:
     """Return operators, and the numbers of constants by their last part."""
     model = onnxtile.lower(matmul(a, b, c), (4, 4, 4), form="batched", **how)  # type: ignore[arg-type]
-    arrays = {each.name.split("/")[-1]: numpy_helper.to_array(each) for each in model.graph.initializer}
+    arrays = {tensor.name.split("/")[-1]: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     numbers = {name: array.tolist() for name, array in arrays.items() if array.dtype == np.int64}
     return {"operators": operators(model), **numbers}  # type: ignore[dict-item]
 
@@ -53,5 +53,5 @@ def test_the_box_of_tiles_and_their_layout(weights: str) -> None:
     model = onnxtile.lower(matmul([5, 6], [6, 7], [5, 7]), (4, 4, 4), form="batched", weights=weights)
     boxes = [entry.value for node in model.graph.node for entry in node.metadata_props if entry.key == TILE]
     assert boxes == ["m4,k4,n4"]
-    tiles = {tuple(each.dims) for each in model.graph.initializer if each.name == "W/tiles"}
+    tiles = {tuple(tensor.dims) for tensor in model.graph.initializer if tensor.name == "W/tiles"}
     assert tiles == ({(1, 2, 2, 4, 4)} if weights == "pretile" else set())

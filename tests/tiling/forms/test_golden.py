@@ -1,6 +1,7 @@
 """What lowering writes for the seed's small cases, node for node, as ONNX text.
 
-`REFRESH_GOLDEN=1 pytest tests/test_golden.py` writes the files anew; read their difference before it's committed.
+`REFRESH_GOLDEN=1 pytest tests/tiling/forms/test_golden.py` writes the files anew; read their difference before it's
+committed.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def lowered(a: list[int | str], b: list[int], c: list[int | str], limits: str = 
 
 
 def numbers(model: onnx.ModelProto) -> dict[str, list[int]]:
-    arrays = {each.name.split("/")[-1]: numpy_helper.to_array(each) for each in model.graph.initializer}
+    arrays = {tensor.name.split("/")[-1]: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     return {name: array.tolist() for name, array in arrays.items() if array.dtype == np.int64}
 
 
@@ -46,7 +46,7 @@ def test_a_ragged_edge_is_padded_with_zeros_and_cut_off() -> None:
     found = numbers(model)
     assert found["A_padded_pads"] == [0, 0, 3, 2]  # 5 x 6 to 8 x 8
     assert found["C_ends"] == [5, 7]
-    (tiles,) = (numpy_helper.to_array(each) for each in model.graph.initializer if each.name == "W/tiles")
+    (tiles,) = (numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name == "W/tiles")
     assert tiles.shape == (1, 2, 2, 4, 4)
     assert not tiles[0, 1, :, :, 3:].any()  # columns beyond N = 7
     assert not tiles[0, :, 1, 2:].any()  # rows beyond K = 6

@@ -54,5 +54,7 @@ def test_no_node_is_wider_than_asked_for(most: int) -> None:
 
 def test_lengths_of_splits_say_the_ragged_edge() -> None:
     lowered = onnxtile.lower(RAGGED, (4, 4, 4))
-    lengths = [numpy_helper.to_array(each).tolist() for each in lowered.graph.initializer if "lengths" in each.name]
+    lengths = [
+        numpy_helper.to_array(tensor).tolist() for tensor in lowered.graph.initializer if "lengths" in tensor.name
+    ]
     assert lengths == [[4, 1], [4, 2]]

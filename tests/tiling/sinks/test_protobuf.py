@@ -46,7 +46,7 @@ def test_tiles_that_are_cut_again_name_both_boxes() -> None:
     sink = WireSink(18, "fc").serve("first", "m8:16,k0:8,n0:8")
     sink.node("MatMul", ["a", "b"], ["y"], tile="m0:4,k0:4,n0:4")
     (node,) = sink.finish(onnx.GraphProto()).node
-    assert {each.key: each.value for each in node.metadata_props} == {
+    assert {entry.key: entry.value for entry in node.metadata_props} == {
         ORIGIN: "first", TILE: "m0:4,k0:4,n0:4 of m8:16,k0:8,n0:8",
     }  # fmt: skip
 
