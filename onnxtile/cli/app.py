@@ -21,7 +21,6 @@ _DEBUG, _ALLOW = "--debug", "--allow"
 """Options of the program that are taken behind a command as well."""
 YOUNG = 50_000
 """Objects that are made before they are looked at as garbage: a model's nodes live as long as the program."""
-_ALLOW_HELP = f"Move a bound ({', '.join(BOUNDS)}); also behind the command."
 
 app = typer.Typer(
     name="onnxtile",

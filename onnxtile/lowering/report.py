@@ -128,8 +128,8 @@ class Report(JsonRecord):
         told: tuple[Status, ...] = ("tiled", "fits", "over", "refused", "unknown")
         counts = {status: len(self.having(status)) for status in told}
         words: dict[Status, str] = {"fits": "fit"} if counts["fits"] != 1 else {}
-        said = [f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count]
-        return f"{several(sum(counts.values()), 'product')} at {self.limits}: {', '.join(said) or 'none'}"
+        became = [f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count]
+        return f"{several(sum(counts.values()), 'product')} at {self.limits}: {', '.join(became) or 'none'}"
 
     def having(self, *statuses: Status) -> tuple[Row, ...]:
         return tuple(row for row in self.contractions if row.status in statuses)

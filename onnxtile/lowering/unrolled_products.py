@@ -43,8 +43,8 @@ class UnrolledProducts:
         self._index = Index(self._names)
         values = self._index.find(reads[1])
         self._check_names(reads[0], reads[1], values)
-        given = zip(self._index.find(hashes_of(known)).tolist(), known.values(), strict=True)
-        self._shapes: dict[int, Shape | None] = {value: shape for value, shape in given if value >= len(stored)}
+        shapes = zip(self._index.find(hashes_of(known)).tolist(), known.values(), strict=True)
+        self._shapes: dict[int, Shape | None] = {value: shape for value, shape in shapes if value >= len(stored)}
         first, second = np.full((2, len(layout.nodes)), -1)
         for at, operand in enumerate((first, second)):
             chosen = reads[2] == at
