@@ -31,6 +31,8 @@ def test_work_is_declared_unless_products_cannot_be_sized() -> None:
         (("com.microsoft", "QLinearConcat"), 2, "data"),
         (("com.microsoft", "QLinearConcat"), 7, "quantization"),
         (("", "Conv"), 2, "data"),
+        (("com.microsoft", "MatMulNBits"), 1, "data"),
+        (("com.microsoft", "MatMulNBits"), 2, "quantization"),
     ],
 )
 def test_what_an_input_is(operator: tuple[str, str], index: int, role: str) -> None:
