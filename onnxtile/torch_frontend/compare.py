@@ -25,7 +25,7 @@ from onnxtile.torch_frontend.network import Network
 from onnxtile.torch_frontend.rounding import MovedByRounding
 from onnxtile.torch_frontend.trace.environment import inference
 from onnxtile.verification.bound import PHASES
-from onnxtile.verification.engines import ENGINES, Runner, preferred
+from onnxtile.verification.engines import ENGINES, Runner, first_that_runs
 from onnxtile.verification.sessions import EngineError
 from onnxtile.verification.values import judge, worse
 from onnxtile.verification.verdict import ValueVerdict, Verdict
@@ -73,17 +73,17 @@ def _runner(model: ir.Model, feeds: Mapping[str, np.ndarray], say: Progress) -> 
     read_external_data(model)
     proto: onnx.ModelProto = ir.to_proto(model)
     carry_over(model, proto)
-    problems = []
-    for engine in preferred(count_nodes(model), proto):
+
+    def tried(engine: str) -> tuple[Runner, str]:
         say(f"load the model in {engine}")
-        try:
-            runner = ENGINES[engine](proto)
-            runner(feeds)
-        except EngineError as error:
-            problems.append(str(error))
-        else:
-            return runner, engine
-    raise UnsupportedError(f"no engine runs the ONNX model: {'; '.join(problems)}")
+        runner = ENGINES[engine](proto)
+        runner(feeds)
+        return runner, engine
+
+    try:
+        return first_that_runs(count_nodes(model), [proto], tried)
+    except EngineError as error:
+        raise UnsupportedError(f"no engine runs the ONNX model: {error}") from error
 
 
 def _run(module: torch.nn.Module, inputs: Inputs) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:

@@ -19,7 +19,7 @@ from onnxtile.operators.contractions import contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inlined
 from onnxtile.passes.manager import PassManager
-from onnxtile.verification.engines import ENGINES, Runner, preferred, warning
+from onnxtile.verification.engines import ENGINES, Runner, first_that_runs, warning
 from onnxtile.verification.expansion import write_out
 from onnxtile.verification.inputs import Kind, feeds
 from onnxtile.verification.roundoff import PHASE, shaken
@@ -79,21 +79,14 @@ def compare(
     moved = shaken(typed, changed)
     layers = _layers(typed, first, second)
     models = [_whole(model, layers) for model in (first, second, *([] if moved is None else [moved]))]
-    problems = []
-    for engine in preferred(max(count_nodes(first), count_nodes(second)), *models):
-        try:
-            say(f"load the models in {engine}")
-            found = _compare(
-                _Work(plan, typed, layers, _proven(typed, changed), any(True for _ in contractions(typed))),
-                models,
-                engine,
-                say,
-            )
-            return replace(found, warning=warning(*models))
-        except EngineError as error:
-            problems.append(str(error))
-    cure = "give real inputs (--input FILE.npz) if made-up ones can't be right, or --bind other sizes"
-    raise UnsupportedError(f"no engine runs the original: {'; '.join(problems)}; {cure}")
+    work = _Work(plan, typed, layers, _proven(typed, changed), any(True for _ in contractions(typed)))
+    nodes = max(count_nodes(first), count_nodes(second))
+    try:
+        found = first_that_runs(nodes, models, lambda engine: _compare(work, models, engine, say))
+    except EngineError as error:
+        cure = "give real inputs (--input FILE.npz) if made-up ones can't be right, or --bind other sizes"
+        raise UnsupportedError(f"no engine runs the original: {error}; {cure}") from error
+    return replace(found, warning=warning(*models))
 
 
 @dataclass(frozen=True)
@@ -111,6 +104,7 @@ class _Work:
 
 def _compare(work: _Work, models: list[onnx.ModelProto], engine: str, say: Progress) -> Comparison:
     """A lowered model that the engine doesn't run isn't equivalent; EngineError where that is the original."""
+    say(f"load the models in {engine}")
     load, plan = ENGINES[engine], work.plan
     original, moved = load(models[0]), load(models[2]) if len(models) > 2 else None
     rng = np.random.default_rng(plan.seed)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -13,6 +13,7 @@ from onnxtile.verification.sessions import EngineError, guarded, onnxruntime_opt
 
 Feeds = Mapping[str, np.ndarray]
 Runner = Callable[[Feeds], list[Any]]
+Result = TypeVar("Result")
 
 MANY_NODES = 5_000
 """From here the reference evaluator is tried first: onnxruntime's loading time grows with the square of the nodes."""
@@ -55,6 +56,17 @@ def preferred(nodes: int, *models: onnx.ModelProto) -> list[str]:
     """The engines in the order to try them for models of so many nodes: both have to be right for all of them."""
     order = list(ENGINES) if nodes < MANY_NODES else list(reversed(ENGINES))
     return [REFERENCE] if judged_elsewhere(*models) else order
+
+
+def first_that_runs(nodes: int, models: Sequence[onnx.ModelProto], run: Callable[[str], Result]) -> Result:
+    """Return what `run` gives for the name of the first engine in which it doesn't fail; EngineError if all do."""
+    problems = []
+    for engine in preferred(nodes, *models):
+        try:
+            return run(engine)
+        except EngineError as error:
+            problems.append(str(error))
+    raise EngineError("; ".join(problems))
 
 
 def warning(*models: onnx.ModelProto) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -17,7 +16,7 @@ from onnxtile.ir.io.load import copy_of
 from onnxtile.lowering.model_writer import UNROLLED, to_proto
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.manager import PassManager
-from onnxtile.verification.engines import ENGINES, preferred
+from onnxtile.verification.engines import ENGINES, first_that_runs
 from onnxtile.verification.inputs import UNBOUND, feeds
 from onnxtile.verification.sessions import EngineError
 
@@ -88,14 +87,12 @@ def _run(model: ir.Model, seed: int) -> dict[str, np.ndarray]:
         proto = to_proto(model, UNROLLED, "split", keep_external=False)
     except OnnxtileError:
         return {}
-    for engine in preferred(count_nodes(model), proto):
-        try:
-            results: list[Any] = ENGINES[engine](proto)(fed)
-        except EngineError:
-            continue
-        named = zip((str(value.name) for value in model.graph.outputs), results, strict=True)
-        return {name: array for name, array in named if isinstance(array, np.ndarray) and array.dtype.kind in "biuf"}
-    return {}
+    try:
+        results = first_that_runs(count_nodes(model), [proto], lambda engine: ENGINES[engine](proto)(fed))
+    except EngineError:
+        return {}
+    named = zip((str(value.name) for value in model.graph.outputs), results, strict=True)
+    return {name: array for name, array in named if isinstance(array, np.ndarray) and array.dtype.kind in "biuf"}
 
 
 def _is_open(value: ir.Value) -> bool:
