@@ -143,7 +143,7 @@ def lower_ir(
         raise UsageError(f"bind is {bind!r}: give sizes by name, such as {{'batch': 1}}")
 
     def run(pass_: ir.passes.PassBase) -> None:
-        PassManager([pass_], False, watch)(model, say)
+        PassManager([pass_], check=False, instruments=watch)(model, say)
 
     nodes_before, declared = count_nodes(model), DeclaredShapes(model)
     if bind:
@@ -155,12 +155,13 @@ def lower_ir(
     if lowered_before:
         run(RestoreProducts(options.limits))
     products = list(contractions(model))
-    fit = functions_fit(model, products, options)
-    if not fit:
+    functions_already_fit = functions_fit(model, products, options)
+    if not functions_already_fit:
         run(SpecializeFunctions())
         products = list(contractions(model))
-    plan = LoweringPlan(model, options, products, fit)
-    manager = PassManager(plan.passes, instruments=watch, checked=fit and not lowered_before)
+    plan = LoweringPlan(model, options, products, functions_already_fit)
+    # reading checked the model; binding and inference change sizes alone, so only other passes call for a new check
+    manager = PassManager(plan.passes, instruments=watch, checked=functions_already_fit and not lowered_before)
     cut = manager(model, say).modified
     rows, shapes = (*plan.rows, *plan.newly_exposed(model)), _shapes(model, cut)
     declared.restore(model)
@@ -168,9 +169,10 @@ def lower_ir(
 
 
 def _shapes(model: ir.Model, cut: bool) -> Shapes | None:
-    """Return the shapes of the main graph's values, if what is to be cut is there alone; None where nothing is.
+    """Return the shapes of the main graph's values, by which the written file can be judged without inference.
 
-    In models with functions that doesn't count: these are looked into call by call only when the file is judged.
+    None if a tiled call is in a body or a function, or if nothing is tiled and products were rewritten (`cut`) or there
+    are local functions: the file is then inferred anew, and functions are judged call by call.
     """
     if any(is_tiled_product(node) for scope in scopes(model) if scope.name for node in scope.graph):
         return None

@@ -75,7 +75,7 @@ class LoweringPlan:
                 if node in self._new and not is_tiled_product(node):
                     self._of_node[node] = contractions_of(node, scope, model.functions)
                     for unjudged in self._unjudged.values():
-                        unjudged += self._of_node[node]
+                        unjudged.extend(self._of_node[node])
                 found += self._of_node.get(node, ())
         self._new.clear()
         self._stale = False

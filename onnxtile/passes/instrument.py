@@ -26,8 +26,6 @@ class Turn:
         """The pass whose turn it is."""
         return self.passes[self.index]
 
-    each = pass_  # its earlier name
-
     @property
     def name(self) -> str:
         """The pass's name in messages."""
