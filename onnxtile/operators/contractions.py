@@ -19,7 +19,7 @@ from onnxtile.operators.table import OPERATORS, facts_of
 
 @dataclass(frozen=True)
 class Contraction:
-    """One product of the model. `reason` says why no axis of `size` is known, `cause` why one isn't.
+    """One product of the model. `reason`: why none of its size is known (None: some is); see `unknown_axis_because`.
 
     `part` is the product's name where the node has several; '' where it has one. `opset` is the
     version of the default operator set that the node is written in (None: not imported).
@@ -35,8 +35,8 @@ class Contraction:
     part: str = ""
 
     @property
-    def cause(self) -> str | None:
-        """Return why a size of an operand isn't known before run time, where inference noted it."""
+    def unknown_axis_because(self) -> str | None:
+        """Return why an axis of its size isn't known before run time, where inference noted it; None if all are."""
         if None not in (*self.size.axes, self.size.batch):
             return None
         noted = (value.meta.get(UNKNOWN_META) for value in self.node.inputs if value is not None)

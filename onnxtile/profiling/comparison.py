@@ -39,11 +39,11 @@ def _comes_from(origin: str, value: ir.Value, in_body: bool) -> bool:
 
 
 @dataclass(frozen=True)
-class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth moved partial_sums"):
+class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth moved=bytes_beyond partial_sums"):
     """One node of the original, and what a lowering made of it.
 
-    `nodes`, `tiles`: how many nodes, and how many products of tiles among them. `macs`, `bandwidth`: before and after.
-    `partial_sums`: additions that add up products of tiles.
+    `nodes`, `tiles`: how many nodes, and how many products of tiles among them. `macs`, `bandwidth` (bytes): before and
+    after. `partial_sums`: additions that add up products of tiles.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth mov
         return difference(self.macs[1], self.macs[0])
 
     @property
-    def moved(self) -> Amount:
+    def bytes_beyond(self) -> Amount:
         """Return the bytes moved beyond the original's."""
         return difference(self.bandwidth[1], self.bandwidth[0])
 

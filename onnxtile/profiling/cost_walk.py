@@ -214,8 +214,9 @@ class CostWalk:
             size = contraction.size
             axes = {"M": size.m, "K": size.k, "N": size.n, "the batch": size.batch}
             amount = product(amount_of(axis, size) for axis, size in axes.items())
-            known = not isinstance(amount, Unknown) or contraction.cause is None
-            amounts.append(amount if known else Unknown(f"{amount}: {contraction.cause}".removeprefix("unknown: ")))
+            if isinstance(amount, Unknown) and (why := contraction.unknown_axis_because) is not None:
+                amount = Unknown(f"{amount}: {why}".removeprefix("unknown: "))
+            amounts.append(amount)
         return known_total(amounts)
 
     def _tiles(self, node: ir.Node, scope: Scope) -> Amount:

@@ -25,7 +25,8 @@ class Costs(JsonRecord, members=COSTS):
     `macs`: multiply-accumulates of products; `elementwise`, `transcendental`, `comparison`: other operations;
     `movement`: elements copied. `params`: elements of constants that feed it, `buffers` of them statistics that aren't
     learned; `weight_bytes`: what those and the parameters of their quantization take as they are stored.
-    `input_bytes`, `output_bytes`: of all its inputs, constants too, and outputs.
+    `input_bytes`, `output_bytes`: of all its inputs, constants too, and outputs; `bandwidth`: both together, an
+    amount of bytes and not a rate.
     """
 
     macs: Amount = 0

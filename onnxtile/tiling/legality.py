@@ -205,7 +205,8 @@ def _unknown(product: Contraction, axis: str, size: Dim, free: Sequence[str]) ->
 
 def _named(product: Contraction, size: Dim) -> str:
     if size is None:
-        return f"unknown: {product.cause}" if product.cause else "not known before run time"
+        why = product.unknown_axis_because
+        return f"unknown: {why}" if why else "not known before run time"
     return repr(str(size))
 
 

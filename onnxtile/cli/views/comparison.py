@@ -46,7 +46,8 @@ class ComparisonView(View, members="schema against=comparison"):
 def _cells(change: Change) -> Sequence[Cell]:
     return (
         Name(change.name, change.op), count_text(change.macs[1]), count_text(change.padding), count_text(change.tiles),
-        count_text(change.partial_sums), bytes_text(change.bandwidth[1]), bytes_text(change.moved), f"{change.nodes:,}",
+        count_text(change.partial_sums), bytes_text(change.bandwidth[1]), bytes_text(change.bytes_beyond),
+        f"{change.nodes:,}",
     )  # fmt: skip
 
 

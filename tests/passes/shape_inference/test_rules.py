@@ -122,7 +122,7 @@ def test_what_only_a_run_tells_has_its_reason(name: str) -> None:
     typed = ir.from_proto(model)
     InferShapes()(typed)
     (product,) = contractions(typed)
-    assert reason in (product.cause, (product.reason or "").split(": ", 1)[-1])
+    assert reason in (product.unknown_axis_because, (product.reason or "").split(": ", 1)[-1])
     (row,) = onnxtile.check(model, (4, 16, 16)).contractions
     assert row.status == "unknown"
     assert reason in str(row.reason)
