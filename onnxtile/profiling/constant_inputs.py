@@ -35,7 +35,7 @@ NONE = Weights()
 NOTHING: tuple[Weights, tuple[str, ...]] = (NONE, ())
 _MANY = Unknown(f"it's fed by more than {MOST:,} constants, through others")
 _UNDECLARED = Facts(None, WORKLESS)
-"""What is taken for granted of an operator that isn't declared: its inputs are data."""
+"""Taken for granted of an operator that isn't declared: its inputs are data."""
 Sources: TypeAlias = tuple[ir.Value, ...]
 Fed: TypeAlias = Sequence[tuple[Role, int, ir.Value]]
 """The constant inputs of a node: what each is to it, which one it is, and the value."""

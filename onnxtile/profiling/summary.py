@@ -168,8 +168,8 @@ def _constants(model: ir.Model) -> tuple[ConstantFacts, ...]:
 
 
 def _together(name: str, facts: list[ConstantFacts]) -> ConstantFacts:
-    sizes = total(each.elements for each in facts), total(each.bytes for each in facts)
-    return ConstantFacts(name, len(facts), *sizes, sum(each.external for each in facts))
+    sizes = total(row.elements for row in facts), total(row.bytes for row in facts)
+    return ConstantFacts(name, len(facts), *sizes, sum(row.external for row in facts))
 
 
 def _initializers(model: ir.Model) -> Iterator[ConstantFacts]:
