@@ -32,7 +32,7 @@ its weights; copying alone comes first in that run and pays for reading them int
 11. The proof runs all tiles once (half a second), and compares 236 MB of weights tile by tile (0.6 s), lays 28,558
 nodes beside the original's (0.3 s), follows them twice (0.5 s), and makes and feeds as many whole numbers as there
 are weights (0.3 s). Tried for it: no garbage collection (a third less), one set of numbers where the tile certificate
-holds, numbers from bytes; to run one column of tiles for all that are spelled alike would save half a second.
+holds, numbers from bytes; to run one column of tiles for all that are written alike would save half a second.
 onnxruntime 1.32 loads 28,558 nodes in 6 s, which took older releases 20 to 70 s.""",
     ),
     "forms.py": (

@@ -24,7 +24,7 @@ def lower(source: Path, limits: tuple[int, int, int], target: Path) -> None:
         product = onnx.NodeProto()
         product.CopyFrom(node)
         del graph.node[index]
-        for new in _spelled(product, known, limits, f"dl_{index}_", model):
+        for new in _tiled(product, known, limits, f"dl_{index}_", model):
             graph.node.insert(index, new)
             index += 1
     onnx.save(model, target)
@@ -38,7 +38,7 @@ def shapes(model: onnx.ModelProto) -> Shapes:
     return known | {tensor.name: list(tensor.dims) for tensor in graph.initializer}
 
 
-def _spelled(
+def _tiled(
     product: onnx.NodeProto, known: Shapes, limits: tuple[int, int, int], p: str, model: onnx.ModelProto
 ) -> Iterator[onnx.NodeProto]:
     (a, b, *bias), (result,) = product.input, product.output

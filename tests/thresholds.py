@@ -29,7 +29,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "ir.bounds.BOUNDS[shape-numbers]": ("a vector is followed, or unknown", "passes/shape_inference/test_bounded.py", "test_vectors_are_followed_up_to_the_bound"),
     "ir.bounds.BOUNDS[sparse-bytes]": ("a sparse weight is written out, or refused", _BEYOND, "test_sparse_weights_as_large_as_are_written_out_and_larger"),
     "ir.bounds.BOUNDS[generated-bytes]": ("a constant is computed ahead of time, or at run time", _LOWERING, "test_constants_as_large_as_are_made_and_larger"),
-    "tiling.emitter.MOST_TIMES": ("weights are cut ahead of time, or refused", "ir/test_bounds.py", "test_weights_that_operators_make_are_bounded_alone_and_together"),
+    "tiling.call_writer.MOST_TIMES": ("weights are cut ahead of time, or refused", "ir/test_bounds.py", "test_weights_that_operators_make_are_bounded_alone_and_together"),
     "passes.shape_inference.bounded.MOST_JOINED": ("onnx's inference follows numbers, or not", _LOWERING, "test_vectors_as_long_as_onnx_may_follow_them_and_longer"),
     "passes.shape_inference.bounded.MOST_MADE": ("onnx's inference follows numbers, or not", _LOWERING, "test_a_shape_that_is_not_known_may_be_a_vector_of_the_largest_tensor"),
     "cli.capture.MOST_ROWS": ("rows shown on a terminal", _SHOWN, "test_rows_that_are_shown_on_a_terminal_and_more"),

@@ -40,7 +40,7 @@ def command(
     ] = None,
     ops: Ops = "matmul",
     form: Annotated[
-        str, typer.Option(help="How tiles are spelled: unrolled, batched, loop, function; or auto.")
+        str, typer.Option(help="How tiles are written: unrolled, batched, loop, function; or auto.")
     ] = "unrolled",
     weights: Annotated[
         str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")

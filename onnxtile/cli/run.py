@@ -26,7 +26,7 @@ def command(
     model: Model,
     passes: Passes,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to.")],
-    form: Annotated[str, typer.Option(help="How tiles are spelled: unrolled, batched, loop or function.")] = "unrolled",
+    form: Annotated[str, typer.Option(help="How tiles are written: unrolled, batched, loop or function.")] = "unrolled",
     weights: Annotated[
         str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")
     ] = "pretile",
@@ -61,7 +61,7 @@ def command(
     from onnxtile.passes.manager import PassManager
     from onnxtile.tiling.forms.table import form_of
 
-    spelling = form_of(form)
+    form_to_write = form_of(form)
     check_output(output, model)
     with progress(f"run {model.name}") as say:
         manager = PassManager(passes)
@@ -73,7 +73,7 @@ def command(
         result = manager(loaded, say).model
         for value in result.graph.outputs:  # a pass may not know a shape; the checker wants outputs to have the file's
             value.shape = declared.get(value.name) if value.shape is None else value.shape
-        nodes = save(result, output, spelling, weights, model)
+        nodes = save(result, output, form_to_write, weights, model)
     verifying = [watching for watching in manager.instruments if isinstance(watching, VerifyEach)]
     unreported = {index for instrument in verifying for index in instrument.unreported}
     if json:

@@ -11,7 +11,7 @@ from onnxtile.ir.graphs import all_graphs, default_opset, is_tiled_product
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.symbolic.amounts import Amount, Unknown
 from onnxtile.lowering.report import Report
-from onnxtile.tiling.emitter import Speller
+from onnxtile.tiling.call_writer import CallWriter
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.table import FORMS
 from onnxtile.tiling.legality import MOST_TILES
@@ -25,7 +25,7 @@ class Cost(JsonRecord):
 
     `nodes` made for them; `node_bytes` they take in the file; `weight_bytes` of the constants that are cut; `macs` that
     the engine computes, padding included (a formula or a range where they depend on the run).
-    `impossible`: products that the form can't spell, and why; None if it can spell all.
+    `impossible`: products that the form can't write, and why; None if it can write all.
     """
 
     form: str
@@ -37,7 +37,7 @@ class Cost(JsonRecord):
 
 
 def costs(model: ir.Model, forms: list[Form], weights: str, report: Report) -> list[Cost]:
-    """Return the cost of each form for a compact model; equal products are spelled once."""
+    """Return the cost of each form for a compact model; equal products are written once."""
     return [_cost(model, form, weights, _macs(report, form)) for form in forms]
 
 
@@ -54,17 +54,17 @@ def _cost(model: ir.Model, form: Form, weights: str, macs: Amount) -> Cost:
     if form.keeps_calls:
         size = sum(ir.to_proto(node).ByteSize() for node in calls)
         return Cost(form.name, len(calls), size, 0, macs)
-    speller = Speller(model, form, weights)
-    spelled: dict[object, tuple[int, int]] = {}
+    writer = CallWriter(model, form, weights)
+    written: dict[object, tuple[int, int]] = {}
     nodes = node_bytes = 0
-    for call, product in speller.products.items():
-        key = (product, *speller.precut(call))
-        if key not in spelled:
-            sink = WireSink(speller.opset, speller.origin(call))
-            speller.spell(call, sink)
-            spelled[key] = sink.count, len(sink.nodes) + sum(constant.ByteSize() for constant in sink.constants)
-        nodes, node_bytes = nodes + spelled[key][0], node_bytes + spelled[key][1]
-    weight_bytes = sum(array.nbytes for cut in speller.cuts for _, array in speller.arrays(cut, cut.blank))
+    for call, product in writer.products.items():
+        key = (product, *writer.precut(call))
+        if key not in written:
+            sink = WireSink(writer.opset, writer.origin(call))
+            writer.write(call, sink)
+            written[key] = sink.count, len(sink.nodes) + sum(constant.ByteSize() for constant in sink.constants)
+        nodes, node_bytes = nodes + written[key][0], node_bytes + written[key][1]
+    weight_bytes = sum(array.nbytes for cut in writer.cuts for _, array in writer.arrays(cut, cut.blank))
     return Cost(form.name, nodes, node_bytes, weight_bytes, macs)
 
 
@@ -75,7 +75,7 @@ def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> st
     if not form.ability.symbolic_m and any(product.plan.m.padding is None for product in products):
         return "can't cut an M known only at run time"
     most = max((product.plan.products or 0 for product in products), default=0)
-    if form.ability.spells_each_tile and most > MOST_TILES:
+    if form.ability.writes_each_tile and most > MOST_TILES:
         return f"makes {most:,} tiles of one product"
     return None
 

@@ -51,7 +51,7 @@ class Lowered:
         """Return what was done, and what is left in what was written; PassError where its names don't fit together."""
         limits, rows = self.options.limits, self.rows
         if written is not None:
-            shapes = self.shapes if form.ability.spells_each_tile or form.keeps_calls else None
+            shapes = self.shapes if form.ability.writes_each_tile or form.keeps_calls else None
             compact = self.model if form.keeps_calls else None
             rows += tuple(left_over(written, nodes_after, rows, limits, self.options.families, shapes, compact))
         return Report("lower", limits, rows, self.nodes_before, nodes_after, form.pads or self.options.pad_tiles)
@@ -73,7 +73,7 @@ def lower(
     say("read the model")
     lowered = lower_ir(to_ir(model), options, bind or {}, say)
     form = form_to_write(lowered.model, options)
-    say(f"spell the tiles out, {form.name}")
+    say(f"write the tiles, {form.name}")
 
     def as_ir() -> ir.Model:
         UnrollTiles(form.name, options.weights, options.max_fan_in, options.max_fan_out)(lowered.model)
@@ -108,7 +108,7 @@ def lowering_to(
         check_output(path, *external_files(loaded))
     lowered = lower_ir(loaded, options, bind or {}, say, instruments)
     form = form_to_write(lowered.model, options)
-    say(f"spell the tiles out, {form.name}")
+    say(f"write the tiles, {form.name}")
     with saving(lowered.model, target, form, options.weights, source, options.data, say) as written:
         say("check what was written")
         yield written.path, lowered.report(written.nodes, form, written)

@@ -18,7 +18,7 @@ from onnxtile.ir.io.files import data_file, real, remove_old_data, replacing
 from onnxtile.ir.io.progress import TOLD_BYTES, Meter, Progress, silent
 from onnxtile.ir.io.protobuf_wire import LARGEST, ROOM, head, number_of, varint
 from onnxtile.lowering.bulk_reading import Layout
-from onnxtile.lowering.model_writer import Spelled, spell_out
+from onnxtile.lowering.model_writer import ModelInPieces, write_calls
 from onnxtile.lowering.weight_stream import ALIGNMENT, Field, Placed, fields, pieces, write_data
 from onnxtile.tiling.forms.form import Form
 
@@ -75,7 +75,7 @@ def saving(
     data: DataFile = DataFile(),
     say: Progress = silent,
 ) -> Iterator[Written]:
-    """Write the model with its calls spelled out (see `to_proto`) beside `target`.
+    """Write the model with its calls written as nodes (see `to_proto`) beside `target`.
 
     `source`: the file that it was read from, whose external data stays where it is if `target` is in the same folder.
     What was written is moved onto `target` when the block ends, and removed if it raises. Weights go to the file one by
@@ -84,12 +84,12 @@ def saving(
     leaves a model and its data, old or new.
     """
     beside = source is not None and real(source).parent == real(target).parent
-    spelled = spell_out(model, form, weights, beside, say)
-    left = spelled.weights
+    in_pieces = write_calls(model, form, weights, beside, say)
+    left = in_pieces.weights
     if not data.always and left.least_bytes <= LARGEST:
         try:
             with replacing(target) as temporary:
-                yield _write(temporary, spelled, pieces(left), say)
+                yield _write(temporary, in_pieces, pieces(left), say)
             remove_old_data(target, kept="")
             return
         except _TooLargeError:
@@ -102,22 +102,22 @@ def saving(
         return checksum
 
     with data_file(target, write) as name, replacing(target) as temporary:
-        yield _write(temporary, spelled, fields(entries, name), say)
+        yield _write(temporary, in_pieces, fields(entries, name), say)
     remove_old_data(target, kept=name)
 
 
-def _write(path: Path, spelled: Spelled, initializers: Iterable[Field], say: Progress) -> Written:
+def _write(path: Path, in_pieces: ModelInPieces, initializers: Iterable[Field], say: Progress) -> Written:
     """Write the model; how long its graph is, is known at the end, and filled in where room was left for it."""
-    proto = onnx.ModelProto.FromString(spelled.proto.SerializeToString())
+    proto = onnx.ModelProto.FromString(in_pieces.proto.SerializeToString())
     graph = proto.graph.SerializeToString()
     proto.ClearField("graph")
-    meter = Meter(say, "write", len(spelled.nodes) + spelled.weights.least_bytes)
+    meter = Meter(say, "write", len(in_pieces.nodes) + in_pieces.weights.least_bytes)
     with path.open("wb", buffering=_BUFFER) as file:
         file.write(proto.SerializeToString() + head(_GRAPH, 0, ROOM))
         start = file.tell()
-        file.write(spelled.nodes)
+        file.write(in_pieces.nodes)
         file.write(graph)
-        begin = start + len(spelled.nodes) + len(graph)
+        begin = start + len(in_pieces.nodes) + len(graph)
         ends, end = array("q", [begin]), begin
         for field in initializers:
             for piece in field:
@@ -132,5 +132,5 @@ def _write(path: Path, spelled: Spelled, initializers: Iterable[Field], say: Pro
             raise _TooLargeError
         file.seek(start - ROOM)
         file.write(varint(end - start, ROOM))
-    nodes = start + np.array([0, *spelled.ends])
-    return Written(path, spelled.count, Layout(nodes, np.array(ends), ((int(nodes[-1]), begin),)))
+    nodes = start + np.array([0, *in_pieces.ends])
+    return Written(path, in_pieces.count, Layout(nodes, np.array(ends), ((int(nodes[-1]), begin),)))

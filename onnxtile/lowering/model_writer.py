@@ -1,4 +1,4 @@
-"""From the compact model to protobuf: calls spelled out, what's large left in pieces."""
+"""From the compact model to protobuf: calls written as nodes, what's large left in pieces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from onnxtile.ir.io.load import carry_over, copy_of, has_value_info
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.ir.metadata import ANNOTATION_META
 from onnxtile.lowering.weight_stream import Weights, stays_elsewhere
-from onnxtile.tiling.emitter import Speller
+from onnxtile.tiling.call_writer import CallWriter
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.table import FORMS
 from onnxtile.tiling.sinks.protobuf import WireSink
@@ -27,7 +27,7 @@ Holder = onnx.GraphProto | onnx.FunctionProto
 
 
 @dataclass(frozen=True)
-class Spelled:
+class ModelInPieces:
     """A model in pieces: `proto` lacks the main graph's nodes, which are its fields `nodes`, and its initializers.
 
     `ends`: where each of these fields ends. `count`: all nodes, those of nested graphs and functions among them.
@@ -43,15 +43,15 @@ class Spelled:
 def to_proto(
     model: ir.Model, form: Form = UNROLLED, weights: str = "pretile", keep_external: bool = True
 ) -> onnx.ModelProto:
-    """Return the model with every call to a tiled product spelled out in `form`; the model itself isn't changed.
+    """Return the model with every call to a tiled product written in `form`; the model itself isn't changed.
 
     `weights`: `pretile` makes an initializer of each tile of a constant operand, `split` cuts at run time.
     `keep_external`: weights in external data that aren't cut stay there; otherwise they are read into the model.
-    Raises UnsupportedError for a product that the form can't spell.
+    Raises UnsupportedError for a product that the form can't write.
     """
-    spelled = spell_out(model, form, weights, keep_external)
-    proto, left = spelled.proto, spelled.weights
-    proto.graph.MergeFromString(bytes(spelled.nodes))
+    in_pieces = write_calls(model, form, weights, keep_external)
+    proto, left = in_pieces.proto, in_pieces.weights
+    proto.graph.MergeFromString(bytes(in_pieces.nodes))
     for tensor in left.uncut:
         external = isinstance(tensor, ir.ExternalTensor) and not stays_elsewhere(tensor, keep_external)
         inside = ir.Tensor(read_array(tensor), dtype=tensor.dtype, name=tensor.name) if external else tensor
@@ -61,11 +61,13 @@ def to_proto(
     return proto
 
 
-def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent) -> Spelled:
-    """Spell calls out as `to_proto` does, but leave apart what's large, to be written piece by piece."""
+def write_calls(
+    model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent
+) -> ModelInPieces:
+    """Write calls as `to_proto` does, but leave apart what's large, to be written piece by piece."""
     with _taken_apart(model) as compact:
-        speller = Speller(compact, form, weights)
-        speller.drop_calls()
+        writer = CallWriter(compact, form, weights)
+        writer.drop_calls()
         uncut, described = _take_initializers(compact.graph)
         proto = ir.to_proto(compact)
         for function in proto.functions:
@@ -73,22 +75,22 @@ def spell_out(model: ir.Model, form: Form, weights: str, keep_external: bool, sa
         _describe(described, proto.graph)
         count = 0
         for function, function_proto in zip(compact.functions.values(), proto.functions, strict=True):
-            opset = default_opset(function.opset_imports) or speller.opset
-            sink = _spell_nested(function.graph, function_proto, speller, opset, say)
+            opset = default_opset(function.opset_imports) or writer.opset
+            sink = _write_nested(function.graph, function_proto, writer, opset, say)
             count += sink.count
             function_proto.MergeFromString(bytes(sink.nodes))
-        sink = _spell_nested(compact.graph, proto.graph, speller, speller.opset, say)
-        cuts = [cut for cut in speller.cuts if cut.graph is compact.graph]
-        left = Weights(uncut, sink.constants, cuts, speller, keep_external)
+        sink = _write_nested(compact.graph, proto.graph, writer, writer.opset, say)
+        cuts = [cut for cut in writer.cuts if cut.graph is compact.graph]
+        left = Weights(uncut, sink.constants, cuts, writer, keep_external)
         carry_over(model, proto)
         if proto.ir_version < OVERRIDABLE_FROM:
             _list_as_inputs(proto.graph, left)
-        return Spelled(proto, sink.nodes, sink.ends, left, count + sink.count)
+        return ModelInPieces(proto, sink.nodes, sink.ends, left, count + sink.count)
 
 
 @contextmanager
 def _taken_apart(model: ir.Model) -> Iterator[ir.Model]:
-    """Give a copy to take apart; or the model itself, put together again afterwards, where no product is to be spelled.
+    """Give a copy to take apart; or the model itself, put together again afterwards, where no product is to be written.
 
     Of a large model, a copy takes as long as what is done with it.
     """
@@ -140,28 +142,28 @@ def _describe(initializers: list[ir.Value], proto: onnx.GraphProto) -> None:
     proto.value_info.extend(infos)
 
 
-def _spell_nested(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Progress) -> WireSink:
+def _write_nested(graph: ir.Graph, proto: Holder, writer: CallWriter, opset: int, say: Progress) -> WireSink:
     """Take the nodes out, their calls replaced, and those of the graphs inside them to any depth."""
     for node, node_proto in zip(graph, proto.node, strict=True):
         for attribute, attribute_proto in zip(node.attributes.values(), node_proto.attribute, strict=True):
             nested = [attribute_proto.g] if attribute_proto.HasField("g") else attribute_proto.graphs
             for inner, inner_proto in zip(subgraphs(attribute), nested, strict=True):
                 # the innermost come first: a graph is copied into its node anew when the nodes around it are
-                sink = _spell_nested(inner, inner_proto, speller, opset, say)
-                _add_tiles(sink, inner, speller)
+                sink = _write_nested(inner, inner_proto, writer, opset, say)
+                _add_tiles(sink, inner, writer)
                 sink.finish(inner_proto)
-    return _spell(graph, proto, speller, opset, say)
+    return _write_graph(graph, proto, writer, opset, say)
 
 
-def _add_tiles(sink: WireSink, graph: ir.Graph, speller: Speller) -> None:
+def _add_tiles(sink: WireSink, graph: ir.Graph, writer: CallWriter) -> None:
     """Add the tiles of the constants that are cut in the graph."""
-    for cut in speller.cuts:
+    for cut in writer.cuts:
         if cut.graph is graph:
-            for name, array in speller.arrays(cut):
+            for name, array in writer.arrays(cut):
                 sink.tensor(tensor_proto(name, cut.dtype, array))
 
 
-def _spell(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Progress) -> WireSink:
+def _write_graph(graph: ir.Graph, proto: Holder, writer: CallWriter, opset: int, say: Progress) -> WireSink:
     """Take the nodes out, calls replaced, and leave value_info to values that had it or aren't constants."""
     bare = {name for name, value in graph.initializers.items() if not has_value_info(value)}
     described = [info for info in proto.value_info if info.name not in bare]
@@ -170,13 +172,13 @@ def _spell(graph: ir.Graph, proto: Holder, speller: Speller, opset: int, say: Pr
         proto.value_info.extend(described)
     sink = WireSink(opset, function=isinstance(proto, onnx.FunctionProto))
     if isinstance(proto, onnx.FunctionProto):
-        _add_tiles(sink, graph, speller)
-    done, total = 0, sum(node in speller.products for node in graph)
+        _add_tiles(sink, graph, writer)
+    done, total = 0, sum(node in writer.products for node in graph)
     for node, node_proto in zip(graph, proto.node, strict=True):
-        if node in speller.products:
+        if node in writer.products:
             done += 1
-            say(f"spell {node.name} out", done, total)
-            speller.spell(node, sink.serve(speller.origin(node), speller.outer(node)))
+            say(f"write {node.name}", done, total)
+            writer.write(node, sink.serve(writer.origin(node), writer.outer(node)))
         else:
             sink.copy(node_proto)
     del proto.node[:]

@@ -24,7 +24,7 @@ from onnxtile.passes.registry import pass_name
 from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
-from onnxtile.tiling.emitter import WEIGHTS
+from onnxtile.tiling.call_writer import WEIGHTS
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.limits import AnyLimits, Limits
 from onnxtile.tiling.plan import Accumulate

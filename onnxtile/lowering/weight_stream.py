@@ -16,7 +16,7 @@ from onnxtile.ir.arrays import raw_data, read_array
 from onnxtile.ir.io.data_files import DataTensor
 from onnxtile.ir.io.progress import Meter, Progress, silent
 from onnxtile.ir.io.protobuf_wire import head, message, number_of, pair, varint
-from onnxtile.tiling.emitter import Cut, Speller
+from onnxtile.tiling.call_writer import CallWriter, CutConstant
 
 INLINE_BYTES = 1024
 """Initializers up to this size stay in the model's file."""
@@ -48,8 +48,8 @@ class Weights:
 
     uncut: list[ir.TensorProtocol]
     new: list[onnx.TensorProto]
-    cuts: list[Cut]
-    speller: Speller
+    cuts: list[CutConstant]
+    writer: CallWriter
     keep_external: bool
 
     @property
@@ -61,7 +61,7 @@ class Weights:
     def tiles(self, blank: bool = False) -> Iterator[tuple[str, ir.DataType, np.ndarray]]:
         """Yield name, type and view of each tile, one constant at a time in memory; `blank`: without numbers."""
         for cut in self.cuts:
-            for name, array in self.speller.arrays(cut, cut.blank if blank else None):
+            for name, array in self.writer.arrays(cut, cut.blank if blank else None):
                 yield name, cut.dtype, array
 
     def stored(self) -> Iterator[Entry]:

@@ -30,7 +30,7 @@ class TileMatMul(ProductPass):
     """C[m, n] = sum over k-tiles of A[m, k-tile] @ B[k-tile, n], for every MatMul that exceeds `max`.
 
     The MatMul becomes a call to a function in the domain `onnxtile` whose body is the batched form; equal products
-    share one function; the writer (or unroll-tiles) spells it in another form. Products within `max` are left alone.
+    share one function; the writer (or unroll-tiles) writes it in another form. Products within `max` are left alone.
     Partial sums are added as `accumulate` says: chain, tree, or sum (one n-ary Sum; integers: a chain).
 
     `form`, `leave_refused`, `pad_tiles`: see ProductPass. `made_only`: of the products, only those that passes before

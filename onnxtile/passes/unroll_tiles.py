@@ -1,4 +1,4 @@
-"""Spell tiled products out in the IR, for those who go on with other passes."""
+"""Write tiled products out in the IR, for those who go on with other passes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.graphs import default_opset
 from onnxtile.ir.node_replacement import add_constant, register_constant, replace_node
-from onnxtile.tiling.emitter import Speller
+from onnxtile.tiling.call_writer import CallWriter
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.sinks.ir import IrSink
 
@@ -29,25 +29,25 @@ class UnrollTiles(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         form = form_of(self.form, self.max_fan_in, self.max_fan_out)
-        speller = Speller(model, form, self.weights)
+        writer = CallWriter(model, form, self.weights)
         bodies = {function.graph: function for function in model.functions.values()}
         tiles: dict[str, ir.Value] = {}
-        for cut in speller.cuts:
+        for cut in writer.cuts:
             add = add_constant if cut.graph in bodies else register_constant
-            for name, array in speller.arrays(cut):
+            for name, array in writer.arrays(cut):
                 tensor = ir.Tensor(np.ascontiguousarray(array), dtype=cut.dtype, name=name)
                 tiles[name] = add(cut.graph, name, tensor)
-        spelled = []
-        for call in speller.products:
+        written = []
+        for call in writer.products:
             output = ir.Value(name=call.outputs[0].name)
             values = tiles | {value.name: value for value in (*call.inputs, output) if value and value.name}
             function = None if call.graph is None else bodies.get(call.graph)
-            opset = (default_opset(function.opset_imports) if function else None) or speller.opset
-            sink = IrSink(opset, values, speller.origin(call), None if function is not None else call.graph)
-            sink.outer = speller.outer(call)
-            speller.spell(call, sink)
-            spelled.append((call, sink.nodes, output))
-        speller.drop_calls()
-        for call, nodes, output in spelled:
+            opset = (default_opset(function.opset_imports) if function else None) or writer.opset
+            sink = IrSink(opset, values, writer.origin(call), None if function is not None else call.graph)
+            sink.outer = writer.outer(call)
+            writer.write(call, sink)
+            written.append((call, sink.nodes, output))
+        writer.drop_calls()
+        for call, nodes, output in written:
             replace_node(call, nodes, output)
-        return ir.passes.PassResult(model, modified=bool(spelled))
+        return ir.passes.PassResult(model, modified=bool(written))

@@ -31,9 +31,9 @@ def function_of(product: TiledProduct, opset: int, model: ir.Model) -> ir.Functi
     return function
 
 
-def drop_functions(model: ir.Model, spelled: Container[ir.Node] = ()) -> None:
-    """Drop the functions that nothing but the calls `spelled` calls, and the import of their domain with the last."""
-    called = {node.op_identifier() for graph in all_graphs(model) for node in graph if node not in spelled}
+def drop_functions(model: ir.Model, dropped: Container[ir.Node] = ()) -> None:
+    """Drop the functions that nothing but the calls `dropped` calls, and the import of their domain with the last."""
+    called = {node.op_identifier() for graph in all_graphs(model) for node in graph if node not in dropped}
     for key, function in list(model.functions.items()):
         if is_tiled_product(function) and key not in called:
             del model.functions[key]
@@ -45,7 +45,7 @@ def drop_functions(model: ir.Model, spelled: Container[ir.Node] = ()) -> None:
 def _build(product: TiledProduct, opset: int) -> ir.Function:
     inputs, output = [ir.Value(name="A"), ir.Value(name="B")], ir.Value(name="C")
     sink = IrSink(opset, {str(value.name): value for value in (*inputs, output)})
-    Batched().spell(sink, product, Operand("A"), Operand("B"), "C", "")
+    Batched().write(sink, product, Operand("A"), Operand("B"), "C", "")
     body = ir.Graph(inputs, [output], nodes=sink.nodes, opset_imports={"": opset}, name=product.name)
     declared = [ir.Attr(name, ir.AttributeType.UNDEFINED, None) for name in product.attributes]
     return ir.Function(CALL_DOMAIN, product.name, graph=body, attributes=declared)

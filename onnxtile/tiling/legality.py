@@ -23,7 +23,7 @@ from onnxtile.tiling.plan import Axis, TilePlan
 OPSETS = range(7, 29)
 """Versions of the default operator set that tiled products are written for."""
 MOST_TILES = 16_000_000
-"""Tiles of one product that are spelled one by one: a node takes about a kilobyte while it's made."""
+"""Tiles of one product that are written one by one: a node takes about a kilobyte while it's made."""
 SYMBOLIC_M_OPSET = 11
 """From here Pad takes its amounts as a value, which a length known only at run time needs."""
 
@@ -63,14 +63,14 @@ def why_unknown(product: Contraction, limits: Limits, free: Sequence[str]) -> Re
 
 @dataclass(frozen=True)
 class Ability:
-    """The products that a form can spell: from which opset on, with an M that is known only at run time, or not.
+    """The products that a form can write: from which opset on, with an M that is known only at run time, or not.
 
-    `spells_each_tile`: it makes a node for each tile.
+    `writes_each_tile`: it makes a node for each tile.
     """
 
     first_opset: int = OPSETS[0]
     symbolic_m: bool = False
-    spells_each_tile: bool = False
+    writes_each_tile: bool = False
 
 
 Decision = TilePlan | Refusal | None
@@ -83,7 +83,7 @@ Refusals = Callable[[Contraction], Iterable[Refusal]]
 class Judge:
     """Decides on the products of a model.
 
-    `ability`: what the form to be written can spell. `full`: products fit only if they have the size of the limits.
+    `ability`: what the form can write. `full`: products fit only if they have the size of the limits.
     """
 
     model: ir.Model
@@ -131,7 +131,7 @@ class Judge:
         if padded > LARGEST:
             words = f"a side of {padded:,} with its last tile filled up is no size; take a smaller one"
             return Refusal("too-large", words)
-        if (self.ability.spells_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
+        if (self.ability.writes_each_tile or plan.empty) and (plan.products or 0) > MOST_TILES:
             words = f"it makes {plan.products:,} tiles, more than {MOST_TILES:,}"
             return Refusal("too-many-tiles", f"{words}; take a larger --max, or --form batched")
         return plan

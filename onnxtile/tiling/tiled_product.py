@@ -1,4 +1,4 @@
-"""One tiled product, as forms spell it and calls to its function carry it."""
+"""One tiled product, as forms write it and calls to its function carry it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TiledProduct:
 
     @property
     def name(self) -> str:
-        """The function's name; products that are spelled alike have the same."""
+        """The function's name; products that are written alike have the same."""
         plan = self.plan
         sizes = "x".join("M" if axis.size is None else str(axis.size) for axis in (plan.m, plan.k, plan.n))
         tiles = "x".join("M" if tile is None else str(tile) for tile in plan.tile)
@@ -55,7 +55,7 @@ class TiledProduct:
 
     @property
     def attributes(self) -> dict[str, int | list[int] | str]:
-        """The attributes of a call, by which the product can be spelled again; -1: known at run time."""
+        """The attributes of a call, by which the product can be written again; -1: known at run time."""
         plan = self.plan
         return {
             "size": [-1 if axis.size is None else axis.size for axis in (plan.m, plan.k, plan.n)],
@@ -119,7 +119,7 @@ class TiledProduct:
 
 @dataclass(frozen=True)
 class Operand:
-    """An operand of a product to spell: a value's name, or the name under which its tiles are constants."""
+    """An operand of a product to write: a value's name, or the name under which its tiles are constants."""
 
     name: str
     precut: bool = False

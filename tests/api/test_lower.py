@@ -57,7 +57,7 @@ def test_one_that_is_not_equivalent_is_not_kept(tmp_path: Path, monkeypatch: pyt
     """A fault is put into what is written: an Add of two tiles becomes a Sub."""
     from onnxtile.tiling.forms.unrolled import Unrolled
 
-    spell = Unrolled.spell
+    right = Unrolled.write
 
     def with_a_fault(self: Unrolled, sink: object, *arguments: object) -> None:
         class Faulty:
@@ -67,9 +67,9 @@ def test_one_that_is_not_equivalent_is_not_kept(tmp_path: Path, monkeypatch: pyt
             def node(self, op: str, *rest: object, **more: object) -> object:
                 return sink.node("Sub" if op == "Add" else op, *rest, **more)  # type: ignore[attr-defined]
 
-        spell(self, Faulty(), *arguments)  # type: ignore[arg-type]
+        right(self, Faulty(), *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Unrolled, "spell", with_a_fault)
+    monkeypatch.setattr(Unrolled, "write", with_a_fault)
     model = matmul([6, 9], [9, 10], [6, 10])
     for options in ({}, {"output": tmp_path / "l.onnx"}):
         with pytest.raises(onnxtile.PassError, match="the lowered model isn't equivalent: 'product' is .*wasn't kept"):
@@ -103,7 +103,7 @@ def test_a_report_tells_of_what_a_form_got_wrong(monkeypatch: pytest.MonkeyPatch
     def whole(self: object, sink: Any, product: object, a: Any, b: Any, output: str, prefix: str) -> None:
         sink.node("MatMul", [a.name, b.name], [output])
 
-    monkeypatch.setattr("onnxtile.tiling.forms.unrolled.Unrolled.spell", whole)
+    monkeypatch.setattr("onnxtile.tiling.forms.unrolled.Unrolled.write", whole)
     _, report = onnxtile.lower(matmul([6, 9], [9, 10], [6, 10]), LIMITS, weights="split", report=True)
     assert [row.status for row in report.over] == ["over"]
     assert report.nodes_after == 1

@@ -61,7 +61,7 @@ def test_a_result_that_is_not_equivalent_is_not_written(cli: Cli, model: Path, m
     def forgets_the_last_tile(self, sink, product, a, b, output, prefix):  # type: ignore[no-untyped-def]
         sink.node("Neg", [a.name], [output])
 
-    monkeypatch.setattr(Unrolled, "spell", forgets_the_last_tile)
+    monkeypatch.setattr(Unrolled, "write", forgets_the_last_tile)
     status, out, _ = cli("lower", model, "--max", "8,8,4", "--verify")
     assert status == 1
     assert "NOT equivalent" in out

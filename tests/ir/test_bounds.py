@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 import onnxtile
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.ir.bounds import BOUNDS, allowing, parse_bounds
-from onnxtile.tiling import emitter as spelling
+from onnxtile.tiling.call_writer import MOST_TIMES
 from tests.commands import status
 from tests.support import ROOT
 
@@ -69,7 +69,7 @@ def generated(count: int, size: int) -> onnx.ModelProto:
 
 def test_weights_that_operators_make_are_bounded_alone_and_together() -> None:
     three, bytes_of_one = generated(3, 64), 64 * 64 * 4
-    held = spelling.MOST_TIMES * 16  # what the shape may come to by itself
+    held = MOST_TIMES * 16  # what the shape may come to by itself
     with allowing({"generated-bytes": 3 * bytes_of_one - held}):
         assert onnxtile.check(onnxtile.lower(three, (32, 32, 32)), (32, 32, 32)).ok
     with (

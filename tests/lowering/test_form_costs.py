@@ -47,7 +47,7 @@ def test_the_estimate_is_what_it_becomes(name: str, weights: str) -> None:
     assert [row.status for row in report.contractions] == ["tiled"] * 3
 
 
-def test_what_a_form_cannot_spell_is_said() -> None:
+def test_what_a_form_cannot_write_is_said() -> None:
     model = matmul(["m", 8], [8, 8], ["m", 8], opset=11)
     report, costs = onnxtile.estimate(model, (4, 4, 4))
     said = {cost.form: cost.impossible for cost in costs}

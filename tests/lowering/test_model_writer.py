@@ -7,7 +7,7 @@ import onnx_ir as ir
 import pytest
 
 from onnxtile.ir.io.load import from_proto
-from onnxtile.lowering.model_writer import spell_out, to_proto
+from onnxtile.lowering.model_writer import to_proto, write_calls
 from onnxtile.passes import InferShapes, TileMatMul
 from onnxtile.tiling.forms.table import FORMS
 from onnxtile.tiling.limits import Limits
@@ -43,8 +43,8 @@ def test_a_model_without_calls_is_written_as_it_is() -> None:
 
 def test_nodes_are_bytes_apart() -> None:
     model = compact(matmul([5, 6], [6, 7], [5, 7]))
-    spelled = spell_out(model, FORMS["unrolled"], "pretile", keep_external=True)
-    assert not spelled.proto.graph.node
-    graph = onnx.GraphProto.FromString(bytes(spelled.nodes))
-    assert len(graph.node) == spelled.count
+    in_pieces = write_calls(model, FORMS["unrolled"], "pretile", keep_external=True)
+    assert not in_pieces.proto.graph.node
+    graph = onnx.GraphProto.FromString(bytes(in_pieces.nodes))
+    assert len(graph.node) == in_pieces.count
     assert list(graph.node) == list(to_proto(model).graph.node)

@@ -14,7 +14,7 @@ from onnxtile.errors import PassError
 from onnxtile.ir.io.protobuf_wire import runs
 from onnxtile.lowering import model_file, postcondition
 from onnxtile.lowering.model_file import Written
-from onnxtile.lowering.model_writer import Spelled
+from onnxtile.lowering.model_writer import ModelInPieces
 from onnxtile.lowering.report import Report, Row
 from onnxtile.operators.sizes import Size
 from onnxtile.tiling.forms.batched import Batched
@@ -62,14 +62,14 @@ def test_nothing_is_left(tmp_path: Path, accumulate: str, weights: str, pad_tile
 
 
 def test_tiles_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Unrolled.spell
+    right = Unrolled.write
 
     def too_large(self: Unrolled, sink: object, product: object, *rest: object) -> None:
         sink.node("MatMul", [rest[0].name, rest[1].name], [rest[2]])  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(Unrolled, "spell", too_large)
+    monkeypatch.setattr(Unrolled, "write", too_large)
     report = written(matmul([5, 7], [7, 9], [5, 9]), tmp_path, weights="split")
-    monkeypatch.setattr(Unrolled, "spell", right)
+    monkeypatch.setattr(Unrolled, "write", right)
     assert [(row.status, row.m, row.k, row.n) for row in report.over] == [("over", 5, 7, 9)]
     assert not report.ok
 
@@ -150,12 +150,12 @@ def test_calls_whose_function_is_wrong(tmp_path: Path, monkeypatch: pytest.Monke
     def whole_product(self: Batched, sink: Any, product: TiledProduct, a: Any, b: Any, output: str, _: str) -> None:
         sink.node("MatMul", [a.name, b.name], [output])
 
-    right = Batched.spell
+    right = Batched.write
 
-    def spell(self: Batched, sink: Any, product: TiledProduct, *rest: Any) -> None:
+    def write(self: Batched, sink: Any, product: TiledProduct, *rest: Any) -> None:
         (whole_product if product.plan.n.size == 9 else right)(self, sink, product, *rest)
 
-    monkeypatch.setattr(Batched, "spell", spell)
+    monkeypatch.setattr(Batched, "write", write)
     model = parse(
         """<ir_version: 10, opset_import: ["" : 18]> g (float[5,7] x) => (float[5,9] y, float[5,9] z, float[5,8] u) {
             y = MatMul (x, w)
@@ -174,12 +174,12 @@ def test_a_product_beside_the_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """What is neither a call nor was there before is judged, too."""
     write, model = model_file._write, matmul([5, 7], [7, 9], [5, 9])
 
-    def with_one_more(path: Path, spelled: Spelled, *rest: Any) -> Written:
+    def with_one_more(path: Path, in_pieces: ModelInPieces, *rest: Any) -> Written:
         node = onnx.NodeProto(op_type="MatMul", input=["X", model.graph.initializer[0].name], output=["Z"], name="more")
         field = onnx.GraphProto(node=[node]).SerializeToString()
-        spelled.nodes.extend(field)
-        spelled.ends.append(len(spelled.nodes))
-        return write(path, spelled, *rest)
+        in_pieces.nodes.extend(field)
+        in_pieces.ends.append(len(in_pieces.nodes))
+        return write(path, in_pieces, *rest)
 
     monkeypatch.setattr(model_file, "_write", with_one_more)
     for form in ("function", "unrolled"):

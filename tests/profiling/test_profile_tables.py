@@ -167,7 +167,7 @@ ALEXNET_LOWERED = {
     "MatMul": 14_336,
     "Split": 278,  # 281 where a Split into one part along M is written for each product,
     "Sum": 144,
-    "Concat": 3,  # and 6 where a Concat of one is: here, what would change nothing isn't spelled
+    "Concat": 3,  # and 6 where a Concat of one is: here, what would change nothing isn't written
     "Add": 3,
     "Transpose": 3,
 }

@@ -271,7 +271,7 @@ def test_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     assert outputs[0] == outputs[1]
 
 
-def test_the_ir_pass_and_the_writer_spell_the_same() -> None:
+def test_the_ir_pass_and_the_writer_write_the_same() -> None:
     model = rich()
     for form in ("unrolled", "batched"):
         from_file, in_memory = (

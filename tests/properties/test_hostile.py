@@ -79,7 +79,7 @@ def test_a_forged_function_is_refused() -> None:
         onnxtile.lower(other, LIMITS)
 
 
-def test_a_function_form_file_is_spelled_out_later() -> None:
+def test_a_function_form_file_is_written_out_later() -> None:
     model = matmul([8, 8], [8, 8], [8, 8])
     kept = onnxtile.lower(model, LIMITS, form="function")
     assert operators(onnxtile.lower(kept, LIMITS)).count("MatMul") == 8

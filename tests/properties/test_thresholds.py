@@ -137,7 +137,7 @@ def test_models_that_are_judged_by_inference_or_by_what_is_in_the_file(
     model, path = matmul([3, 4], [4, 5], [3, 5], opset=18), tmp_path / "o.onnx"
     for wrong in (False, True):
         if wrong:
-            monkeypatch.setattr(Unrolled, "spell", too_large)
+            monkeypatch.setattr(Unrolled, "write", too_large)
         report = onnxtile.lower(model, (2, 3, 4), weights="split", output=path)
         more = range(nodes - report.nodes_after)
         larger = onnx.ModelProto.FromString(model.SerializeToString())
@@ -154,7 +154,7 @@ def test_models_that_are_judged_by_inference_or_by_what_is_in_the_file_elsewhere
 ) -> None:
     """Models as small as others here stand for those of 2,000 nodes."""
     if wrong:
-        monkeypatch.setattr(Unrolled, "spell", too_large)
+        monkeypatch.setattr(Unrolled, "write", too_large)
     model, path = placed(matmul([3, 4], [4, 5], [3, 5], opset=18), place), tmp_path / "o.onnx"
     nodes = onnxtile.lower(model, (2, 3, 4), weights="split", output=path).nodes_after
     for checked in (nodes, nodes - 1):

@@ -96,7 +96,7 @@ def decide(judged: ir.Model, limits: str, ability: Ability | None = None, full: 
             "vector: a vector isn't padded to full tiles; make it a matrix of one row or column",
         ),
         (
-            ([10**5, 10**5], [10**5, 10**5]), "1,1,1", {"ability": Ability(spells_each_tile=True)},
+            ([10**5, 10**5], [10**5, 10**5]), "1,1,1", {"ability": Ability(writes_each_tile=True)},
             "too-many-tiles: it makes 1,000,000,000,000,000 tiles, more than 16,000,000; "
             "take a larger --max, or --form batched",
         ),

@@ -19,11 +19,11 @@ OPSETS = (7, 9, 10, 11, 12, 13, 18, 21)
 
 
 def run(
-    spell: Callable[[Sink], None], opset: int, x: np.ndarray = X, outputs: tuple[str, ...] = ("y",)
+    write: Callable[[Sink], None], opset: int, x: np.ndarray = X, outputs: tuple[str, ...] = ("y",)
 ) -> list[np.ndarray]:
     """Return what the nodes compute of `x` in an engine."""
     sink = WireSink(opset, "")
-    spell(sink)
+    write(sink)
     data_type = helper.np_dtype_to_tensor_dtype(x.dtype)
     graph = sink.finish(
         helper.make_graph(
@@ -70,8 +70,8 @@ CASES: dict[str, tuple[Callable[[Sink], None], np.ndarray]] = {
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_in_each_opset(name: str, opset: int) -> None:
-    spell, want = CASES[name]
-    (got,) = run(spell, opset)
+    write, want = CASES[name]
+    (got,) = run(write, opset)
     np.testing.assert_array_equal(got, want)
 
 
@@ -83,9 +83,9 @@ def test_integers_are_padded_too(opset: int) -> None:
 
 
 def test_an_end_that_is_known_at_run_time() -> None:
-    def spell(sink: Sink) -> None:
+    def write(sink: Sink) -> None:
         sink.node("Shape", ["x"], ["ends"])
         opset_compat.take_first_dynamic(sink, "x", "y", [1, 0], "ends")
 
-    (got,) = run(spell, 18)
+    (got,) = run(write, 18)
     np.testing.assert_array_equal(got, X[:, :3])  # 3 along axis 1, 7 along axis 0

@@ -63,13 +63,13 @@ class Batched(Form):
         shape = [*array.shape[: layout.batch], *map(int, layout.sizes(layout.source))]
         yield f"{prefix}/tiles", with_zeros(array, product.padding(side)).reshape(shape).transpose(layout.permutation)
 
-    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+    def write(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`.
 
-        A product without elements is spelled unrolled: Reshape gives 0 another meaning.
+        A product without elements is written unrolled: Reshape gives 0 another meaning.
         """
         if product.plan.empty:
-            Unrolled().spell(sink, product, a, b, output, prefix)
+            Unrolled().write(sink, product, a, b, output, prefix)
             return
         rows = _rows(sink, product, a.name, self.at_least_one_tile, prefix)
         tiles = [

@@ -29,5 +29,5 @@ class Form:
         """Yield the initializers, named `prefix/...`, of a constant operand cut ahead of time; some are views."""
         yield from ()
 
-    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+    def write(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output` = A @ B; new names are `prefix/...`."""

@@ -33,7 +33,7 @@ class Unrolled(Form):
     max_fan_in: int | None = None
     max_fan_out: int | None = None
     name: ClassVar[str] = "unrolled"
-    ability: ClassVar[Ability] = Ability(spells_each_tile=True)
+    ability: ClassVar[Ability] = Ability(writes_each_tile=True)
 
     def __post_init__(self) -> None:
         for what, most in (("max_fan_in", self.max_fan_in), ("max_fan_out", self.max_fan_out)):
@@ -56,10 +56,10 @@ class Unrolled(Form):
             for label, piece in labelled:
                 yield start + label, array[box + (piece,)]  # noqa: RUF005  # no star there before Python 3.11
 
-    def spell(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+    def write(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`."""
         if product.plan.full and product.plan.padded != product.plan:
-            self._spell_padded(sink, product, a, b, output, prefix)
+            self._write_padded(sink, product, a, b, output, prefix)
             return
         a_tiles, b_tiles = (
             self._tiles(sink, product, side, operand, prefix) for side, operand in zip(SIDES, (a, b), strict=True)
@@ -96,10 +96,10 @@ class Unrolled(Form):
             axis = _output_rank(product) - (2 if product.b_rank > 1 else 1)
             merge_tree(sink, "Concat", rows, output, {"axis": axis}, self.max_fan_in)
 
-    def _spell_padded(
+    def _write_padded(
         self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str
     ) -> None:
-        """Pad the operands that aren't constants, spell the padded product, and cut off what was added."""
+        """Pad the operands that aren't constants, write the padded product, and cut off what was added."""
         operands = []
         for side, operand in zip(SIDES, (a, b), strict=True):
             padding = {position: amount for position, amount in product.padding(side).items() if amount}
@@ -114,7 +114,7 @@ class Unrolled(Form):
         ends = {rank - 2: plan.m, rank - 1: plan.n}
         ragged = {position: axis.size or 0 for position, axis in ends.items() if axis.padding}
         padded = join(prefix, "padded") if ragged else output
-        self.spell(sink, replace(product, plan=plan.padded), operands[0], operands[1], padded, prefix)
+        self.write(sink, replace(product, plan=plan.padded), operands[0], operands[1], padded, prefix)
         if ragged:
             take_first(sink, padded, output, ragged)
 

@@ -17,7 +17,7 @@ PRODUCT = TiledProduct(TilePlan(*(Axis.cut(8, 4) for _ in "mkn")), 2, 2, (FLOAT,
 
 def test_the_base_keeps_calls_as_they_are() -> None:
     sink = IrSink(18, {})
-    Form().spell(sink, PRODUCT, Operand("A"), Operand("B"), "C", "")
+    Form().write(sink, PRODUCT, Operand("A"), Operand("B"), "C", "")
     assert sink.nodes == []
     assert list(Form().constants(PRODUCT, "B", "w", np.zeros((8, 8), np.float32))) == []
 

@@ -11,7 +11,7 @@ from onnxtile.tiling.sinks.ir import IrSink, Sink
 from onnxtile.tiling.sinks.protobuf import WireSink
 
 
-def spell(sink: Sink) -> None:
+def write(sink: Sink) -> None:
     """Use all that a sink has."""
     sink.alias("fc/C", "y")
     lengths = sink.constant("fc/lengths", np.array([4, 1], np.int64))
@@ -29,7 +29,7 @@ def test_both_sinks_make_the_same_nodes() -> None:
     sink.outer = "m8:16"
     wire.serve("fc", "m8:16")
     for each in (sink, wire):
-        spell(each)
+        write(each)
     graph.extend(sink.nodes)
     written = wire.finish(onnx.GraphProto())
     assert list(ir.to_proto(graph).node) == list(written.node)

@@ -9,7 +9,7 @@ import pytest
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.ir.io.load import from_proto
 from onnxtile.passes import InferShapes, TileMatMul
-from onnxtile.tiling.emitter import Speller
+from onnxtile.tiling.call_writer import CallWriter
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.limits import Limits
 from tests.support import parse
@@ -27,11 +27,11 @@ def compact(body: str) -> ir.Model:
 
 def test_a_constant_that_calls_share_is_cut_once() -> None:
     model = compact("[a] p = MatMul (x, w)  [b] q = MatMul (x, w)  y = Add (p, q)")
-    speller = Speller(model, form_of("unrolled"), "pretile")
-    assert [cut.prefix for cut in speller.cuts] == ["w"]
-    assert [speller.precut(call) for call in speller.products] == [(False, True)] * 2
-    (cut,) = speller.cuts
-    tiles = dict(speller.arrays(cut))
+    writer = CallWriter(model, form_of("unrolled"), "pretile")
+    assert [cut.prefix for cut in writer.cuts] == ["w"]
+    assert [writer.precut(call) for call in writer.products] == [(False, True)] * 2
+    (cut,) = writer.cuts
+    tiles = dict(writer.arrays(cut))
     np.testing.assert_array_equal(tiles["w/k0_n1"], W[:4, 4:])
     assert {name: tile.shape for name, tile in tiles.items()} == {
         "w/k0_n0": (4, 4), "w/k0_n1": (4, 4), "w/k1_n0": (2, 4), "w/k1_n1": (2, 4),
@@ -41,33 +41,33 @@ def test_a_constant_that_calls_share_is_cut_once() -> None:
 
 @pytest.mark.parametrize(("body", "weights"), [("y = MatMul (x, v)", "pretile"), ("y = MatMul (x, w)", "split")])
 def test_other_operands_are_cut_at_run_time(body: str, weights: str) -> None:
-    speller = Speller(compact(body), form_of("unrolled"), weights)
-    assert speller.cuts == []
-    assert [speller.precut(call) for call in speller.products] == [(False, False)]
+    writer = CallWriter(compact(body), form_of("unrolled"), weights)
+    assert writer.cuts == []
+    assert [writer.precut(call) for call in writer.products] == [(False, False)]
 
 
 def test_dropped_calls_leave_no_weights_functions_or_imports() -> None:
     model = compact("[a] y = MatMul (x, w)")
-    speller = Speller(model, form_of("batched"), "pretile")
-    (call,) = speller.products
-    assert (speller.origin(call), speller.outer(call)) == ("a", "")
-    speller.drop_calls()
+    writer = CallWriter(model, form_of("batched"), "pretile")
+    (call,) = writer.products
+    assert (writer.origin(call), writer.outer(call)) == ("a", "")
+    writer.drop_calls()
     assert not model.graph.initializers
     assert not model.functions
     assert set(model.opset_imports) == {""}
 
 
 def test_the_function_form_writes_nothing_out() -> None:
-    speller = Speller(compact("y = MatMul (x, w)"), form_of("function"), "pretile")
-    assert (speller.products, speller.cuts) == ({}, [])
+    writer = CallWriter(compact("y = MatMul (x, w)"), form_of("function"), "pretile")
+    assert (writer.products, writer.cuts) == ({}, [])
 
 
 def test_what_cannot_be_written() -> None:
     with pytest.raises(UsageError, match="weights is 'whole': take one of pretile, split"):
-        Speller(compact("y = MatMul (x, w)"), form_of("unrolled"), "whole")
+        CallWriter(compact("y = MatMul (x, w)"), form_of("unrolled"), "whole")
     text = '<ir_version: 10, opset_import: ["" : 18]> g (float[M,6] x) => (float[M,8] y) { [a] y = MatMul (x, w) }'
     model = from_proto(parse(text, w=W))
     InferShapes()(model)
     TileMatMul(Limits(4, 4, 4), form="batched")(model)
     with pytest.raises(UnsupportedError, match="'a': the unrolled form can't cut an M known only at run time; bind"):
-        Speller(model, form_of("unrolled"), "pretile")
+        CallWriter(model, form_of("unrolled"), "pretile")

@@ -26,7 +26,7 @@ MOST_TIMES = 16
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutConstant:
     """A constant operand cut ahead of time: its tiles are initializers of `graph`, named `prefix/...`."""
 
     product: TiledProduct
@@ -45,8 +45,8 @@ class Cut:
         return np.broadcast_to(np.empty((), self.dtype.numpy()), self.tensor.shape.numpy())
 
 
-class Speller:
-    """Plans the spelling of all calls of a model in one form; a constant that calls share is cut once.
+class CallWriter:
+    """Writes all calls of a model in one form; a constant that calls share is cut once.
 
     `weights`: `pretile` cuts constant operands ahead of time, `split` leaves that to run time.
     """
@@ -62,7 +62,7 @@ class Speller:
             for node in graph
             if is_tiled_product(node) and not form.keeps_calls
         }
-        self.cuts: list[Cut] = []
+        self.cuts: list[CutConstant] = []
         self._operands: dict[tuple[ir.Node, Side], Operand] = {}
         self._prefixes: dict[ir.Node, str] = {}
         if not self.products:
@@ -110,24 +110,24 @@ class Speller:
             graph = value.graph if producer is None else producer.graph
             assert isinstance(graph, ir.Graph) and value.name is not None
             prefixes[key] = names.prefix(value.name)
-            self.cuts.append(Cut(product, side, prefixes[key], tensor, graph))
+            self.cuts.append(CutConstant(product, side, prefixes[key], tensor, graph))
         return Operand(prefixes[key], precut=True)
 
-    def arrays(self, cut: Cut, array: np.ndarray | None = None) -> Iterator[tuple[str, np.ndarray]]:
+    def arrays(self, cut: CutConstant, array: np.ndarray | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the initializers that a cut becomes; `array` is taken in place of the constant's numbers."""
         array = little_endian(read_array(cut.tensor)) if array is None else array
         if cut.product.transposed(cut.side):
             array = array.swapaxes(-1, -2)
         return self._form.constants(cut.product, cut.side, cut.prefix, array)
 
-    def spell(self, call: ir.Node, sink: Sink) -> None:
+    def write(self, call: ir.Node, sink: Sink) -> None:
         """Add the nodes that compute the call's output."""
         a, b, output = self._operands[call, "A"], self._operands[call, "B"], call.outputs[0].name
         assert output is not None
         prefix = self._prefixes[call]
         result = join(prefix, "C")
         sink.alias(result, output)
-        self._form.spell(sink, self.products[call], a, b, result, prefix)
+        self._form.write(sink, self.products[call], a, b, result, prefix)
 
     def drop_calls(self) -> None:
         """Take the constants that were cut from the calls; drop those that nothing else reads, and our functions."""
