@@ -25,7 +25,7 @@ Bytes = np.ndarray
 
 
 @dataclass(frozen=True)
-class Layout:
+class Offsets:
     """Where a file's main graph has nodes and initializers: starts, and the end of the last; `rest`: other fields."""
 
     nodes: np.ndarray

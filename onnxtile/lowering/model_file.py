@@ -17,7 +17,7 @@ from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.ir.io.files import data_file, real, remove_old_data, replacing
 from onnxtile.ir.io.progress import TOLD_BYTES, Meter, Progress, silent
 from onnxtile.ir.io.protobuf_wire import LARGEST, ROOM, head, number_of, varint
-from onnxtile.lowering.bulk_reading import Layout
+from onnxtile.lowering.bulk_reading import Offsets
 from onnxtile.lowering.model_writer import ModelInPieces, write_calls
 from onnxtile.lowering.weight_stream import ALIGNMENT, Field, Placed, fields, pieces, write_data
 from onnxtile.tiling.forms.form import Form
@@ -47,7 +47,7 @@ class Written:
 
     path: Path
     nodes: int
-    layout: Layout
+    offsets: Offsets
 
 
 class _TooLargeError(UnsupportedError):
@@ -133,4 +133,4 @@ def _write(path: Path, in_pieces: ModelInPieces, initializers: Iterable[Field], 
         file.seek(start - ROOM)
         file.write(varint(end - start, ROOM))
     nodes = start + np.array([0, *in_pieces.ends])
-    return Written(path, in_pieces.count, Layout(nodes, np.array(ends), ((int(nodes[-1]), begin),)))
+    return Written(path, in_pieces.count, Offsets(nodes, np.array(ends), ((int(nodes[-1]), begin),)))

@@ -49,7 +49,7 @@ def left_over(
     else:
         data = np.memmap(written.path, np.uint8, "r")
         judged = {row.name for row in rows if row.status != "tiled"}
-        yield from UnrolledProducts(data, written.layout, known).beyond(limits, judged)
+        yield from UnrolledProducts(data, written.offsets, known).beyond(limits, judged)
 
 
 def _checked(model: AnyModel, rows: Sequence[Row], limits: Limits, ops: Sequence[str]) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from onnxtile.errors import PassError
 from onnxtile.ir.io.protobuf_wire import number_of
 from onnxtile.ir.metadata import TILE
-from onnxtile.lowering.bulk_reading import INITIALIZER, NODE, Bytes, Index, Layout, contents, fields, hashes, hashes_of
+from onnxtile.lowering.bulk_reading import INITIALIZER, NODE, Bytes, Index, Offsets, contents, fields, hashes, hashes_of
 from onnxtile.lowering.report import Row
 from onnxtile.operators.sizes import UNSIZED, Size
 from onnxtile.tiling.limits import Limits
@@ -31,11 +31,11 @@ class UnrolledProducts:
     read that nothing computes before, or computed that is there already.
     """
 
-    def __init__(self, data: Bytes, layout: Layout, known: Shapes) -> None:
+    def __init__(self, data: Bytes, offsets: Offsets, known: Shapes) -> None:
         """`known`: shapes of values that were there before anything was cut; an axis that isn't a number is None."""
-        self._data, self._layout = data, layout
+        self._data, self._offsets = data, offsets
         stored = self._read_initializers()
-        rest = onnx.GraphProto.FromString(b"".join(data[start:stop].tobytes() for start, stop in layout.rest))
+        rest = onnx.GraphProto.FromString(b"".join(data[start:stop].tobytes() for start, stop in offsets.rest))
         inputs = hashes_of([*(value.name for value in rest.input), *(t.values.name for t in rest.sparse_initializer)])
         reads, writes, products = self._read_nodes()
         self._node_of = np.concatenate([np.full(len(stored) + len(inputs), -1), writes[0]])
@@ -45,7 +45,7 @@ class UnrolledProducts:
         self._check_names(reads[0], reads[1], values)
         shapes = zip(self._index.find(hashes_of(known)).tolist(), known.values(), strict=True)
         self._shapes: dict[int, Shape | None] = {value: shape for value, shape in shapes if value >= len(stored)}
-        first, second = np.full((2, len(layout.nodes)), -1)
+        first, second = np.full((2, len(offsets.nodes)), -1)
         for at, operand in enumerate((first, second)):
             chosen = reads[2] == at
             operand[reads[0][chosen]] = values[chosen]
@@ -135,14 +135,14 @@ class UnrolledProducts:
         (value,) = self._index.find(hashes_of([name])).tolist()
         if not 0 <= value < len(self._dims):
             return []
-        begin, end = contents(self._data, self._layout.initializers[value : value + 2], INITIALIZER)
+        begin, end = contents(self._data, self._offsets.initializers[value : value + 2], INITIALIZER)
         tensor = onnx.TensorProto.FromString(self._data[begin[0] : end[0]].tobytes())
         whole = tensor.data_type == onnx.TensorProto.INT64 and len(tensor.dims) == 1 and tensor.raw_data
         return list(numpy_helper.to_array(tensor)) if whole else []
 
     def _read_initializers(self) -> np.ndarray:
         """Return the numbers of the initializers' names; their dims are kept, _UNKNOWN behind the last of each."""
-        starts = self._layout.initializers
+        starts = self._offsets.initializers
         names, dims = np.zeros(len(starts) - 1, np.uint64), np.full((len(starts) - 1, 2), _UNKNOWN)
         ranks = np.zeros(len(names), np.int64)
         for tensor, field, at, value in fields(self._data, starts, INITIALIZER):
@@ -159,7 +159,7 @@ class UnrolledProducts:
 
     def _read_nodes(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray]:
         """Return what nodes read (node, name, which of its inputs), what they write (node, name), and the products."""
-        starts = self._layout.nodes
+        starts = self._offsets.nodes
         places, products = np.zeros(len(starts) - 1, np.int64), [np.zeros(0, np.int64)]
         reads: list[tuple[np.ndarray, ...]] = [(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.int64))]
         writes: list[tuple[np.ndarray, ...]] = [reads[0][:2]]
@@ -196,7 +196,7 @@ class UnrolledProducts:
             raise PassError(f"{node.op_type} {node.name!r} {words}")
 
     def _node(self, at: int) -> onnx.NodeProto:
-        begin, end = contents(self._data, self._layout.nodes[at : at + 2], NODE)
+        begin, end = contents(self._data, self._offsets.nodes[at : at + 2], NODE)
         node: onnx.NodeProto = onnx.NodeProto.FromString(self._data[begin[0] : end[0]].tobytes())
         return node
 

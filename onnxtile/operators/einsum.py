@@ -20,7 +20,7 @@ from onnxtile.operators.work import ELEMENTWISE, MOVEMENT
 
 
 @dataclass(frozen=True)
-class Step:
+class EinsumStep:
     """The product of what's left of the operand before and the next: C[stack, batch, m, n], letters by their part.
 
     A has [stack, batch, m, k], B has [batch, k, n]; `swapped`: A is the next operand, B what's left. Axes of M whose
@@ -57,7 +57,7 @@ class Einsum:
 
     equation: Equation
     lengths: Mapping[str, Dim]
-    steps: tuple[Step, ...]
+    steps: tuple[EinsumStep, ...]
 
     @classmethod
     def of(cls, node: ir.Node) -> Einsum:
@@ -104,7 +104,7 @@ def _joined(node: ir.Node, left: Mapping[str, Dim], right: Mapping[str, Dim]) ->
     return joined
 
 
-def _steps(node: ir.Node, equation: Equation, own: Sequence[Mapping[str, Dim]]) -> Iterator[Step]:
+def _steps(node: ir.Node, equation: Equation, own: Sequence[Mapping[str, Dim]]) -> Iterator[EinsumStep]:
     left, lengths = equation.terms[0], own[0]
     position = {letter: index for index, letter in enumerate(equation.output)}
     for index, right in enumerate(equation.terms[1:], 1):
@@ -121,7 +121,7 @@ def _steps(node: ir.Node, equation: Equation, own: Sequence[Mapping[str, Dim]]) 
         batch = [letter for letter in order if letter in later and letter in left and letter in right]
         k = [letter for letter in order if letter not in later and letter in left and letter in right]
         rest = [letter for letter in m if letter not in stack]
-        step = Step(tuple(stack), tuple(batch), tuple(rest), tuple(k), tuple(n), swapped, lengths)
+        step = EinsumStep(tuple(stack), tuple(batch), tuple(rest), tuple(k), tuple(n), swapped, lengths)
         yield step
         left = step.result
         lengths = {letter: lengths[letter] for letter in left}

@@ -24,7 +24,7 @@ Decided = tuple[Contraction, Decision]
 AnyPass = TypeVar("AnyPass", bound="ProductPass")
 
 
-class Plan(Protocol):
+class Decisions(Protocol):
     """Decisions that are made before passes run, so that several passes judge each product once."""
 
     def decided(self, pass_: ProductPass, model: ir.Model) -> Iterable[Decided]:
@@ -48,7 +48,7 @@ class ProductPass(ir.passes.InPlacePass):
     pad_tiles: bool
     ir_version: ClassVar[int] = CONSTANTS_FROM
     """The IR version that the pass's nodes need in memory."""
-    _plan: ClassVar[Plan | None] = None
+    _decisions: ClassVar[Decisions | None] = None
 
     @abstractmethod
     def concerns(self, node: ir.Node, model: ir.Model) -> bool:
@@ -66,10 +66,10 @@ class ProductPass(ir.passes.InPlacePass):
         object.__setattr__(self, "max", None if self.max is None else Limits.of(self.max))
         form_of(self.form)
 
-    def following(self: AnyPass, plan: Plan) -> AnyPass:
-        """Return the same pass, which takes its decisions from `plan` instead of judging."""
+    def following(self: AnyPass, decisions: Decisions) -> AnyPass:
+        """Return the same pass, which takes its decisions from `decisions` instead of judging."""
         copy = replace(self)  # type: ignore[type-var]  # each pass is a dataclass
-        object.__setattr__(copy, "_plan", plan)
+        object.__setattr__(copy, "_decisions", decisions)
         return copy
 
     def decide(self, model: ir.Model, products: Iterable[Contraction] | None = None) -> list[Decided]:
@@ -86,13 +86,13 @@ class ProductPass(ir.passes.InPlacePass):
         return judge.decisions(products, lambda product: self.refusals(product, model))
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        if self._plan is None:
+        if self._decisions is None:
             products = list(contractions(model))
             decided = self.decide(model, products)
             if not self.leave_refused:
                 self.refuse(decided, products)
         else:
-            decided = list(self._plan.decided(self, model))
+            decided = list(self._decisions.decided(self, model))
         accepted = {product.node: (product, plan) for product, plan in decided if isinstance(plan, TilePlan)}
         if accepted:
             names = Names(model)
@@ -113,5 +113,5 @@ class ProductPass(ir.passes.InPlacePass):
         self.rewrite(product, plan, new, model)
         for operand in operands:
             drop_if_unused(operand, model)
-        if self._plan is not None:
-            self._plan.replaced(product, new.nodes)
+        if self._decisions is not None:
+            self._decisions.replaced(product, new.nodes)

@@ -11,7 +11,7 @@ from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import INTEGERS
 from onnxtile.ir.symbolic.amounts import dimension
 from onnxtile.operators.contractions import Contraction
-from onnxtile.operators.einsum import Einsum, Step
+from onnxtile.operators.einsum import Einsum, EinsumStep
 from onnxtile.operators.einsum_equation import ELLIPSIS
 from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.layout import Layout
@@ -81,7 +81,7 @@ def _axis_refusals(einsum: Einsum, node: ir.Node) -> Iterator[Refusal]:
                 yield Refusal("broadcast", f"{words}, which ONNX has for ellipses only; expand the operand first")
 
 
-def _operand(step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], opset: int) -> Layout:
+def _operand(step: EinsumStep, leaf: str, value: ir.Value, letters: tuple[str, ...], opset: int) -> Layout:
     """Return the operand with an axis for each part of its product, in the order that MatMul has them."""
     outer = (*step.stack, *step.batch) if leaf == "A" else step.batch
     parts = (step.m, step.k) if leaf == "A" else (step.k, step.n)
@@ -95,13 +95,13 @@ def _operand(step: Step, leaf: str, value: ir.Value, letters: tuple[str, ...], o
     return layout
 
 
-def _shape(step: Step) -> ir.Shape:
+def _shape(step: EinsumStep) -> ir.Shape:
     """Return the shape of the product."""
     outer = [step.lengths[letter] for letter in (*step.stack, *step.batch)]
     return ir.Shape(map(dimension, [*outer, step.length(step.m), step.length(step.n)]))
 
 
-def _separated(step: Step, product: ir.Value, letters: tuple[str, ...]) -> Layout:
+def _separated(step: EinsumStep, product: ir.Value, letters: tuple[str, ...]) -> Layout:
     """Return the product with an axis for each letter again, in this order."""
     layout = Layout(product, ())
     layout.reshape([step.lengths[letter] for letter in step.result], step.result)

@@ -14,7 +14,7 @@ from onnxtile.errors import PassError
 from onnxtile.ir.io.protobuf_wire import varint
 from onnxtile.lowering import bulk_reading
 from onnxtile.lowering.bulk_reading import NODE, Index, fields, hashes, hashes_of, varints
-from tests.lowering.layouts import layout_of
+from tests.lowering.offsets import offsets_of
 from tests.support import matmul
 
 NAMES = st.lists(st.text(max_size=40), min_size=1, max_size=30)
@@ -53,11 +53,11 @@ def test_fields_of_nodes(together: int, tmp_path: Path, monkeypatch: pytest.Monk
     model.graph.node.add(op_type="Relu", input=["Y"], output=["Z"], name="n" * 300)
     onnx.save(model, tmp_path / "m.onnx")
     data = np.memmap(tmp_path / "m.onnx", np.uint8, "r")
-    layout = layout_of(tmp_path / "m.onnx")
-    assert (len(layout.nodes), len(layout.initializers)) == (3, len(model.graph.initializer) + 1)
+    offsets = offsets_of(tmp_path / "m.onnx")
+    assert (len(offsets.nodes), len(offsets.initializers)) == (3, len(model.graph.initializer) + 1)
     seen = [
         (int(node), int(field), bytes(data[at : at + length]))
-        for nodes, numbers, starts, lengths in fields(data, layout.nodes, NODE)
+        for nodes, numbers, starts, lengths in fields(data, offsets.nodes, NODE)
         for node, field, at, length in zip(nodes, numbers, starts, lengths, strict=True)
     ]
     relu = [(field, content) for node, field, content in seen if node == 1]
@@ -67,7 +67,7 @@ def test_fields_of_nodes(together: int, tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_is_not_where_it_was_written(tmp_path: Path) -> None:
     onnx.save(matmul([5, 7], [7, 9], [5, 9]), tmp_path / "m.onnx")
     data = np.memmap(tmp_path / "m.onnx", np.uint8, "r")
-    nodes = layout_of(tmp_path / "m.onnx").nodes
+    nodes = offsets_of(tmp_path / "m.onnx").nodes
     for wrong in (nodes + 1, np.array([nodes[0], nodes[-1] - 1])):
         with pytest.raises(PassError, match="isn't where it was written; please report this"):
             list(fields(data, wrong, NODE))

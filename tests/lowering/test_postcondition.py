@@ -21,7 +21,7 @@ from onnxtile.tiling.forms.batched import Batched
 from onnxtile.tiling.forms.unrolled import Unrolled
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.tiled_product import TiledProduct
-from tests.lowering.layouts import layout_of
+from tests.lowering.offsets import offsets_of
 from tests.support import matmul, parse, whole
 
 F32 = np.dtype(np.float32)
@@ -42,7 +42,7 @@ def written(model: onnx.ModelProto, folder: Path, **options: object) -> Report:
 
 def as_written(path: Path) -> Written:
     """Return a file that something else wrote as one that `lower` has just written."""
-    return Written(path, len(onnx.load(path).graph.node), layout_of(path))
+    return Written(path, len(onnx.load(path).graph.node), offsets_of(path))
 
 
 @pytest.mark.parametrize("accumulate", ["chain", "tree", "sum"])

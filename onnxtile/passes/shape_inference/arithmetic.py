@@ -10,7 +10,7 @@ from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.ir.attributes import node_name
 from onnxtile.passes.shape_inference.rules import OwnRule, Rule, broadcasting, call_for_shape
-from onnxtile.passes.shape_inference.sizes import Size, asked_shape, formula_of, is_minted, numbers, size_of, unknown
+from onnxtile.passes.shape_inference.sizes import Extent, asked_shape, formula_of, is_minted, numbers, size_of, unknown
 
 NOTE = "pkg.onnx_shape_inference.sym_data"
 """Metadata key under which the library notes the numbers that a value holds; it would end up in the file."""
@@ -49,7 +49,7 @@ def divide(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
     return reason
 
 
-def _divided(context: ShapeInferenceContext, above: Size, below: Size) -> Size:
+def _divided(context: ShapeInferenceContext, above: Extent, below: Extent) -> Extent:
     if isinstance(above, int) and isinstance(below, int):
         return above // below if above >= 0 and below > 0 else unknown(context)
     if is_minted(context, above) or is_minted(context, below):
@@ -91,7 +91,7 @@ def equal(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str |
     return reason
 
 
-def _same(context: ShapeInferenceContext, left: Size, right: Size) -> bool | None:
+def _same(context: ShapeInferenceContext, left: Extent, right: Extent) -> bool | None:
     if isinstance(left, int) and isinstance(right, int):
         return left == right
     if is_minted(context, left) or is_minted(context, right):
@@ -112,7 +112,7 @@ def where(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str |
     return reason
 
 
-def _aligned(context: ShapeInferenceContext, node: ir.Node) -> list[tuple[Size, ...]]:
+def _aligned(context: ShapeInferenceContext, node: ir.Node) -> list[tuple[Extent, ...]]:
     """Return the operands' numbers side by side, a single number again and again; none where some aren't known."""
     operands = [numbers(context, value) or [] for value in node.inputs]
     count = max(map(len, operands))

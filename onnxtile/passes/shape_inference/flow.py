@@ -9,10 +9,10 @@ from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import node_bodies, subgraphs
 from onnxtile.operators.trip_counts import boolean, goes_on
 from onnxtile.passes.shape_inference.rules import OwnRule, Rule
-from onnxtile.passes.shape_inference.sizes import Size, is_minted, numbers, unknown
+from onnxtile.passes.shape_inference.sizes import Extent, is_minted, numbers, unknown
 
 _CARRIED = "_carried_"
-Widened = dict[ir.Value, list[Size | None] | None]
+Widened = dict[ir.Value, list[Extent | None] | None]
 """Sizes that a body gets from the turn before and that hold in each turn, or None; None alone: the rank may change."""
 
 
@@ -83,7 +83,7 @@ def widen(node: ir.Node, widened: Widened) -> bool:
         if taken is None or widened.get(inside, ()) is None:
             continue
         shapes = [value.shape for value in (start, after) if value is not None]
-        kept: list[Size | None] | None = None
+        kept: list[Extent | None] | None = None
         if all(shape is not None and len(shape) == len(taken) for shape in shapes):
             kept = [
                 None if _is_open(dim) or any(shape is None or shape[axis] != dim for shape in shapes) else dim
@@ -94,7 +94,7 @@ def widen(node: ir.Node, widened: Widened) -> bool:
     return new
 
 
-def _is_open(dim: Size) -> bool:
+def _is_open(dim: Extent) -> bool:
     return not isinstance(dim, int) and is_carried(str(dim.value))
 
 

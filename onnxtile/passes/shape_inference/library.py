@@ -24,7 +24,7 @@ from onnxtile.passes.shape_inference.flow import Widened, widen
 from onnxtile.passes.shape_inference.learning import LEARNING
 from onnxtile.passes.shape_inference.onnx_inference import Inferred
 from onnxtile.passes.shape_inference.rules import Rule
-from onnxtile.passes.shape_inference.sizes import Size, is_minted, plain, unknown
+from onnxtile.passes.shape_inference.sizes import Extent, is_minted, plain, unknown
 
 _RUN: ContextVar[Run | None] = ContextVar("_RUN", default=None)
 _FAULTS = (
@@ -136,7 +136,7 @@ class Run:
             )
             self.notes[value] = next(inherited, reason)
             return
-        dims: list[Size] = []
+        dims: list[Extent] = []
         for axis in range(count):
             ours = None if shape is None else plain(shape[axis])
             onnx_size = None if theirs is None else theirs[axis]

@@ -18,7 +18,7 @@ from onnxtile.ir.bounds import most
 from onnxtile.passes.shape_inference.bounded import length_of
 from onnxtile.passes.shape_inference.sizes import (
     FAR,
-    Size,
+    Extent,
     agreed,
     asked_shape,
     broadcast,
@@ -80,7 +80,7 @@ def expand(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
     return run_time("the lengths", node)
 
 
-def _size(context: ShapeInferenceContext, number: Size) -> Size:
+def _size(context: ShapeInferenceContext, number: Extent) -> Extent:
     """Return a number as a size: an unknown one may be negative, which is no size."""
     return unknown(context) if is_minted(context, number) or (number == -1) else number
 
@@ -191,7 +191,7 @@ def reshape(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str
     wanted, shape = asked_shape(context, input_of(node, 1)), _shape(node, 0)
     if wanted is None:
         return f"the shape that Reshape {node_name(node)!r} makes is only known at run time"
-    dims: list[Size | None] = []
+    dims: list[Extent | None] = []
     for axis, number in enumerate(wanted):
         if number == 0 and not attribute_int(node, "allowzero", 0):
             dims.append(shape[axis] if shape is not None and axis < len(shape) else None)
@@ -236,7 +236,7 @@ def _scales(node: ir.Node, count: int) -> list[float] | None:
     return scales if len(scales) == count else None
 
 
-def _scaled(context: ShapeInferenceContext, size: Size, scale: float) -> Size:
+def _scaled(context: ShapeInferenceContext, size: Extent, scale: float) -> Extent:
     above, below = scale.as_integer_ratio()
     if isinstance(size, int) and above > 0:
         exact, rounded = size * above // below, math.floor(np.float32(size) * np.float32(scale))
@@ -273,7 +273,7 @@ def slice_(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
     return f"how much Slice {node_name(node)!r} finds is only known at run time"
 
 
-def _sliced(context: ShapeInferenceContext, size: Size, start: Size, end: Size, step: int) -> Size:
+def _sliced(context: ShapeInferenceContext, size: Extent, start: Extent, end: Extent, step: int) -> Extent:
     if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
         return len(range(*slice(start, end, step).indices(size)))
     if step == -1 and isinstance(start, int) and isinstance(end, int) and end <= -FAR and (start == -1 or start >= FAR):
@@ -287,7 +287,7 @@ def _sliced(context: ShapeInferenceContext, size: Size, start: Size, end: Size, 
     return size_of(context, sympy.Max(0, rounded_up(high - low, step)))
 
 
-def _bound(context: ShapeInferenceContext, size: sympy.Expr, end: Size) -> sympy.Expr | None:
+def _bound(context: ShapeInferenceContext, size: sympy.Expr, end: Extent) -> sympy.Expr | None:
     """Return where a slice begins or ends; None where it isn't known whether that's counted from the end."""
     if isinstance(end, int) and end >= FAR:
         return size

@@ -11,18 +11,19 @@ from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.ir.bounds import most
 
-Size = int | ir.SymbolicDim
+Extent = int | ir.SymbolicDim
+"""The length of one axis, as rules compute it."""
 FAR = 2**31 - 1
 """From here on an end of a slice stands for the end of the axis."""
 
 
-def unknown(context: ShapeInferenceContext) -> Size:
+def unknown(context: ShapeInferenceContext) -> Extent:
     """Return a new size that isn't known."""
-    size: Size = context.new_symbolic_dim()
+    size: Extent = context.new_symbolic_dim()
     return size
 
 
-def formula_of(size: Size) -> sympy.Expr:
+def formula_of(size: Extent) -> sympy.Expr:
     """Return a size as a formula whose symbols may be 0 too, unlike those of onnx_ir."""
     if isinstance(size, int):
         return sympy.Integer(size)
@@ -32,7 +33,7 @@ def formula_of(size: Size) -> sympy.Expr:
     return formula.xreplace(symbols)
 
 
-def size_of(context: ShapeInferenceContext, formula: sympy.Expr) -> Size:
+def size_of(context: ShapeInferenceContext, formula: sympy.Expr) -> Extent:
     """Return a formula as a size; an unknown one where it isn't whole, or only if nothing is empty."""
     if formula.is_Integer:
         return int(formula) if formula >= 0 else unknown(context)
@@ -44,7 +45,7 @@ def size_of(context: ShapeInferenceContext, formula: sympy.Expr) -> Size:
     return size
 
 
-def plain(size: Size) -> Size:
+def plain(size: Extent) -> Extent:
     """Return a number where the library carries one as a symbol: 6 for a formula that came to `6`.
 
     Rounding up is written with `floor`, as onnx_ir reads nothing else.
@@ -56,7 +57,7 @@ def plain(size: Size) -> Size:
     return int(str(size.value)) if str(size.value).isdecimal() else size
 
 
-def is_minted(context: ShapeInferenceContext, size: Size | None) -> bool:
+def is_minted(context: ShapeInferenceContext, size: Extent | None) -> bool:
     """Return whether the size is unknown, or made of an unknown one."""
     if isinstance(size, int):
         return False
@@ -67,7 +68,7 @@ def is_minted(context: ShapeInferenceContext, size: Size | None) -> bool:
     return any(context.is_generated_symbol(name) for name in size.free_symbols())
 
 
-def numbers(context: ShapeInferenceContext, value: ir.Value | None) -> list[Size] | None:
+def numbers(context: ShapeInferenceContext, value: ir.Value | None) -> list[Extent] | None:
     """Return the whole numbers that a scalar or vector holds, or formulas; None where only run time knows them."""
     if value is None or (value.shape is not None and len(value.shape) > 1):
         return None
@@ -75,7 +76,7 @@ def numbers(context: ShapeInferenceContext, value: ir.Value | None) -> list[Size
     return None if sizes is None else [plain(size) for size in sizes]
 
 
-def asked_shape(context: ShapeInferenceContext, value: ir.Value | None) -> list[Size] | None:
+def asked_shape(context: ShapeInferenceContext, value: ir.Value | None) -> list[Extent] | None:
     """Return the numbers of a value that says a shape, unknown ones where only the count is known, or None."""
     sizes = numbers(context, value)
     shape = None if value is None else value.shape
@@ -97,11 +98,11 @@ def broadcast(context: ShapeInferenceContext, shapes: Sequence[ir.Shape | None])
     if len(known) < len(shapes) or not known:
         return None
     rank = max(map(len, known))
-    aligned: list[list[Size]] = [[*[1] * (rank - len(dims)), *dims] for dims in known]
+    aligned: list[list[Extent]] = [[*[1] * (rank - len(dims)), *dims] for dims in known]
     return ir.Shape([_broadcast_axis(context, axis) for axis in zip(*aligned, strict=True)])
 
 
-def _broadcast_axis(context: ShapeInferenceContext, dims: Sequence[Size]) -> Size:
+def _broadcast_axis(context: ShapeInferenceContext, dims: Sequence[Extent]) -> Extent:
     wide = list(dict.fromkeys(dim for dim in dims if dim != 1))
     fixed = [dim for dim in wide if isinstance(dim, int)]
     if len(fixed) > 1:
@@ -117,7 +118,7 @@ def _broadcast_axis(context: ShapeInferenceContext, dims: Sequence[Size]) -> Siz
     return unknown(context)
 
 
-def _decides(size: sympy.Expr, others: Sequence[Size], context: ShapeInferenceContext) -> bool:
+def _decides(size: sympy.Expr, others: Sequence[Extent], context: ShapeInferenceContext) -> bool:
     """Return whether a size is the result: it's never 1, or where it is, the others are too (as N for Min(64, N))."""
     factor, rest = size.factor().as_coeff_Mul()
     if (factor.is_Integer and factor > 1 and rest.is_integer) or (size - 2).is_nonnegative:
@@ -126,14 +127,14 @@ def _decides(size: sympy.Expr, others: Sequence[Size], context: ShapeInferenceCo
     return all(not is_minted(context, other) and formula_of(other).xreplace(one) == 1 for other in others)
 
 
-def agreed(context: ShapeInferenceContext, sizes: Sequence[Size]) -> Size:
+def agreed(context: ShapeInferenceContext, sizes: Sequence[Extent]) -> Extent:
     """Return the one size that several are in every run: a number, or the shortest formula."""
-    fixed: list[Size] = [size for size in sizes if isinstance(size, int)]
+    fixed: list[Extent] = [size for size in sizes if isinstance(size, int)]
     known = fixed or [size for size in sizes if not is_minted(context, size)]
     return min(known or sizes, key=_length)
 
 
-def _length(size: Size) -> int:
+def _length(size: Extent) -> int:
     return len(str(size))
 
 
@@ -142,7 +143,7 @@ def rounded_up(dividend: sympy.Expr, divisor: int) -> sympy.Expr:
     return sympy.floor((dividend + divisor - 1) / divisor)
 
 
-def quotient(context: ShapeInferenceContext, dividend: Sequence[Size], divisor: Sequence[Size]) -> Size:
+def quotient(context: ShapeInferenceContext, dividend: Sequence[Extent], divisor: Sequence[Extent]) -> Extent:
     """Return the size by which `divisor` makes as many elements as `dividend` has: in every run a whole number."""
     if all(isinstance(size, int) for size in (*dividend, *divisor)):
         below = math.prod(map(int, divisor))  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, jo
 SUMMED_AS = WIDER | {ir.DataType.UINT32: ir.DataType.INT64, ir.DataType.UINT64: ir.DataType.INT64}
 """Types that ReduceSum adds in another: narrow floats for precision, unsigned integers (modulo 2^n, exactly) because
 onnxruntime's ReduceSum lacks them."""
-Size = int | str
+Length = int | str
 """A length as Reshape takes it; or the name of a value of one element that has it."""
 
 
@@ -91,7 +91,7 @@ class _Layout:
     def __init__(self, product: TiledProduct, side: Side, rows: Rows) -> None:
         plan, tiles_of_k = product.plan, [] if product.plan.k.whole else ["kt"]
         self.batch = max(product.rank(side) - 2, 0)
-        self._size: dict[str, Size] = {"mt": _count(plan.m), "nt": _count(plan.n), "kt": plan.k.count or 1}
+        self._size: dict[str, Length] = {"mt": _count(plan.m), "nt": _count(plan.n), "kt": plan.k.count or 1}
         self._size |= {"tm": _tile(plan.m), "tk": _tile(plan.k), "tn": _tile(plan.n)}
         if rows.tiles and self.batch:
             self._size["mt"] = 0
@@ -107,7 +107,7 @@ class _Layout:
             self.source = ["mt", *tiles_of_k, "tk", "nt", "tn"]
             self.target = ["mt", "nt", *tiles_of_k, "tk", "tn"]
 
-    def sizes(self, labels: list[str]) -> list[Size]:
+    def sizes(self, labels: list[str]) -> list[Length]:
         return [self._size[label] for label in labels]
 
     @property
@@ -184,13 +184,13 @@ def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, rows: R
         rows_first = join(prefix, "rows")
         sink.node("Transpose", [value], [rows_first], {"perm": [*range(batch), *(batch + axis for axis in order)]})
         value = rows_first
-    shape: list[Size] = [0] * batch
+    shape: list[Length] = [0] * batch
     ragged = {}
     for axis, rank in ((plan.m, product.a_rank), (plan.n, product.b_rank)):
         if rank > 1:
             if axis.padding != 0:
                 ragged[len(shape)] = axis
-            whole: Size = (axis.count or 1) * (axis.tile or 1)
+            whole: Length = (axis.count or 1) * (axis.tile or 1)
             if axis.size is None:
                 whole = 0 if keeps_rows(product) else rows.padded if batch and rows.padded else -1
             shape.append(whole)
@@ -206,7 +206,7 @@ def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, rows: R
         take_first(sink, padded, output, {position: axis.size or 0 for position, axis in ragged.items()})
 
 
-def reshape(sink: Sink, value: str, output: str, shape: Sequence[Size]) -> None:
+def reshape(sink: Sink, value: str, output: str, shape: Sequence[Length]) -> None:
     """Reshape; 0 keeps the axis at the same place, so that batch axes may have any length.
 
     A length that is a value stands behind the batch axes. It's put together with those behind it first: onnxruntime

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.dtypes import WIDER
-from onnxtile.tiling.forms.batched import Batched, Rows, Size, box, keeps_rows, reshape
+from onnxtile.tiling.forms.batched import Batched, Length, Rows, box, keeps_rows, reshape
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import int64, squeeze
 from onnxtile.tiling.sinks.ir import Sink
@@ -76,8 +76,8 @@ def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], known: Rows
         permutation = [*range(1, batch + 1), 0, batch + 1, batch + 2]
         sink.node("Transpose", [stacked], [moved], {"perm": permutation})
     height = -1 if product.plan.m.tile is None else product.plan.m.tile
-    m_tiles: Size = (known.tiles if batch else -1) if rows is None else rows
-    shape: list[Size] = [*[0] * batch, m_tiles, columns or 1, height, product.plan.n.tile or 1]
+    m_tiles: Length = (known.tiles if batch else -1) if rows is None else rows
+    shape: list[Length] = [*[0] * batch, m_tiles, columns or 1, height, product.plan.n.tile or 1]
     carried = _carried(product)
     reshaped = names("products") if carried == product.dtype else names("products_wide")
     if keeps_rows(product):

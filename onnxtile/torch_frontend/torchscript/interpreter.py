@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from onnxtile.torch_frontend.torchscript.plans import Plan, Planner, ScriptedModule, UnknownError
+from onnxtile.torch_frontend.torchscript.programs import Program, Programs, ScriptedModule, UnknownError
 from onnxtile.torch_frontend.trace.module_stack import ModuleWatcher
 
 _FORWARD = re.compile(r"forward(__)?\d*")
@@ -43,19 +43,19 @@ def run_script(module: Any, args: Sequence[object], kwargs: Mapping[str, object]
 
 @dataclass
 class _Run:
-    """Runs methods by their plans."""
+    """Runs methods by their programs."""
 
     watcher: ModuleWatcher
-    planner: Planner = field(default_factory=Planner)
+    programs: Programs = field(default_factory=Programs)
 
     def method(self, module: ScriptedModule, name: str, args: Sequence[object]) -> object:
         """Run a method; one that isn't `forward` belongs to whoever calls it, as for modules that aren't scripted."""
-        plan = self.planner.plan(module, name)
-        reason = str(plan) if isinstance(plan, UnknownError) else ""
+        program = self.programs.of(module, name)
+        reason = str(program) if isinstance(program, UnknownError) else ""
 
         def run() -> object:
-            if isinstance(plan, Plan):
-                return plan.call([module, *args], self.method)
+            if isinstance(program, Program):
+                return program.call([module, *args], self.method)
             return module.module._get_method(name)(
                 *(arg.module if isinstance(arg, ScriptedModule) else arg for arg in args)
             )

@@ -1,4 +1,4 @@
-"""Methods are planned before anything runs, and what isn't known has its reason."""
+"""Methods are translated before anything runs, and what isn't known has its reason."""
 
 from __future__ import annotations
 
@@ -9,27 +9,33 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks of torch need it: pip install 'onnxtile[torch]'")
 
 
-from onnxtile.torch_frontend.torchscript.plans import Plan, Planner, ScriptedModule, UnknownError, shares_containers  # noqa: E402  # the same
+from onnxtile.torch_frontend.torchscript.programs import (  # noqa: E402  # the same
+    Program,
+    Programs,
+    ScriptedModule,
+    UnknownError,
+    shares_containers,
+)
 from tests import torch_scripts  # noqa: E402  # the same
 
 
-def planned(network: Any, path: str = "") -> Plan | UnknownError:
+def translated(network: Any, path: str = "") -> Program | UnknownError:
     module = ScriptedModule.of(torch.jit.script(network)._c)
     for name in filter(None, path.split(".")):
         child = module.child(name)
         assert child is not None
         module = child
-    return Planner().plan(module, "forward")
+    return Programs().of(module, "forward")
 
 
-def test_a_plan_is_made_once_and_has_steps() -> None:
-    plan = planned(torch_scripts.networks()["nested"][0])
-    assert isinstance(plan, Plan) and plan.steps and len(plan.outputs) == 1
+def test_a_program_is_made_once_and_has_steps() -> None:
+    program = translated(torch_scripts.networks()["nested"][0])
+    assert isinstance(program, Program) and program.steps and len(program.outputs) == 1
 
 
 def test_what_isnt_known_has_its_reason() -> None:
-    plan = planned(torch_scripts.networks()["strange"][0], "strange")
-    assert isinstance(plan, UnknownError) and str(plan) == "prim::CreateObject isn't known"
+    program = translated(torch_scripts.networks()["strange"][0], "strange")
+    assert isinstance(program, UnknownError) and str(program) == "prim::CreateObject isn't known"
 
 
 def test_lists_that_are_changed_or_given_back_are_shared() -> None:

@@ -1,4 +1,4 @@
-"""Plan what a method of a ScriptModule does, step by step, before anything of it runs."""
+"""Translate the methods of a ScriptModule into programs, step by step, before anything of them runs."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ class ScriptedModule:
 
 RunMethod: TypeAlias = Callable[[ScriptedModule, str, Sequence[object]], object]
 """Runs a method of a module, by its name, with these arguments."""
-Step: TypeAlias = Callable[[Values, RunMethod], None]
+ProgramStep: TypeAlias = Callable[[Values, RunMethod], None]
 
 
 @dataclass
-class Plan:
+class Program:
     """The steps of a graph or a block, and the names of its inputs and outputs."""
 
     inputs: list[str]
     outputs: list[str]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ProgramStep] = field(default_factory=list)
 
     def run(self, values: Values, run_method: RunMethod) -> None:
         for step in self.steps:
@@ -75,21 +75,21 @@ class Plan:
 
 
 @dataclass
-class Planner:
-    """Makes plans, once for each method."""
+class Programs:
+    """Makes the program of each method once."""
 
-    plans: dict[tuple[str, str], Plan | UnknownError] = field(default_factory=dict)
+    by_method: dict[tuple[str, str], Program | UnknownError] = field(default_factory=dict)
 
-    def plan(self, module: ScriptedModule, method: str) -> Plan | UnknownError:
-        """Return the plan of a method, or why there is none."""
+    def of(self, module: ScriptedModule, method: str) -> Program | UnknownError:
+        """Return the program of a method, or why there is none."""
         key = module.path, method
-        if key not in self.plans:
+        if key not in self.by_method:
             scripted = module.module._get_method(method)
             try:
-                self.plans[key] = _GraphPlanner(self, scripted).of(scripted.graph, module)
+                self.by_method[key] = _Translator(self, scripted).of(scripted.graph, module)
             except UnknownError as error:
-                self.plans[key] = error
-        return self.plans[key]
+                self.by_method[key] = error
+        return self.by_method[key]
 
 
 def shares_containers(graph: Any) -> bool:
@@ -106,27 +106,27 @@ def shares_containers(graph: Any) -> bool:
 
 
 @dataclass
-class _GraphPlanner:
-    """Plans one graph. `modules`: values that are known to be modules, by name."""
+class _Translator:
+    """Translates one graph. `modules`: values that are known to be modules, by name."""
 
-    planner: Planner
+    programs: Programs
     method: Any = None
     modules: dict[str, ScriptedModule] = field(default_factory=dict)
 
-    def of(self, graph: Any, module: ScriptedModule | None = None) -> Plan:
+    def of(self, graph: Any, module: ScriptedModule | None = None) -> Program:
         if module is not None:
             self.modules[next(iter(graph.inputs())).debugName()] = module
         return self.block(graph)
 
-    def block(self, block: Any) -> Plan:
-        plan = Plan(_names(block.inputs()), _names(block.outputs()))
+    def block(self, block: Any) -> Program:
+        program = Program(_names(block.inputs()), _names(block.outputs()))
         for node in block.nodes():
             step = self.step(node)
             if step is not None:
-                plan.steps.append(step)
-        return plan
+                program.steps.append(step)
+        return program
 
-    def step(self, node: Any) -> Step | None:
+    def step(self, node: Any) -> ProgramStep | None:
         kind = node.kind()
         if kind in _STEPS:
             return _STEPS[kind](self, node)
@@ -140,7 +140,7 @@ class _GraphPlanner:
             raise UnknownError(function)
         return _assigned(function, _names(inputs), _names(node.outputs()), unpacks=kind.endswith("Unpack"))
 
-    def constant(self, node: Any) -> Step | None:
+    def constant(self, node: Any) -> ProgramStep | None:
         output = node.output()
         if output.type().kind() == "FunctionType":
             return None
@@ -151,7 +151,7 @@ class _GraphPlanner:
             raise UnknownError(f"a constant is a {output.type().annotation_str}") from error
         return _computed(name, lambda values, run_method: value)
 
-    def get_attribute(self, node: Any) -> Step:
+    def get_attribute(self, node: Any) -> ProgramStep:
         attribute, source, name = node.s("name"), node.input().debugName(), node.output().debugName()
         owner, kind = self.modules.get(source), node.output().type()
         child = owner.child(attribute) if owner is not None and kind.kind() in ("ClassType", "InterfaceType") else None
@@ -180,7 +180,7 @@ class _GraphPlanner:
         aliases = graph.alias_db()
         return any(aliases.has_writers(node.output()) for node in reads)
 
-    def set_attribute(self, node: Any) -> Step:
+    def set_attribute(self, node: Any) -> ProgramStep:
         attribute = node.s("name")
         target, value = node.inputs()
         if is_container(value.type()) or value.type().kind() == "ClassType":
@@ -190,7 +190,7 @@ class _GraphPlanner:
             raise UnknownError(f"the attribute {attribute!r} of an object is set")
         return lambda values, run_method: values[owner].module.setattr(attribute, values[name])
 
-    def call_method(self, node: Any) -> Step:
+    def call_method(self, node: Any) -> ProgramStep:
         inputs, method = list(node.inputs()), node.s("name")
         names, output = _names(inputs), node.output().debugName()
         module = self.modules.get(names[0])
@@ -199,7 +199,7 @@ class _GraphPlanner:
             raise UnknownError(f"the method {method!r} of a {inputs[0].type().annotation_str} is called")
         if module is None and has_containers:
             raise UnknownError(f"the method {method!r} of a module that varies is given a list or dict")
-        whole = module is not None and has_containers and isinstance(self.planner.plan(module, method), UnknownError)
+        whole = module is not None and has_containers and isinstance(self.programs.of(module, method), UnknownError)
         if module is not None and whole and shares_containers(module.module._get_method(method).inlined_graph):
             raise UnknownError(f"{module.path} changes a list or dict that it's given, and runs whole")
         return _computed(
@@ -207,8 +207,8 @@ class _GraphPlanner:
             lambda values, run_method: run_method(values[names[0]], method, [values[name] for name in names[1:]]),
         )
 
-    def call_function(self, node: Any) -> Step:
-        """Plan a function where all of it is known; it runs whole where not."""
+    def call_function(self, node: Any) -> ProgramStep:
+        """Translate a function where all of it is known; it runs whole where not."""
         inputs, output = list(node.inputs()), node.output().debugName()
         names = _names(inputs[1:])
         if inputs[0].node().s("name") == "get_fastpath_enabled":  # scripted it's always yes; here it's as it was set
@@ -217,26 +217,26 @@ class _GraphPlanner:
         inlined = graph.copy()
         torch._C._jit_pass_inline(inlined)
         try:
-            plan = _GraphPlanner(self.planner, SimpleNamespace(inlined_graph=inlined)).of(inlined)
+            program = _Translator(self.programs, SimpleNamespace(inlined_graph=inlined)).of(inlined)
         except UnknownError:
             if shares_containers(inlined):
                 raise
             function = torch._C._create_function_from_graph("function", graph)
             return _assigned(function, names, [output])
-        return _computed(output, lambda values, run_method: plan.call([values[name] for name in names], run_method))
+        return _computed(output, lambda values, run_method: program.call([values[name] for name in names], run_method))
 
-    def choice(self, node: Any) -> Step:
+    def choice(self, node: Any) -> ProgramStep:
         condition = node.input().debugName()
         (yes, no), outputs = [self.block(block) for block in node.blocks()], _names(node.outputs())
 
         def step(values: Values, run_method: RunMethod) -> None:
-            plan = yes if values[condition] else no
-            plan.run(values, run_method)
-            values.update(zip(outputs, [values[name] for name in plan.outputs], strict=True))
+            program = yes if values[condition] else no
+            program.run(values, run_method)
+            values.update(zip(outputs, [values[name] for name in program.outputs], strict=True))
 
         return step
 
-    def loop(self, node: Any) -> Step:
+    def loop(self, node: Any) -> ProgramStep:
         most, condition, *first = _names(node.inputs())
         body, outputs = self.block(next(iter(node.blocks()))), _names(node.outputs())
 
@@ -252,7 +252,7 @@ class _GraphPlanner:
 
         return step
 
-    def make_tuple(self, node: Any) -> Step:
+    def make_tuple(self, node: Any) -> ProgramStep:
         kind = node.output().type()
         names, outputs = _names(node.inputs()), _names(node.outputs())
         if kind.annotation_str.startswith("Tuple["):
@@ -261,8 +261,8 @@ class _GraphPlanner:
             raise UnknownError(f"a {kind.annotation_str} holds a list or dict")
         return _assigned(torch._C._create_function_from_graph("named", alone(node)), names, outputs)
 
-    def pick_module(self, node: Any) -> Step:
-        """Plan the choice of a module out of a ModuleList by number, or out of a ModuleDict by name."""
+    def pick_module(self, node: Any) -> ProgramStep:
+        """Translate the choice of a module out of a ModuleList by number, or out of a ModuleDict by name."""
         modules, key = _names(node.inputs())
 
         def pick(values: Values, run_method: RunMethod) -> object:
@@ -272,20 +272,20 @@ class _GraphPlanner:
         return _computed(node.output().debugName(), pick)
 
 
-_STEPS: dict[str, Callable[[_GraphPlanner, Any], Step | None]] = {
-    "prim::Constant": _GraphPlanner.constant,
-    "prim::GetAttr": _GraphPlanner.get_attribute,
-    "prim::SetAttr": _GraphPlanner.set_attribute,
-    "prim::CallMethod": _GraphPlanner.call_method,
-    "prim::CallFunction": _GraphPlanner.call_function,
-    "prim::If": _GraphPlanner.choice,
-    "prim::Loop": _GraphPlanner.loop,
-    "prim::TupleConstruct": _GraphPlanner.make_tuple,
-    "prim::ModuleContainerIndex": _GraphPlanner.pick_module,
+_STEPS: dict[str, Callable[[_Translator, Any], ProgramStep | None]] = {
+    "prim::Constant": _Translator.constant,
+    "prim::GetAttr": _Translator.get_attribute,
+    "prim::SetAttr": _Translator.set_attribute,
+    "prim::CallMethod": _Translator.call_method,
+    "prim::CallFunction": _Translator.call_function,
+    "prim::If": _Translator.choice,
+    "prim::Loop": _Translator.loop,
+    "prim::TupleConstruct": _Translator.make_tuple,
+    "prim::ModuleContainerIndex": _Translator.pick_module,
 }
 
 
-def _computed(output: str, compute: Callable[[Values, RunMethod], object]) -> Step:
+def _computed(output: str, compute: Callable[[Values, RunMethod], object]) -> ProgramStep:
     """Return a step that computes one value."""
 
     def step(values: Values, run_method: RunMethod) -> None:
@@ -296,7 +296,7 @@ def _computed(output: str, compute: Callable[[Values, RunMethod], object]) -> St
 
 def _assigned(
     function: Callable[..., Any], names: Sequence[str], outputs: Sequence[str], unpacks: bool = False
-) -> Step:
+) -> ProgramStep:
     """Return a step that calls a function, which gives several values for several outputs or where it `unpacks`."""
     if len(outputs) == 1 and not unpacks:
         return _computed(outputs[0], lambda values, run_method: function(*[values[name] for name in names]))

@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 
 from onnxtile.ir.io.protobuf_wire import inside, number_of, runs
-from onnxtile.lowering.bulk_reading import INITIALIZER, NODE, Layout
+from onnxtile.lowering.bulk_reading import INITIALIZER, NODE, Offsets
 
 GRAPH = number_of(onnx.ModelProto, "graph")
 
 
-def layout_of(path: Path) -> Layout:
+def offsets_of(path: Path) -> Offsets:
     """Find where the main graph of a file has what `lower` says of those that it writes."""
     data = memoryview(path.read_bytes())
     start, stop = next((start, stop) for number, start, stop in runs(data, 0, len(data), 0) if number == GRAPH)
@@ -22,4 +22,4 @@ def layout_of(path: Path) -> Layout:
     nodes, initializers = (
         np.array([*(begin for begin, _ in span), *(end for _, end in span[-1:])] or [0]) for span in spans
     )
-    return Layout(nodes, initializers, tuple(field[1:] for field in fields if field[0] not in (NODE, INITIALIZER)))
+    return Offsets(nodes, initializers, tuple(field[1:] for field in fields if field[0] not in (NODE, INITIALIZER)))
