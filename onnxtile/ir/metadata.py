@@ -1,44 +1,49 @@
-"""Keys of what is noted of models, functions, nodes and values: in `meta` (this process), and in metadata of files."""
+"""Keys of what is noted of models, functions, nodes and values.
+
+Keys of the cost of nodes in files (`onnxtile.macs` and so on) are in `profiling/annotate_pass.py`, named after fields.
+"""
+
+# In memory: keys in the `meta` of this process's objects, never written to a file
 
 ATTENTION_META = "onnxtile.attention"
-"""Key in the `meta` of a node that attention was written out as."""
-
+"""Of a node that attention was written out as."""
 SHORT_ORIGIN_META = "onnxtile.short_origin"
-"""Key in the `meta` of a node that was inside a local function: the short name of the node that it was made for."""
-
+"""Of a node that was inside a local function: the short name of the node that it was made for."""
 SHORT_META = "onnxtile.short_name"
-"""Key in the `meta` of a node that was inside a local function: its name there."""
-
+"""Of a node that was inside a local function: its name there."""
+PREFIX_META = "onnxtile.prefix"
+"""Of nodes and values made in this process: the prefix they were given."""
 SHAPED_META = "onnxtile.shaped"
-"""Key in the `meta` of a local function: all its calls have the same shapes, which its values carry."""
-
+"""Of a local function: all its calls have the same shapes, which its values carry."""
+TRUSTED_META = "onnxtile.trusted"
+"""Of a local function of a tiled product: its body is what onnxtile makes."""
 UNKNOWN_META = "onnxtile.unknown"
-"""Key in a value's `meta`: why its shape, or some size of it, isn't known before run time."""
-
-IR_VERSION_META = "onnxtile.ir_version"
-"""Key in a model's `meta`: the IR version of its file, where local functions made it carry a newer one in memory."""
-
-ANNOTATION_META = "quant_parameter_tensor_names"
-"""onnx_ir's key in a value's `meta` for its quantization annotation; a weight that has one isn't cut."""
-
-SPARSE_META = "onnxtile.sparse_initializer"
-"""Key in the `meta` of an input: the sparse initializer of the main graph that it stands for."""
-
-VALUE_INFO_META = "onnxtile.value_info"
-"""Key in the `meta` of an initializer: the file described it in value_info too."""
-
+"""Of a value: why its shape, or some size of it, isn't known before run time."""
 NUMBERS_META = "onnxtile.numbers"
-"""Key in a value's `meta`: the numbers that a vector of sizes holds, or formulas, where inference knows them."""
+"""Of a value: the numbers that a vector of sizes holds, or formulas, where inference knows them."""
+IR_VERSION_META = "onnxtile.ir_version"
+"""Of a model: the IR version of its file, where local functions made it carry a newer one in memory."""
+ANNOTATION_META = "quant_parameter_tensor_names"
+"""Of a value, and onnx_ir's own key: its quantization annotation; a weight that has one isn't cut."""
+SPARSE_META = "onnxtile.sparse_initializer"
+"""Of an input: the sparse initializer of the main graph that it stands for."""
+VALUE_INFO_META = "onnxtile.value_info"
+"""Of an initializer: the file described it in value_info too."""
+
+# In files: keys in `metadata_props`
 
 ORIGIN = "onnxtile.origin"
-"""Metadata key: the node of the original model that this node was made for."""
-PREFIX_META = "onnxtile.prefix"
-"""Key in the `meta` (never written to a file) of nodes and values made in this process: the prefix they were given."""
+"""Of a node: the node of the original model that it was made for."""
 TILE = "onnxtile.tile"
-"""Metadata key: the box of a tile product, such as `m0:64,k64:128,n0:32`; `m0:` is an axis left whole.
+"""Of a node: the box of a tile product, such as `m0:64,k64:128,n0:32`; `m0:` is an axis left whole.
 In forms that compute many tiles by one node, the size of each: `m64,k64,n32`; `m` is an axis left whole.
 Of a tile that was cut again: its box in that tile, and the tile's own, as in `m0:4,k0:4,n0:4 of m8:16,k0:8,n0:8`.
 """
+SIZES = "onnxtile.sizes"
+"""Of a model: the sizes of free dimensions that the costs of its nodes were worked out with."""
+OWNER = "onnxtile.owner"
+"""Of a node in a copy that isn't written: the number of the model's node that it is, or that it's inlined for."""
+
 OF = " of "
 """The word between the boxes of a tile that was cut again."""
 

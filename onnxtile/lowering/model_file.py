@@ -14,7 +14,8 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import UnsupportedError, UsageError
-from onnxtile.ir.io.files import data_file, real, remove_old_data, replacing
+from onnxtile.ir.io.data_files import data_file, remove_old_data
+from onnxtile.ir.io.files import real, replacing
 from onnxtile.ir.io.progress import TOLD_BYTES, Meter, Progress, silent
 from onnxtile.ir.io.protobuf_wire import LARGEST, ROOM, head, number_of, varint
 from onnxtile.lowering.bulk_reading import Offsets
@@ -27,7 +28,7 @@ _BUFFER = 1 << 20
 
 
 @dataclass(frozen=True)
-class DataFile:
+class DataFilePolicy:
     """Weights go to a data file beside the model always, or only where the model would pass protobuf's 2 GB.
 
     `align`: bytes that the start of each weight is a multiple of.
@@ -72,7 +73,7 @@ def saving(
     form: Form,
     weights: str,
     source: Path | None = None,
-    data: DataFile = DataFile(),
+    data: DataFilePolicy = DataFilePolicy(),
     say: Progress = silent,
 ) -> Iterator[Written]:
     """Write the model with its calls written as nodes (see `to_proto`) beside `target`.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from onnxtile.errors import wrong_name
-from onnxtile.lowering.model_file import DataFile
+from onnxtile.lowering.model_file import DataFilePolicy
 from onnxtile.lowering.weight_stream import ALIGNMENT
 from onnxtile.operators.contractions import families
 from onnxtile.passes.bind_dims import BindDims
@@ -92,7 +92,7 @@ class LoweringOptions:
     max_fan_in: int | None = None
     max_fan_out: int | None = None
     pad_tiles: bool = False
-    data: DataFile = field(default_factory=DataFile)
+    data: DataFilePolicy = field(default_factory=DataFilePolicy)
 
     def __post_init__(self) -> None:
         if self.form != AUTO:
@@ -113,7 +113,7 @@ class LoweringOptions:
         **options: Unpack[Choices],
     ) -> LoweringOptions:
         """Build options from limits in any form, names of families, and the fields of this class."""
-        data = DataFile(external_data, align_data)
+        data = DataFilePolicy(external_data, align_data)
         return cls(limits=Limits.of(max), families=families(ops), data=data, **options)
 
     @property

@@ -10,13 +10,11 @@ import onnx_ir as ir
 from onnxtile.errors import UsageError
 from onnxtile.ir.graphs import nodes_within
 from onnxtile.ir.io.load import copy_of
+from onnxtile.ir.metadata import OWNER
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inline
 from onnxtile.passes.manager import PassManager
 from onnxtile.profiling.annotate_pass import notes, texts, write
-
-_OWNER = "onnxtile.owner"
-"""Metadata key in a copy, never in a file: the number of the node in the model that a node is, or is inlined for."""
 
 
 def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool = False) -> bool:
@@ -33,13 +31,13 @@ def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool
     measured = copy_of(model)
     for function in measured.functions.values():
         for node in nodes_within(function):
-            node.metadata_props.pop(_OWNER, None)
+            node.metadata_props.pop(OWNER, None)
     for number, node in enumerate(nodes_within(measured.graph)):
-        node.metadata_props[_OWNER] = str(number)
+        node.metadata_props[OWNER] = str(number)
     with _names_of_tensors_kept(model):
         PassManager([BindDims(bind)] if bind else [], check=False)(measured)
         inline(measured)
-        by_number = notes(measured, lambda node: node.metadata_props.get(_OWNER))
+        by_number = notes(measured, lambda node: node.metadata_props.get(OWNER))
     sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
     numbered = enumerate(nodes_within(model.graph))
     return write(model, {node: by_number.get(str(number)) or texts([], {}) for number, node in numbered}, sizes)

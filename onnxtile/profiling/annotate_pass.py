@@ -10,6 +10,7 @@ from typing import TypeVar
 import onnx_ir as ir
 
 from onnxtile.ir.graphs import nodes_within
+from onnxtile.ir.metadata import SIZES
 from onnxtile.ir.printable import printable
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, largest, total
 from onnxtile.profiling.cost_walk import CostWalk
@@ -20,8 +21,6 @@ _ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_byt
 _AMOUNTS = (*(field.name for field in dataclasses.fields(Costs)), "flops", "bandwidth", "partial_sums", "live_bytes")
 KEYS = frozenset(f"onnxtile.{name}" for name in (*_AMOUNTS, "times"))
 """Metadata keys of nodes, each named after what it holds: see `profiling.results`."""
-SIZES = "onnxtile.sizes"
-"""Metadata key of the model: the sizes of free dimensions that notes were worked out with."""
 Notes = Mapping[str, str]
 Owner = TypeVar("Owner", bound=Hashable)
 

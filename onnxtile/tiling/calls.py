@@ -8,11 +8,10 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError
 from onnxtile.ir.graphs import CALL_DOMAIN, all_graphs, is_tiled_product
+from onnxtile.ir.metadata import TRUSTED_META
 from onnxtile.tiling.forms.batched import Batched
 from onnxtile.tiling.sinks.ir import IrSink
 from onnxtile.tiling.tiled_product import Operand, TiledProduct
-
-_TRUSTED_META = "onnxtile.trusted"
 
 
 def function_of(product: TiledProduct, opset: int, model: ir.Model) -> ir.Function:
@@ -21,12 +20,12 @@ def function_of(product: TiledProduct, opset: int, model: ir.Model) -> ir.Functi
     Raises ModelError where the model has another function of that name: its calls would be rewritten wrongly.
     """
     present = model.functions.get((CALL_DOMAIN, product.name, ""))
-    if present is not None and present.meta.get(_TRUSTED_META):
+    if present is not None and present.meta.get(TRUSTED_META):
         return present
     function = _build(product, opset)
     if present is not None and not _same(present, function):
         raise ModelError(f"function {CALL_DOMAIN}::{product.name} isn't what onnxtile makes; rename it, or remove it")
-    function.meta[_TRUSTED_META] = True
+    function.meta[TRUSTED_META] = True
     model.functions[function.identifier()] = function
     return function
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import filecmp
-import mmap
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from onnxtile.errors import UsageError
-from onnxtile.ir.io.partial_files import held, partial_file, partial_folder, remove_unless_held
+from onnxtile.ir.io.partial_files import partial_file, partial_folder
 
 
 def check_output(output: Path, *others: Path) -> None:
@@ -43,35 +39,9 @@ def replacing(output: Path) -> Iterator[Path]:
     the new one. Raises UsageError where the folder can't be written to or is full.
     """
     output = real(output)
-    with _beside(output) as temporary:
+    with beside(output) as temporary:
         yield temporary
-        _move(temporary, output)
-
-
-@contextmanager
-def data_file(output: Path, write: Callable[[BinaryIO], int]) -> Iterator[str]:
-    """Write a data file for the model `output`, and give its name: `output.CHECKSUM.data`, beside the model.
-
-    `write` fills it and returns a checksum of it. It's removed again if the block raises, unless it was there before.
-    Raises UsageError where the folder can't be written to or is full, and where another file has the name.
-    """
-    output = real(output)
-    with _beside(output) as temporary:
-        with temporary.open("wb") as file:
-            checksum = write(file)
-        final = output.with_name(f"{_encodable(output.name)}.{checksum:08x}.data")
-        with held(final) as present:
-            if present and not filecmp.cmp(temporary, final, shallow=False):
-                raise UsageError(f"data file {final} is there already and is another; move it, or give another output")
-            if not present:
-                _move(temporary, final)
-            kept = present
-            try:
-                yield final.name
-                kept = True
-            finally:
-                if not kept:
-                    final.unlink(missing_ok=True)
+        move_into_place(temporary, output)
 
 
 def check_new_folder(folder: Path) -> None:
@@ -99,30 +69,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         temporary.replace(folder)
 
 
-def remove_old_data(output: Path, kept: str) -> None:
-    """Remove data files that were written for earlier models `output`, but `kept`, and any that a model here names.
-
-    Those of runs that are about to write such a model stay.
-    """
-    output = real(output)
-    pattern = re.compile(re.escape(_encodable(output.name)) + r"\.[0-9a-f]{8}\.data")
-    for path in output.parent.iterdir():
-        if pattern.fullmatch(path.name) and path.name != kept:
-            models = [model for model in output.parent.glob("*.onnx") if model.is_file()]
-            if not any(_mentions(model, path.name.encode()) for model in models):
-                remove_unless_held(path)
-
-
-def _mentions(path: Path, words: bytes) -> bool:
-    with path.open("rb") as file:
-        if not path.stat().st_size:
-            return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return data.find(words) >= 0
-
-
 @contextmanager
-def _beside(output: Path) -> Iterator[Path]:
+def beside(output: Path) -> Iterator[Path]:
     """Give a new file in the folder of `output`, and remove it afterwards; UsageError where that can't be written."""
     with _told(output):
         _check_place(output)
@@ -153,12 +101,7 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _encodable(name: str) -> str:
-    """Return a file's name as a model can hold it: bytes that aren't UTF-8 become question marks."""
-    return name.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def _move(temporary: Path, output: Path) -> None:
+def move_into_place(temporary: Path, output: Path) -> None:
     """Move a file into place once it's on the disk, with the permissions of the one that it replaces."""
     temporary.chmod(output.stat().st_mode if output.exists() else 0o666 & ~_umask())
     with temporary.open("rb") as written:

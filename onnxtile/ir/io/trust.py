@@ -14,7 +14,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from onnxtile.errors import ModelError, UnsupportedError
 from onnxtile.ir.functions import check_calls
-from onnxtile.ir.io.data_files import DataFile, bytes_of, find
+from onnxtile.ir.io.data_files import FoundDataFile, bytes_of, find
 from onnxtile.ir.io.protobuf_wire import LARGEST
 from onnxtile.ir.proto_nodes import bodies_of, node_words
 from onnxtile.ir.shadowing import MAIN, check_shadowing
@@ -25,7 +25,7 @@ DEVICES_FROM = 11
 """IR version from which on a model may say on which devices nodes run."""
 _PARTS = ("GraphProto", "NodeProto", "AttributeProto", "TensorProto")
 """Messages that are looked at one by one, see `_parts`."""
-Find = Callable[[Path, str], DataFile]
+Find = Callable[[Path, str], FoundDataFile]
 _HELD = {onnx.AttributeProto.TENSOR: "t", onnx.AttributeProto.GRAPH: "g", onnx.AttributeProto.TYPE_PROTO: "tp"}
 """Types of attributes that hold a message, and the field that it's in."""
 

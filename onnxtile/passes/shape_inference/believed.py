@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxtile.passes.shape_inference.arithmetic import ARITHMETIC
-from onnxtile.passes.shape_inference.extensions import einsum
+from onnxtile.passes.shape_inference.einsum import einsum
 from onnxtile.passes.shape_inference.flow import FLOW
 from onnxtile.passes.shape_inference.rules import LAYOUT, OwnRule, broadcasting
 

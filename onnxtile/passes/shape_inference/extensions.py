@@ -1,4 +1,4 @@
-"""Rules of shape inference for products that onnx_shape_inference doesn't know, or gets wrong: Einsum, fused ones."""
+"""Rules for fused and quantized products, each built on a rule that onnx_shape_inference has for a similar operator."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext
 
-from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, input_of
-from onnxtile.ir.symbolic.amounts import dimension
-from onnxtile.operators.einsum import Einsum
 from onnxtile.operators.fused import check_attributes, order_of_axes
 from onnxtile.passes.shape_inference.rules import Extension, Rule
 
@@ -56,24 +53,6 @@ def integer_matmul(context: ShapeInferenceContext, node: ir.Node, library: Rule)
     library(context, matmul)
     scale = node.inputs[2 if node.op_type == "MatMulIntegerToFloat" else 0]
     context.set_shape_and_dtype(node.outputs[0], matmul.outputs[0].shape, None if scale is None else scale.dtype)
-
-
-def einsum(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """Take axes of length 1 as long as another operand's that broadcasts them; the library takes the first it sees."""
-    try:
-        parsed = Einsum.of(node)
-    except (UnsizedError, ModelError):
-        library(context, node)
-        return None
-    shapes = [
-        ir.Shape(
-            [dimension(parsed.lengths[letter]) if dim == 1 else dim for letter, dim in zip(letters, shape, strict=True)]
-        )
-        for letters, shape in zip(parsed.equation.terms, (value.shape for value in node.inputs if value), strict=True)
-        if shape is not None
-    ]
-    infer_with(context, node, shapes, library)
-    return None
 
 
 EXTENSIONS: dict[tuple[str, str], Extension] = {

@@ -36,11 +36,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
 
     def __init__(self, modules: Mapping[str, ModuleFacts], skips: bool = False) -> None:
         """`skips`: leave out the arithmetic of products, as `skipping` says."""
-        self._skips, self._stood_in = skips, False
+        self.numbers_needed = False
+        """The network asked for numbers that were left out, and may have caught the error: it has to run again."""
+        self._skips = skips
+        self._just_stood_in = False
+        """Zeros stand for what the operator that is about to be kept gives."""
         self._zeros: set[int] = set()
+        """Storages in which zeros stand for numbers that weren't computed."""
         self._saved: dict[int, tuple[Any, Any]] = {}
-        self._held = 0
-        self.asked = False
+        """Memory that was written to: of parameters, buffers and inputs, with a copy from before."""
+        self._first_result = 0
+        """Storages below this number were there before the run: parameters, buffers and inputs."""
         super().__init__()  # type: ignore[no-untyped-call]  # the same
         self.stack = ModuleStack(modules, self.values)
         self.calls: list[Call] = []
@@ -48,9 +54,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         self.constants: dict[str, Constant] = {}
         self.names: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
+        """The number of the storage at a key (see `key_of`)."""
         self._sources: dict[int, tuple[str, ...]] = {}
-        self._held_parts: dict[int, list[tuple[int, int, str]]] = {}
+        """Names of the constants that a storage was computed from, or is, where it's from constants alone."""
+        self._constants_in: dict[int, list[tuple[int, int, str]]] = {}
+        """The constants in a storage: first element, the one behind the last, and name."""
         self._shared: dict[int, list[tuple[int, int, str]]] = {}
+        """Those of them that share one storage with others."""
         self._handlers: dict[Any, Operator | Callable[..., Any]] = {}
 
     def __torch_dispatch__(
@@ -94,17 +104,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         results: Any,
     ) -> None:
         """Put the call on record."""
-        now, storages = len(self.calls), self.storages
+        call_number, storages = len(self.calls), self.storages
         read = [value.storage for value in inputs]
         for number in read:
-            storages[number].last_call = now
+            storages[number].last_call = call_number
         if isinstance(results, torch.Tensor):
-            outputs: tuple[Value, ...] = (self._result(results, read, inputs, now),)
+            outputs: tuple[Value, ...] = (self._result(results, read, inputs, call_number),)
         else:
-            outputs = tuple([self._result(tensor, read, inputs, now) for tensor in tensors_in(results)])
-        if self._stood_in or not self._zeros.isdisjoint(read):
+            outputs = tuple([self._result(tensor, read, inputs, call_number) for tensor in tensors_in(results)])
+        if self._just_stood_in or not self._zeros.isdisjoint(read):
             self._zeros.update([value.storage for value in outputs])
-            self._stood_in = False
+            self._just_stood_in = False
         assert self.stack.now is not None
         self.calls.append(Call(operator, arguments, keywords, tuple(inputs), outputs, self.stack.now))
 
@@ -116,7 +126,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
     def refuse(self, tensor: torch.Tensor) -> None:
         """Raise NeedsNumbers for a tensor whose numbers weren't computed."""
         if self._numbers.get(key_of(tensor)) in self._zeros:
-            self.asked = True
+            self.numbers_needed = True
             raise NeedsNumbers
 
     def _stand_in(
@@ -125,9 +135,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         """Return zeros for what a product with a parameter gives; None where the operator is to be computed."""
         changed = written(func, args, kwargs) if operator.changes else []
         if any([value.storage in self._zeros for value in inputs]):  # noqa: C419  # quicker so
-            writes = any(self.value(tensor).storage < self._held for tensor in changed)
+            writes = any(self.value(tensor).storage < self._first_result for tensor in changed)
             if writes or (operator.reads and is_read(func, args)):
-                self.asked = True
+                self.numbers_needed = True
                 raise NeedsNumbers
         for tensor in changed:
             self._save(tensor)
@@ -136,14 +146,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
             if self.value(args[right]).sources and not self.value(args[left]).sources:
                 result = make(*args)
                 if result is not None:
-                    self._stood_in = True
+                    self._just_stood_in = True
                     return result
         return None
 
     def _save(self, tensor: torch.Tensor) -> None:
         """Keep the memory of a parameter, a buffer or an input as it is before it's written to."""
         number = self.value(tensor).storage
-        if number < self._held and number not in self._saved and tensor.layout is torch.strided:
+        if number < self._first_result and number not in self._saved and tensor.layout is torch.strided:
             storage = tensor.untyped_storage()
             self._saved[number] = storage, storage.clone()
 
@@ -184,7 +194,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         for tensor in tensors_in(inputs):
             if key_of(tensor) not in self._numbers:
                 self._new(key_of(tensor), bytes_of(tensor), 0)
-        self._held = len(self.storages)
+        self._first_result = len(self.storages)
         return self.values(inputs)
 
     def _hold(self, name: str, tensor: torch.Tensor, kind: ConstantKind) -> int:
@@ -194,7 +204,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         if number is None:
             number = self._new(key, bytes_of(tensor), 0, constant=True)
         start = int(tensor.storage_offset()) if tensor.layout is torch.strided else 0
-        parts = self._held_parts.setdefault(number, [])
+        parts = self._constants_in.setdefault(number, [])
         for first, last, first_name in parts:
             if (first, last) == (start, start + elements):
                 self.names[name] = first_name
@@ -225,23 +235,23 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
             return [self._seen(item, inputs) for item in argument]
         return argument
 
-    def _result(self, tensor: torch.Tensor, read: Sequence[int], inputs: Sequence[Value], now: int) -> Value:
+    def _result(self, tensor: torch.Tensor, read: Sequence[int], inputs: Sequence[Value], call_number: int) -> Value:
         """Return the Value of a result, which is new memory unless it's one of those that were read."""
         key = key_of(tensor)
         number = self._numbers.get(key)
         if number is not None and number in read:
             return self.value(tensor)
-        number = self._new(key, bytes_of(tensor), now)
+        number = self._new(key, bytes_of(tensor), call_number)
         if not inputs or not all(value.sources for value in inputs):
             return Value(shape_of(tensor), tensor.dtype, number)
         sources = tuple(dict.fromkeys(name for value in inputs for name in value.sources))
         self._sources[number] = sources
         return Value(shape_of(tensor), tensor.dtype, number, sources)
 
-    def _new(self, key: int, size: int, now: int, constant: bool = False) -> int:
+    def _new(self, key: int, size: int, call_number: int, constant: bool = False) -> int:
         """Number the memory at `key`, which is new, whatever was there before."""
         number = self._numbers[key] = len(self.storages)
-        self.storages.append(Storage(size, now, now, constant))
+        self.storages.append(Storage(size, call_number, call_number, constant))
         return number
 
 

@@ -88,7 +88,7 @@ class _Attempt:
                 if recorder.stands_in:
                     raise NeedsNumbers from error
                 blame(module, args, kwargs, "it's recorded", error)
-            if recorder.asked:  # and the network went on
+            if recorder.numbers_needed:  # and the network went on
                 recorder.restore()
                 raise NeedsNumbers
             _check_seen(recorder)

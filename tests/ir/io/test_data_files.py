@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import onnx
@@ -13,6 +14,7 @@ from onnx import numpy_helper
 
 import onnxtile
 from onnxtile.errors import ModelError, OnnxtileError, UnsupportedError
+from onnxtile.ir.io.data_files import data_file, remove_old_data
 from tests.commands import FORMS, in_every_form, status, whole_model
 from tests.support import parse, run_onnxruntime, whole
 
@@ -306,3 +308,19 @@ def test_loops_of_links_as_models(tmp_path: Path, capsys: pytest.CaptureFixture[
     for command in COMMANDS[1:3]:
         assert status(command[0], tmp_path / "a.onnx", *command[1:], "--follow-links") == 2
         assert "too many levels of symbolic links" in capsys.readouterr().err
+
+
+def test_a_data_file_is_named_after_its_model_and_its_checksum(tmp_path: Path) -> None:
+    def write(file: BinaryIO) -> int:
+        file.write(b"weights")
+        return 0xBEEF
+
+    with data_file(tmp_path / "net.onnx", write) as name:
+        assert name == "net.onnx.0000beef.data"
+    assert (tmp_path / name).read_bytes() == b"weights"
+    (tmp_path / "net.onnx.0000beef.data.txt").write_text("somebody's")
+    (tmp_path / "other.onnx.0000beef.data").write_text("another's")
+    remove_old_data(tmp_path / "net.onnx", kept="")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "net.onnx.0000beef.data.txt", "other.onnx.0000beef.data",
+    ]  # fmt: skip

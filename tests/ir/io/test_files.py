@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import onnx
@@ -18,7 +17,7 @@ import pytest
 
 import onnxtile
 from onnxtile.errors import UsageError
-from onnxtile.ir.io.files import data_file, remove_old_data, replacing
+from onnxtile.ir.io.files import replacing
 from tests.support import matmul, operators
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -118,19 +117,3 @@ def test_the_file_and_the_modelproto_hold_the_same(tmp_path: Path) -> None:
     kept = [tensor for tensor in written.graph.initializer if tensor.name in {t.name for t in model.graph.initializer}]
     assert kept == list(model.graph.initializer)[1:]
     assert operators(written).count("MatMul") == 8
-
-
-def test_a_data_file_is_named_after_its_model_and_its_checksum(tmp_path: Path) -> None:
-    def write(file: BinaryIO) -> int:
-        file.write(b"weights")
-        return 0xBEEF
-
-    with data_file(tmp_path / "net.onnx", write) as name:
-        assert name == "net.onnx.0000beef.data"
-    assert (tmp_path / name).read_bytes() == b"weights"
-    (tmp_path / "net.onnx.0000beef.data.txt").write_text("somebody's")
-    (tmp_path / "other.onnx.0000beef.data").write_text("another's")
-    remove_old_data(tmp_path / "net.onnx", kept="")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "net.onnx.0000beef.data.txt", "other.onnx.0000beef.data",
-    ]  # fmt: skip

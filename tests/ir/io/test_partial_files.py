@@ -16,14 +16,16 @@ import pytest
 
 import onnxtile
 from onnxtile.errors import UsageError
-from onnxtile.ir.io.files import check_output, data_file, new_folder, remove_old_data, replacing
+from onnxtile.ir.io.data_files import data_file, remove_old_data
+from onnxtile.ir.io.files import check_output, new_folder, replacing
 from tests.commands import status
 from tests.support import matmul
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from onnxtile.ir.io.files import data_file, new_folder, replacing
+from onnxtile.ir.io.data_files import data_file
+from onnxtile.ir.io.files import new_folder, replacing
 kind, output = sys.argv[1], Path(sys.argv[2])
 making = {
     "file": lambda: replacing(output), "folder": lambda: new_folder(output),

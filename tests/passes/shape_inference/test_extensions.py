@@ -11,7 +11,6 @@ import onnxtile
 from onnxtile.ir.io.interop import to_ir
 from onnxtile.passes import InferShapes
 from tests.passes.shape_inference.test_infer import INFO
-from tests.passes.test_decompose_einsum import case as einsum
 from tests.passes.test_decompose_fused import case as fused
 from tests.support import (
     FLOAT,
@@ -35,15 +34,6 @@ def test_quantized_products_of_the_engine_have_their_rows(node: str) -> None:
         ("N", 8, 5),
         ("N", 5, 9),
     ]
-
-
-def test_a_letter_that_is_broadcast_keeps_what_follows_right() -> None:
-    """The shape behind it is that of the longer operand, whichever comes first."""
-    each = einsum("bij,bjk->bik", [1, 2, 2], [3, 2, 2], output=[3, 2, 2])
-    model = to_ir(each.model)
-    model.graph.outputs[0].shape = None
-    InferShapes()(model)
-    assert model.graph.outputs[0].shape == [3, 2, 2]
 
 
 @pytest.mark.parametrize("flags", itertools.product((0, 1), repeat=4))
