@@ -19,10 +19,10 @@ from onnxtile.operators.table import OPERATORS, facts_of
 
 @dataclass(frozen=True)
 class Contraction:
-    """One product of the model. `reason`: why none of its size is known (None: some is); see `unknown_axis_because`.
+    """One product as a model holds it. `reason`: why no axis of its size is known; see `unknown_axis_because`.
 
-    `part` is the product's name where the node has several; '' where it has one. `opset` is the
-    version of the default operator set that the node is written in (None: not imported).
+    `part` is the product's name where the node has several; '' where it has one. `opset` is the version of the default
+    operator set that the node is written in (None: not imported).
     """
 
     node: ir.Node
