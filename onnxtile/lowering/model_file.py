@@ -84,7 +84,7 @@ def saving(
     the model that refers to it takes the place of the old one, whose own data goes after. So a kill at any moment
     leaves a model and its data, old or new.
     """
-    beside = source is not None and real(source).parent == real(target).parent
+    beside = source is not None and real(source.parent) == real(target).parent  # a link finds its data beside itself
     in_pieces = write_calls(model, form, weights, beside, say)
     left = in_pieces.weights
     if not data.always and left.least_bytes <= LARGEST:
