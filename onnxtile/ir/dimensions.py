@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
 from onnxtile.errors import UsageError
-from onnxtile.ir.graphs import all_graphs
+from onnxtile.ir.graphs import defined_values
 from onnxtile.ir.metadata import SPARSE_META
 
 LARGEST = 2**63 - 1
@@ -42,7 +42,9 @@ def name_free_dimensions(model: ir.Model) -> bool:
     names that are neither plain nor a formula are spelled with underscores. Returns whether anything changed.
     """
     changed = _map_dimensions(model, _readable)
-    taken = {dim.value for value in _values(model) for dim in value.shape or () if isinstance(dim, ir.SymbolicDim)}
+    taken = {
+        dim.value for _, value in defined_values(model) for dim in value.shape or () if isinstance(dim, ir.SymbolicDim)
+    }
     for value in fed_inputs(model):
         dims = list(value.shape or ())
         for axis, dim in enumerate(dims):
@@ -100,7 +102,7 @@ def _worked_out(dim: ir.SymbolicDim, numbers: Mapping[str, int]) -> int | ir.Sym
 def _map_dimensions(model: ir.Model, change: Callable[[ir.SymbolicDim], int | ir.SymbolicDim]) -> bool:
     """Apply `change` to every dimension that has no size (a negative one is none); true if that changed any."""
     changed = False
-    for value in _values(model):
+    for _, value in defined_values(model):
         if value.shape is None or all(type(dim) is int and dim >= 0 for dim in value.shape.dims):
             continue  # mostly, and quick
         dims = [ir.SymbolicDim(None) if isinstance(dim, int) and dim < 0 else dim for dim in value.shape or ()]
@@ -113,13 +115,6 @@ def _set_dimensions(value: ir.Value, dims: list[int | ir.SymbolicDim]) -> bool:
         return False
     value.shape = ir.Shape(dims, denotations=[value.shape.get_denotation(axis) for axis in range(len(dims))])
     return True
-
-
-def _values(model: ir.Model) -> Iterator[ir.Value]:
-    for graph in all_graphs(model):
-        yield from graph.inputs
-        for node in graph:
-            yield from node.outputs
 
 
 def _symbols(dim: ir.SymbolicDim) -> list[str]:

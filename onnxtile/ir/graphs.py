@@ -112,6 +112,13 @@ def values_read(node: ir.Node) -> Iterator[ir.Value]:
             yield from values_read(inner)
 
 
+def defined_values(model: ir.Model) -> Iterator[tuple[ir.Graph | ir.Function, ir.Value]]:
+    """Yield the inputs of every graph and what its nodes give, each with the graph."""
+    for graph in all_graphs(model):
+        for values in (graph.inputs, *(node.outputs for node in graph)):
+            yield from ((graph, value) for value in values)
+
+
 def default_opset(opsets: Mapping[str, int]) -> int | None:
     """Return the version of the default operator set; None: not imported."""
     return opsets.get("")

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import onnx_ir as ir
 
-from onnxtile.ir.graphs import all_graphs, scopes
+from onnxtile.ir.graphs import defined_values, scopes
 from onnxtile.passes.shape_inference.declared import corrected
-
-AnyGraph = ir.Graph | ir.Function
 
 
 class DeclaredShapes:
     """Shapes and types of a model's values as it declares them, by graph and name."""
 
     def __init__(self, model: ir.Model) -> None:
-        self._declared = {(graph, value.name): (value.shape, value.type) for graph, value in _described(model)}
+        self._declared = {(graph, value.name): (value.shape, value.type) for graph, value in defined_values(model)}
 
     def take_bound_sizes(self, model: ir.Model) -> None:
         """Take sizes that were bound in the model, and nothing else of what binding did to names."""
-        for graph, value in _described(model):
+        for graph, value in defined_values(model):
             shape, type_ = self._declared[graph, value.name]
             if shape is not None and value.shape is not None:
                 dims = [new if isinstance(new, int) else old for old, new in zip(shape, value.shape, strict=True)]
@@ -48,13 +44,7 @@ class DeclaredShapes:
         Bodies in copies of functions keep those of their inputs and outputs: onnxruntime wants them.
         """
         graphs = {graph for graph, _ in self._declared}
-        for graph, value in _described(model):
+        for graph, value in defined_values(model):
             interface = value.is_graph_input() or value.is_graph_output()
             if graph in graphs or isinstance(graph, ir.Function) or not interface:
                 value.shape, value.type = self._declared.get((graph, value.name), (None, None))
-
-
-def _described(model: ir.Model) -> Iterator[tuple[AnyGraph, ir.Value]]:
-    for graph in all_graphs(model):
-        for values in (graph.inputs, *(node.outputs for node in graph)):
-            yield from ((graph, value) for value in values)

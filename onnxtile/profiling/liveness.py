@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
 import onnx_ir as ir
 
-from onnxtile.ir.graphs import nodes_within, subgraphs
+from onnxtile.ir.graphs import values_read
 from onnxtile.ir.symbolic.amounts import Amount, Number, Range, Unknown, total
 
 
@@ -26,7 +26,7 @@ class Liveness:
         self._bytes: Number = 0
         self._not_known = 0
         kept = set(graph.outputs)
-        last = {value: node for node in graph for value in read_by(node)}
+        last = {value: node for node in graph for value in values_read(node)}
         self._read = last.keys() | kept
         self._dying: dict[ir.Node, list[ir.Value]] = {}
         for value, node in last.items():
@@ -73,22 +73,6 @@ class Liveness:
             self._not_known += sign
         else:
             self._bytes += sign * size
-
-
-def read_by(node: ir.Node) -> Iterator[ir.Value]:
-    """Yield the values that a node reads, and those of outer graphs that graphs within it read."""
-    for inner in _with_nodes_inside(node):
-        yield from (value for value in inner.inputs if value is not None)
-        for attribute in inner.attributes.data.values():
-            for graph in subgraphs(attribute):
-                yield from graph.outputs
-
-
-def _with_nodes_inside(node: ir.Node) -> Iterator[ir.Node]:
-    yield node
-    for attribute in node.attributes.data.values():
-        for graph in subgraphs(attribute):
-            yield from nodes_within(graph)
 
 
 def plus(left: Amount, right: Amount) -> Amount:

@@ -84,5 +84,11 @@ def test_a_node_reads_what_its_bodies_read_and_give() -> None:
     assert [value.name for value in graphs.values_read(choice)] == ["c", "a", "c", "b", "x", "d", "x", "f", "x"]
 
 
+def test_inputs_and_results_are_defined_in_their_graphs() -> None:
+    defined = [(graph.name, value.name) for graph, value in graphs.defined_values(model())]
+    assert defined[:3] == [("g", "x"), ("g", "c"), ("g", "y")]
+    assert {("t", "a"), ("u", "b"), ("v", "d"), ("e", "f"), ("leaf", "p"), ("leaf", "q")} <= set(defined)
+
+
 def test_count_nodes_counts_every_graph() -> None:
     assert graphs.count_nodes(model()) == 8

@@ -12,7 +12,7 @@ from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.constants import OVERRIDABLE_FROM, declared_ir_version
 from onnxtile.ir.dimensions import name_free_dimensions, symbols_of
-from onnxtile.ir.graphs import all_graphs, node_bodies, nodes_within
+from onnxtile.ir.graphs import all_graphs, defined_values, node_bodies, nodes_within
 from onnxtile.ir.metadata import NUMBERS_META, UNKNOWN_META
 from onnxtile.passes.shape_inference.arithmetic import NOTE
 from onnxtile.passes.shape_inference.declared import Declared, has_rule, is_registered, take_declared
@@ -29,7 +29,7 @@ def infer(model: ir.Model) -> bool:
     Raises ModelError where shapes contradict.
     """
     install()
-    values = list(_values(model))
+    values = [value for _, value in defined_values(model)]
     before = shapes_and_types(values)
     for value in values:
         if value._metadata_props:  # asking for metadata_props or meta makes an empty one
@@ -42,13 +42,6 @@ def infer(model: ir.Model) -> bool:
 def shapes_and_types(values: Iterable[ir.Value]) -> Facts:
     """Return the shape and type that every value has now."""
     return {value: (None if (shape := value.shape) is None else shape.dims, value.type) for value in values}
-
-
-def _values(model: ir.Model) -> Iterator[ir.Value]:
-    for graph in all_graphs(model):
-        yield from graph.inputs
-        for node in graph:
-            yield from node.outputs
 
 
 def _infer(model: ir.Model, values: list[ir.Value]) -> None:
