@@ -38,6 +38,11 @@ class LimitsError(OnnxtileError):
     """A product exceeds the limits although a pass promised that none does."""
 
 
+def system_words(error: BaseException) -> str:
+    """Return what the system says of a file that can't be read or written, such as `no such file or directory`."""
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
 def wrong_name(words: str, name: object, choices: Iterable[str], otherwise: str = "") -> UsageError:
     """Return the error for a name that isn't one of `choices`; it lists them, and asks after one that is close.
 

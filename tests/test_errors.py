@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onnxtile import errors
-from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, wrong_name
+from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, system_words, wrong_name
 
 KINDS = ("UsageError", "ModelError", "UnsupportedError", "PassError", "LimitsError")
 
@@ -31,3 +31,8 @@ def test_all_names_are_listed() -> None:
     error = wrong_name("form 'spiral' is unknown", "spiral", ["loop", "batched"], ", or auto")
     assert isinstance(error, UsageError)
     assert str(error) == "form 'spiral' is unknown: take one of loop, batched, or auto"
+
+
+def test_the_system_says_what_is_wrong_with_a_file() -> None:
+    assert system_words(FileNotFoundError(2, "No such file or directory", "m.onnx")) == "no such file or directory"
+    assert system_words(ValueError("embedded null byte")) == "embedded null byte"

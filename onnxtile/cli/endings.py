@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from onnxtile.errors import OnnxtileError
+from onnxtile.errors import OnnxtileError, system_words
 from onnxtile.ir.printable import printable
 
 BAD, STOPPED = 2, 130
@@ -54,11 +54,11 @@ def ending(error: BaseException) -> Ending:
     if isinstance(error, RecursionError):
         return Ending("the model is nested too deeply to be read: graphs, types or formulas within each other")
     if isinstance(error, OSError) and isinstance(error.filename, (str, bytes)):
-        return Ending(f"{os.fsdecode(error.filename)}: {(error.strerror or str(error)).lower()}")
+        return Ending(f"{os.fsdecode(error.filename)}: {system_words(error)}")
     if isinstance(error, BrokenPipeError):
         return OUTPUT_CLOSED
     if isinstance(error, OSError) and error.errno in _FULL:
-        return Ending(f"standard output can't be written: {(error.strerror or str(error)).lower()}")
+        return Ending(f"standard output can't be written: {system_words(error)}")
     words = f"internal error: {type(error).__name__}: {error}".rstrip(": ")
     return Ending(f"{words}; run with --debug for the traceback, and report it")
 

@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from onnxtile.debugging.instruments.verify_each import what_differs
 from onnxtile.debugging.reproducer import write_model
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, system_words
 from onnxtile.ir.io.load import copy_of
 
 ORIGINAL, RESULT = "{original}", "{lowered}"
@@ -95,7 +95,7 @@ class CommandCheck:
                         return words
                     raise UsageError(f"{words}: give --timeout more, or --timeout-fails to take it for a no") from error
                 except OSError as error:
-                    raise UsageError(f"check {self._text!r} can't be run: {str(error.strerror).lower()}") from error
+                    raise UsageError(f"check {self._text!r} can't be run: {system_words(error)}") from error
                 output.seek(0)
                 said = output.read().decode(errors="replace").strip().splitlines()
         words = f"the check ended with status {done.returncode}"

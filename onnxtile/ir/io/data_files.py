@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 import onnx
 import onnx_ir as ir
 
-from onnxtile.errors import ModelError, UsageError
+from onnxtile.errors import ModelError, UsageError, system_words
 from onnxtile.ir.io.files import beside, move_into_place, real
 from onnxtile.ir.io.links import links_are_followed
 from onnxtile.ir.io.partial_files import held, remove_unless_held
@@ -42,7 +42,7 @@ def find(folder: Path, location: str) -> FoundDataFile:
         regular = file.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a name too long, one with NUL
         raise ModelError(
-            f"its data file {location!r} can't be read: {_words(error)}; put it beside the model"
+            f"its data file {location!r} can't be read: {system_words(error)}; put it beside the model"
         ) from error
     if not present and (folder / location).is_symlink():
         raise ModelError(f"its data file {location!r} is a link that leads to no file; put the file beside the model")
@@ -53,10 +53,6 @@ def find(folder: Path, location: str) -> FoundDataFile:
     if not regular:
         raise ModelError(f"its data file {location!r} is missing; put it beside the model")
     return FoundDataFile(file, file.stat().st_size, outside)
-
-
-def _words(error: BaseException) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 class DataTensor(ir.ExternalTensor):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, system_words
 from onnxtile.ir.io.partial_files import partial_file, partial_folder
 
 
@@ -83,17 +83,13 @@ def _told(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"output {output} can't be written: {_words(error)}") from error
+        raise UsageError(f"output {output} can't be written: {system_words(error)}") from error
 
 
 def _check_place(output: Path) -> None:
     """Raise OSError for a loop of links, a name that's too long, and a file where a folder should be."""
     with contextlib.suppress(FileNotFoundError):  # it's new, or a link to what is
         output.stat()
-
-
-def _words(error: OSError | ValueError) -> str:
-    return str(getattr(error, "strerror", None) or error).lower()
 
 
 def real(path: Path) -> Path:

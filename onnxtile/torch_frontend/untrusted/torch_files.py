@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from onnxtile.errors import ModelError
+from onnxtile.errors import ModelError, system_words
 from onnxtile.torch_frontend.untrusted.archives import MAGIC, Archive
 from onnxtile.torch_frontend.untrusted.exported_files import OLD_GRAPH, check_exported, check_old_exported
 from onnxtile.torch_frontend.untrusted.pickles import SAVE_AS, SCRIPT, check_pickle
@@ -22,8 +22,8 @@ def check_torch_file(path: Path) -> FileKind:
         with path.open("rb") as file:
             return _check(file, str(path))
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise ModelError(f"{path}: {words}; give the path of a .pt or .pt2 file, or module:callable") from error
+        cure = "give the path of a .pt or .pt2 file, or module:callable"
+        raise ModelError(f"{path}: {system_words(error)}; {cure}") from error
 
 
 def _check(file: BinaryIO, location: str) -> FileKind:
