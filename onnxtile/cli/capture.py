@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from onnxtile.cli.table import Cell
-    from onnxtile.debugging.capture.report import Captured, CaptureReport, Value
+    from onnxtile.debugging.capture.report import Captured, CapturedValue, CaptureReport
     from onnxtile.ir.io.progress import Progress
 
 EXAMPLES = """Examples:
@@ -147,7 +147,7 @@ def print_captured(report: CaptureReport) -> None:
     screen.print(_summary(report), style="green")
 
 
-def _cells(row: Value) -> Sequence[Cell]:
+def _cells(row: CapturedValue) -> Sequence[Cell]:
     from onnxtile.cli.screen import styled
     from onnxtile.cli.table import Name
     from onnxtile.debugging.capture.statistics import shown

@@ -13,7 +13,7 @@ from onnxtile.ir.bounds import most, raise_hint
 from onnxtile.ir.graphs import CALL_DOMAIN
 from onnxtile.ir.proto_nodes import name_of, node_words, with_nodes_inside
 
-Operator = tuple[str, str, str]
+Identifier = ir.OperatorIdentifier
 """Domain, name and overload of an operator or local function."""
 _COUNTED = 10**18
 """The number up to which is counted; numbers of a million digits would be a bomb of their own."""
@@ -34,8 +34,8 @@ def check_calls(model: onnx.ModelProto | ir.Model) -> None:
             raise ModelError(f"{words} that isn't in the model; give the model as it was lowered, with its functions")
     if not functions:
         return
-    nodes: dict[Operator, int] = {}
-    depths: dict[Operator, int] = {}
+    nodes: dict[Identifier, int] = {}
+    depths: dict[Identifier, int] = {}
     for key in _inner_first(functions):
         nodes[key] = min(_COUNTED, sum(nodes.get(called, 1) for called in functions[key]))
         depths[key] = 1 + max((depths.get(called, 0) for called in functions[key]), default=0)
@@ -48,7 +48,7 @@ def check_calls(model: onnx.ModelProto | ir.Model) -> None:
         raise UnsupportedError(f"calls of local functions come to {number} nodes, {raise_hint('inlined-nodes')}")
 
 
-def _caller(model: onnx.ModelProto | ir.Model, operator: Operator) -> str:
+def _caller(model: onnx.ModelProto | ir.Model, operator: Identifier) -> str:
     """Return the name of the first node of an operator."""
     if isinstance(model, ir.Model):
         holders = (model.graph, *model.functions.values())
@@ -70,7 +70,7 @@ def _check_arguments(model: onnx.ModelProto) -> None:
                     raise ModelError(f"{node_words(node)} has {words}")
 
 
-def _inner_first(functions: Mapping[Operator, Sequence[Operator]]) -> Iterator[Operator]:
+def _inner_first(functions: Mapping[Identifier, Sequence[Identifier]]) -> Iterator[Identifier]:
     """Yield functions, those that are called before those that call them; ModelError where there's a circle."""
     done: dict[Hashable, bool] = {}  # False: what it calls is being looked at
     for start in functions:
@@ -91,16 +91,16 @@ def _inner_first(functions: Mapping[Operator, Sequence[Operator]]) -> Iterator[O
                     yield key
 
 
-def _of_proto(model: onnx.ModelProto) -> tuple[dict[Operator, list[Operator]], list[Operator]]:
+def _of_proto(model: onnx.ModelProto) -> tuple[dict[Identifier, list[Identifier]], list[Identifier]]:
     functions = {(f.domain, f.name, f.overload): list(_operators(f.node)) for f in model.functions}
     return functions, list(_operators(model.graph.node))
 
 
-def _operators(nodes: Iterable[onnx.NodeProto]) -> Iterator[Operator]:
+def _operators(nodes: Iterable[onnx.NodeProto]) -> Iterator[Identifier]:
     return ((node.domain, node.op_type, node.overload) for node in with_nodes_inside(nodes))
 
 
-def _of_ir(model: ir.Model) -> tuple[dict[Operator, list[Operator]], list[Operator]]:
+def _of_ir(model: ir.Model) -> tuple[dict[Identifier, list[Identifier]], list[Identifier]]:
     functions = {
         key: [node.op_identifier() for node in function.all_nodes()] for key, function in model.functions.items()
     }

@@ -21,7 +21,7 @@ SETTLED_FROM = 7
 """The version in which operators began to broadcast as numpy does; older ones are another language."""
 CHANGED = {("OneHot", 11), ("RoiAlign", 16), ("Split", 18), ("GroupNormalization", 21)}
 """New versions of operators that give the same node another meaning, or none."""
-Operator = tuple[str, str, frozenset[str]]
+OperatorUse = tuple[str, str, frozenset[str]]
 """A node's domain and type, and the names of its attributes."""
 Imports = dict[str, int]
 
@@ -73,12 +73,12 @@ def _unsettled(
     return [node for inside in nodes for node in inside if node.domain == ALIAS], changed
 
 
-def _operator(node: onnx.NodeProto) -> Operator:
+def _operator(node: onnx.NodeProto) -> OperatorUse:
     return canonical_domain(node.domain), node.op_type, frozenset(attribute.name for attribute in node.attribute)
 
 
 def _wanted(
-    pairs: Sequence[Iterable[tuple[str, int]]], names: Sequence[str], operators: Sequence[Collection[Operator]]
+    pairs: Sequence[Iterable[tuple[str, int]]], names: Sequence[str], operators: Sequence[Collection[OperatorUse]]
 ) -> list[Imports]:
     """Return the imports of a model and its functions from domains and versions, those of the model first."""
     main, *functions = map(_imports, pairs, ["the model", *(f"function {name!r}" for name in names)])
@@ -109,7 +109,7 @@ def _imports(pairs: Iterable[tuple[str, int]], holder: str) -> Imports:
     return imports
 
 
-def _with_default(main: Imports, functions: Sequence[tuple[Imports, Collection[Operator]]]) -> Imports:
+def _with_default(main: Imports, functions: Sequence[tuple[Imports, Collection[OperatorUse]]]) -> Imports:
     """Return the model's imports; where only functions import the default set, a version all of them can be read in.
 
     Engines would take their newest.
@@ -122,7 +122,7 @@ def _with_default(main: Imports, functions: Sequence[tuple[Imports, Collection[O
     return main
 
 
-def _aligned(imports: Imports, main: Imports, operators: Collection[Operator]) -> Imports:
+def _aligned(imports: Imports, main: Imports, operators: Collection[OperatorUse]) -> Imports:
     """Return a function's imports, each in the model's version where the function's nodes mean the same there."""
     return {
         domain: main[domain]
@@ -132,7 +132,7 @@ def _aligned(imports: Imports, main: Imports, operators: Collection[Operator]) -
     }
 
 
-def _alike(operator: Operator, one: int, other: int) -> bool:
+def _alike(operator: OperatorUse, one: int, other: int) -> bool:
     """Return whether a node means the same in two versions of an operator set: each step between keeps it."""
     domain, op_type, attributes = operator
     low, high = sorted((one, other))

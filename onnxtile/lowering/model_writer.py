@@ -16,7 +16,7 @@ from onnxtile.ir.graphs import all_graphs, default_opset, is_tiled_product, subg
 from onnxtile.ir.io.load import carry_over, copy_of, has_value_info
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.ir.metadata import ANNOTATION_META
-from onnxtile.lowering.weight_stream import Weights, stays_elsewhere
+from onnxtile.lowering.weight_stream import WeightStream, stays_elsewhere
 from onnxtile.tiling.call_writer import CallWriter
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.table import FORMS
@@ -36,7 +36,7 @@ class ModelInPieces:
     proto: onnx.ModelProto
     nodes: bytearray
     ends: array[int]
-    weights: Weights
+    weights: WeightStream
     count: int
 
 
@@ -81,7 +81,7 @@ def write_calls(
             function_proto.MergeFromString(bytes(sink.nodes))
         sink = _write_nested(compact.graph, proto.graph, writer, writer.opset, say)
         cuts = [cut for cut in writer.cuts if cut.graph is compact.graph]
-        left = Weights(uncut, sink.constants, cuts, writer, keep_external)
+        left = WeightStream(uncut, sink.constants, cuts, writer, keep_external)
         carry_over(model, proto)
         if proto.ir_version < OVERRIDABLE_FROM:
             _list_as_inputs(proto.graph, left)
@@ -185,7 +185,7 @@ def _write_graph(graph: ir.Graph, proto: Holder, writer: CallWriter, opset: int,
     return sink
 
 
-def _list_as_inputs(graph: onnx.GraphProto, weights: Weights) -> None:
+def _list_as_inputs(graph: onnx.GraphProto, weights: WeightStream) -> None:
     """Make inputs of the initializers that aren't: IR versions below 4 want all of them to be."""
     listed = {value.name for value in graph.input}
     described = [(str(tensor.name), tensor.dtype.value, tensor.shape.numpy()) for tensor in weights.uncut]

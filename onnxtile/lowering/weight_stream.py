@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightStream:
     """The main graph's initializers in the file's order: those it had, new small ones, and those that are cut.
 
     `keep_external`: those it had in external data stay there.
@@ -84,7 +84,7 @@ Field = tuple[bytes | memoryview, ...]
 """A field of a message, whole or in pieces."""
 
 
-def pieces(weights: Weights) -> Iterator[Field]:
+def pieces(weights: WeightStream) -> Iterator[Field]:
     """Yield the initializers as fields of the graph, one at a time."""
     for described, nbytes, data in weights.stored():
         if nbytes is None:
@@ -105,7 +105,7 @@ Placed = tuple[bytes, int, int]
 """An initializer as `write_data` left it: its TensorProto but for where it is, offset (-1: it's whole), length."""
 
 
-def write_data(weights: Weights, file: BinaryIO, align: int, say: Progress = silent) -> tuple[list[Placed], int]:
+def write_data(weights: WeightStream, file: BinaryIO, align: int, say: Progress = silent) -> tuple[list[Placed], int]:
     """Write the initializers above INLINE_BYTES to `file`, each from a multiple of `align` bytes on.
 
     Returns what remains to be written of each to the model's file (see `fields`), and the CRC-32 of the data file.

@@ -37,7 +37,7 @@ _MANY = Unknown(f"it's fed by more than {MOST:,} constants, through others")
 _UNDECLARED = Facts(None, WORKLESS)
 """Taken for granted of an operator that isn't declared: its inputs are data."""
 Sources: TypeAlias = tuple[ir.Value, ...]
-Fed: TypeAlias = Sequence[tuple[Role, int, ir.Value]]
+ConstantInputs: TypeAlias = Sequence[tuple[Role, int, ir.Value]]
 """The constant inputs of a node: what each is to it, which one it is, and the value."""
 
 
@@ -111,7 +111,7 @@ class Constants:
                 self._behind.pop(value, None)
         return NOTHING if called or not fed or facts.result == "sizes" else self._feeding(node, facts, fed)
 
-    def _computed(self, facts: Facts, fed: Fed) -> Sources | None:
+    def _computed(self, facts: Facts, fed: ConstantInputs) -> Sources | None:
         """Return the constants whose numbers a result holds: data, coefficients only if there's nothing else."""
         data = [value for role, _, value in fed if role in ("data", "statistics") and facts.result != "sizes"]
         data = [value for value in data if not _is_coefficient(value)] or data
@@ -123,7 +123,7 @@ class Constants:
             held.update(dict.fromkeys(sources))
         return tuple(held)
 
-    def _feeding(self, node: ir.Node, facts: Facts, fed: Fed) -> tuple[Weights, tuple[str, ...]]:
+    def _feeding(self, node: ir.Node, facts: Facts, fed: ConstantInputs) -> tuple[Weights, tuple[str, ...]]:
         weights, names = [], []
         for role, index, value in fed:
             sources = self._sources(value)

@@ -14,7 +14,7 @@ import torch
 
 from onnxtile.debugging.capture.element_types import NotATensorError
 from onnxtile.debugging.capture.output_files import Target
-from onnxtile.debugging.capture.report import Captured, CaptureReport, Fed, Skipped, Value
+from onnxtile.debugging.capture.report import Captured, CapturedValue, CaptureReport, Fed, Skipped
 from onnxtile.debugging.capture.selection import Labels, Selection, Texts
 from onnxtile.debugging.capture.statistics import described as described_value
 from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError
@@ -109,7 +109,7 @@ class _ModuleCapture(ModuleWatcher):
 
     selection: Selection
     hold: bool
-    values: list[Value] = field(default_factory=list)
+    values: list[CapturedValue] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)

@@ -30,7 +30,7 @@ from onnxtile.verification.sessions import EngineError
 from onnxtile.verification.values import judge, worse
 from onnxtile.verification.verdict import ValueVerdict, Verdict
 
-Inputs: TypeAlias = tuple[tuple[Any, ...], Mapping[str, Any]]
+Arguments: TypeAlias = tuple[tuple[Any, ...], Mapping[str, Any]]
 CASES = 3
 """Sets of inputs: those that were given, and others like them from a seed."""
 
@@ -86,7 +86,7 @@ def _runner(model: ir.Model, feeds: Mapping[str, np.ndarray], say: Progress) -> 
         raise UnsupportedError(f"no engine runs the ONNX model: {error}") from error
 
 
-def _run(module: torch.nn.Module, inputs: Inputs) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
+def _run(module: torch.nn.Module, inputs: Arguments) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
     """Return what torch gives, and what it gives when it's moved, once for each choice of signs."""
     with inference(module), _operator_by_operator():
         wanted = _outputs(module, inputs)
@@ -111,7 +111,7 @@ def _operator_by_operator() -> Iterator[None]:
         torch.backends.mkldnn.set_flags(before[0])
 
 
-def _outputs(module: torch.nn.Module, inputs: Inputs) -> list[np.ndarray]:
+def _outputs(module: torch.nn.Module, inputs: Arguments) -> list[np.ndarray]:
     copies = [tensor.clone() for tensor in tensors_in(inputs)]  # a model may write into its inputs
     args, kwargs = _with_tensors(inputs, copies)
     try:
@@ -120,10 +120,10 @@ def _outputs(module: torch.nn.Module, inputs: Inputs) -> list[np.ndarray]:
         raise UnsupportedError(f"it can't be held against torch: an output {error}") from error
 
 
-def _with_tensors(inputs: Inputs, tensors: Sequence[torch.Tensor]) -> Inputs:
+def _with_tensors(inputs: Arguments, tensors: Sequence[torch.Tensor]) -> Arguments:
     """Return the same lists, tuples and dicts with other tensors."""
     left = iter(tensors)
-    changed: Inputs = replaced(inputs, torch.Tensor, lambda _: next(left))
+    changed: Arguments = replaced(inputs, torch.Tensor, lambda _: next(left))
     return changed
 
 

@@ -19,7 +19,7 @@ UNIT = {torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8, torch.float32: 2.0**-2
 """Unit round-off: half the distance from 1 to the next number."""
 ULPS = 8
 """Roundings granted to a function such as exp, each engine having its own polynomial: they promise 1 to 4."""
-Bound = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
+RoundingBound = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
 """By how much two engines may differ in a function, given its arguments and what it gave."""
 
 EXACT = frozenset(
@@ -159,7 +159,7 @@ def _norm(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], results: An
     return 2 * (gamma(count + ULPS, UNIT[x.dtype]) * size + shift)
 
 
-BOUNDS: dict[str, Bound] = {
+BOUNDS: dict[str, RoundingBound] = {
     "_softmax": _softmax, "_log_softmax": _softmax, "_safe_softmax": _softmax,
     "native_batch_norm": _batch_norm, "_native_batch_norm_legit_no_training": _batch_norm,
     "native_layer_norm": _norm, "native_group_norm": _norm,

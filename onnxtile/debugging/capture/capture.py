@@ -15,7 +15,7 @@ from onnxtile.debugging.capture.call_inlining import inline_calls
 from onnxtile.debugging.capture.element_types import NotATensorError, from_engine
 from onnxtile.debugging.capture.feeds import bind_to, checked
 from onnxtile.debugging.capture.output_files import Keep, Target
-from onnxtile.debugging.capture.report import Captured, CaptureReport, Fed, Skipped, Value
+from onnxtile.debugging.capture.report import Captured, CapturedValue, CaptureReport, Fed, Skipped
 from onnxtile.debugging.capture.selection import Selection, Texts, choose
 from onnxtile.debugging.capture.session import InnerValues, inner_values
 from onnxtile.debugging.capture.statistics import described
@@ -86,7 +86,7 @@ def capture(
     _infer(loaded, fed)
     fed_arrays = feeds(loaded, "normal", np.random.default_rng(seed)) if inputs is None else checked(loaded, inputs)
     arrays: dict[str, np.ndarray] = {}
-    values: list[Value] = []
+    values: list[CapturedValue] = []
     skipped = list(choice.skipped)
     names = [chosen.value for chosen in choice.values]
     by_name = {str(value.name): value for node in loaded.graph for value in node.outputs}
@@ -118,7 +118,7 @@ def _opened(target: Target | None, names: Sequence[str], arrays: dict[str, np.nd
             yield write
         return
 
-    def keep(row: Value, array: np.ndarray) -> Value:
+    def keep(row: CapturedValue, array: np.ndarray) -> CapturedValue:
         if arrays is not None:
             arrays[row.value] = array
         return row

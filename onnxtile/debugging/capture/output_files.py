@@ -14,7 +14,7 @@ from typing import IO
 
 import numpy as np
 
-from onnxtile.debugging.capture.report import SCHEMA, Value
+from onnxtile.debugging.capture.report import SCHEMA, CapturedValue
 from onnxtile.debugging.capture.statistics import storable
 from onnxtile.errors import UsageError
 from onnxtile.ir.io.files import check_new_folder, check_output, new_folder, replacing
@@ -30,7 +30,7 @@ MOST_COMMENT = 65_535
 """Bytes of a member's comment."""
 COMMENTED = ("value", "node", "op", "dtype", "shape", "stored")
 """What a member's comment says of its value."""
-Keep = Callable[[Value, np.ndarray], Value]
+Keep = Callable[[CapturedValue, np.ndarray], CapturedValue]
 """Takes a value, and returns its row with where the value is now."""
 
 
@@ -58,7 +58,7 @@ class Target:
     def open(self, names: Sequence[str]) -> Iterator[Keep]:
         """Yield what writes values of these names one by one; all is moved to its path if nothing is raised."""
         if self.is_folder:
-            rows: list[Value] = []
+            rows: list[CapturedValue] = []
             with new_folder(self.path) as folder:
                 yield _writer(_files(names), lambda row: (folder / str(row.place)).open("xb"), rows)
                 (folder / INDEX).write_text(json_text({"schema": SCHEMA, "values": rows}))
@@ -67,10 +67,10 @@ class Target:
                 yield _writer(_members(names), lambda row: archive.open(_member(row), "w", force_zip64=True), [])
 
 
-def _writer(places: Mapping[str, str], opened: Callable[[Value], IO[bytes]], rows: list[Value]) -> Keep:
+def _writer(places: Mapping[str, str], opened: Callable[[CapturedValue], IO[bytes]], rows: list[CapturedValue]) -> Keep:
     """Return what writes a value as numpy does to what is opened for its row, and adds the row to `rows`."""
 
-    def write(row: Value, array: np.ndarray) -> Value:
+    def write(row: CapturedValue, array: np.ndarray) -> CapturedValue:
         array, stored = storable(array)
         row = replace(row, place=places[row.value], stored=stored)
         with opened(row) as file:
@@ -81,7 +81,7 @@ def _writer(places: Mapping[str, str], opened: Callable[[Value], IO[bytes]], row
     return write
 
 
-def _member(row: Value) -> zipfile.ZipInfo:
+def _member(row: CapturedValue) -> zipfile.ZipInfo:
     """Return a member as numpy.savez has it, but without the time; its comment is JSON that says what it is."""
     info = zipfile.ZipInfo(f"{row.place}.npy", EPOCH)
     info.create_system, info.external_attr = 3, 0o644 << 16  # or they would tell of the system that it's made on

@@ -16,7 +16,7 @@ Number = int | float | None
 
 
 @dataclass(frozen=True)
-class Value(JsonRecord):
+class CapturedValue(JsonRecord):
     """A captured value.
 
     `node` gives it, an `op`; or `nodes` nodes that a lowering made for the original's `node` put it together, the last
@@ -73,7 +73,7 @@ class CaptureReport(JsonRecord, members="schema output inputs *"):
     """
 
     schema: ClassVar[str] = SCHEMA
-    values: tuple[Value, ...]
+    values: tuple[CapturedValue, ...]
     skipped: tuple[Skipped, ...]
     unmatched: tuple[str, ...]
     inputs: Fed

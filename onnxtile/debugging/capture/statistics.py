@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.debugging.capture.report import Number, Value
+from onnxtile.debugging.capture.report import CapturedValue, Number
 
 BLOCK = 1 << 20
 """Elements that are looked at together: what is computed of them takes memory too."""
@@ -26,11 +26,11 @@ class Numbers(NamedTuple):
     infinite: int
 
 
-def described(value: str, node: str, op: str, array: np.ndarray, dtype: ir.DataType, nodes: int = 1) -> Value:
+def described(value: str, node: str, op: str, array: np.ndarray, dtype: ir.DataType, nodes: int = 1) -> CapturedValue:
     """Return the row of a captured value, whose elements are of `dtype`."""
     text = dtype == ir.DataType.STRING
     first = (element if isinstance(element, str) else element.item() for element in array.reshape(-1)[:FIRST])
-    return Value(
+    return CapturedValue(
         value, node, op, nodes,
         "string" if text else str(dtype.numpy()),
         array.shape,

@@ -29,7 +29,7 @@ from onnxtile.passes.manager import PassManager
 from onnxtile.passes.registry import pipeline_text
 from onnxtile.passes.rewrites.inlining import Inline
 
-Function = Callable[[ir.Model, ir.Model], bool]
+Predicate = Callable[[ir.Model, ir.Model], bool]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def reduce(
     model: AnyModel,
     passes: str | Sequence[str | ir.passes.PassBase],
     *,
-    check: str | Function | None = None,
+    check: str | Predicate | None = None,
     output: str | os.PathLike[str] | None = None,
     cases: int = 4,
     seed: int = 0,
@@ -133,7 +133,7 @@ class _Scene:
         return PassManager(self.passes, check=False)(copy_of(self.model)).model
 
 
-def _checker(check: str | Function | None, cases: int, seed: int, timeout: float, timeout_fails: bool) -> Check:
+def _checker(check: str | Predicate | None, cases: int, seed: int, timeout: float, timeout_fails: bool) -> Check:
     if check is None:
         return VerifyCheck(cases, seed)
     return CommandCheck(check, timeout, timeout_fails) if isinstance(check, str) else FunctionCheck(check)

@@ -20,7 +20,7 @@ from onnxtile.passes.shape_inference.flow import Widened, open_widened
 from onnxtile.passes.shape_inference.library import Run, install
 from onnxtile.passes.shape_inference.onnx_inference import Inferred, infer_by_onnx
 
-Facts = dict[ir.Value, tuple[tuple[int | ir.SymbolicDim, ...] | None, ir.TypeProtocol | None]]
+ShapesAndTypes = dict[ir.Value, tuple[tuple[int | ir.SymbolicDim, ...] | None, ir.TypeProtocol | None]]
 
 
 def infer(model: ir.Model) -> bool:
@@ -39,7 +39,7 @@ def infer(model: ir.Model) -> bool:
     return shapes_and_types(values) != before
 
 
-def shapes_and_types(values: Iterable[ir.Value]) -> Facts:
+def shapes_and_types(values: Iterable[ir.Value]) -> ShapesAndTypes:
     """Return the shape and type that every value has now."""
     return {value: (None if (shape := value.shape) is None else shape.dims, value.type) for value in values}
 

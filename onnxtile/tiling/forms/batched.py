@@ -29,7 +29,7 @@ Length = int | str
 """A length as Reshape takes it; or the name of a value of one element that has it."""
 
 
-class Rows(NamedTuple):
+class RowValues(NamedTuple):
     """Values of one element that tell of A's rows, where only run time knows them and they're cut; else empty.
 
     `length`: how many there are; `tiles`: how many tiles of them; `padded`: how many rows these have.
@@ -59,7 +59,7 @@ class Batched(Form):
         if product.plan.empty:
             yield from Unrolled().constants(product, side, prefix, array)
             return
-        layout = _Layout(product, side, Rows())
+        layout = _Layout(product, side, RowValues())
         shape = [*array.shape[: layout.batch], *map(int, layout.sizes(layout.source))]
         yield f"{prefix}/tiles", with_zeros(array, product.padding(side)).reshape(shape).transpose(layout.permutation)
 
@@ -78,7 +78,7 @@ class Batched(Form):
         ]
         _untiled(sink, product, self._multiply(sink, product, tiles, rows, prefix), output, rows, prefix)
 
-    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: Rows, prefix: str) -> str:
+    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: RowValues, prefix: str) -> str:
         """Add the nodes that multiply tiles; C's are an array [batch, m-tiles, n-tiles, rows, columns]."""
         products = join(prefix, "products")
         sink.node(product.operator, tiles, [products], tile=box(product))
@@ -88,7 +88,7 @@ class Batched(Form):
 class _Layout:
     """Axes of an operand behind its batch axes: as Reshape cuts them (`source`) and as MatMul takes them (`target`)."""
 
-    def __init__(self, product: TiledProduct, side: Side, rows: Rows) -> None:
+    def __init__(self, product: TiledProduct, side: Side, rows: RowValues) -> None:
         plan, tiles_of_k = product.plan, [] if product.plan.k.whole else ["kt"]
         self.batch = max(product.rank(side) - 2, 0)
         self._size: dict[str, Length] = {"mt": _count(plan.m), "nt": _count(plan.n), "kt": plan.k.count or 1}
@@ -124,7 +124,7 @@ class _Layout:
         return source == target
 
 
-def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, rows: Rows, prefix: str) -> str:
+def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, rows: RowValues, prefix: str) -> str:
     """Add the nodes that bring an operand into the layout of `constants`."""
     rank, name = product.rank(side), join(prefix, side)
     if product.transposed(side):
@@ -149,7 +149,7 @@ def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, rows: Rows
     return f"{name}_tiles"
 
 
-def _cut_rows(sink: Sink, product: TiledProduct, value: str, rows: Rows, prefix: str) -> str:
+def _cut_rows(sink: Sink, product: TiledProduct, value: str, rows: RowValues, prefix: str) -> str:
     """Make two axes of A's rows beside batch axes, tiles and rows of one, by taking rows 0, 1, ... in so many rows.
 
     A Reshape of A itself could do so by -1 only, which is open where a batch axis is empty.
@@ -176,7 +176,7 @@ def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> s
     return total
 
 
-def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, rows: Rows, prefix: str) -> None:
+def _untiled(sink: Sink, product: TiledProduct, value: str, output: str, rows: RowValues, prefix: str) -> None:
     """Bring [batch, mt, nt, tm, tn] into the shape of the product: Transpose, Reshape, Slice, as needed."""
     plan, batch = product.plan, product.batch_axes
     order = (2, 0, 1, 3) if keeps_rows(product) else (0, 2, 1, 3)
@@ -236,14 +236,14 @@ def keeps_rows(product: TiledProduct) -> bool:
     return product.plan.m.size is None and product.plan.m.tile is None and product.batch_axes > 0
 
 
-def _rows(sink: Sink, product: TiledProduct, a: str, at_least_one: bool, prefix: str) -> Rows:
+def _rows(sink: Sink, product: TiledProduct, a: str, at_least_one: bool, prefix: str) -> RowValues:
     """Add the nodes that tell A's rows, where they are cut and known only at run time.
 
     `at_least_one`: without rows there's one tile, of zeros, of which nothing is kept.
     """
     m = product.plan.m
     if m.padding is not None:
-        return Rows()
+        return RowValues()
     shape, axis, length = (join(prefix, leaf) for leaf in ("A_shape", "M_axis", "M"))
     sink.node("Shape", [a], [shape])
     position = product.a_rank - (1 if product.transpose_a else 2)
@@ -259,11 +259,11 @@ def _rows(sink: Sink, product: TiledProduct, a: str, at_least_one: bool, prefix:
         sink.node("Sub", [more, some], [counted])
         tiles = counted
     sink.node("Mul", [tiles, tile], [join(prefix, "M_padded")])
-    return Rows(length, tiles, join(prefix, "M_padded"))
+    return RowValues(length, tiles, join(prefix, "M_padded"))
 
 
 def _pad_at_run_time(
-    sink: Sink, product: TiledProduct, value: str, output: str, rows: Rows, padding: dict[int, int | None]
+    sink: Sink, product: TiledProduct, value: str, output: str, rows: RowValues, padding: dict[int, int | None]
 ) -> None:
     """Pad A's rows up to whole tiles."""
     rank = product.a_rank

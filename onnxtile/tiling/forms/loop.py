@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.dtypes import WIDER
-from onnxtile.tiling.forms.batched import Batched, Length, Rows, box, keeps_rows, reshape
+from onnxtile.tiling.forms.batched import Batched, Length, RowValues, box, keeps_rows, reshape
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import int64, squeeze
 from onnxtile.tiling.sinks.ir import Sink
@@ -22,7 +22,7 @@ from onnxtile.tiling.tiled_product import SIDES, TiledProduct, join
 
 FIRST_OPSET = 11
 """From here Loop, Gather and Pad have the form that is written."""
-Names = Callable[[str], str]
+Naming = Callable[[str], str]
 """Names below the product's prefix, by their last part."""
 _BOOL, _INT64 = ir.DataType.BOOL, ir.DataType.INT64
 
@@ -34,11 +34,11 @@ class Loop(Batched):
     ability = Ability(FIRST_OPSET, symbolic_m=True)
     at_least_one_tile = True  # engines take no Scan without a round
 
-    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: Rows, prefix: str) -> str:
+    def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: RowValues, prefix: str) -> str:
         return _over_tiles(sink, product, tiles, rows, prefix)
 
 
-def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], known: Rows, prefix: str) -> str:
+def _over_tiles(sink: Sink, product: TiledProduct, tiles: list[str], known: RowValues, prefix: str) -> str:
     """Add the Scan that makes every tile of C, in an array [batch, m-tiles, n-tiles, rows, columns]."""
     batch, names = product.batch_axes, partial(join, prefix)
     rows, columns = product.plan.m.count, product.plan.n.count
@@ -94,7 +94,7 @@ def _carried(product: TiledProduct) -> ir.DataType:
     return WIDER.get(product.dtype, product.dtype)
 
 
-def _inner_constants(sink: Sink, product: TiledProduct, names: Names) -> list[str]:
+def _inner_constants(sink: Sink, product: TiledProduct, names: Naming) -> list[str]:
     """Add the inputs of the inner Loop outside of the loops: the number of k-tiles, true, and a zero for the sum."""
     if product.plan.k.whole:
         return []
@@ -104,7 +104,7 @@ def _inner_constants(sink: Sink, product: TiledProduct, names: Names) -> list[st
     return [trips, always, sink.constant(names("zero"), zero)]
 
 
-def _over_k(body: Sink, product: TiledProduct, names: Names, constants: list[str]) -> None:
+def _over_k(body: Sink, product: TiledProduct, names: Naming, constants: list[str]) -> None:
     """Add the inner Loop: the sum over k of the products of one row and one column of tiles."""
     carried = _carried(product)
     if product.plan.k.whole:

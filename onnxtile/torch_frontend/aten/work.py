@@ -11,7 +11,7 @@ from onnxtile.operators.work import KINDS, Operations
 from onnxtile.torch_frontend.aten.counting import NOTHING
 from onnxtile.torch_frontend.aten.operations import OPERATIONS, SILENT
 from onnxtile.torch_frontend.aten.products import PRODUCTS
-from onnxtile.torch_frontend.trace.calls import Call, UnsizedError
+from onnxtile.torch_frontend.trace.calls import Call, NoSizesError
 
 Counted = TypeVar("Counted")
 
@@ -49,7 +49,7 @@ def counted(call: Call, count: Callable[[Call], Counted]) -> Counted | Unknown:
         for value in (*call.inputs, *call.outputs):
             len(value.shape)  # formulas for a block of numbers are wrong for others, be it that they run
         return count(call)
-    except UnsizedError as error:
+    except NoSizesError as error:
         return Unknown(f"torch's operator {name} {error}")
     except Exception as error:  # of any kind, as arguments are
         words = f"{type(error).__name__}: {one_line(error)}"

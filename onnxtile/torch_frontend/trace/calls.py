@@ -12,12 +12,12 @@ import torch
 from onnxtile.torch_frontend.trace.skipping import reads_numbers
 
 
-class UnsizedError(Exception):
+class NoSizesError(Exception):
     """Sizes are asked for that a tensor doesn't have; the words go on from the operator's name."""
 
 
 class Unsized(Sequence[int]):
-    """The shape of a tensor that isn't one block of numbers, but nested or sparse: reading it raises UnsizedError."""
+    """The shape of a tensor that isn't one block of numbers, but nested or sparse: reading it raises NoSizesError."""
 
     __slots__ = ("kind",)
 
@@ -25,7 +25,7 @@ class Unsized(Sequence[int]):
         self.kind = kind
 
     def __getitem__(self, index: Any) -> Any:
-        raise UnsizedError(f"works on a {self.kind} tensor, whose sizes don't tell how much that is")
+        raise NoSizesError(f"works on a {self.kind} tensor, whose sizes don't tell how much that is")
 
     def __len__(self) -> int:
         return len(self[0])

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks of torch need it: pip install 'onnxtile[torch]'")
 
 
-from onnxtile.torch_frontend.trace.calls import Call, ModuleCall, Operator, Unsized, UnsizedError  # noqa: E402  # the same
+from onnxtile.torch_frontend.trace.calls import Call, ModuleCall, NoSizesError, Operator, Unsized  # noqa: E402  # the same
 
 MODULE = ModuleCall("", "Net", None, leaf=False, layer=False, order=0)
 
@@ -30,5 +30,5 @@ def test_operators_that_write_in_place_go_by_the_same_name() -> None:
 
 
 def test_reading_a_size_that_there_isnt_says_so() -> None:
-    with pytest.raises(UnsizedError, match="works on a nested tensor, whose sizes don't tell how much that is"):
+    with pytest.raises(NoSizesError, match="works on a nested tensor, whose sizes don't tell how much that is"):
         len(Unsized("nested"))
