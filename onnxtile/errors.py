@@ -1,4 +1,4 @@
-"""What can go wrong, as types. Each message is one line: which model part, which value, what to do."""
+"""Errors that users see, a type for each kind. Each message is one line: which model part, which value, what to do."""
 
 from __future__ import annotations
 

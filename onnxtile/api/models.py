@@ -1,4 +1,4 @@
-"""What a caller may have: models of ONNX, models of torch, files; and options that are for one kind of them alone."""
+"""Types of models that a caller may have, of ONNX, of torch or files, and options that are for one kind alone."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def _as(array: np.ndarray, dtype: ir.DataType) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Rule:
-    """How a result is computed; the least and the most inputs; the attributes that are understood."""
+    """The function that computes a result; the least and the most inputs; the attributes that are understood."""
 
     compute: Callable[[ir.Node, Tensors], Tensor | None]
     inputs: tuple[int, int]

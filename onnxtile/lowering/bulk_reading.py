@@ -26,7 +26,7 @@ Bytes = np.ndarray
 
 @dataclass(frozen=True)
 class Offsets:
-    """Where a file's main graph has nodes and initializers: starts, and the end of the last; `rest`: other fields."""
+    """Starts of the nodes and initializers of a file's main graph, and the end of the last; `rest`: other fields."""
 
     nodes: np.ndarray
     initializers: np.ndarray

@@ -1,4 +1,4 @@
-"""What becomes of each product of a model: judged once, for passes, report and the check of what was written."""
+"""Decide what becomes of each product of a model: judged once, for passes, report and the check of what was written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LoweringPlan:
     def decided(self, pass_: ProductPass, model: ir.Model) -> list[Decided]:
         """Return the products of the model as it is now that concern the pass, each with its decision."""
         if self._stale:
-            self._products = self._found(model)
+            self._products = self._find(model)
         decisions = self._decisions[pass_]
         decisions.update({_key(product): decision for product, decision in pass_.decide(model, self._unjudged[pass_])})
         self._unjudged[pass_] = []
@@ -67,19 +67,19 @@ class LoweringPlan:
             if decision is not None and product.name not in known
         ]
 
-    def _found(self, model: ir.Model) -> list[Contraction]:
+    def _find(self, model: ir.Model) -> list[Contraction]:
         """Return all products in the order of the nodes; those of new nodes are still to be judged."""
-        found: list[Contraction] = []
+        products: list[Contraction] = []
         for scope, nodes in scopes_with_nodes(model):
             for node in nodes:
                 if node in self._new and not is_tiled_product(node):
                     self._of_node[node] = contractions_of(node, scope, model.functions)
                     for unjudged in self._unjudged.values():
                         unjudged.extend(self._of_node[node])
-                found += self._of_node.get(node, ())
+                products += self._of_node.get(node, ())
         self._new.clear()
         self._stale = False
-        return found
+        return products
 
     def _rows(self, model: ir.Model, fit: bool) -> list[Row]:
         """Return a row for each product, as the last pass that it concerns decided; what concerns none is refused."""

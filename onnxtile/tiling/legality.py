@@ -74,7 +74,7 @@ class Ability:
 
 
 Decision = TilePlan | Refusal | None
-"""How a product is cut, why it can't be, or that it fits and stays."""
+"""The tiles of a product, or the refusal to cut it; None: it fits and stays."""
 Refusals = Callable[[Contraction], Iterable[Refusal]]
 """Reasons against cutting a product that lie in its operator."""
 

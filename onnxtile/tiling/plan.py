@@ -67,7 +67,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class TilePlan:
-    """How one product C[m, n] = sum over k of A[m, k] * B[k, n] is cut."""
+    """The tiles along each axis of one product C[m, n] = sum over k of A[m, k] * B[k, n]."""
 
     m: Axis
     k: Axis

@@ -35,7 +35,7 @@ Keep = Callable[[CapturedValue, np.ndarray], CapturedValue]
 
 
 class Target:
-    """Where captured values go. UsageError for what is neither an .npz file nor a folder, or mustn't be written."""
+    """The .npz file or folder for captured values. UsageError for what is neither, or mustn't be written."""
 
     def __init__(self, output: str | os.PathLike[str], model: AnyModel) -> None:
         """`model`: what mustn't be written over, if it's a path."""

@@ -54,7 +54,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Fed(JsonRecord):
-    """What the model was run on: `given` inputs, or `random` ones from `seed`.
+    """The inputs that the model was run on: `given` ones, or `random` ones from `seed`.
 
     `sizes`: those of free dimensions, as bound, as the given inputs have them, or as made up.
     """
@@ -67,7 +67,7 @@ class Fed(JsonRecord):
 
 @dataclass(frozen=True)
 class CaptureReport(JsonRecord, members="schema output inputs *"):
-    """What was captured of which nodes, and what wasn't; `output`: where it was written.
+    """The values that were captured, and the nodes of which none were; `output`: where it was written.
 
     `unmatched`: what was asked for that nothing in the model fits, in words. `warnings`: what to know of the engine.
     """

@@ -25,7 +25,7 @@ MOST_COMPARED = 5_000
 
 
 class Labels(NamedTuple):
-    """What a node, or a module of torch, may be asked for by; the first of each kind is what messages call it."""
+    """Words by which a node, or a module of torch, may be asked for; messages call it by the first of each kind."""
 
     operators: Sequence[str]
     names: Sequence[str]

@@ -19,7 +19,7 @@ from onnxtile.passes.manager import is_refusal
 
 
 class Reproducer(Instrument):
-    """Where a pass fails, a folder is written: the model before it, the pipeline from it on, versions and traceback.
+    """Writes a folder where a pass fails: the model before it, the pipeline from it on, versions and traceback.
 
     `command.txt` in it repeats the failure. The error says where the folder is. Failures are PassErrors: what a pass
     says on purpose (a bad call, a model that it doesn't take, a product over the limits) leaves nothing.

@@ -54,6 +54,6 @@ def failure_of(original: ir.Model, passes: Sequence[ir.passes.PassBase], check: 
 def sizes_of(passes: Sequence[ir.passes.PassBase]) -> dict[str, int]:
     """Return the sizes that bind-dims gives to free dimensions."""
     sizes: dict[str, int] = {}
-    for one in passes:
-        sizes |= one.sizes if isinstance(one, BindDims) else {}
+    for pass_ in passes:
+        sizes |= pass_.sizes if isinstance(pass_, BindDims) else {}
     return sizes

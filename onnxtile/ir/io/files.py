@@ -17,7 +17,7 @@ def check_output(output: Path, *others: Path) -> None:
 
     `others`: files that must stay, or that are written as well.
     """
-    with _told(output):
+    with _refusing(output):
         _check_place(output)
     if output.is_dir():
         raise UsageError(f"output {output} is a folder; give the path of a file")
@@ -46,7 +46,7 @@ def replacing(output: Path) -> Iterator[Path]:
 
 def check_new_folder(folder: Path) -> None:
     """Refuse a folder for outputs that can't be made, or that holds something already; UsageError."""
-    with _told(folder):
+    with _refusing(folder):
         _check_place(folder)
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"output {folder} isn't a folder; give the path of a new one")
@@ -63,7 +63,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     `folder` must be new, or empty. Raises UsageError where it isn't, or can't be written.
     """
     check_new_folder(folder)
-    with _told(folder), partial_folder(folder) as temporary:
+    with _refusing(folder), partial_folder(folder) as temporary:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         temporary.replace(folder)
@@ -72,14 +72,15 @@ def new_folder(folder: Path) -> Iterator[Path]:
 @contextmanager
 def beside(output: Path) -> Iterator[Path]:
     """Give a new file in the folder of `output`, and remove it afterwards; UsageError where that can't be written."""
-    with _told(output):
+    with _refusing(output):
         _check_place(output)
         with partial_file(output) as temporary:
             yield temporary
 
 
 @contextmanager
-def _told(output: Path) -> Iterator[None]:
+def _refusing(output: Path) -> Iterator[None]:
+    """Raise UsageError where what is done meanwhile raises OSError."""
     try:
         yield
     except OSError as error:

@@ -79,7 +79,7 @@ def message(field: int, content: bytes) -> bytes:
 
 
 class Bytes(Protocol):
-    """What fields are read from: bytes in memory, or a file's."""
+    """The bytes that fields are read from, in memory or in a file."""
 
     def __getitem__(self, at: int, /) -> int: ...
 

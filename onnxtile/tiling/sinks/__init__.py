@@ -1,1 +1,1 @@
-"""Where a form writes its nodes to: the IR in memory, or the bytes of a file."""
+"""Take the nodes that a form writes: into the IR in memory, or into the bytes of a file."""

@@ -76,7 +76,7 @@ class Constant(NamedTuple):
     bytes: int
     kind: ConstantKind
     counts: bool
-    """Whether it's a weight where it feeds a call: parameters are, and floating-point numbers along axes."""
+    """It's a weight where it feeds a call: parameters are, and floating-point numbers along axes."""
 
 
 class Operator:

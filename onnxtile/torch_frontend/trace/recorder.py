@@ -60,7 +60,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's h
         self._constants_in: dict[int, list[tuple[int, int, str]]] = {}
         """The constants in a storage: first element, the one behind the last, and name."""
         self._shared: dict[int, list[tuple[int, int, str]]] = {}
-        """Those of them that share one storage with others."""
+        """The same, of storages that several constants share."""
         self._handlers: dict[Any, Operator | Callable[..., Any]] = {}
 
     def __torch_dispatch__(

@@ -22,7 +22,7 @@ _BY_MASK = ("aten::index", "aten::index_put", "aten::_index_put_impl_")
 
 
 class NeedsNumbers(BaseException):  # no error; a network that catches all errors mustn't catch it
-    """What the network does depends on numbers that weren't computed."""
+    """The network asks for numbers that weren't computed."""
 
 
 class WatchingError(BaseException):  # no more must it catch this
