@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import onnx_ir as ir
 
@@ -146,5 +146,7 @@ def unknown(reason: str) -> Formula:
     return measure(f"unknown: {reason}", "")(lambda node, opset: Unknown(reason))
 
 
+Count = TypeVar("Count", int, Formula)
+"""How many there are: a number, or the formula of it."""
 NOTHING = Formula({})
 ONE = Formula({(): 1})

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints
 from onnxtile.ir.symbolic.amounts import Amount, product
 from onnxtile.operators.elementwise import SIGMOID, SILU, activation
-from onnxtile.operators.formula import NOTHING, Formula, condition, measure
+from onnxtile.operators.formula import Count, Formula, condition, measure
 from onnxtile.operators.measures import (
     ROWS,
     X,
@@ -34,12 +34,12 @@ from onnxtile.operators.registry import MICROSOFT, NHWC, declare
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 
 
-def by_variance(size: Formula, rows: Formula, scaled: Formula = NOTHING) -> Work:
+def by_variance(size: Count, rows: Count, scaled: Count | int = 0) -> Work:
     """Return the work for elements in rows, by mean and variance; `scaled`: what scales and shifts it then."""
     return ELEMENTWISE * (5 * size + rows + scaled) + TRANSCENDENTAL * rows
 
 
-def by_root_mean_square(size: Formula, rows: Formula, scaled: Formula) -> Work:
+def by_root_mean_square(size: Count, rows: Count, scaled: Count) -> Work:
     """Return the work for elements in rows, by root mean square; `scaled` as in `by_variance`."""
     return ELEMENTWISE * (3 * size + rows + scaled) + TRANSCENDENTAL * rows
 

@@ -11,13 +11,13 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import attribute_int
 from onnxtile.ir.symbolic.amounts import Amount
-from onnxtile.operators.formula import Formula, measure, unknown
+from onnxtile.operators.formula import Count, measure, unknown
 from onnxtile.operators.measures import X, Y, before, constant_int, lines, version
 from onnxtile.operators.registry import MICROSOFT, declare
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 
 
-def softmax(size: Formula, sums: Formula) -> Work:
+def softmax(size: Count, sums: Count) -> Work:
     """Return the work of Softmax of elements in so many sums."""
     return ELEMENTWISE * (3 * size - sums) + TRANSCENDENTAL * size + COMPARISON * (size - sums)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from onnxtile.operators.elementwise import GELU, PER_ELEMENT, TANH_GELU
-from onnxtile.operators.work import Operations
-from onnxtile.torch_frontend.aten.counting import Count, additions, named, of_one, of_result, sum_of, times
+from onnxtile.operators.elementwise import GELU, PER_ELEMENT, SIGMOID, TANH_GELU
+from onnxtile.operators.reduction import softmax
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, TRANSCENDENTAL, Work
+from onnxtile.torch_frontend.aten.counting import Count, named, of_result
 from onnxtile.torch_frontend.trace.calls import Call, Value
 
 
@@ -25,84 +26,79 @@ def functions() -> dict[str, Count]:
     }  # fmt: skip
     counts: dict[str, Count] = {}
     for name, torch_names in own.items():
-        counts |= named(torch_names, of_result(of_one(PER_ELEMENT[name])))
+        counts |= named(torch_names, of_result(PER_ELEMENT[name]))
     return counts
 
 
-def softmax(size: int, sums: int, logarithm: bool = False) -> Operations:
-    """Count a softmax of so many elements in so many sums."""
-    return Operations(3 * size - sums, size + (sums if logarithm else 0), size - sums, 0)
-
-
-def softmax_of(call: Call) -> Operations:
+def softmax_of(call: Call) -> Work:
     shape = call.inputs[0].shape
     size = math.prod(shape)
     length = shape[int(call.argument("dim"))] if shape else 1
-    return softmax(size, size // length if length else 0, call.operator.name == "aten._log_softmax")
+    sums = size // length if length else 0
+    return softmax(size, sums) + TRANSCENDENTAL * (sums if call.operator.name == "aten._log_softmax" else 0)
 
 
-def reduced(one: Operations, whole: bool = False) -> Count:
+def reduced(one: Work, whole: bool = False) -> Count:
     """Count n - 1 operations for each sum of n; a mean divides it too."""
 
-    def count(call: Call) -> Operations:
+    def count(call: Call) -> Work:
         size = call.inputs[0].elements
-        return times(size if whole else max(size - call.outputs[0].elements, 0), one)
+        return one * (size if whole else max(size - call.outputs[0].elements, 0))
 
     return count
 
 
-def variance(call: Call) -> Operations:
+def variance(call: Call) -> Work:
     """Count the mean, deviations, squares and their mean; std: a root."""
     size, sums = call.inputs[0].elements, call.outputs[0].elements
-    return Operations(4 * size, sums if "std" in call.operator.name else 0, 0, 0)
+    return ELEMENTWISE * (4 * size) + TRANSCENDENTAL * (sums if "std" in call.operator.name else 0)
 
 
-def norm_of_vectors(call: Call) -> Operations:
+def norm_of_vectors(call: Call) -> Work:
     size, sums = call.inputs[0].elements, call.outputs[0].elements
     order = call.argument("ord" if call.operator.has("ord") else "p")
     if order in (None, 2):
-        return Operations(2 * size - sums, sums, 0, 0)
+        return ELEMENTWISE * (2 * size - sums) + TRANSCENDENTAL * sums
     if order == 1:
-        return additions(2 * size - sums)
+        return ELEMENTWISE * (2 * size - sums)
     if isinstance(order, (int, float)) and math.isinf(order):
-        return Operations(size, 0, size - sums, 0)
-    return Operations(2 * size - sums, size + sums, 0, 0)
+        return ELEMENTWISE * size + COMPARISON * (size - sums)
+    return ELEMENTWISE * (2 * size - sums) + TRANSCENDENTAL * (size + sums)
 
 
-def binary(call: Call) -> Operations:
+def binary(call: Call) -> Work:
     """Count add and sub, whose alpha multiplies the other operand."""
     size = call.outputs[0].elements
-    return additions(2 * size if call.operator.has("alpha") and call.argument("alpha") != 1 else size)
+    return ELEMENTWISE * (2 * size if call.operator.has("alpha") and call.argument("alpha") != 1 else size)
 
 
-def power(call: Call) -> Operations:
+def power(call: Call) -> Work:
     """Count a power; by 2 or 3 it's multiplied out."""
     size, exponent = call.outputs[0].elements, call.argument("exponent")
     if exponent in (2, 3) and not isinstance(exponent, Value):
-        return additions(size * (int(exponent) - 1))
-    return Operations(transcendental=size)
+        return ELEMENTWISE * (size * (int(exponent) - 1))
+    return TRANSCENDENTAL * size
 
 
-def clamp(call: Call) -> Operations:
+def clamp(call: Call) -> Work:
     bounds = [name for name in ("min", "max", "min_val", "max_val") if call.operator.has(name)]
-    return Operations(comparison=call.outputs[0].elements * sum(call.argument(name) is not None for name in bounds))
+    return COMPARISON * (call.outputs[0].elements * sum(call.argument(name) is not None for name in bounds))
 
 
-def elu(call: Call) -> Operations:
+def elu(call: Call) -> Work:
     """Count as ONNX's Elu; SELU and CELU, which torch calls with their scales, take 2 more."""
     plain = call.argument("scale") == 1 and call.argument("input_scale") == 1
-    return times(call.outputs[0].elements, of_one(PER_ELEMENT["Elu" if plain else "Selu"]))
+    return PER_ELEMENT["Elu" if plain else "Selu"] * call.outputs[0].elements
 
 
-def gelu(call: Call) -> Operations:
-    one = of_one(TANH_GELU if call.argument("approximate") == "tanh" else GELU)
-    return times(call.outputs[0].elements, one)
+def gelu(call: Call) -> Work:
+    return (TANH_GELU if call.argument("approximate") == "tanh" else GELU) * call.outputs[0].elements
 
 
-def glu(call: Call) -> Operations:
-    return times(call.outputs[0].elements, sum_of(of_one(PER_ELEMENT["Sigmoid"]), Operations(elementwise=1)))
+def glu(call: Call) -> Work:
+    return (SIGMOID + ELEMENTWISE) * call.outputs[0].elements
 
 
-def weighted(call: Call) -> Operations:
+def weighted(call: Call) -> Work:
     """Count lerp: a difference, a product, a sum; addcmul, addcdiv: two operations, and `value`."""
-    return additions(call.outputs[0].elements * 3)
+    return 3 * ELEMENTWISE * call.outputs[0].elements

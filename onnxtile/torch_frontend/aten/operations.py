@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnxtile.ir.symbolic.amounts import Unknown
 from onnxtile.operators.elementwise import SILU
-from onnxtile.operators.work import Operations
+from onnxtile.operators.reduction import SORTED, softmax
+from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, TRANSCENDENTAL
 from onnxtile.torch_frontend.aten import elementwise, layers, windows
-from onnxtile.torch_frontend.aten.counting import NOTHING, Count, aten, named, of_input, of_one, of_result
+from onnxtile.torch_frontend.aten.counting import Count, aten, named, of_input, of_result
 from onnxtile.torch_frontend.aten.products import PRODUCTS
 
-_E, _T, _C, _M = (Operations(**{kind: 1}) for kind in ("elementwise", "transcendental", "comparison", "movement"))
-_SORTED = Unknown("how many comparisons a sort takes depends on the data and on the engine")
 OPERATIONS: Mapping[str, Count] = {
     **elementwise.functions(),
     **named("add sub rsub", elementwise.binary),
@@ -20,9 +18,9 @@ OPERATIONS: Mapping[str, Count] = {
         "mul div floor_divide remainder fmod bitwise_and bitwise_or bitwise_xor logical_and logical_or logical_xor "
         "bitwise_left_shift bitwise_right_shift square __and__ __or__ __xor__ __lshift__ __rshift__ nan_to_num "
         "deg2rad rad2deg cumsum cumprod",
-        of_result(_E),
+        of_result(ELEMENTWISE),
     ),
-    **named("eq ne lt le gt ge maximum minimum fmax fmin isclose heaviside copysign", of_result(_C)),
+    **named("eq ne lt le gt ge maximum minimum fmax fmin isclose heaviside copysign", of_result(COMPARISON)),
     **named(
         "atan2 hypot logaddexp logaddexp2 sinc lgamma digamma i0 special_i0 special_i0e special_ndtr "
         "special_entr special_log_ndtr float_power polygamma igamma igammac special_i1 special_i1e special_zeta "
@@ -30,28 +28,27 @@ OPERATIONS: Mapping[str, Count] = {
         "special_bessel_y1 special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 "
         "special_modified_bessel_k1 special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 "
         "special_spherical_bessel_j0",
-        of_result(_T),
+        of_result(TRANSCENDENTAL),
     ),
-    **named("rsqrt", of_result(Operations(elementwise=1, transcendental=1))),
-    **named("log_sigmoid_forward", of_result(Operations(elementwise=2, transcendental=2))),
-    **named("logit", of_result(Operations(elementwise=2, transcendental=1))),
-    **named("silu", of_result(of_one(SILU))),
+    **named("rsqrt", of_result(ELEMENTWISE + TRANSCENDENTAL)),
+    **named("log_sigmoid_forward", of_result(2 * ELEMENTWISE + 2 * TRANSCENDENTAL)),
+    **named("logit", of_result(2 * ELEMENTWISE + TRANSCENDENTAL)),
+    **named("silu", of_result(SILU)),
     "aten.gelu": elementwise.gelu, "aten.glu": elementwise.glu, "aten.elu": elementwise.elu,
     "aten.pow": elementwise.power,
     **named("clamp clamp_min clamp_max hardtanh", elementwise.clamp),
     **named("lerp addcmul addcdiv", elementwise.weighted),
-    **named("sum nansum prod logical_any logical_all", elementwise.reduced(_E)),
-    **named("amax amin max min argmax argmin any all aminmax", elementwise.reduced(_C)),
-    "aten.equal": of_input(_C),
-    "aten.mean": elementwise.reduced(_E, whole=True),
+    **named("sum nansum prod logical_any logical_all", elementwise.reduced(ELEMENTWISE)),
+    **named("amax amin max min argmax argmin any all aminmax", elementwise.reduced(COMPARISON)),
+    "aten.equal": of_input(COMPARISON),
+    "aten.mean": elementwise.reduced(ELEMENTWISE, whole=True),
     **named("var std var_mean std_mean", elementwise.variance),
     **named("norm linalg_vector_norm", elementwise.norm_of_vectors),
-    "aten.logsumexp": lambda call: Operations(
-        3 * call.inputs[0].elements - call.outputs[0].elements, call.inputs[0].elements + call.outputs[0].elements,
-        call.inputs[0].elements - call.outputs[0].elements, 0,
+    "aten.logsumexp": lambda call: (
+        softmax(call.inputs[0].elements, call.outputs[0].elements) + TRANSCENDENTAL * call.outputs[0].elements
     ),
-    "aten._weight_norm_interface": lambda call: Operations(
-        elementwise=3 * call.inputs[0].elements, transcendental=call.inputs[1].elements
+    "aten._weight_norm_interface": lambda call: (
+        3 * ELEMENTWISE * call.inputs[0].elements + TRANSCENDENTAL * call.inputs[1].elements
     ),  # v * (g / |v|)
     **named("_softmax _log_softmax _safe_softmax", elementwise.softmax_of),
     **named("native_layer_norm native_group_norm", layers.norm),
@@ -66,7 +63,7 @@ OPERATIONS: Mapping[str, Count] = {
     ),
     **named("addmm baddbmm addbmm addmv addr _addmm_activation", layers.affine),
     **named("mm bmm mv dot vdot _int_mm _trilinear cudnn_convolution miopen_convolution _scaled_mm _grouped_mm "
-             "_scaled_grouped_mm", lambda call: NOTHING),
+             "_scaled_grouped_mm", lambda call: NONE),
     **{name: layers.attention for name in PRODUCTS if "scaled_dot_product" in name},
     "aten._native_multi_head_attention": layers.self_attention_of,
     "aten._transformer_encoder_layer_fwd": layers.encoder_layer,
@@ -97,17 +94,17 @@ OPERATIONS: Mapping[str, Count] = {
         "squeeze_copy unsqueeze_copy t_copy transpose_copy unfold_copy slice_copy select_copy detach_copy block_diag "
         "diagonal_scatter as_strided_scatter _chunk_cat randint_like cauchy geometric log_normal "
         "_unsafe_index _pack_padded_sequence",
-        of_result(_M),
+        of_result(MOVEMENT),
     ),
-    "aten.col2im": of_input(_E),
+    "aten.col2im": of_input(ELEMENTWISE),
     **named("scatter scatter_add scatter_reduce index_add index_copy masked_scatter", windows.scattered),
     **named("index_put _index_put_impl _unsafe_index_put", windows.put),
     "aten._embedding_bag_forward_only": windows.bags, "aten._embedding_bag": windows.bags,
-    **named("nonzero", lambda call: Operations(0, 0, call.inputs[0].elements, call.outputs[0].elements)),
+    **named("nonzero", lambda call: COMPARISON * call.inputs[0].elements + MOVEMENT * call.outputs[0].elements),
     **named(
         "topk sort argsort kthvalue median nanmedian mode _unique _unique2 unique_dim unique_consecutive searchsorted "
         "bucketize multinomial bincount histc isin",
-        lambda call: Operations(comparison=_SORTED, movement=sum(value.elements for value in call.outputs)),
+        lambda call: SORTED + MOVEMENT * sum(value.elements for value in call.outputs),
     ),
 }  # fmt: skip
 """How to count each operator's operations."""

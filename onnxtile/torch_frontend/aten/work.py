@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import onnx_ir as ir
+
 from onnxtile.ir.io.checker import one_line
 from onnxtile.ir.symbolic.amounts import Amount, Unknown
 from onnxtile.operators.work import KINDS, Operations
-from onnxtile.torch_frontend.aten.counting import NOTHING
 from onnxtile.torch_frontend.aten.operations import OPERATIONS, SILENT
 from onnxtile.torch_frontend.aten.products import PRODUCTS
 from onnxtile.torch_frontend.trace.calls import Call, NoSizesError
 
 Counted = TypeVar("Counted")
+_NO_NODE = ir.Node("", "Identity", [])
+"""Sizes in the work of a call are numbers, so that nothing is read off a node."""
 
 
 def computes(call: Call) -> bool:
@@ -34,8 +37,8 @@ def operations_of(call: Call) -> Operations:
     name = call.operator.name
     count = OPERATIONS.get(name)
     if count is None:
-        return NOTHING if name in SILENT else Operations(*[unknown(call)] * len(KINDS))
-    operations = counted(call, count)
+        return Operations() if name in SILENT else Operations(*[unknown(call)] * len(KINDS))
+    operations = counted(call, lambda call: count(call).at(_NO_NODE, None))
     return Operations(*[operations] * len(KINDS)) if isinstance(operations, Unknown) else operations
 
 

@@ -11,8 +11,7 @@ torch = pytest.importorskip("torch", reason="networks of torch need it: pip inst
 
 
 from onnxtile.operators.measures import X  # noqa: E402  # the same
-from onnxtile.operators.reduction import softmax as softmax_formula  # noqa: E402  # the same
-from onnxtile.torch_frontend.aten.elementwise import softmax  # noqa: E402  # the same
+from onnxtile.operators.reduction import softmax  # noqa: E402  # the same
 from tests.torch_support import Call, profile_torch, some  # noqa: E402  # the same
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of much that isn't ours
@@ -23,8 +22,7 @@ def test_formulas_are_those_of_onnx() -> None:
 
     value = ir.Value(name="x", shape=ir.Shape([3, 4]), type=ir.TensorType(ir.DataType.FLOAT))
     node = ir.Node("", "Softmax", [value])
-    expected = softmax_formula(X, X * 0 + 3).at(node, 18)
-    assert softmax(12, 3) == expected
+    assert softmax(12, 3).at(node, 18) == softmax(X, X * 0 + 3).at(node, 18)
 
 
 @pytest.mark.parametrize(
