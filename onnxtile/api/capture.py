@@ -70,7 +70,7 @@ def capture(
                 model, op=op, name=name, inputs=cast("Mapping[str, object] | None", inputs), seed=seed, bind=bind,
                 output=output, memory=MEMORY if memory is None else memory, progress=progress,
             )  # fmt: skip
-    from onnxtile.torch_frontend.open import open_torch
+    from onnxtile.torch_frontend.load import open_torch
 
     network = open_torch(model, inputs, seed)
     from onnxtile.torch_frontend.capture import capture_torch

@@ -154,7 +154,7 @@ def _lower_torch(
     report: bool, keep_exported: AnyPath | None, progress: Progress | None,
 ) -> onnx.ModelProto | Report | tuple[onnx.ModelProto, Report]:  # fmt: skip
     from onnxtile.ir.io.files import check_output
-    from onnxtile.torch_frontend.open import open_torch
+    from onnxtile.torch_frontend.load import open_torch
 
     targets = [Path(path) for path in (output, keep_exported) if path is not None]
     for at, target in enumerate(targets):

@@ -47,7 +47,7 @@ def profile(
         refuse("torch", inputs=inputs, device=device)
         with following_links(follow_links):
             return profile_onnx(model, bind=bind, convention=convention, details=details)
-    from onnxtile.torch_frontend.open import open_torch, running
+    from onnxtile.torch_frontend.load import open_torch, running
 
     network = open_torch(model, inputs)
     from onnxtile.torch_frontend.profile import profile_of

@@ -161,7 +161,7 @@ def command(
 
 def _recorded(model: Path, inputs: list[str] | None, device: str | None) -> Recording:
     network = opened(model, inputs)
-    from onnxtile.torch_frontend.open import running
+    from onnxtile.torch_frontend.load import running
     from onnxtile.torch_frontend.trace.recording import record
 
     with running():

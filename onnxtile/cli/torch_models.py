@@ -54,7 +54,7 @@ def isolate_engine(*files: Path, timeout: float | None) -> None:
 
 def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Network:
     """Return the torch model that MODEL names, and its inputs."""
-    from onnxtile.torch_frontend.open import open_torch
+    from onnxtile.torch_frontend.load import open_torch
 
     return open_torch(model, inputs or None, seed)
 

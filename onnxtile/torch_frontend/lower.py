@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import onnx
 
@@ -25,9 +24,6 @@ from onnxtile.torch_frontend.export import export
 from onnxtile.torch_frontend.network import Network
 from onnxtile.verification.verdict import Verdict
 from onnxtile.verification.verify import verify as prove
-
-if TYPE_CHECKING:
-    from onnxtile.lowering.report import Report
 
 
 def lower_torch(

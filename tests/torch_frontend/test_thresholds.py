@@ -16,8 +16,8 @@ from onnxtile.errors import ModelError, UsageError  # noqa: E402  # torch first:
 from onnxtile.torch_frontend import capture as capturing  # noqa: E402
 from onnxtile.torch_frontend import export as exporting  # noqa: E402
 from onnxtile.torch_frontend import inputs  # noqa: E402
+from onnxtile.torch_frontend.load import running  # noqa: E402
 from onnxtile.torch_frontend.network import Network  # noqa: E402
-from onnxtile.torch_frontend.open import running  # noqa: E402
 from onnxtile.torch_frontend.untrusted import archives  # noqa: E402
 
 

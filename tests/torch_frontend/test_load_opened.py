@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="networks of torch need it: pip inst
 from torch import nn  # noqa: E402  # only where torch is there
 
 from onnxtile.errors import UsageError  # noqa: E402  # the same
-from onnxtile.torch_frontend.open import open_torch, running  # noqa: E402  # the same
+from onnxtile.torch_frontend.load import open_torch, running  # noqa: E402  # the same
 
 
 def test_inputs_and_their_seed() -> None:
