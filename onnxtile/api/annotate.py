@@ -68,7 +68,7 @@ def annotate(
     from onnxtile.lowering.model_file import save
     from onnxtile.lowering.model_writer import to_proto
     from onnxtile.profiling.annotate import annotate as annotate_ir
-    from onnxtile.profiling.annotate_pass import has_unknown
+    from onnxtile.profiling.annotate import has_unknown
     from onnxtile.tiling.forms.table import FORMS
 
     say = progress or silent

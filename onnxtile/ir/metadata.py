@@ -1,6 +1,6 @@
 """Keys of what is noted of models, functions, nodes and values.
 
-Keys of the cost of nodes in files (`onnxtile.macs` and so on) are in `profiling/annotate_pass.py`, named after fields.
+Keys of the cost of nodes in files (`onnxtile.macs` and so on) are in `profiling/annotate.py`, named after fields.
 """
 
 # In memory: keys in the `meta` of this process's objects, never written to a file

@@ -21,7 +21,7 @@ from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.passes.unroll_tiles import UnrollTiles
 
 if TYPE_CHECKING:
-    from onnxtile.profiling.annotate_pass import Annotate as Annotate
+    from onnxtile.profiling.annotate import Annotate as Annotate
 
 __all__ = [
     "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeEinsum",
@@ -33,5 +33,5 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import the pass that writes profiles into a model when it's asked for: profiling lies above the passes."""
     if name == "Annotate":
-        return importlib.import_module("onnxtile.profiling.annotate_pass").Annotate
+        return importlib.import_module("onnxtile.profiling.annotate").Annotate
     raise AttributeError(f"module 'onnxtile.passes' has no attribute {name!r}")

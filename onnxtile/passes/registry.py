@@ -37,7 +37,7 @@ BUILT_IN = {
     "unroll-tiles": "passes.unroll_tiles:UnrollTiles",
     "restore-products": "passes.restore_products:RestoreProducts",
     "check-limits": "passes.check_limits:CheckLimits",
-    "annotate": "profiling.annotate_pass:Annotate",
+    "annotate": "profiling.annotate:Annotate",
 }
 _STEP = re.compile(r"\s*([\w-]+|[\w.]+:[\w.]+)\s*(?:\{([^{}]*)\})?\s*(?:,|$)")
 

@@ -1,20 +1,53 @@
-"""Annotate a model with what each node costs; its shapes and all else stay as they were declared."""
+"""Write what each node costs into the model, where viewers show it, or take that out again; all else stays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
 
 import onnx_ir as ir
 
 from onnxtile.errors import UsageError
 from onnxtile.ir.graphs import nodes_within
 from onnxtile.ir.io.load import copy_of
-from onnxtile.ir.metadata import OWNER
+from onnxtile.ir.metadata import OWNER, SIZES
+from onnxtile.ir.printable import printable
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, largest, total
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inline
 from onnxtile.passes.manager import PassManager
-from onnxtile.profiling.annotate_pass import notes, texts, write
+from onnxtile.profiling.cost_walk import CostWalk
+from onnxtile.profiling.results import Costs, NodeProfile, Weights, group_of
+
+_ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_bytes", "live_bytes")
+"""Written even if it's 0; the others only if not."""
+_AMOUNTS = (*(field.name for field in dataclasses.fields(Costs)), "flops", "bandwidth", "partial_sums", "live_bytes")
+KEYS = frozenset(f"onnxtile.{name}" for name in (*_AMOUNTS, "times"))
+"""Metadata keys of nodes, each named after what it holds: see `profiling.results`."""
+Notes = Mapping[str, str]
+Owner = TypeVar("Owner", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Annotate(ir.passes.InPlacePass):
+    """metadata(node) := what the node costs (`onnxtile.macs`, ...); `clear=true` takes that out again.
+
+    By the shapes that the model's values have: run infer-shapes before. The nodes of the main graph and of bodies in it
+    get notes. A local function's body is shared by its calls, whose shapes may differ, so the call gets the sum of
+    what is in it. Nothing else is touched, what `lower` writes neither.
+    """
+
+    clear: bool = False
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        if self.clear:
+            return ir.passes.PassResult(model, modified=write(model, {}))
+        own = set(nodes_within(model.graph))
+        by_node = notes(model, lambda node: node if node in own else None)
+        return ir.passes.PassResult(model, modified=write(model, by_node))
 
 
 def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool = False) -> bool:
@@ -41,6 +74,67 @@ def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool
     sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
     numbered = enumerate(nodes_within(model.graph))
     return write(model, {node: by_number.get(str(number)) or texts([], {}) for number, node in numbered}, sizes)
+
+
+def notes(model: ir.Model, owner: Callable[[ir.Node], Owner | None]) -> dict[Owner, Notes]:
+    """Return what to write for each owner of nodes; a node without one is within the call before it."""
+    walk = CostWalk(model)
+    rows: dict[Owner, list[NodeProfile]] = {}
+    current: list[NodeProfile] = []
+    for node, row in walk.rows():
+        own = owner(node)
+        current = current if own is None else rows.setdefault(own, [])
+        current.append(row)
+    return {own: texts(together, walk.constants.used) for own, together in rows.items()}
+
+
+def texts(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> Notes:
+    """Return the metadata of a node by its row, or by those of what is within a call."""
+    amounts = {name: getattr(rows[0], name) for name in _AMOUNTS} if len(rows) == 1 else _sum(rows, constants)
+    amounts = {name: amount for name, amount in amounts.items() if name in _ALWAYS or amount != 0}
+    if rows and rows[0].times != 1:
+        amounts["times"] = rows[0].times
+    return {f"onnxtile.{name}": _text(amount) for name, amount in amounts.items()}
+
+
+def _sum(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> dict[str, Amount]:
+    """Return the amounts of rows together, a constant that several share once; of memory the most that is alive."""
+    group = group_of("", rows, constants)
+    partial_sums = total(row.partial_sums for row in rows if not row.stored)
+    others = {"partial_sums": partial_sums, "live_bytes": largest(row.live_bytes for row in rows)}
+    return {name: others[name] if name in others else getattr(group, name) for name in _AMOUNTS}
+
+
+def _text(amount: Amount) -> str:
+    """Return `12`, `12*batch`, `3..5`, `3..` without an upper end, or `unknown: reason`."""
+    if isinstance(amount, Range):
+        return f"{amount.min}..{'' if amount.max is None else amount.max}"
+    return printable(str(amount), 500) if isinstance(amount, Unknown) else str(amount)
+
+
+def write(model: ir.Model, by_node: Mapping[ir.Node, Notes], sizes: str = "") -> bool:
+    """Give nodes their notes, and all others none; return whether that changed anything."""
+    changed = model.metadata_props.get(SIZES) != (sizes or None)
+    model.metadata_props.pop(SIZES, None)
+    if sizes:
+        model.metadata_props[SIZES] = sizes
+    graphs: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for graph in graphs:
+        for node in nodes_within(graph):
+            wanted, held = by_node.get(node, {}), node.metadata_props
+            if wanted == {key: value for key, value in held.items() if key in KEYS}:
+                continue
+            changed = True
+            for key in KEYS & held.keys():
+                del held[key]
+            held.update(wanted)
+    return changed
+
+
+def has_unknown(node: ir.Node) -> bool:
+    """Return whether the node's notes leave an amount open, or open above."""
+    held = (text for key, text in node.metadata_props.items() if key in KEYS)
+    return any(text.startswith("unknown: ") or text.endswith("..") for text in held)
 
 
 @contextmanager

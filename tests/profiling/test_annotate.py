@@ -14,8 +14,7 @@ from onnx import helper
 
 import onnxtile
 from onnxtile.ir.io.load import from_proto, load
-from onnxtile.profiling.annotate import annotate
-from onnxtile.profiling.annotate_pass import KEYS
+from onnxtile.profiling.annotate import KEYS, annotate
 from tests.support import FLOAT, matmul, parse, run_onnxruntime, whole
 from tests.tiling.forms.test_golden import compare
 
