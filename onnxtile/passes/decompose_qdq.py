@@ -13,7 +13,6 @@ from onnxtile.ir.dtypes import BYTES
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.arithmetic import Arithmetic
-from onnxtile.passes.rewrites.patterns import only_reader, producer_of
 from onnxtile.passes.rewrites.quantization import Quantized, integer_product, integer_refusals, rescaled
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal
@@ -88,3 +87,18 @@ def _quantized(letter: str, node: ir.Node, integers: ir.Value | None) -> Quantiz
     if any(attribute_int(node, name, default) != default for name, default in _PLAIN.items()):
         return None
     return Quantized(letter, integers, scale, zero)
+
+
+def producer_of(value: ir.Value | None, op_type: str) -> ir.Node | None:
+    """Return the node that computes a value, if it's of this operator of ONNX."""
+    node = None if value is None else value.producer()
+    return node if node is not None and (node.domain, node.op_type) == ("", op_type) else None
+
+
+def only_reader(value: ir.Value, op_type: str) -> ir.Node | None:
+    """Return the one node that reads a value, as its first input and in the same graph, if it's of this operator."""
+    readers = [] if value.is_graph_output() else value.uses()
+    node, operand = next(iter(readers)) if len(readers) == 1 else (None, 0)
+    if node is None or operand or (node.domain, node.op_type) != ("", op_type) or node.graph is not value.graph:
+        return None
+    return node
