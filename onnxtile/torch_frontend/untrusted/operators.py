@@ -1,6 +1,6 @@
 """The operators that a model in a file may call: those of torch's own libraries that don't reach out of the model.
 
-A file that calls another one is refused before anything of it is loaded (`torchscript_code.py` for TorchScript,
+A file that calls another one is refused before anything of it is loaded (`torch_files.py` for TorchScript,
 `exported_files.py` for exported programs).
 """
 

@@ -12,7 +12,7 @@ from onnxtile.torch_frontend.untrusted.operators import (
     TORCHSCRIPT_NAMESPACES,
     reaches_out,
 )
-from onnxtile.torch_frontend.untrusted.torchscript_code import check_code
+from onnxtile.torch_frontend.untrusted.torch_files import check_code
 
 NAMES = {
     "save": ["save", "Save"], "write_file": ["write_file"], "load": ["load"], "from_file": ["from_file"],
