@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.debugging.capture.batches import batches
 from onnxtile.debugging.capture.call_inlining import inline_calls
 from onnxtile.debugging.capture.element_types import NotATensorError, from_engine
 from onnxtile.debugging.capture.feeds import bind_to, checked
@@ -92,7 +92,7 @@ def capture(
     by_name = {str(value.name): value for node in loaded.graph for value in node.outputs}
     with inner_values(loaded, fed_arrays, seed) as inner, _opened(target, names, arrays if keep else None) as write:
         say("measure values")
-        runs = batches(inner, [by_name[name] for name in names], memory * 1_000_000)
+        runs = _batches(inner, [by_name[name] for name in names], memory * 1_000_000)
         for chosen, value in zip(choice.values, _computed(inner, runs, say), strict=True):
             try:
                 array, dtype = from_engine(value)
@@ -110,7 +110,7 @@ def capture(
     return Captured(arrays, report) if keep and target is None else report
 
 
-@contextmanager
+@contextlib.contextmanager
 def _opened(target: Target | None, names: Sequence[str], arrays: dict[str, np.ndarray] | None) -> Iterator[Keep]:
     """Yield what writes values to the target, or without one puts them into `arrays`, if there are any."""
     if target is not None:
@@ -135,6 +135,42 @@ def _infer(model: ir.Model, fed: Fed) -> None:
             raise
         words = f"{', '.join(fed.made_up)} taken as {UNBOUND}: bind other sizes (--bind), or give inputs (--input)"
         raise ModelError(f"{error}; that is with {words}") from error
+
+
+def _batches(inner: InnerValues, values: Sequence[ir.Value], most: int) -> list[list[str]]:
+    """Return the values' names in their order, in batches of at most `most` bytes.
+
+    Where inference doesn't know a shape, a run that computes shapes alone tells it. What's still not known, or larger,
+    is a batch of its own.
+    """
+    shapes = {str(value.name): shape for value in values if (shape := _fixed_sizes(value)) is not None}
+    unknown = [str(value.name) for value in values if value.name not in shapes and _item_bytes(value)]
+    if unknown and len(values) > 1:
+        with contextlib.suppress(EngineError):  # which is raised again when the values themselves are computed
+            shapes |= inner.shapes(unknown)
+    batches: list[list[str]] = []
+    room = 0
+    for value in values:
+        name, item_bytes = str(value.name), _item_bytes(value)
+        size = math.prod(shapes[name]) * item_bytes if name in shapes and item_bytes else None
+        if not batches or size is None or size > room:
+            batches.append([])
+            room = most
+        batches[-1].append(name)
+        room = 0 if size is None else max(0, room - size)
+    return batches
+
+
+def _fixed_sizes(value: ir.Value) -> tuple[int, ...] | None:
+    sizes = [dim for dim in value.shape or () if isinstance(dim, int)]
+    return tuple(sizes) if value.shape is not None and len(sizes) == len(value.shape) else None
+
+
+def _item_bytes(value: ir.Value) -> int | None:
+    """Return the bytes of an element in memory; None where that isn't known, or an engine tells no shape."""
+    if not isinstance(value.type, ir.TensorType) or value.type.dtype in (ir.DataType.STRING, ir.DataType.UNDEFINED):
+        return None
+    return -(-value.type.dtype.bitwidth // 8)
 
 
 def _computed(inner: InnerValues, runs: Sequence[Sequence[str]], say: Progress) -> Iterator[Any]:

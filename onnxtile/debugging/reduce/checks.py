@@ -9,28 +9,23 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import onnx_ir as ir
 
 from onnxtile.debugging.instruments.verify_each import what_differs
 from onnxtile.debugging.reproducer import write_model
 from onnxtile.errors import UsageError, system_words
-from onnxtile.ir.io.load import copy_of
 
 ORIGINAL, RESULT = "{original}", "{lowered}"
 TIMEOUT = 60.0
 """Seconds that a command may take."""
 
 
-class Check(Protocol):
-    """Says whether a lowered model is right."""
+Check = Callable[[ir.Model, ir.Model, Mapping[str, int]], str | None]
+"""Returns what is wrong with the second model, which the first was lowered to, or None.
 
-    def __call__(self, original: ir.Model, lowered: ir.Model, sizes: Mapping[str, int]) -> str | None:
-        """Return what is wrong with `lowered`, or None; `sizes`: what passes bound free dimensions of `original` to.
-
-        Raises one of our errors where that can't be told.
-        """
+The sizes are what passes bound free dimensions to. Raises one of our errors where that can't be told.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,16 +37,6 @@ class VerifyCheck:
 
     def __call__(self, original: ir.Model, lowered: ir.Model, sizes: Mapping[str, int]) -> str | None:
         return what_differs(original, lowered, sizes, self.cases, self.seed)
-
-
-@dataclass(frozen=True)
-class FunctionCheck:
-    """A function of the caller's, of both models, must be true; it gets copies."""
-
-    function: Callable[[ir.Model, ir.Model], bool]
-
-    def __call__(self, original: ir.Model, lowered: ir.Model, sizes: Mapping[str, int]) -> str | None:
-        return None if self.function(copy_of(original), copy_of(lowered)) else "the check says no"
 
 
 class CommandCheck:

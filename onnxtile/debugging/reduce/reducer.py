@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.debugging.reduce.bisection import Guilty, guilty_pass
-from onnxtile.debugging.reduce.checks import TIMEOUT, Check, CommandCheck, FunctionCheck, VerifyCheck
+from onnxtile.debugging.reduce.checks import TIMEOUT, Check, CommandCheck, VerifyCheck
 from onnxtile.debugging.reduce.evidence import commands, telling_inputs, write_folder
 from onnxtile.debugging.reduce.extraction import Cutter
 from onnxtile.debugging.reduce.failure import WRONG, Failure, failure_of, sizes_of
@@ -136,7 +136,10 @@ class _Scene:
 def _checker(check: str | Predicate | None, cases: int, seed: int, timeout: float, timeout_fails: bool) -> Check:
     if check is None:
         return VerifyCheck(cases, seed)
-    return CommandCheck(check, timeout, timeout_fails) if isinstance(check, str) else FunctionCheck(check)
+    if isinstance(check, str):
+        return CommandCheck(check, timeout, timeout_fails)
+    holds = check  # gets copies
+    return lambda original, lowered, sizes: None if holds(copy_of(original), copy_of(lowered)) else "the check says no"
 
 
 def _failure(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Check) -> Failure | None:
