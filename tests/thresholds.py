@@ -15,7 +15,7 @@ _LOWERING, _BEYOND, _SHOWN, _TORCH = (
 THRESHOLDS: dict[str, tuple[str, str, str]] = {
     # constant: what changes there, file of tests, test
     "debugging.capture.call_inlining.MOST_CALLS": ("calls inlined, or refused", _SHOWN, "test_calls_as_many_as_are_inlined_and_more"),
-    "debugging.capture.capture.MEMORY": ("values computed in one run, or in several", "debugging/capture/test_batches.py", "test_as_many_runs_as_the_memory_takes"),
+    "debugging.capture.capture.MEMORY": ("values computed in one run, or in several", "debugging/capture/test_capture_batches.py", "test_as_many_runs_as_the_memory_takes"),
     "debugging.capture.statistics.BLOCK": ("numbers looked at at once, or in blocks", _SHOWN, "test_values_that_are_described_at_once_and_in_blocks"),
     "debugging.capture.statistics.FIRST": ("elements that are shown", _SHOWN, "test_elements_and_letters_that_are_shown_and_more"),
     "debugging.capture.statistics.MOST_TEXT": ("letters of an element that are shown", _SHOWN, "test_elements_and_letters_that_are_shown_and_more"),

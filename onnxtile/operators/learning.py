@@ -28,8 +28,7 @@ from onnxtile.operators.measures import (
 )
 from onnxtile.operators.reduction import softmax
 from onnxtile.operators.registry import ML, TRAINING, declare, one_product
-from onnxtile.operators.sizes import Size, count_of, quotient, shape
-from onnxtile.operators.value_sizes import elements
+from onnxtile.operators.sizes import Size, count_of, elements, quotient, shape
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, TRANSCENDENTAL, Work
 
 # Linear models, support vector machines and trees

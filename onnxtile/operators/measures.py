@@ -22,7 +22,7 @@ from onnxtile.ir.constants import OVERRIDABLE_FROM, constant_tensor
 from onnxtile.ir.symbolic.amounts import Amount, Number, Unknown, amount_of, known_total, product
 from onnxtile.operators.formula import Formula, condition, measure
 from onnxtile.operators.registry import products_of
-from onnxtile.operators.value_sizes import dimensions, elements
+from onnxtile.operators.sizes import dimensions, elements
 
 SMALL = 64
 """Constants of more elements aren't read: no operator's axes or sizes are that many."""

@@ -24,7 +24,6 @@ from onnxtile.operators import (
     opaque,
     pooling,
     quantized,
-    randomness,
     recurrent,
     reduction,
     resampling,
@@ -35,7 +34,7 @@ from onnxtile.operators.registry import Facts, Operator, Products
 from onnxtile.operators.work import KINDS, Operations
 
 DECLARING = (
-    elementwise, reduction, normalization, pooling, resampling, movement, randomness, generated, matmul, quantized,
+    elementwise, reduction, normalization, pooling, resampling, movement, generated, matmul, quantized,
     fused, blockwise, einsum, convolution, recurrent, attention, attention_ort, moe, transforms, learning, opaque,
 )  # fmt: skip
 """The files of families, each of which declares its operators to the registry."""

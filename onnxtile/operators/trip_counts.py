@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import UnsizedError, attribute_int, attribute_ints, input_of, node_name
 from onnxtile.ir.metadata import NUMBERS_META
 from onnxtile.ir.symbolic.amounts import Amount, Number, Range, Unknown, size_of, symbol
-from onnxtile.operators.value_sizes import dimensions
+from onnxtile.operators.sizes import dimensions
 
 _SEEN_THROUGH = ("Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape")
 _MOST_LINKS = 64

@@ -19,8 +19,8 @@ from onnxtile.ir.graphs import subgraphs
 from onnxtile.ir.metadata import SPARSE_META
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, bytes_of, known_total, total
 from onnxtile.operators.registry import Facts, Role, products_of
+from onnxtile.operators.sizes import elements
 from onnxtile.operators.table import facts_of
-from onnxtile.operators.value_sizes import elements
 from onnxtile.operators.work import NONE as WORKLESS
 from onnxtile.profiling.results import Weights, sum_weights
 

@@ -29,9 +29,9 @@ from onnxtile.ir.symbolic.amounts import (
     total,
 )
 from onnxtile.operators.contractions import contractions_of
+from onnxtile.operators.sizes import value_bytes
 from onnxtile.operators.table import operations_of
 from onnxtile.operators.trip_counts import Trips, boolean
-from onnxtile.operators.value_sizes import value_bytes
 from onnxtile.profiling.comparison import adds_partial_products
 from onnxtile.profiling.constant_inputs import NONE, Constants
 from onnxtile.profiling.formatting import attribute_text, value_text

@@ -14,7 +14,7 @@ from onnxtile.ir.dimensions import fed_inputs, free_dimensions, name_free_dimens
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.metadata import SPARSE_META
 from onnxtile.ir.symbolic.amounts import Amount, total
-from onnxtile.operators.value_sizes import elements, value_bytes
+from onnxtile.operators.sizes import elements, value_bytes
 from onnxtile.profiling.attribute_summary import AttributeFacts, attribute_facts
 from onnxtile.profiling.constant_inputs import stored_size
 from onnxtile.profiling.formatting import dtype_text, type_name

@@ -21,8 +21,7 @@ from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.torch_frontend.arrays import array_of
 from onnxtile.torch_frontend.load import described, running
-from onnxtile.torch_frontend.modules import kind_of
-from onnxtile.torch_frontend.network import Network
+from onnxtile.torch_frontend.network import Network, kind_of
 from onnxtile.torch_frontend.torchscript.interpreter import run_script
 from onnxtile.torch_frontend.trace.environment import blame, inference, placed
 from onnxtile.torch_frontend.trace.exported import modules_of_exported, run_exported

@@ -10,8 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from onnxtile.errors import UsageError
 from onnxtile.torch_frontend.load import described
-from onnxtile.torch_frontend.modules import Structure
 from onnxtile.torch_frontend.nesting import tensors_in
+from onnxtile.torch_frontend.network import Structure
 from onnxtile.torch_frontend.trace.calls import Call, Constant, ConstantKind, ModuleFacts, Operator, Storage, Value
 from onnxtile.torch_frontend.trace.higher_order import decomposed
 from onnxtile.torch_frontend.trace.memory import bytes_of, key_of, shape_of

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -13,8 +12,7 @@ import torch
 
 from onnxtile.errors import OnnxtileError, UnsupportedError
 from onnxtile.torch_frontend.load import described
-from onnxtile.torch_frontend.modules import Structure, kind_of, structure_of
-from onnxtile.torch_frontend.network import Network
+from onnxtile.torch_frontend.network import Network, Structure, kind_of, structure_of
 from onnxtile.torch_frontend.torchscript.interpreter import run_script
 from onnxtile.torch_frontend.trace.calls import Recording
 from onnxtile.torch_frontend.trace.environment import attributes_kept, blame, inference, placed
@@ -45,60 +43,54 @@ def record(network: Network, device: str | None = None) -> Recording:
         run = run_exported
     elif network.is_scripted:
         run = run_script
-    attempt = _Attempt(network, module, structure, run, device)
+    record_once = partial(_record, network, module, structure, run, device)
     hooked = any(inner._forward_hooks or inner._forward_pre_hooks for inner in module.modules())
     if not network.is_scripted and not hooked:  # hooks of the user's are to see true numbers, once
         try:
             with attributes_kept(module):  # else a second run would begin with what the first one left
-                return attempt.record(skips=True)
+                return record_once(skips=True)
         except NeedsNumbers:
             pass
-    return attempt.record(skips=False)
+    return record_once(skips=False)
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """A way to record a network: `run` calls `module`, and tells a stack which of its modules run."""
+def _record(
+    network: Network, module: torch.nn.Module, structure: Structure, run: Run, device: str | None, skips: bool
+) -> Recording:
+    """Run the network once: `run` calls `module`, and tells a stack which of its modules run.
 
-    network: Network
-    module: torch.nn.Module
-    structure: Structure
-    run: Run
-    device: str | None
-
-    def record(self, skips: bool) -> Recording:
-        """Run the network once. `skips`: products aren't computed; NeedsNumbers where their numbers matter."""
-        module, structure = self.module, self.structure
-        inputs = self.network.args, self.network.kwargs
-        with inference(module), placed(module, inputs, self.device) as (args, kwargs):
-            recorder = Recorder(structure.modules, skips)
-            recorder.hold_constants(structure)
-            held = recorder.hold_inputs((args, kwargs))
-            try:
-                with recorder, reads_watched(recorder.refuse) if skips else nullcontext():
-                    results = self.run(module, args, kwargs, recorder.stack)
-            except (OnnxtileError, NeedsNumbers):
-                recorder.restore()
-                raise
-            except WatchingError as error:
-                raise UnsupportedError(f"this network can't be recorded, at {error}") from error
-            except Exception as error:  # of the network; or of zeros that stand for numbers, or of being watched?
-                recorder.restore()
-                _check_seen(recorder)
-                if recorder.stands_in:
-                    raise NeedsNumbers from error
-                blame(module, args, kwargs, "it's recorded", error)
-            if recorder.numbers_needed:  # and the network went on
-                recorder.restore()
-                raise NeedsNumbers
+    `skips`: products aren't computed; NeedsNumbers where their numbers matter.
+    """
+    inputs = network.args, network.kwargs
+    with inference(module), placed(module, inputs, device) as (args, kwargs):
+        recorder = Recorder(structure.modules, skips)
+        recorder.hold_constants(structure)
+        held = recorder.hold_inputs((args, kwargs))
+        try:
+            with recorder, reads_watched(recorder.refuse) if skips else nullcontext():
+                results = run(module, args, kwargs, recorder.stack)
+        except (OnnxtileError, NeedsNumbers):
+            recorder.restore()
+            raise
+        except WatchingError as error:
+            raise UnsupportedError(f"this network can't be recorded, at {error}") from error
+        except Exception as error:  # of the network; or of zeros that stand for numbers, or of being watched?
+            recorder.restore()
             _check_seen(recorder)
-            outputs = recorder.values(results)
-        for value in outputs:
-            recorder.storages[value.storage].last_call = len(recorder.calls)
-        return Recording(
-            recorder.calls, structure.modules, recorder.stack.calls, recorder.storages, recorder.constants,
-            recorder.names, held, outputs,
-        )  # fmt: skip
+            if recorder.stands_in:
+                raise NeedsNumbers from error
+            blame(module, args, kwargs, "it's recorded", error)
+        if recorder.numbers_needed:  # and the network went on
+            recorder.restore()
+            raise NeedsNumbers
+        _check_seen(recorder)
+        outputs = recorder.values(results)
+    for value in outputs:
+        recorder.storages[value.storage].last_call = len(recorder.calls)
+    return Recording(
+        recorder.calls, structure.modules, recorder.stack.calls, recorder.storages, recorder.constants,
+        recorder.names, held, outputs,
+    )  # fmt: skip
 
 
 def _check_seen(recorder: Recorder) -> None:

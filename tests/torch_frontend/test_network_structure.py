@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="networks of torch need it: pip inst
 
 from torch import nn  # noqa: E402  # only where torch is there
 
-from onnxtile.torch_frontend.modules import structure_of  # noqa: E402  # the same
+from onnxtile.torch_frontend.network import structure_of  # noqa: E402  # the same
 
 
 def test_a_module_under_two_names_goes_by_the_first() -> None:

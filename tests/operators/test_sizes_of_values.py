@@ -9,7 +9,7 @@ import pytest
 
 from onnxtile.ir.metadata import UNKNOWN_META
 from onnxtile.ir.symbolic.amounts import Unknown
-from onnxtile.operators.value_sizes import dimensions, elements, value_bytes
+from onnxtile.operators.sizes import dimensions, elements, value_bytes
 
 
 def value(shape: list[Any] | None, dtype: ir.DataType = ir.DataType.FLOAT, name: str = "v") -> ir.Value:
