@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from onnxtile.ir.graphs import all_graphs
+from onnxtile.ir.names import spellings
 
 
 def name_left_out(model: ir.Model) -> None:
@@ -40,9 +41,6 @@ def _taken(model: ir.Model) -> Iterator[str | None]:
 
 
 def _free(name: str, taken: set[str | None]) -> str:
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
+    free = next(spelling for spelling in spellings(name, "_", 2) if spelling not in taken)
     taken.add(free)
     return free

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from itertools import count
 
 import onnx_ir as ir
 
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import all_graphs
 from onnxtile.ir.metadata import ORIGIN, PREFIX_META
+
+
+def spellings(name: str, mark: str = ".", first: int = 1) -> Iterator[str]:
+    """Yield a name, and then the name with numbers behind it: `x`, `x.1`, `x.2`, ..."""
+    yield name
+    yield from (f"{name}{mark}{number}" for number in count(first))
 
 
 class Names:

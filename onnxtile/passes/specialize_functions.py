@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.graphs import callees_first, is_tiled_product, node_bodies
 from onnxtile.ir.metadata import SHAPED_META
+from onnxtile.ir.names import spellings
 from onnxtile.operators.table import PRODUCTS
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.rewrites.inlining import bound_body
@@ -71,10 +72,8 @@ class _Specializer:
         taken = self.model.functions.keys() - {function.identifier()}
         taken |= {copy.identifier() for copy in self.copies.values()}
         copy = ir.Function(function.domain, function.name, function.overload, graph=body, attributes=[])
-        number = 1
-        while copy.identifier() in taken:
-            number += 1
-            copy.name = f"{function.name}_{number}"
+        names = spellings(function.name, "_", 2)
+        copy.name = next(name for name in names if (function.domain, name, function.overload) not in taken)
         copy.meta[SHAPED_META] = True
         self.model.functions[copy.identifier()] = copy
         return copy

@@ -20,6 +20,7 @@ from onnxtile.errors import UsageError
 from onnxtile.ir.io.files import check_new_folder, check_output, new_folder, replacing
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.json_encoding import json_text
+from onnxtile.ir.names import spellings
 
 INDEX = "index.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -120,15 +121,12 @@ def _plain(name: str) -> str:
     return re.sub(r"^[.+-]|^$", "_", re.sub(r"[^A-Za-z0-9_.+-]", "_", name)[-MOST_NAME:])
 
 
-def _unique(spellings: Mapping[str, str], as_taken: Callable[[str], str] = str) -> dict[str, str]:
-    """Return the spellings with a number behind those that are taken, the first that makes them new."""
+def _unique(wanted: Mapping[str, str], as_taken: Callable[[str], str] = str) -> dict[str, str]:
+    """Return the wanted spellings with a number behind those that are taken, the first that makes them new."""
     unique: dict[str, str] = {}
     taken: set[str] = set()
-    for name, spelling in spellings.items():
-        number, free = 0, spelling
-        while as_taken(free) in taken:
-            number += 1
-            free = f"{spelling}.{number}"
+    for name, spelling in wanted.items():
+        free = next(numbered for numbered in spellings(spelling) if as_taken(numbered) not in taken)
         taken.add(as_taken(free))
         unique[name] = free
     return unique

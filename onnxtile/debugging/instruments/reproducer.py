@@ -14,6 +14,7 @@ from onnxtile.debugging.reproducer import MODEL, TRACEBACK, write_model, write_r
 from onnxtile.errors import OnnxtileError, PassError
 from onnxtile.ir.io.files import check_new_folder, new_folder
 from onnxtile.ir.io.load import copy_of
+from onnxtile.ir.names import spellings
 from onnxtile.passes.instrument import Instrument, Turn
 from onnxtile.passes.manager import is_refusal
 
@@ -30,11 +31,9 @@ class Reproducer(Instrument):
 
         `options`: what else `onnxtile run` needs to show the failure. UsageError for a folder that can't be made.
         """
-        self._folder, self._options = Path(folder), tuple(options)
-        number = 0
-        while numbered and self._folder.exists():
-            number += 1
-            self._folder = Path(f"{folder}.{number}")
+        folders = map(Path, spellings(os.fspath(folder)))
+        self._folder = next(path for path in folders if not (numbered and path.exists()))
+        self._options = tuple(options)
         check_new_folder(self._folder)
         self._before: ir.Model | None = None
 
