@@ -38,11 +38,8 @@ class Cost(JsonRecord):
 
 def costs(model: ir.Model, forms: list[Form], weights: str, report: Report) -> list[Cost]:
     """Return the cost of each form for a compact model; equal products are written once."""
-    return [_cost(model, form, weights, _macs(report, form)) for form in forms]
-
-
-def _macs(report: Report, form: Form) -> Amount:
-    return dataclasses.replace(report, pads=report.pads or form.pads).padded_macs
+    reports = [dataclasses.replace(report, pads=report.pads or form.pads) for form in forms]
+    return [_cost(model, form, weights, of_form.padded_macs) for form, of_form in zip(forms, reports, strict=True)]
 
 
 def _cost(model: ir.Model, form: Form, weights: str, macs: Amount) -> Cost:

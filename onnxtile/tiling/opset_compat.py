@@ -72,19 +72,20 @@ def merge_tree(
 
 def reduce_sum(sink: Sink, value: str, output: str, axis: int) -> None:
     """Sum over one axis and drop it."""
-    if sink.opset < 13:
-        sink.node("ReduceSum", [value], [output], {"axes": [axis], "keepdims": 0})
-    else:
-        axes = int64(sink, f"{output}_axes", [axis])
-        sink.node("ReduceSum", [value, axes], [output], {"keepdims": 0})
+    _on_axis(sink, "ReduceSum", value, output, axis, {"keepdims": 0})
 
 
 def squeeze(sink: Sink, op_type: str, value: str, output: str, axis: int) -> None:
     """Drop an axis of length 1, or put one in: `op_type` is Squeeze or Unsqueeze."""
+    _on_axis(sink, op_type, value, output, axis, {})
+
+
+def _on_axis(sink: Sink, op_type: str, value: str, output: str, axis: int, attributes: dict[str, int]) -> None:
+    """Add an operator whose axes are an attribute before opset 13, and an input from there on."""
     if sink.opset < 13:
-        sink.node(op_type, [value], [output], {"axes": [axis]})
+        sink.node(op_type, [value], [output], {"axes": [axis], **attributes})
     else:
-        sink.node(op_type, [value, int64(sink, f"{output}_axes", [axis])], [output])
+        sink.node(op_type, [value, int64(sink, f"{output}_axes", [axis])], [output], attributes)
 
 
 def take_first(sink: Sink, value: str, output: str, ends: dict[int, int]) -> None:
