@@ -8,7 +8,7 @@ from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, given, node_name
 from onnxtile.ir.symbolic.amounts import Amount, Dim, total
 from onnxtile.operators.formula import measure
-from onnxtile.operators.measures import WINDOWS, Y, is_given, is_set, output_sizes
+from onnxtile.operators.measures import WINDOWS, Y, constant_int, is_given, is_set, output_sizes
 from onnxtile.operators.registry import MICROSOFT, declare, one_product
 from onnxtile.operators.sizes import Size, count_of, read_size, shape
 from onnxtile.operators.work import ELEMENTWISE, NONE
@@ -21,7 +21,7 @@ def dft(node: ir.Node) -> Size:
     x = shape(node, 0, least=2)
     axis = _dft_axis(node, len(x))
     inverse, onesided = bool(attribute_int(node, "inverse", 0)), bool(attribute_int(node, "onesided", 0))
-    length = _number(node, 1, "dft_length") if given(node, 1) else x[axis]
+    length = constant_int(node, 1, "dft_length") if given(node, 1) else x[axis]
     if inverse and onesided and not given(node, 1):
         length = 2 * (length - 1) if isinstance(length, int) else None
     others = count_of([dim for index, dim in enumerate(x[:-1]) if index != axis])
@@ -33,8 +33,10 @@ def dft(node: ir.Node) -> Size:
 def stft(node: ir.Node) -> Size:
     """STFT of [batch, length, parts]: the DFT of every frame."""
     x = shape(node, 0, 3)
-    frame = _number(node, 3, "frame_length") if given(node, 3) else shape(node, 2, 1)[0] if given(node, 2) else x[1]
-    step, frames = _number(node, 1, "frame_step"), None
+    frame = (
+        constant_int(node, 3, "frame_length") if given(node, 3) else shape(node, 2, 1)[0] if given(node, 2) else x[1]
+    )
+    step, frames = constant_int(node, 1, "frame_step"), None
     if step < 1:
         raise ModelError(f"STFT {node_name(node)!r}: frame_step is {step}; it must be 1 or more")
     if isinstance(frame, int) and isinstance(x[1], int):
@@ -70,7 +72,7 @@ def _frequencies(length: Dim) -> Dim:
 def _dft_axis(node: ir.Node, rank: int) -> int:
     """Return the axis of a DFT: an attribute (1 by default) before opset 20, an input (-2 by default) since."""
     if given(node, 2):
-        axis = _number(node, 2, "axis")
+        axis = constant_int(node, 2, "axis")
     elif "axis" in node.attributes or rank == 3:
         axis = attribute_int(node, "axis", 1)
     else:
@@ -81,15 +83,6 @@ def _dft_axis(node: ir.Node, rank: int) -> int:
     if not -rank <= axis < rank - 1 or axis == -1:
         raise ModelError(f"DFT {node_name(node)!r}: axis {axis} isn't one of a signal with {rank} axes")
     return axis % rank
-
-
-def _number(node: ir.Node, index: int, name: str) -> int:
-    """Return a scalar input that is a constant; UnsizedError where it isn't one."""
-    value = node.inputs[index]
-    tensor = None if value is None or value.is_graph_input() else ir.convenience.get_const_tensor(value)
-    if tensor is None or tensor.size != 1:
-        raise UnsizedError(f"its {name} (input {index}) is known only at run time")
-    return int(tensor.numpy().item())
 
 
 @measure("axes' lengths", "lengths of the grid's axes together")
