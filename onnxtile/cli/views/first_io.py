@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 from onnxtile.cli.screen import console
 from onnxtile.cli.table import print_totals
@@ -13,15 +13,14 @@ from onnxtile.profiling.conventions.first_io import FirstIo, FirstIoRow
 
 
 @dataclass(frozen=True)
-class FirstIoView(View, members="schema view rows totals"):
+class FirstIoView(View):
     """Bytes of each node's first input and first output."""
 
-    view: ClassVar[str] = "first-io"
     table: FirstIo
 
     def print(self) -> None:
         table = amounts_by_name("node", "input", "output", "both")
-        table.print_first(self.rows, _cells, more="--json or --csv")
+        table.print_first(self.table.rows, _cells, more="--json or --csv")
         console().print()
         print_totals([
             ("peak", f"{self.table.peak_bandwidth:,}", "bytes, first input and output of one node"),
@@ -30,16 +29,11 @@ class FirstIoView(View, members="schema view rows totals"):
             ("bandwidth", f"{self.table.total_bandwidth:,}", "activations, and the first node's input"),
         ])  # fmt: skip
 
-    @property
-    def rows(self) -> Sequence[FirstIoRow]:
-        return self.table.rows
-
-    @property
-    def totals(self) -> dict[str, int]:
-        return self.table.totals
+    def to_json(self) -> dict[str, Any]:
+        return {"schema": self.schema, "view": "first-io", **self.table.to_json()}
 
     def sheet(self) -> Sequence[FirstIoRow]:
-        return self.rows
+        return self.table.rows
 
 
 def _cells(row: FirstIoRow) -> tuple[str, ...]:
