@@ -75,20 +75,11 @@ def _key(attribute: ir.Attr, kind: str) -> Any:
     return tuple(map(key_of, attribute.value)) if isinstance(attribute.value, tuple) else key_of(attribute.value)
 
 
-def _float_key(value: float) -> tuple[bool, float, float]:
-    return math.isnan(value), 0.0 if math.isnan(value) else value, math.copysign(1, value)
-
-
-def _string_key(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.encode(errors="surrogatepass")
-
-
-def _tensor_key(value: ir.TensorProtocol) -> tuple[str, tuple[int, ...]]:
-    return dtype_text(value.dtype), tuple(int(size) for size in value.shape)  # type: ignore[arg-type]  # all are known
-
-
 _KEYS: dict[str, Any] = {
-    "int": int, "float": _float_key, "string": _string_key, "tensor": _tensor_key, "graph": len,
+    "int": int, "graph": len,
+    "float": lambda value: (math.isnan(value), 0.0 if math.isnan(value) else value, math.copysign(1, value)),
+    "string": lambda value: value if isinstance(value, bytes) else value.encode(errors="surrogatepass"),
+    "tensor": lambda value: (dtype_text(value.dtype), tuple(map(int, value.shape))),
     "type_proto": lambda value: type_text(value.type, value.shape),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from onnxtile.cli.output import amount_text
 from onnxtile.cli.screen import console
 from onnxtile.cli.table import Cell, Column, Name, Table, numbers
 from onnxtile.cli.views.view import View, amounts_by_name, bytes_text, count_text
-from onnxtile.ir.symbolic.amounts import Amount, Unknown
+from onnxtile.ir.symbolic.amounts import Unknown
 from onnxtile.profiling.comparison import Change, Comparison
 
 
@@ -33,7 +33,8 @@ class ComparisonView(View, members="schema against=comparison"):
         screen.print()
         totals = Table([Column(), *numbers(self.before, self.after, shorten="end", least=24)])
         for name, amounts in self.comparison.both_totals.items():
-            totals.add(name.replace("_", " "), *map(_exact, amounts))
+            exact = ("?" if isinstance(amount, Unknown) else amount_text(amount) for amount in amounts)
+            totals.add(name.replace("_", " "), *exact)
         totals.print()
         if unmatched:
             words = f"{len(unmatched):,} nodes of {self.after} belong to none of {self.before}, such as {unmatched[0]}"
@@ -49,10 +50,6 @@ def _cells(change: Change) -> Sequence[Cell]:
         count_text(change.partial_sums), bytes_text(change.bandwidth[1]), bytes_text(change.bytes_beyond),
         f"{change.nodes:,}",
     )  # fmt: skip
-
-
-def _exact(amount: Amount) -> str:
-    return "?" if isinstance(amount, Unknown) else amount_text(amount)
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

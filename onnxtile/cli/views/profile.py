@@ -15,35 +15,23 @@ from onnxtile.ir.json_encoding import encode
 from onnxtile.ir.printable import in_scope
 from onnxtile.ir.symbolic.amounts import Amount, total
 from onnxtile.profiling.conventions.ptflops import ptflops_total
-from onnxtile.profiling.results import Costs, Group, NodeProfile, Profile
+from onnxtile.profiling.results import Group, NodeProfile, Profile
 
 MOST_REASONS = 8
 _MORE = "--top, --by, --json or --csv"
 
 
-def _other(row: Costs) -> Amount:
-    return total([row.elementwise, row.transcendental, row.comparison])
-
-
-def _alive(row: Costs) -> str:
-    return bytes_text(row.live_bytes) if isinstance(row, NodeProfile) else "-"
-
-
-def _intensity(row: Costs) -> str:
-    return "-" if row.intensity is None else f"{row.intensity:.3g}"
-
-
 COLUMNS: Mapping[str, Callable[[Any], str]] = {
     "MACs": lambda row: count_text(row.macs),
-    "other ops": lambda row: count_text(_other(row)),
+    "other ops": lambda row: count_text(total([row.elementwise, row.transcendental, row.comparison])),
     "params": lambda row: count_text(row.params),
     "weights": lambda row: bytes_text(row.weight_bytes),
     "moved": lambda row: bytes_text(row.bandwidth),
-    "alive": _alive,
+    "alive": lambda row: bytes_text(row.live_bytes) if isinstance(row, NodeProfile) else "-",
     "input": lambda row: bytes_text(row.input_bytes),
     "output": lambda row: bytes_text(row.output_bytes),
     "both": lambda row: bytes_text(row.bandwidth),
-    "flops/byte": _intensity,
+    "flops/byte": lambda row: "-" if row.intensity is None else f"{row.intensity:.3g}",
 }
 VIEWS = {
     "costs": ("MACs", "other ops", "params", "weights", "moved"),
