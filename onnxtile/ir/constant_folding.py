@@ -60,10 +60,6 @@ def _constant(node: ir.Node, inputs: Tensors) -> Tensor | None:
     return ir.Tensor(numbers)
 
 
-def _identity(node: ir.Node, inputs: Tensors) -> Tensor | None:
-    return inputs[0]
-
-
 def _transpose(node: ir.Node, inputs: Tensors) -> Tensor | None:
     tensor, perm = inputs[0], node.attributes.get("perm")
     assert tensor is not None
@@ -190,7 +186,7 @@ _RULES = {
     "Constant": _Rule(
         _constant, (0, 0), frozenset({"value", "value_float", "value_floats", "value_int", "value_ints"})
     ),
-    "Identity": _Rule(_identity, (1, 1)),
+    "Identity": _Rule(lambda node, inputs: inputs[0], (1, 1)),
     "Transpose": _Rule(_transpose, (1, 1), frozenset({"perm"})),
     "Reshape": _Rule(_reshape, (2, 2), frozenset({"allowzero"})),
     "Cast": _Rule(_cast, (1, 1), frozenset({"to", "saturate", "round_mode"})),

@@ -60,17 +60,9 @@ def _norm(call: Call) -> int:
     return call.inputs[0].elements * (2 if isinstance(call.argument("weight"), Value) else 1)
 
 
-def _relu(call: Call) -> int:
-    return _outputs(call) * _OF_STATE.get(call.module.kind, 1)
-
-
 def _tanh(call: Call) -> int:
     """Count in a recurrent layer whose operations torch calls what rnn_flops adds to products and biases."""
     return _outputs(call) * _OF_STATE.get(call.module.kind, 0)
-
-
-def _relu6(call: Call) -> int:
-    return _outputs(call) if (call.argument("min_val"), call.argument("max_val")) == (0, 6) else 0
 
 
 def _mean(call: Call) -> int:
@@ -124,7 +116,9 @@ _COUNTS: Mapping[str, Callable[[Call], int]] = {
         ("leaky_relu _prelu_kernel elu gelu", _outputs),
         ("upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d", _outputs),
         ("upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d", _outputs),
-        ("relu", _relu), ("tanh", _tanh), ("hardtanh", _relu6), ("mean", _mean),
+        ("relu", lambda call: _outputs(call) * _OF_STATE.get(call.module.kind, 1)),
+        ("hardtanh", lambda call: _outputs(call) * ((call.argument("min_val"), call.argument("max_val")) == (0, 6))),
+        ("tanh", _tanh), ("mean", _mean),
         ("mul add", _elementwise), ("mkldnn_rnn_layer", _rnn_layer),
         ("_native_multi_head_attention _transformer_encoder_layer_fwd", _fused_attention),
     )

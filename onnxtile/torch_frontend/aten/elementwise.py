@@ -7,13 +7,12 @@ import math
 from onnxtile.operators.elementwise import GELU, PER_ELEMENT, SIGMOID, TANH_GELU
 from onnxtile.operators.reduction import softmax
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, TRANSCENDENTAL, Work
-from onnxtile.torch_frontend.aten.counting import Count, named, of_result
+from onnxtile.torch_frontend.aten.counting import Count, of_result
 from onnxtile.torch_frontend.trace.calls import Call, Value
 
-
-def functions() -> dict[str, Count]:
-    """Return the formulas of functions of one element, which have ONNX's names here."""
-    own = {
+FUNCTIONS: dict[str, Count] = {
+    f"aten.{torch_name}": of_result(PER_ELEMENT[name])
+    for name, torch_names in {
         "Abs": "abs", "Neg": "neg", "Sign": "sign sgn", "Ceil": "ceil", "Floor": "floor trunc frac",
         "Round": "round",
         "Reciprocal": "reciprocal", "Not": "logical_not", "BitwiseNot": "bitwise_not", "Exp": "exp exp2 expm1",
@@ -23,11 +22,10 @@ def functions() -> dict[str, Count]:
         "IsNaN": "isnan", "IsInf": "isinf isfinite isposinf isneginf signbit", "Sigmoid": "sigmoid",
         "Softplus": "softplus", "Softsign": "softsign", "LeakyRelu": "leaky_relu rrelu_with_noise _prelu_kernel",
         "Shrink": "softshrink hardshrink", "HardSigmoid": "hardsigmoid", "HardSwish": "hardswish", "Mish": "mish",
-    }  # fmt: skip
-    counts: dict[str, Count] = {}
-    for name, torch_names in own.items():
-        counts |= named(torch_names, of_result(PER_ELEMENT[name]))
-    return counts
+    }.items()
+    for torch_name in torch_names.split()
+}  # fmt: skip
+"""The formulas of functions of one element, by torch's name; ONNX has them under another."""
 
 
 def softmax_of(call: Call) -> Work:

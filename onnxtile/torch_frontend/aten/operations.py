@@ -12,7 +12,7 @@ from onnxtile.torch_frontend.aten.counting import Count, aten, named, of_input, 
 from onnxtile.torch_frontend.aten.products import PRODUCTS
 
 OPERATIONS: Mapping[str, Count] = {
-    **elementwise.functions(),
+    **elementwise.FUNCTIONS,
     **named("add sub rsub", elementwise.binary),
     **named(
         "mul div floor_divide remainder fmod bitwise_and bitwise_or bitwise_xor logical_and logical_or logical_xor "

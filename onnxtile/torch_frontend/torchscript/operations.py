@@ -97,10 +97,6 @@ def _set_item(items: Any, key: Any, item: Any) -> Any:
     return items
 
 
-def _slice(items: list[Any], start: int | None = None, end: int | None = None, step: int = 1) -> list[Any]:
-    return items[start:end:step]
-
-
 def _same(value: Any) -> Any:
     return value
 
@@ -127,7 +123,7 @@ CONTAINERS: dict[str, Operation] = {
     "aten::add_": operator.iadd,
     "aten::mul": operator.mul,
     "aten::mul_": operator.imul,
-    "aten::slice": _slice,
+    "aten::slice": lambda items, start=None, end=None, step=1: items[start:end:step],
     "aten::list": list,
     "aten::keys": lambda items: list(items.keys()),
     "aten::values": lambda items: list(items.values()),

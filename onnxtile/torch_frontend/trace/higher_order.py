@@ -22,10 +22,6 @@ def decomposed(func: Any) -> Callable[..., Any] | None:
     return func.decompose if composite else None
 
 
-def _cond(pred: Any, true_branch: Any, false_branch: Any, operands: Any = ()) -> Any:
-    return (true_branch if pred else false_branch)(*operands)
-
-
 def _while_loop(condition: Any, body: Any, carried: Any, others: Any = ()) -> Any:
     while condition(*carried, *others):
         carried = body(*carried, *others)
@@ -37,5 +33,9 @@ def _flex_attention(*args: Any, **kwargs: Any) -> Any:
     return kernel(*args, **kwargs)
 
 
-_HIGHER = {"cond": _cond, "while_loop": _while_loop, "flex_attention": _flex_attention}
+_HIGHER: dict[str, Callable[..., Any]] = {
+    "cond": lambda pred, true_branch, false_branch, operands=(): (true_branch if pred else false_branch)(*operands),
+    "while_loop": _while_loop,
+    "flex_attention": _flex_attention,
+}
 """By the names that torch has for them; others run whole, and are unknown."""
