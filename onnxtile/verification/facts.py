@@ -1,10 +1,10 @@
-"""Types and shapes of a model's values, and its products, by scope and name."""
+"""Types and shapes of a model's values, by scope and name."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import onnx
 import onnx_ir as ir
@@ -14,11 +14,11 @@ from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.ir.graphs import scopes
 from onnxtile.ir.io import load as source
 from onnxtile.ir.io.checker import skeleton_of_proto
-from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.manager import PassManager
 from onnxtile.verification.forced_sizes import forced_sizes
+from onnxtile.verification.graphs import graphs_of
 
 Key = tuple[str, str]
 """Scope and name of a value."""
@@ -36,14 +36,11 @@ class Fact:
 class Facts:
     """What is known of a model's values; those whose rank or sizes aren't known are missing.
 
-    `products`: the products whose first output a value is. `free`: sizes were taken that nobody gave. `forced`:
-    those of free dimensions that have no other choice.
+    `free`: sizes were taken that nobody gave.
     """
 
     values: Mapping[Key, Fact]
-    products: Mapping[Key, list[Contraction]]
     free: bool = False
-    forced: Mapping[str, int] = field(default_factory=dict)
 
     def find(self, scope: str, name: str) -> Fact | None:
         """Return what is known of the value that a graph sees by this name."""
@@ -54,21 +51,33 @@ class Facts:
         return self.values[scope, name]
 
 
-def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[[int], int]) -> Facts:
-    """Infer shapes, with free dimensions as `bind` says; the rest are sized by their place among them."""
+def bare(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model without its large weights, and without what it says of the values inside it."""
+    light = onnx.ModelProto()
+    light.CopyFrom(skeleton_of_proto(model))
+    graphs = [light.graph]
+    while graphs:
+        graph = graphs.pop()
+        del graph.value_info[:]
+        graphs += [inner for node in graph.node for attribute in node.attribute for inner in graphs_of(attribute)]
+    return light
+
+
+def free_sizes(model: onnx.ModelProto, bind: Mapping[str, int]) -> tuple[list[str], dict[str, int]]:
+    """Return the free dimensions of a bare model, and those whose size a product leaves no choice about."""
     typed = inferred(model, bind)
     forced = forced_sizes(typed)
-    rest = {name: size_of(place) for place, name in enumerate(free_dimensions(typed))}
-    for sizes in (
-        (rest | forced, dict.fromkeys(rest, size_of(0)) | forced) if rest else ()
-    ):  # different ones tell, unless they depend on each other
-        try:
-            sized = inferred(model, {**bind, **sizes})
-            list(contractions(sized))  # it tells of operands that contradict
-        except ModelError:
-            continue  # those that aren't bound stay unknown
-        typed = sized
-        break
+    return [name for name in free_dimensions(typed) if name not in forced], forced
+
+
+def facts_of(model: onnx.ModelProto, sizes: Mapping[str, int], free: bool) -> Facts | None:
+    """Infer shapes of a bare model at these sizes; None where they don't go together. `free`: some are made up."""
+    try:
+        typed = inferred(model, sizes)
+    except ModelError:
+        if free:
+            return None
+        raise
     values: dict[Key, Fact] = {}
     names = Counter(scope.name for scope in scopes(typed))
     for scope in scopes(typed):
@@ -80,14 +89,11 @@ def facts_of(model: onnx.ModelProto, bind: Mapping[str, int], size_of: Callable[
             fact = _fact(value)
             if fact is not None:
                 values[scope.name, str(value.name)] = fact
-    products: dict[Key, list[Contraction]] = {}
-    for found in contractions(typed):
-        products.setdefault((found.scope, str(found.node.outputs[0].name)), []).append(found)
-    return Facts(values, products, bool(rest), forced)
+    return Facts(values, free)
 
 
 def inferred(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:
-    """Return the model without its large weights, with the shapes that inference finds."""
+    """Return the model with the shapes that inference finds."""
     typed = source.from_proto(skeleton_of_proto(model))
     PassManager([BindDims(bind), InferShapes()], check=False)(typed)
     return typed

@@ -1,0 +1,267 @@
+"""Numbers that stand for a model's: residues modulo secret primes, a few lanes of them at once.
+
+Lanes 0 and 1 are exact: sums and products are those of the real numbers, in whatever order they are taken. Lane 2 is
+the majorant: magnitudes, with Sub as Add, so that terms that cancel don't (sums of whole numbers are exact: there, it's
+a third exact lane).
+Each further lane is lane 0 with a mark on whatever a type, or one whose numbers that type holds, has
+rounded or wrapped: marked again, it's the same; marked where it wasn't, another number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import onnx_ir as ir
+
+Array = np.ndarray
+BITS = 22
+"""Primes lie between 2^22 and 2^23, so that residues are at most 2^22 in magnitude."""
+BLOCK = 1 << (53 - 2 * BITS)
+"""Products that are summed in float64 before they're reduced: each is 2^44 at most, and 2^53 is exact."""
+DRAWN = 21
+"""Bits of a number that's drawn; three are taken from one hash."""
+MAJORANT, MARKS = 2, 3
+"""The lane of the majorant, and the first of those with marks."""
+STEPS = 256
+"""Constants that are a multiple of 1/256, and below 2^23, are themselves; others are numbers drawn by their bits."""
+LARGEST = 2.0**31
+CHUNK = 1 << 14
+MOST_OF_AN_ALIAS = 1 << 16
+
+
+class Field:
+    """The lanes' primes and keys, drawn from a seed; and arithmetic on arrays [lane, *shape] of residues."""
+
+    def __init__(self, seed: int, marks: Sequence[ir.DataType] = ()) -> None:
+        """`marks`: types that have a lane for what they round or wrap."""
+        self.seed, self.marks, self.lanes = seed, tuple(marks), MARKS + len(marks)
+        self._rng = np.random.default_rng(seed)
+        primes = [self._prime() for _ in range(3)]
+        self.primes = [*primes, *primes[:1] * len(marks)]
+        self._keys = [np.uint64(each) for each in self._rng.integers(1 << 62, 1 << 63, 8, np.uint64) | np.uint64(1)]
+        p = np.array(self.primes, np.float64)
+        self._moduli = [(p.reshape(-1, *[1] * axes), 1 / p.reshape(-1, *[1] * axes)) for axes in range(64)]
+        self._signs = [np.array([-1.0, -1.0, 1.0, *[-1.0] * len(marks)]).reshape(-1, *[1] * axes) for axes in range(64)]
+        self._aliases: dict[tuple[str, tuple[int, ...], bytes], Array] = {}
+
+    def _prime(self) -> int:
+        while True:
+            number = int(self._rng.integers(1 << BITS, 1 << (BITS + 1))) | 1
+            if all(number % divisor for divisor in range(3, 2900, 2)):
+                return number
+
+    # arithmetic
+
+    def reduce(self, array: Array) -> Array:
+        """Reduce in place to the residues nearest to 0."""
+        p, inverse = self._moduli[array.ndim - 1]
+        whole = array * inverse
+        np.rint(whole, out=whole)
+        whole *= p
+        array -= whole
+        return array
+
+    def add(self, a: Array, b: Array) -> Array:
+        return self.reduce(a + b)
+
+    def negative(self, a: Array, whole: bool = False) -> Array:
+        """-a; of the majorant, a: but for whole numbers, whose sums are exact, there's no majorant."""
+        return -a if whole else np.asarray(a * self._signs[a.ndim - 1])
+
+    def multiply(self, a: Array, b: Array) -> Array:
+        return self.reduce(a * b)
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """Products as numpy has them of arrays that both have two axes or more besides the lanes."""
+        length = a.shape[-1]
+        a, b = _for_blas(a), _for_blas(b)
+        if length <= BLOCK:
+            return self.reduce(np.matmul(a, b))
+        total: Array = np.zeros(())
+        for at in range(0, length, BLOCK):
+            total = total + self.reduce(np.matmul(a[..., at : at + BLOCK], b[..., at : at + BLOCK, :]))
+        return self.reduce(total)
+
+    def matmul_of_lane_0(self, a: Array, b: Array) -> Array:
+        """The product of two arrays without lanes, of residues of lane 0."""
+        total: Array = np.zeros(())
+        for at in range(0, max(a.shape[-1], 1), BLOCK):
+            part = np.matmul(_for_blas(a[..., at : at + BLOCK]), _for_blas(b[..., at : at + BLOCK, :]))
+            total = total + part - np.rint(part / self.primes[0]) * self.primes[0]
+        return np.asarray(total - np.rint(total / self.primes[0]) * self.primes[0])
+
+    def sum(self, a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        """Sum over axes, counted without the lanes."""
+        return self.reduce(np.asarray(a.sum(tuple(axis + 1 for axis in axes), keepdims=keepdims)))
+
+    def inverse(self, a: Array) -> Array:
+        """1 / a, and 0 where that is 0: a to the power of p - 2."""
+        result = np.ones_like(a)
+        for lane, prime in enumerate(self.primes):
+            base, exponent = self._lane(a, lane), prime - 2
+            power = np.ones_like(base)
+            while exponent:
+                if exponent & 1:
+                    power = power * base % prime
+                base, exponent = base * base % prime, exponent >> 1
+            result[lane] = power
+        return self.reduce(result)
+
+    def rounded(self, a: Array, dtype: ir.DataType) -> Array:
+        """The same numbers, all of them rounded or wrapped by a type."""
+        marked = [lane for lane, mark in enumerate(self.marks, MARKS) if holds(mark, dtype)]
+        if marked:
+            a = a.copy()
+            for lane in marked:
+                factor = float(self._named(self.marks[lane - MARKS].name) >> np.uint64(64 - DRAWN)) + 2
+                a[lane] = a[0] * factor
+            self.reduce(a)
+        return a
+
+    def equal(self, a: Array, b: Array) -> Array:
+        """Return where each lane agrees."""
+        return np.asarray(self.reduce(a - b) == 0)
+
+    # numbers
+
+    def constant(self, array: Array) -> Array:
+        """Numbers for constants: whole ones are themselves, others are drawn by the bits of their magnitude."""
+        if self._aliases and array.size <= MOST_OF_AN_ALIAS:
+            alias = self._aliases.get(_bits(array))
+            if alias is not None:
+                return alias
+        flat = np.ascontiguousarray(array).reshape(-1)
+        if array.dtype.kind in "biu":
+            lanes = [self._whole(flat, lane) for lane in range(self.lanes)]
+            return self.reduce(np.stack(lanes).astype(np.float64)).reshape(self.lanes, *array.shape)
+        made = np.empty((self.lanes, flat.size))
+        with np.errstate(all="ignore"):
+            for at in range(0, flat.size, CHUNK):
+                self._floats(flat[at : at + CHUNK].astype(np.float64), made[:, at : at + CHUNK])
+        return made.reshape(self.lanes, *array.shape)
+
+    def alias(self, array: Array, numbers: Array) -> None:
+        """Let a constant stand for the exact result of the arithmetic that it's the rounded result of."""
+        self._aliases[_bits(array)] = numbers
+
+    def _whole(self, flat: Array, lane: int) -> Array:
+        wide = flat.astype(np.uint64 if flat.dtype == np.uint64 else np.int64)
+        return np.asarray(wide % wide.dtype.type(self.primes[lane])).astype(np.int64)
+
+    def _floats(self, numbers: Array, made: Array) -> None:
+        sign = np.copysign(1.0, numbers)
+        size = np.abs(numbers, out=numbers)
+        self._spread(self._mixed(size.view(np.uint64) ^ self._keys[0]), made)
+        size *= STEPS
+        exact = (size == np.rint(size)) & (size < LARGEST)
+        if exact.any():
+            steps = size[exact].astype(np.int64)
+            for lane, prime in enumerate(self.primes):
+                made[lane, exact] = steps * pow(STEPS, -1, prime) % prime
+            made[:, exact] = self.reduce(made[:, exact])
+        for lane in range(self.lanes):
+            if lane != MAJORANT:
+                made[lane] *= sign
+
+    def drawn(self, shape: tuple[int, ...]) -> Array:
+        """Numbers for an input, all independent of each other."""
+        half = 1 << (DRAWN - 1)
+        numbers = self._rng.integers(-half, half, (3, *shape)).astype(np.float64)
+        return np.concatenate([numbers, *[numbers[:1]] * len(self.marks)])
+
+    # uninterpreted functions
+
+    def states(self, name: str, operands: Sequence[Array]) -> Array:
+        """A hash of a function's name and the element's operands, which are broadcast against each other."""
+        state: Array = np.asarray(self._named(name))
+        for a in operands:
+            for lane in range(self.lanes):
+                state = self._mixed(state * self._keys[1] ^ self._lane(a, lane).view(np.uint64))
+        return state
+
+    def line(self, states: Array, axes: tuple[int, ...]) -> Array:
+        """Hashes of whole lines along axes, and of an element's place in its line, out of hashes of elements."""
+        places = np.zeros((), np.uint64)
+        for axis in axes:
+            shape = [1] * states.ndim
+            shape[axis] = -1
+            here = np.arange(states.shape[axis], dtype=np.uint64).reshape(shape)
+            places = self._mixed(places * self._keys[2] + here)
+        placed = self._mixed(states + places * self._keys[3])
+        whole = np.add.reduce(placed, axes, keepdims=True)
+        return self._mixed(self._mixed(whole) + np.broadcast_to(places, states.shape) * self._keys[4])
+
+    def filled(self, state: Array, shape: tuple[int, ...], which: int) -> Array:
+        """Hashes for all elements of output number `which` of a function of whole arrays."""
+        size = int(np.prod(shape, dtype=np.int64))
+        places = np.arange(size, dtype=np.uint64) * self._keys[5] + np.uint64(which)
+        return self._mixed(self._mixed(places) ^ state.reshape(-1)[:1]).reshape(shape)
+
+    def hashed(self, states: Array) -> Array:
+        return self._mixed(states)
+
+    def numbers(self, states: Array) -> Array:
+        """The numbers that hashes stand for."""
+        made = np.empty((self.lanes, *states.shape))
+        self._spread(states, made)
+        return made
+
+    def _named(self, name: str) -> np.uint64:
+        digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
+        return cast(np.uint64, np.uint64(int.from_bytes(digest[:8], "little")))
+
+    def _lane(self, a: Array, lane: int) -> Array:
+        """Residues of a lane from 0 on."""
+        prime = self.primes[lane]
+        return np.asarray(np.where(a[lane] < 0, a[lane] + prime, a[lane]).astype(np.int64))
+
+    def _mixed(self, states: Array) -> Array:
+        with np.errstate(over="ignore"):
+            states = states * self._keys[6]
+            states ^= states >> np.uint64(32)
+            states = states * self._keys[7]
+            states ^= states >> np.uint64(29)
+            return np.asarray(states * self._keys[6])
+
+    def _spread(self, states: Array, made: Array) -> None:
+        """Take a number for each lane from hashes: as the last bits of a float of 2^52 and more, which is quick."""
+        for lane in range(3):
+            bits = np.asarray(states >> np.uint64(1 + DRAWN * lane))
+            bits &= _MASK
+            bits |= _EXPONENT
+            np.subtract(bits.view(np.float64), _OFFSET, out=made[lane, ...])
+        made[MARKS:] = made[0]
+
+
+_MASK, _EXPONENT = np.uint64((1 << DRAWN) - 1), np.uint64(0x433 << 52)
+_OFFSET = 2.0**52 + 2.0 ** (DRAWN - 1)
+
+
+def _bits(array: Array) -> tuple[str, tuple[int, ...], bytes]:
+    return array.dtype.name, array.shape, array.tobytes()
+
+
+DIGITS = {"FLOAT16": (11, 5), "BFLOAT16": (8, 8), "FLOAT": (24, 8), "DOUBLE": (53, 11)}
+"""Binary digits of types of floating point, and of their exponents."""
+
+
+def holds(to: ir.DataType, dtype: ir.DataType) -> bool:
+    """Whether a type has all the numbers of another."""
+    if to == dtype or dtype == ir.DataType.BOOL:
+        return to == dtype or to.is_integer() or to.name in DIGITS
+    if dtype.name in DIGITS:
+        return to.name in DIGITS and all(map(int.__ge__, DIGITS[to.name], DIGITS[dtype.name]))
+    if not dtype.is_integer():
+        return False
+    signed, width = dtype.is_signed(), dtype.bitwidth
+    if to.is_integer():
+        return to.bitwidth > width and (to.is_signed() or not signed)
+    return to.name in DIGITS and DIGITS[to.name][0] >= width - signed and DIGITS[to.name][1] > 5
+
+
+def _for_blas(a: Array) -> Array:
+    """An array that a fast product takes: one of the last two axes runs through memory without a gap."""
+    return a if a.itemsize in a.strides[-2:] else np.ascontiguousarray(a)

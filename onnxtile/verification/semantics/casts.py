@@ -1,0 +1,49 @@
+"""Casts: to a type that holds the numbers nothing changes, else they're rounded or wrapped, or it's a function."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.verification.field import DIGITS, holds
+from onnxtile.verification.semantics.entry import Call, operator
+from onnxtile.verification.value import Value
+
+
+@operator("Cast", attributes="to saturate")
+def _cast(call: Call) -> Value:
+    return cast(call, call.value(0), ir.DataType(call.attributes.get("to", 1)))
+
+
+@operator("CastLike")
+def _cast_like(call: Call) -> Value:
+    return cast(call, call.value(0), call.value(1).dtype)
+
+
+def cast(call: Call, value: Value, to: ir.DataType) -> Value:
+    """The value in another type."""
+    if to == value.dtype:
+        return value
+    if value.known is not None and value.known.dtype.kind not in "OSU":
+        if value.sized and not to.is_integer():
+            call.run.looks.append("Cast")
+        whole = to.is_integer() and value.dtype.is_floating_point()
+        if not whole or bool(np.isfinite(np.float64(value.known)).all()):
+            with np.errstate(all="ignore"):
+                return Value.constant(call.field, value.known.astype(to.numpy()), to, value.sized)
+    held = holds(to, value.dtype)
+    if not held and not _rounds(value.dtype, to):
+        return call.run.function(
+            call, [value], value.shape, to, f"Cast {value.dtype.name} {to.name} {call.attributes.get('saturate', 1)}"
+        )
+    if held and value.product is not None:
+        return Value(value.field, to, value.shape, product=value.product, meets=value.meets)
+    numbers = value.lanes if held else call.field.rounded(value.lanes, to)
+    return Value(value.field, to, value.shape, numbers=numbers, zero=value.zeros, meets=value.meets)
+
+
+def _rounds(dtype: ir.DataType, to: ir.DataType) -> bool:
+    """Whether a cast rounds a number, or wraps a whole one: sums and products of those wrap alike."""
+    if to.name in DIGITS:
+        return dtype.name in DIGITS or dtype.is_integer()
+    return dtype.is_integer() and to.is_integer() and (to.bitwidth < dtype.bitwidth or to.bitwidth == 64)
