@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from dataclasses import replace
 
 import onnx
 
@@ -12,6 +12,7 @@ from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import graphs_of
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Region
+from onnxtile.verification.weights import Weights
 
 MOST_NODES = 2_000
 """Nodes up to which regions are compared; larger ones take longer than is gained."""
@@ -19,23 +20,26 @@ MOST_ELEMENTS = 4_096
 """Elements of constants up to which their bytes are looked at."""
 
 
-def key_of(region: Region, original: Opened, lowered: Opened, facts: Facts, drawn: Iterable[str]) -> str | None:
+def key_of(region: Region, original: Opened, lowered: Opened, facts: Facts, weights: Weights) -> str | None:
     """Return a hash of both sides with values renamed in the order in which they appear; None: there's none.
 
-    Constants of `drawn` count by their type and shape.
+    Weights that are drawn count by their type and shape.
     """
     cones = (region.original, region.lowered)
     if sum(len(cone.nodes) for cone in cones) > MOST_NODES:
         return None
     names: dict[str, str] = {"": ""}
-    apart = set(drawn)
     digest = hashlib.sha256()
     for name in region.inputs:
         digest.update(f"{_renamed(name, names)} {facts.find(region.scope, name)}".encode())
     for cone, opened in zip(cones, (original, lowered), strict=True):
+        drawn = weights.drawn if opened is original else weights.drawn & region.same
         for name, tensor in cone.constants.items():
-            digest.update(f"{_renamed(name, names)} {name in apart} {tensor.data_type} {tensor.dims}".encode())
-            if name not in apart:
+            digest.update(f"{_renamed(name, names)} {name in drawn} {tensor.data_type} {tensor.dims}".encode())
+            if opened is lowered and name in weights.cuts:
+                cut = weights.cuts[name]
+                digest.update(repr(replace(cut, weight=_renamed(cut.weight, names))).encode())
+            elif name not in drawn:
                 if math.prod(tensor.dims) > MOST_ELEMENTS:
                     return None
                 digest.update(opened.array(tensor).tobytes())

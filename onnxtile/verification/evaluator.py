@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.io.checker import one_line
+from onnxtile.verification import linearity
 from onnxtile.verification.field import Field
 from onnxtile.verification.graphs import RANDOM
 from onnxtile.verification.semantics import (  # noqa: F401  # they put operators on the list
@@ -143,7 +144,9 @@ class Evaluator:
             found = entry.evaluate(call)
         except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
             raise UnprovenError(f"{node.op_type} can't be evaluated: {one_line(error)}") from error
-        return [found] if isinstance(found, Value) else found
+        results = [found] if isinstance(found, Value) else found
+        linearity.note(call, entry, results)
+        return results
 
     def called(self, function: onnx.FunctionProto, call: Call) -> list[Value | None]:
         """Evaluate a local function's body."""

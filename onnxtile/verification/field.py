@@ -121,6 +121,14 @@ class Field:
             self.reduce(a)
         return a
 
+    def unmarked(self, a: Array, dtype: ir.DataType) -> Array:
+        """The other factor of products that are rounded: its lanes for this type without marks."""
+        marked = [lane for lane, mark in enumerate(self.marks, MARKS) if holds(mark, dtype)]
+        if marked:
+            a = a.copy()
+            a[marked] = a[0]
+        return a
+
     def equal(self, a: Array, b: Array) -> Array:
         """Return where each lane agrees."""
         return np.asarray(self.reduce(a - b) == 0)

@@ -15,14 +15,14 @@ from onnxtile.verification.evaluator import Evaluator, Names
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.field import DIGITS, MAJORANT, MARKS, Field, holds
 from onnxtile.verification.graphs import name_of, names_inside, nodes_inside
+from onnxtile.verification.linearity import NonlinearError
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Region
 from onnxtile.verification.value import UnprovenError, Value
+from onnxtile.verification.weights import Weights, weights_of
 
 MOST_NAMED = 2_000
 """Nodes that a verdict names."""
-WORTH_DRAWING = 4096
-"""Elements from which a constant that both sides read is an input to the proof: any numbers do then."""
 MOST_NUMBERS = 1 << 28
 
 
@@ -52,6 +52,7 @@ class Judge:
     lowered: Opened
     seed: int
     deadline: float = math.inf
+    _weights: dict[tuple[str, str], Weights] = field(default_factory=dict)
 
     def at(self, region: Region, facts: Facts) -> Finding:
         """Evaluate both sides at the sizes of `facts`.
@@ -59,14 +60,25 @@ class Judge:
         It's enough that they're the same by one reading: with constants that both read drawn as inputs are; as they
         are; or with those that are dequantized not rounded, as integer engines have them.
         """
-        drawn = drawn_of(region)
-        found = self._at(region, facts, drawn)
-        if drawn and found.different:
-            found = self._at(region, facts, [])
+        weights, plain = self.weights(region), Weights()
+        try:
+            found = self._at(region, facts, weights)
+        except NonlinearError:
+            found = self._at(region, facts, plain)
+        else:
+            if weights.drawn and found.different:
+                found = self._at(region, facts, plain)
         if found.different and any(node.op_type == "DequantizeLinear" for node in region.original.nodes):
-            exact = self._at(region, facts, [], exact_scales=True)
+            exact = self._at(region, facts, plain, exact_scales=True)
             return found if exact.different else exact
         return found
+
+    def weights(self, region: Region) -> Weights:
+        """Return what is drawn of a region's constants."""
+        key = region.scope, region.outputs[0]
+        if key not in self._weights:
+            self._weights[key] = weights_of(region, self.original, self.lowered)
+        return self._weights[key]
 
     def idle(self, scope: str, cone: Cone, facts: Facts) -> Finding:
         """Evaluate nodes that bear on nothing: they have to run."""
@@ -81,16 +93,14 @@ class Judge:
             finding.where = _at(evaluator, cone)
         return finding
 
-    def _at(self, region: Region, facts: Facts, drawn: Sequence[str], exact_scales: bool = False) -> Finding:
+    def _at(self, region: Region, facts: Facts, weights: Weights, exact_scales: bool = False) -> Finding:
         finding, number_field = Finding(), Field(self.seed, self._marks(region, facts))
         ours = self._evaluator(self.original, number_field, facts, _written_out(region), exact_scales)
         theirs = self._evaluator(self.lowered, number_field, facts, exact_scales=exact_scales)
         try:
             inputs = self._inputs(region.scope, region.inputs, facts, number_field)
-            for name in drawn:
-                tensor = region.original.constants[name]
-                inputs[name] = Value(number_field, ir.DataType(tensor.data_type), tuple(tensor.dims))
-            wanted = self._names(region.original, self.original, number_field, inputs, {})
+            drawn, cut = weights.values(region, number_field)
+            wanted = self._names(region.original, self.original, number_field, inputs, drawn)
             ours.run(region.original.nodes, wanted)
             outputs = [_output(wanted, name) for name in region.outputs]
         except UnprovenError as error:
@@ -99,7 +109,7 @@ class Judge:
         finding.met = ours.met
         try:
             same = {name: wanted[name] for name in region.same if name in wanted}
-            got = self._names(region.lowered, self.lowered, number_field, inputs, same)
+            got = self._names(region.lowered, self.lowered, number_field, inputs, same | cut)
             theirs.run(region.lowered.nodes, got)
             results = [_output(got, name) for name in region.outputs]
         except UnprovenError as error:
@@ -228,15 +238,6 @@ def _all(cone: Cone) -> tuple[str, ...]:
 def _named(cone: Cone, op_type: str) -> tuple[str, ...]:
     inside = (inner for node in cone.nodes for inner in nodes_inside(node))
     return tuple(name_of(node) for node in inside if node.op_type == op_type) or _all(cone)
-
-
-def drawn_of(region: Region) -> list[str]:
-    """Constants of a region that any numbers do for, as far as it's seen from here."""
-    return [name for name in sorted(region.same) if _is_worth_drawing(region.original.constants[name])]
-
-
-def _is_worth_drawing(tensor: onnx.TensorProto) -> bool:
-    return math.prod(tensor.dims) >= WORTH_DRAWING and ir.DataType(tensor.data_type).is_floating_point()
 
 
 def _written_out(region: Region) -> frozenset[tuple[str, str]]:

@@ -53,7 +53,8 @@ class Value:
 
     `sized`: it follows from the size of a free dimension. `zero`: where an element is a constant 0. `meets`: of each
     element, the sum of the numbers that a constant 0 was multiplied by; None: none was. `factor`: scales that
-    it's whole numbers times, if they're known. `product`: what its numbers are to be computed of.
+    it's whole numbers times, if they're known. `product`: what its numbers are to be computed of. `outer`: two arrays
+    that broadcast to its numbers, whose product they are. `linear`: weights that it's linear in (weights.py).
     """
 
     field: Field
@@ -66,6 +67,16 @@ class Value:
     meets: Array | None = None
     factor: tuple[Value, ...] | None = None
     product: Product | None = None
+    outer: tuple[Array, Array] | None = None
+    linear: frozenset[str] = frozenset()
+
+    @classmethod
+    def weight(cls, field: Field, dtype: ir.DataType, shape: tuple[int, ...], name: str) -> Value:
+        """A constant that any numbers do for: it's drawn, from two axes on as an outer product."""
+        if len(shape) < 2:
+            return cls(field, dtype, shape)
+        outer = field.drawn((shape[0], *[1] * (len(shape) - 1))), field.drawn((1, *shape[1:]))
+        return cls(field, dtype, shape, outer=outer, linear=frozenset((name,)))
 
     @classmethod
     def constant(cls, field: Field, array: Array, dtype: ir.DataType | None = None, sized: bool = False) -> Value:
@@ -81,6 +92,8 @@ class Value:
         """Its numbers; those of constants and inputs are made when they're first asked for."""
         if self.product is not None and self.numbers is None:
             self.numbers, self.product = self.product.numbers(self.field), None
+        if self.outer is not None and self.numbers is None:
+            self.numbers = np.broadcast_to(self.field.multiply(*self.outer), (self.field.lanes, *self.shape))
         if self.numbers is None and self.known is None:
             self.numbers = self.field.drawn(self.shape)
         if self.numbers is None:
@@ -101,6 +114,8 @@ class Value:
     def moved(self, move: Move) -> Value:
         """The value with its elements moved: where they're known they stay so."""
         known = None if self.known is None else move(self.known, 0)
+        if self.outer is not None and known is None:
+            return self._moved_outer(self.outer, move)
         numbers = None if known is not None else move(self.lanes, 1)
         zero = None if self.zero is None or known is not None else move(self.zero, 0)
         meets = None if self.meets is None else move(self.meets, 0)
@@ -108,11 +123,34 @@ class Value:
         return replace(self, shape=shape, known=known, numbers=numbers, zero=zero, meets=meets, factor=None,
                        product=None)  # fmt: skip
 
+    def _moved_outer(self, outer: tuple[Array, Array], move: Move) -> Value:
+        shape = (self.field.lanes, *self.shape)
+        one, other = (move(np.broadcast_to(each, shape), 1) for each in outer)
+        zero, meets = (None if each is None else move(each, 0) for each in (self.zero, self.meets))
+        return replace(self, shape=one.shape[1:], numbers=None, zero=zero, meets=meets, factor=None, product=None,
+                       outer=(narrow(one), narrow(other)))  # fmt: skip
+
+    def round(self) -> None:
+        """Mark its numbers as rounded or wrapped by its type."""
+        if self.outer is not None:
+            self.outer = (
+                self.field.rounded(self.outer[0], self.dtype), self.field.unmarked(self.outer[1], self.dtype)
+            )  # fmt: skip
+            self.numbers = None
+        elif self.numbers is not None:
+            self.numbers = self.field.rounded(self.numbers, self.dtype)
+
     def whole_numbers(self, what: str) -> list[int]:
         """Its elements as integers; UnprovenError where they aren't known."""
         if self.known is None:
             raise UnprovenError(f"{what} isn't known: it comes from the model's inputs or numbers")
         return [int(each) for each in self.known.reshape(-1)]
+
+
+def narrow(array: Array) -> Array:
+    """An array that broadcasts to this one: axes along which nothing changes have length 1."""
+    sizes = zip(array.shape, array.strides, strict=True)
+    return array[tuple(slice(0, 1) if size and not stride else slice(None) for size, stride in sizes)]
 
 
 def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Value:
@@ -124,6 +162,7 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
                        sized=any(each.sized for each in values))  # fmt: skip
     numbers = join([each.lanes for each in values], 1)
     made = Value.computed(first, numbers)
+    made.linear = frozenset[str]().union(*(each.linear for each in values))
     if any(each.zeros is not None for each in values):
         zeros = [np.zeros(each.shape, bool) if each.zeros is None else each.zeros for each in values]
         made.zero = join(zeros, 0)

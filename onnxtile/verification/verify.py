@@ -27,7 +27,7 @@ from onnxtile.verification.interfaces import mismatch
 from onnxtile.verification.opened import open_model
 from onnxtile.verification.outputs import by_output
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
-from onnxtile.verification.regions import MOST_NAMED, Finding, Judge, drawn_of
+from onnxtile.verification.regions import MOST_NAMED, Finding, Judge
 from onnxtile.verification.standalone import alone
 from onnxtile.verification.trial_sizes import Choice, choices, first_choice
 from onnxtile.verification.value import UnprovenError
@@ -186,7 +186,7 @@ class _Proof:
 
     def _found(self, region: Region, facts: Facts) -> Finding:
         """What evaluating a region comes to, or an equal one before it that was alike."""
-        key = key_of(region, self._first, self._second, facts, drawn_of(region))
+        key = key_of(region, self._first, self._second, facts, self._judge.weights(region))
         if key in self._proven:
             name, found = self._proven[key]
             self._same_as[region.scope, region.name] = name

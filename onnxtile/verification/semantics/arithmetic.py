@@ -109,11 +109,15 @@ def _wide(value: Value, shape: tuple[int, ...]) -> Array:
 
 
 def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
-    shape = np.broadcast_shapes(a.shape, b.shape)
-    one, other = _wide(a, shape), _wide(b, shape)
-    made = Value.computed(
-        a, call.field.add(one, call.field.negative(other, not a.dtype.is_floating_point()) if negative else other)
-    )
+    outer = None if negative or a.shape != b.shape else _sum_of_outers(call, a.outer, b.outer)
+    if outer is None:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+        one, other = _wide(a, shape), _wide(b, shape)
+        made = Value.computed(
+            a, call.field.add(one, call.field.negative(other, not a.dtype.is_floating_point()) if negative else other)
+        )
+    else:
+        made = Value(call.field, a.dtype, a.shape, outer=outer)
     if a.zeros is not None and b.zeros is not None:
         zero = a.zeros & b.zeros
         made.zero = zero if zero.any() else None
@@ -121,6 +125,19 @@ def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
         sign = -1.0 if negative else 1.0
         made.meets = residues(call, _meets(a) + sign * _meets(b))
     return made
+
+
+def _sum_of_outers(
+    call: Call, a: tuple[Array, Array] | None, b: tuple[Array, Array] | None
+) -> tuple[Array, Array] | None:
+    """The sum of two outer products that have a factor in common; None: they haven't."""
+    if a is None or b is None or a[1].shape != b[1].shape or a[0].shape != b[0].shape:
+        return None
+    if a[1] is not b[1] and not (
+        a[1].ctypes.data == b[1].ctypes.data and a[1].strides == b[1].strides and a[1].dtype == b[1].dtype
+    ):
+        return None
+    return call.field.add(a[0], b[0]), a[1]
 
 
 def _meets(value: Value) -> Array:
@@ -153,6 +170,17 @@ def times(call: Call, a: Value, b: Value) -> Value:
         if one.meets is not None:
             made.meets = _more(call, made.meets, one.meets * other.lanes[0])
     return made
+
+
+def _summed_outer(
+    call: Call, outer: tuple[Array, Array], over: tuple[int, ...], keepdims: bool
+) -> tuple[Array, Array] | None:
+    """The sum of an outer product over axes along which one of its factors is the same; None: neither is."""
+    for same, other in (outer, outer[::-1]):
+        if all(same.shape[axis + 1] == 1 and other.shape[axis + 1] > 1 for axis in over):
+            total = call.field.sum(other, over, keepdims)
+            return total, same if keepdims else same.squeeze(tuple(axis + 1 for axis in over))
+    return None
 
 
 def _both(waiting: Product, axis: int) -> bool:
@@ -210,12 +238,17 @@ def _reduce(call: Call) -> Value:
     if call.node.op_type == "ReduceProd":
         return call.run.opaque(call)
     waiting = value.product
+    outer = None if value.outer is None else _summed_outer(call, value.outer, over, keepdims)
     if waiting is not None and len(over) == 1 and over[0] < rank - 2 and _both(waiting, over[0]):
         numbers = waiting.summed(call.field, over[0])
         numbers = np.expand_dims(numbers, over[0] + 1) if keepdims else numbers
-    else:
+    elif outer is None:
         numbers = call.field.sum(value.lanes, over, keepdims)
-    made = Value.computed(value, numbers)
+    if outer is None:
+        made = Value.computed(value, numbers)
+    else:
+        sizes = [1 if axis in over else size for axis, size in enumerate(value.shape) if keepdims or axis not in over]
+        made = Value(call.field, value.dtype, tuple(sizes), outer=outer)
     if value.zeros is not None:
         zero = np.asarray(value.zeros.all(over, keepdims=keepdims))
         made.zero = zero if zero.any() else None

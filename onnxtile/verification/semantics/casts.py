@@ -36,6 +36,9 @@ def cast(call: Call, value: Value, to: ir.DataType) -> Value:
         return call.run.function(
             call, [value], value.shape, to, f"Cast {value.dtype.name} {to.name} {call.attributes.get('saturate', 1)}"
         )
+    if value.outer is not None:
+        made = Value(value.field, to, value.shape, outer=value.outer, zero=value.zeros, meets=value.meets)
+        return made if held else call.rounded(made)
     if held and value.product is not None:
         return Value(value.field, to, value.shape, product=value.product, meets=value.meets)
     numbers = value.lanes if held else call.field.rounded(value.lanes, to)

@@ -63,8 +63,7 @@ class Call:
 
     def rounded(self, value: Value) -> Value:
         """The result of arithmetic, rounded or wrapped by its type."""
-        if value.numbers is not None:
-            value.numbers = self.field.rounded(value.numbers, value.dtype)
+        value.round()
         return value
 
     def of(self, op_type: str, *values: Value, domain: str = "", **attributes: Any) -> Value:

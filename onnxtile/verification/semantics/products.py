@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.verification.field import Field
 from onnxtile.verification.semantics.arithmetic import elementwise, residues, times
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
@@ -38,8 +39,12 @@ def product(call: Call, a: Value, b: Value) -> Value:
         front = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError as error:
         raise UnprovenError(f"{call.node.op_type} of {list(a.shape)} and {list(b.shape)}") from error
-    shape, operands = (*front, a.shape[-2], b.shape[-1]), [_ranked(each.lanes, rank + 1) for each in (a, b)]
-    if math.prod(shape) >= LARGE and front:
+    shape = (*front, a.shape[-2], b.shape[-1])
+    outer = _outer(call.field, a, b, rank + 1)
+    operands = [] if outer else [_ranked(each.lanes, rank + 1) for each in (a, b)]
+    if outer is not None:
+        made = Value(call.field, a.dtype, shape, outer=outer)
+    elif math.prod(shape) >= LARGE and front:
         made = Value(call.field, a.dtype, shape, product=Product(operands[0], operands[1], (a.dtype,)))
     else:
         made = Value.computed(a, call.field.matmul(*operands))
@@ -53,13 +58,29 @@ def product(call: Call, a: Value, b: Value) -> Value:
     return call.rounded(made)
 
 
+def _outer(field: Field, a: Value, b: Value, rank: int) -> tuple[Array, Array] | None:
+    """The product as an outer one, where an operand is: A @ (u v^T) = (A @ u) v^T."""
+    for value in (a, b):
+        u, v = (None, None) if value.outer is None else (_ranked(each, rank) for each in value.outer)
+        if u is None or v is None:
+            continue
+        if u.shape[-2] == 1 and v.shape[-1] == 1:
+            u, v = v, u
+        if u.shape[-1] == 1 and v.shape[-2] == 1:
+            if value is b and u.shape[-2] == b.shape[-2]:
+                return field.matmul(_ranked(a.lanes, rank), u), v
+            if value is a and v.shape[-1] == a.shape[-1]:
+                return u, field.matmul(v, _ranked(b.lanes, rank))
+    return None
+
+
 def _ranked(lanes: Array, rank: int) -> Array:
     return lanes.reshape(lanes.shape[0], *[1] * (rank - lanes.ndim), *lanes.shape[1:])
 
 
 def _meets(call: Call, a: Value, b: Value) -> Array | None:
     """The sums of numbers that constant zeros are multiplied by."""
-    pairs = []
+    pairs: list[tuple[Array, Array]] = []
     if a.zeros is not None:
         pairs.append((a.zeros.astype(np.float64), b.lanes[0]))
     if b.zeros is not None:
