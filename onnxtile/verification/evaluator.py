@@ -120,9 +120,11 @@ class Evaluator:
     def _node(self, node: onnx.NodeProto, names: Names) -> Sequence[Value | None]:
         domain = "" if node.domain in DEFAULT else node.domain
         inputs = [_found(names, name) if name else None for name in node.input]
-        if any(each.ref_attr_name for each in node.attribute):
-            raise UnprovenError(f"{node.op_type} refers to an attribute of a function from a graph inside it")
-        attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+        attributes: dict[str, Any] = {}
+        for attribute in node.attribute:
+            if attribute.ref_attr_name:
+                raise UnprovenError(f"{node.op_type} refers to an attribute of a function from a graph inside it")
+            attributes[attribute.name] = onnx.helper.get_attribute_value(attribute)
         opset = self._opsets.get(domain, self._opsets.get("ai.onnx", 0))
         call = Call(node, inputs, attributes, opset, self, names)
         function = self._functions.get((node.domain, node.op_type, node.overload))
@@ -135,7 +137,7 @@ class Evaluator:
             return self.opaque_outputs(call)
         for name in attributes.keys() - entry.attributes:
             raise UnprovenError(f"{node.op_type} has attribute {name!r}, which isn't on the list")
-        for index, value in enumerate(inputs):
+        for index, value in enumerate(inputs if entry.takes_whole_numbers else ()):
             kind = entry.of_input(index)
             if value is not None and kind in WHOLE and value.known is None:
                 words = f"input {index} of {node.op_type}, its {kind}, isn't known: it comes from inputs or numbers"

@@ -124,7 +124,7 @@ class Field:
     def unmarked(self, a: Array, dtype: ir.DataType) -> Array:
         """The other factor of products that are rounded: its lanes for this type without marks."""
         marked = [lane for lane, mark in enumerate(self.marks, MARKS) if holds(mark, dtype)]
-        if marked:
+        if marked and not bool((a[marked] == a[0]).all()):
             a = a.copy()
             a[marked] = a[0]
         return a

@@ -28,10 +28,12 @@ class NonlinearError(Exception):
 def note(call: Call, entry: Entry | None, results: Sequence[Value | None]) -> None:
     """Let results know the weights that they're linear in. Raises NonlinearError."""
     sets = [value.linear for value in call.inputs if value is not None and value.linear]
-    op_type = call.node.op_type
-    if not sets or entry is None or op_type in CONTROL or entry.evaluate.__module__ == functions.__name__:
+    if not sets:
         return
-    linear = frozenset[str]().union(*sets)
+    op_type = call.node.op_type
+    if entry is None or op_type in CONTROL or entry.evaluate.__module__ == functions.__name__:
+        return
+    linear = sets[0].union(*sets[1:])
     squared = op_type in PRODUCTS and sum(map(len, sets)) > len(linear)
     if squared or not (op_type in SUMS or op_type in PRODUCTS):
         raise NonlinearError(op_type)

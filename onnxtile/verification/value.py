@@ -147,6 +147,11 @@ class Value:
         return [int(each) for each in self.known.reshape(-1)]
 
 
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that shapes broadcast to; ValueError: none."""
+    return shapes[0] if all(shape == shapes[0] for shape in shapes) else np.broadcast_shapes(*shapes)
+
+
 def narrow(array: Array) -> Array:
     """An array that broadcasts to this one: axes along which nothing changes have length 1."""
     sizes = zip(array.shape, array.strides, strict=True)

@@ -57,7 +57,10 @@ class Weights:
             tensor = region.original.constants[name]
             ours[name] = Value.weight(number_field, ir.DataType(tensor.data_type), tuple(tensor.dims), name)
         theirs = {name: value for name, value in ours.items() if name in region.same}
-        theirs.update((name, _cut(cut, ours[cut.weight])) for name, cut in self.cuts.items())
+        rows: dict[tuple[str, int, int], Array] = {}
+        for name, cut in self.cuts.items():
+            weight = ours[cut.weight]
+            theirs[name] = _slice(cut, weight, rows) if len(cut.shape) == 2 else _tiles(cut, weight)
         return ours, theirs
 
 
@@ -95,7 +98,7 @@ class _Search:
     def __init__(self, name: str, array: Array, slices: dict[str, onnx.TensorProto]) -> None:
         self._name, self._dtype = name, array.dtype
         bits = array.view(f"u{array.dtype.itemsize}") if array.dtype.itemsize in (1, 2, 4, 8) else None
-        self._matrices = [] if bits is None else [bits, bits.T]
+        self._matrices = [] if bits is None else [(False, bits), (True, bits.T)]
         matrices = [tensor.dims for tensor in slices.values() if len(tensor.dims) == 2]
         self._step = tuple(max((dims[axis] for dims in matrices), default=1) for axis in range(2))
         self._places: dict[bool, dict[int, deque[tuple[int, int]]]] = {}
@@ -105,14 +108,16 @@ class _Search:
         if array.dtype != self._dtype:
             return None
         bits = array.view(f"u{array.dtype.itemsize}")
-        for transposed, matrix in enumerate(self._matrices):
+        for transposed, matrix in self._matrices:
             if array.ndim == 2:
-                start = self._slice(bits, matrix, bool(transposed))
+                start = self._slice(bits, matrix, transposed)
                 if start is not None:
-                    return Cut(self._name, bool(transposed), array.shape, start)
+                    if transposed != self._matrices[0][0]:
+                        self._matrices.reverse()  # the next one will be, too
+                    return Cut(self._name, transposed, array.shape, start)
             for columns_first in (True, False) if array.ndim > 2 else ():
                 if _is_tiled(bits, matrix, columns_first):
-                    return Cut(self._name, bool(transposed), array.shape, (0, 0), columns_first)
+                    return Cut(self._name, transposed, array.shape, (0, 0), columns_first)
         return None
 
     def _slice(self, bits: Array, matrix: Array, transposed: bool) -> tuple[int, int] | None:
@@ -167,16 +172,26 @@ def _fits(shape: tuple[int, ...], counts: tuple[int, int], columns_first: bool) 
     return [size for size in shape[:-2] if size > 1] == [size for size in wanted if size > 1]
 
 
-def _cut(cut: Cut, weight: Value) -> Value:
-    """The value of a slice or of tiles of a weight."""
+def _sides(cut: Cut, weight: Value) -> tuple[Array, Array]:
+    """The column and the row whose product the weight is, or its transposed."""
     assert weight.outer is not None
     column, row = weight.outer
-    if cut.transposed:
-        column, row = row.swapaxes(-1, -2), column.swapaxes(-1, -2)
-    if len(cut.shape) == 2:
-        (top, left), (high, wide) = cut.start, cut.shape
-        outer = column[:, top : top + high], row[:, :, left : left + wide]
-        return Value(weight.field, weight.dtype, cut.shape, outer=outer, linear=weight.linear)
+    return (row.swapaxes(-1, -2), column.swapaxes(-1, -2)) if cut.transposed else (column, row)
+
+
+def _slice(cut: Cut, weight: Value, rows: dict[tuple[str, int, int], Array]) -> Value:
+    """The value of a slice of a weight; slices that lie below each other have the same array for a row."""
+    column, row = _sides(cut, weight)
+    (top, left), (high, wide) = cut.start, cut.shape
+    piece = rows.setdefault((f"{cut.weight} {cut.transposed}", left, wide), row[:, :, left : left + wide])
+    return Value(
+        weight.field, weight.dtype, cut.shape, outer=(column[:, top : top + high], piece), linear=weight.linear
+    )
+
+
+def _tiles(cut: Cut, weight: Value) -> Value:
+    """The value of a weight in tiles."""
+    column, row = _sides(cut, weight)
     high, wide = cut.shape[-2:]
     lengths = column.shape[1], row.shape[2]
     counts = -(-lengths[0] // high), -(-lengths[1] // wide)

@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from onnxtile.verification.semantics.entry import Call, operator
-from onnxtile.verification.value import Array, Product, UnprovenError, Value
+from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast
 
 SIZES = frozenset(("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Sign", "Min", "Max", "Abs"))
 """What may be done to sizes of free dimensions."""
@@ -57,7 +57,7 @@ def elementwise(call: Call, values: list[Value], op: str = "") -> Value:
     if len({each.dtype for each in (values[1:] if op == "Where" else values)}) > 1:
         raise UnprovenError(f"{op} of different types")
     try:
-        shape = np.broadcast_shapes(*(each.shape for each in values))
+        shape = broadcast(*(each.shape for each in values))
     except ValueError as error:
         raise UnprovenError(f"{op} of {[list(each.shape) for each in values]}") from error
     known = [each.known for each in values if each.known is not None]
@@ -131,11 +131,7 @@ def _sum_of_outers(
     call: Call, a: tuple[Array, Array] | None, b: tuple[Array, Array] | None
 ) -> tuple[Array, Array] | None:
     """The sum of two outer products that have a factor in common; None: they haven't."""
-    if a is None or b is None or a[1].shape != b[1].shape or a[0].shape != b[0].shape:
-        return None
-    if a[1] is not b[1] and not (
-        a[1].ctypes.data == b[1].ctypes.data and a[1].strides == b[1].strides and a[1].dtype == b[1].dtype
-    ):
+    if a is None or b is None or a[0].shape != b[0].shape or a[1] is not b[1]:
         return None
     return call.field.add(a[0], b[0]), a[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ WHOLE = ("shape", "index", "length", "axis", "condition")
 """Inputs that are whole numbers as they are, never numbers of the field."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Call:
     """A node with its inputs' values, and the names that graphs inside it see."""
 
@@ -84,6 +85,11 @@ class Entry:
     takes: tuple[str, ...]
     attributes: frozenset[str]
     evaluate: Callable[[Call], Value | Results]
+
+    @cached_property
+    def takes_whole_numbers(self) -> bool:
+        """Whether any input is taken as whole numbers."""
+        return any(kind in WHOLE for kind in self.takes)
 
     def of_input(self, index: int) -> str:
         return self.takes[min(index, len(self.takes) - 1)]

@@ -13,7 +13,7 @@ from onnxtile.verification.semantics.arithmetic import elementwise, residues, ti
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import expanded, reshaped
-from onnxtile.verification.value import Array, Product, UnprovenError, Value
+from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast
 
 LARGE = 1 << 21
 """Elements of products of tiles that wait for their sum."""
@@ -36,7 +36,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
     call.run.products.append((a.shape[-2], a.shape[-1], b.shape[-1]))
     rank = max(len(a.shape), len(b.shape))
     try:
-        front = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        front = broadcast(a.shape[:-2], b.shape[:-2])
     except ValueError as error:
         raise UnprovenError(f"{call.node.op_type} of {list(a.shape)} and {list(b.shape)}") from error
     shape = (*front, a.shape[-2], b.shape[-1])
@@ -75,6 +75,8 @@ def _outer(field: Field, a: Value, b: Value, rank: int) -> tuple[Array, Array] |
 
 
 def _ranked(lanes: Array, rank: int) -> Array:
+    if lanes.ndim == rank:
+        return lanes
     return lanes.reshape(lanes.shape[0], *[1] * (rank - lanes.ndim), *lanes.shape[1:])
 
 
