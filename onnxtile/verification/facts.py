@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import onnx
 import onnx_ir as ir
@@ -63,33 +64,79 @@ def bare(model: onnx.ModelProto) -> onnx.ModelProto:
     return light
 
 
-def free_sizes(model: onnx.ModelProto, bind: Mapping[str, int]) -> tuple[list[str], dict[str, int]]:
-    """Return the free dimensions of a bare model, and those whose size a product leaves no choice about."""
-    typed = inferred(model, bind)
-    forced = forced_sizes(typed)
-    return [name for name in free_dimensions(typed) if name not in forced], forced
+class Shapes:
+    """Types and shapes of a bare model's values at any sizes of free dimensions: they're inferred once, as formulas.
+
+    `free`: names of free dimensions. `forced`: those whose size a product leaves no choice about.
+    """
+
+    def __init__(self, model: onnx.ModelProto, bind: Mapping[str, int]) -> None:
+        typed = inferred(model, bind)
+        self.forced = forced_sizes(typed)
+        self.free = [name for name in free_dimensions(typed) if name not in self.forced]
+        self._model, self._bind, self._values = model, {**self.forced, **bind}, _values(typed)
+
+    def first(self, sizes: Mapping[str, int]) -> Facts | None:
+        """Return what is known at these sizes, inferred for them; None where they don't go together."""
+        try:
+            return self._inferred(sizes)
+        except ModelError:
+            if self.free:
+                return None
+            raise
+
+    def at(self, sizes: Mapping[str, int]) -> Facts:
+        """Return what is known at these sizes by formulas; where a formula doesn't tell, it's inferred for them."""
+        return Facts(_Evaluated(self._values, {**self._bind, **sizes}, lambda: self._inferred(sizes).values), True)
+
+    def _inferred(self, sizes: Mapping[str, int]) -> Facts:
+        values = _values(inferred(self._model, {**self._bind, **sizes}))
+        return Facts({key: fact for key, value in values.items() if (fact := _fact(value, {})) is not None},
+                     bool(self.free))  # fmt: skip
 
 
-def facts_of(model: onnx.ModelProto, sizes: Mapping[str, int], free: bool) -> Facts | None:
-    """Infer shapes of a bare model at these sizes; None where they don't go together. `free`: some are made up."""
-    try:
-        typed = inferred(model, sizes)
-    except ModelError:
-        if free:
-            return None
-        raise
-    values: dict[Key, Fact] = {}
-    names = Counter(scope.name for scope in scopes(typed))
-    for scope in scopes(typed):
-        if names[scope.name] > 1:
-            continue  # which of them a name means can't be told
-        inputs = list(scope.graph.inputs)
-        constants = [] if isinstance(scope.graph, ir.Function) else list(scope.graph.initializers.values())
-        for value in (*inputs, *constants, *(value for node in scope.graph for value in node.outputs)):
-            fact = _fact(value)
-            if fact is not None:
-                values[scope.name, str(value.name)] = fact
-    return Facts(values, free)
+class _Evaluated(Mapping[Key, Fact]):
+    """Shapes whose formulas are evaluated when they're asked for."""
+
+    def __init__(
+        self, values: Mapping[Key, ir.Value], sizes: Mapping[str, int], infer: Callable[[], Mapping[Key, Fact]]
+    ) -> None:
+        self._values, self._sizes, self._infer = values, sizes, infer
+        self._known: dict[Key, Fact | None] = {}
+
+    def __getitem__(self, key: Key) -> Fact:
+        if key not in self._known:
+            fact = _fact(self._values[key], self._sizes)
+            self._known[key] = self._concrete.get(key) if fact is None else fact
+        fact = self._known[key]
+        if fact is None:
+            raise KeyError(key)
+        return fact
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @cached_property
+    def _concrete(self) -> Mapping[Key, Fact]:
+        try:
+            return self._infer()
+        except ModelError:
+            return {}
+
+
+def _values(model: ir.Model) -> dict[Key, ir.Value]:
+    """The values of all graphs but those that share their scope's name: which of them a name means can't be told."""
+    found: dict[Key, ir.Value] = {}
+    names = Counter(scope.name for scope in scopes(model))
+    for scope in scopes(model):
+        if names[scope.name] == 1:
+            constants = [] if isinstance(scope.graph, ir.Function) else list(scope.graph.initializers.values())
+            values = (*scope.graph.inputs, *constants, *(value for node in scope.graph for value in node.outputs))
+            found.update(((scope.name, str(value.name)), value) for value in values)
+    return found
 
 
 def inferred(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:
@@ -99,8 +146,17 @@ def inferred(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:
     return typed
 
 
-def _fact(value: ir.Value) -> Fact | None:
+def _fact(value: ir.Value, sizes: Mapping[str, int]) -> Fact | None:
+    """What is known of a value at these sizes."""
     if value.shape is None or value.dtype is None or not isinstance(value.type, ir.TensorType):
         return None
-    sizes = [size for size in value.shape if isinstance(size, int) and size >= 0]
-    return Fact(value.dtype, tuple(sizes)) if len(sizes) == len(value.shape) else None
+    shape = tuple(size if isinstance(size, int) else _evaluated(size, sizes) for size in value.shape)
+    known = tuple(size for size in shape if size is not None and size >= 0)
+    return Fact(value.dtype, known) if len(known) == len(shape) else None
+
+
+def _evaluated(dim: ir.SymbolicDim, sizes: Mapping[str, int]) -> int | None:
+    if dim.value is None or not sizes:
+        return None
+    found = sizes[dim.value] if dim.value in sizes else dim.evaluate(dict(sizes))
+    return found if isinstance(found, int) else None

@@ -23,7 +23,8 @@ from onnxtile.verification.weights import Weights, weights_of
 
 MOST_NAMED = 2_000
 """Nodes that a verdict names."""
-MOST_NUMBERS = 1 << 28
+MOST_NUMBERS, MOST_TRIED = 1 << 28, 1 << 24
+"""Elements of an input up to which a region is evaluated; the second at sizes that may as well be others."""
 
 
 @dataclass
@@ -168,7 +169,7 @@ class Judge:
             fact = facts.find(scope, name)
             if fact is None:
                 raise UnprovenError(f"the type or shape of {name!r} isn't known")
-            if math.prod(fact.shape) > MOST_NUMBERS:
+            if math.prod(fact.shape) > (MOST_TRIED if facts.free else MOST_NUMBERS):
                 raise UnprovenError(f"{name!r} has {math.prod(fact.shape):,} elements")
             made[name] = Value(number_field, fact.dtype, fact.shape)
         return made

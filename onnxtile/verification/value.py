@@ -155,7 +155,7 @@ def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 def narrow(array: Array) -> Array:
     """An array that broadcasts to this one: axes along which nothing changes have length 1."""
     sizes = zip(array.shape, array.strides, strict=True)
-    return array[tuple(slice(0, 1) if size and not stride else slice(None) for size, stride in sizes)]
+    return array[tuple(slice(0, 1) if size > 1 and not stride else slice(None) for size, stride in sizes)]
 
 
 def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Value:

@@ -20,7 +20,7 @@ from onnxtile.ir.io.links import following_links
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.verification.bound import Comparison, Plan, compare
 from onnxtile.verification.canonical import key_of
-from onnxtile.verification.facts import Facts, bare, facts_of, free_sizes
+from onnxtile.verification.facts import Facts, Shapes, bare
 from onnxtile.verification.field import Field
 from onnxtile.verification.graphs import name_of, names_inside
 from onnxtile.verification.interfaces import mismatch
@@ -131,22 +131,19 @@ class _Proof:
         self._say("lay the models side by side")
         pairing = pair(self._first, self._second)
         model = bare(self._first.proto)
-        free, forced = free_sizes(model, self._bind)
-        sizes = {**forced, **self._bind}
+        shapes = Shapes(model, self._bind)
+        sizes = {**shapes.forced, **self._bind}
         trials: list[Trial] = []
-        first = first_choice(free)
-        facts = facts_of(model, sizes | first, bool(free))
+        first = first_choice(shapes.free)
+        facts = shapes.first(first)
         findings: list[list[tuple[Choice, Finding]]] = [[] for _ in pairing.regions]
         seen: list[set[object]] = [set() for _ in pairing.regions]
         if facts is not None:
             trials.append((first, facts))
             self._try(pairing, trials, findings, seen)
-        if free:
+        if shapes.free and pairing.regions:
             met = {number for each in findings for _, finding in each for number in finding.met}
-            for choice in choices(free, met, self._judge.seed):
-                facts = facts_of(model, sizes | choice, True)
-                if facts is not None:
-                    trials.append((choice, facts))
+            trials += [(choice, shapes.at(choice)) for choice in choices(shapes.free, met, self._judge.seed)]
             self._try(pairing, trials[1 if findings else 0 :], findings, seen)
         known = trials[0][1] if trials else Facts({})
         verdicts = [self._concluded(*each) for each in zip(pairing.regions, findings, strict=True)]
