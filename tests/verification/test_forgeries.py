@@ -1,0 +1,50 @@
+"""Wrong models beside their originals: each is wrong, none is accepted, and the original by itself is."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+import onnxtile
+from onnxtile.errors import OnnxtileError
+from tests.faults import FAULTS, FORGERIES, Forgery
+
+TIMEOUT = 60
+
+
+def named(forgery: Forgery) -> str:
+    return forgery.title.replace(" ", "-")
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=named)
+def test_an_input_shows_that_it_is_wrong(forgery: Forgery) -> None:
+    assert forgery.is_shown()
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=named)
+def test_it_is_not_accepted(forgery: Forgery) -> None:
+    """It's different, or refused in words; anything else that's raised is a failure."""
+    try:
+        verdict = onnxtile.verify(forgery.original(), forgery.forged(), **forgery.how)
+    except OnnxtileError:
+        return
+    assert not verdict.equivalent, verdict
+
+
+@pytest.mark.parametrize(
+    "forgery", {forgery.original().SerializeToString(): forgery for forgery in FORGERIES}.values(), ids=named
+)
+def test_the_original_itself_is_accepted(forgery: Forgery) -> None:
+    """A verifier that takes nothing would catch every fault."""
+    how = {key: value for key, value in forgery.how.items() if key != "bind"}
+    original = forgery.original()
+    assert onnxtile.verify(original, original, **how).equivalent
+
+
+def test_there_are_enough_and_each_once() -> None:
+    titles = [forgery.title for forgery in FORGERIES]
+    assert [title for title, count in Counter(titles).items() if count > 1] == []
+    assert not {fault.title for fault in FAULTS} & set(titles)
+    assert len(titles) >= 300
+    assert len(titles) + len(FAULTS) >= 450
