@@ -29,7 +29,7 @@ class Forgery:
     """A model that isn't equivalent to its original; `feeds` is an input on which `engine` shows that.
 
     `engine`: onnxruntime, or reference (for what onnxruntime doesn't take as the specification has it). `how`: arguments
-    of `verify`. `runs`: the wrong model runs; otherwise that it doesn't is the fault.
+    of `verify`. `runs`: the wrong model runs; otherwise that it doesn't is the fault. `by_name`: its names are the fault.
     """
 
     title: str
@@ -39,6 +39,7 @@ class Forgery:
     engine: str = "onnxruntime"
     how: Mapping[str, Any] = field(default_factory=dict)
     runs: bool = True
+    by_name: bool = False
 
     def is_shown(self) -> bool:
         """Return whether the input makes a difference in the engine."""
@@ -197,3 +198,28 @@ def node(op_type: str, inputs: Sequence[str], outputs: Sequence[str], **attribut
 def of(op_type: str, found: Iterable[tuple[Any, onnx.NodeProto]]) -> onnx.NodeProto:
     """The first node of a type."""
     return next(each for _, each in found if each.op_type == op_type)
+
+
+def renamed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with other names for all values but inputs and outputs, in bodies too: nothing is shared."""
+    model = copied(model)
+    kept = {value.name for value in (*model.graph.input, *model.graph.output)} | {""}
+    waiting = [model.graph]
+    for graph in waiting:
+        names = [tensor.name for tensor in graph.initializer] + [name for node in graph.node for name in node.output]
+        inner = graph.input if graph is not model.graph else []
+        new = {name: f"{name}_" for name in (*names, *(value.name for value in inner)) if name not in kept}
+        _rename(graph, new)
+        waiting += [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    return model
+
+
+def _rename(graph: onnx.GraphProto, new: Mapping[str, str]) -> None:
+    for value in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        value.name = new.get(value.name, value.name)
+    for node in graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _rename(attribute.g, new)
