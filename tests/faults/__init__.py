@@ -1,7 +1,7 @@
 """Deliberate faults in lowered models: what a verifier must catch.
 
 FAULTS: each is put into a model that was lowered right, as a faulty pass might have left it; the model still loads and
-runs. `tests/verification/test_mutations.py` holds `verify` to them, `benchmarks/mutations.py` sets it beside other tools.
+runs. `tests/verification/test_mutations.py` holds `verify` to them, `benchmarks/mutations.py` sets it beside others.
 
 FORGERIES: wrong models beside their originals, written by hand, some of them hostile; an input shows each.
 `tests/verification/test_forgeries.py` holds `verify` to them.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.faults.cases import integers
@@ -9,7 +11,7 @@ from tests.faults.forgery import F32, Forgery, W, X, between, product
 
 ELEMENT = "e0 = Gather <axis = 0> (x, i)  e1 = Gather <axis = 1> (e0, i)  e = Squeeze (e1)  "
 """e is x's first element."""
-I = {"i": np.array([0])}  # noqa: E741
+I = {"i": np.array([0])}
 ONCE = """<body = step (int64 k, bool more, KIND[2,4] a) => (bool again, KIND[2,4] b) {
     tr = Constant <value_int = 0> ()  again = Cast <to = 9> (tr)  b = Identity (t) }>"""
 ZERO, SEVEN = X.copy(), X.copy()
@@ -78,7 +80,7 @@ def scan(title: str, wrong: str, body: str = "", right: str = "", right_body: st
 
 
 def loop(title: str, wrong: str, right: str = "t = MatMul (a, v)  b = Tanh (t)", turns: str = "n",
-         feeds: int = 3, first: str = "x", **constants: object) -> Forgery:  # fmt: skip
+         feeds: int = 3, first: str = "x", **constants: Any) -> Forgery:  # fmt: skip
     body = "<body = b (int64 k, bool more, float[2,4] a) => (bool go, float[2,4] b) {{ go = Identity (more)  {} }}>"
     signature = "(float[2,4] x, int64 n) => (float[2,4] y)"
     return between(

@@ -1,4 +1,4 @@
-"""Wrong models that are aimed at proofs by random numbers, by sizes that are tried, and by marks on what was rounded."""
+"""Wrong models aimed at proofs by random numbers, by sizes that are tried, and by marks on what was rounded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.forgery import F32, ORIGINAL, PRODUCT, Build, Forgery, W, X, b
 ELEMENT = "e0 = Gather <axis = 0> (x, i)  e = Gather <axis = 1> (e0, i)  t = MatMul (x, w)  "
 
 
-def infinite(title: str, body: str, **constants: object) -> Forgery:
+def infinite(title: str, body: str, **constants: Any) -> Forgery:
     return product(title, ELEMENT + body, FED, **I, **constants)
 
 
@@ -170,7 +170,9 @@ def twice_alpha(model: onnx.ModelProto) -> None:
 
 
 GEMM = text(PRODUCT + "{ y = Gemm <alpha = 0.5> (x, w) }", w=W)
-CLIP = text("(float[2,8] x) => (float[2,4] y) { t = MatMul (x, w)  y = Clip (t, lo, hi) }", w=W, lo=F32(-9e9), hi=F32(9e9))
+CLIP = text(
+    "(float[2,8] x) => (float[2,4] y) { t = MatMul (x, w)  y = Clip (t, lo, hi) }", w=W, lo=F32(-9e9), hi=F32(9e9)
+)
 
 
 def lowered_with(build: Build, max_: tuple[int, int, int], *lines: tuple[str, list[str], dict[str, Any]],

@@ -13,7 +13,17 @@ from tests.faults.cases import Case
 from tests.faults.fault import SIZES, feeds
 from tests.faults.forgery import F32, Build, Forgery, W, X, in_lowered, text
 from tests.faults.written import (
-    Edit, Written, at, becomes, before, behind, both, bypassed, constant, exchange, reads,
+    Edit,
+    Written,
+    at,
+    becomes,
+    before,
+    behind,
+    both,
+    bypassed,
+    constant,
+    exchange,
+    reads,
 )  # fmt: skip
 
 Tensor = onnx.TensorProto

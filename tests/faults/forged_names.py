@@ -11,7 +11,20 @@ from onnx import helper, numpy_helper
 
 import onnxtile
 from tests.faults.forgery import (
-    F32, ORIGINAL, PRODUCT, Build, Forgery, W, X, between, changed, initializer, node, nodes, product, text,
+    F32,
+    ORIGINAL,
+    PRODUCT,
+    Build,
+    Forgery,
+    W,
+    X,
+    between,
+    changed,
+    initializer,
+    node,
+    nodes,
+    product,
+    text,
     unchecked,
 )  # fmt: skip
 
@@ -72,7 +85,7 @@ SCOPES = [
 def body(title: str, right: str, wrong: str, signature: str = "(a, b) => (c)", call: str = "y = local.f (x, w)",
          feeds: Any = None, **constants: Any) -> Forgery:  # fmt: skip
     """Two bodies of a local function."""
-    model = "(float[2,8] x) => (float[2,4] y) {{ {} }} <domain: \"local\", opset_import: [\"\" : 20]> f {} {{ {} }}"
+    model = '(float[2,8] x) => (float[2,4] y) {{ {} }} <domain: "local", opset_import: ["" : 20]> f {} {{ {} }}'
     builds = [unchecked(model.format(call, signature, each), LOCAL, **{"w": W, **constants}) for each in (right, wrong)]
     return Forgery(title, builds[0], builds[1], feeds or {"x": X})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.faults.cases import integers
@@ -12,13 +14,13 @@ INF[1, 1] = X[1, 1]
 FED = {"x": INF}
 """Infinity in the first row only: the second row has nothing to do with it."""
 ELEMENT = "e0 = Gather <axis = 0> (x, i)  e = Gather <axis = 1> (e0, i)  t = MatMul (x, w)  "
-I = {"i": np.array([0])}  # noqa: E741
+I = {"i": np.array([0])}
 ZERO = {"zero": np.zeros((1, 1), F32)}
 SIGN = "(float[2,4] x) => (float[2,4] y)"
 FOUR = {"x": X[:, :4]}
 
 
-def zero(title: str, body: str, **constants: object) -> Forgery:
+def zero(title: str, body: str, **constants: Any) -> Forgery:
     """e is an element of row 0, t the product."""
     return product(title, ELEMENT + body, FED, **I, **ZERO, **constants)
 
@@ -100,8 +102,8 @@ ZP = "y = MatMulInteger (x, w, xz, wz)"
 ZEROS = {"xz": np.uint8(131), "wz": np.array([1, 128, 200, 7], np.uint8)}
 
 
-def byte(title: str, wrong: str, right: str = MMI, feeds: dict[str, np.ndarray] | None = None, more: object = None,
-         **constants: object) -> Forgery:  # fmt: skip
+def byte(title: str, wrong: str, right: str = MMI, feeds: dict[str, np.ndarray] | None = None, more: Any = None,
+         **constants: Any) -> Forgery:  # fmt: skip
     return between(title, BYTES, right, wrong, feeds or RANDOM, w=w8, more=more, **constants)  # type: ignore[arg-type]
 
 
@@ -139,7 +141,7 @@ ALONG = "q = QuantizeLinear <axis = 0> (x, s, z)  y = DequantizeLinear <axis = 0
 SZ, ROWS = {"s": F32(0.02), "z": np.uint8(121)}, {"s": SCALES, "z": POINTS}
 
 
-def quantizers(title: str, wrong: str, right: str = Q + DQ, constants: dict[str, object] = SZ, **more: object) -> Forgery:  # type: ignore[assignment]
+def quantizers(title: str, wrong: str, right: str = Q + DQ, constants: dict[str, Any] = SZ, **more: Any) -> Forgery:  # type: ignore[assignment]
     return between(title, QDQ, right, wrong, NUMBERS, more=more, **constants)
 
 
@@ -148,7 +150,7 @@ QM = "y = QLinearMatMul (x, a, b, w, c, d, e, f)"
 OF_Q = {"a": F32(0.02), "b": np.uint8(121), "c": F32(0.03), "d": np.uint8(117), "e": F32(0.5), "f": np.uint8(140)}
 
 
-def qlinear(title: str, wrong: str, **more: object) -> Forgery:
+def qlinear(title: str, wrong: str, **more: Any) -> Forgery:
     return between(title, QLINEAR, QM, wrong, RANDOM, w=w8, **OF_Q, more=more)
 
 

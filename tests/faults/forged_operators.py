@@ -150,7 +150,7 @@ PRODUCTS = [
 ]  # fmt: skip
 
 MICROSOFT = '<ir_version: 10, opset_import: ["" : 20, "com.microsoft" : 1]> g '
-FUSED = "com.microsoft.FusedGemm <activation = \"LeakyRelu\", activation_alpha = {}> (x, w, c)"
+FUSED = 'com.microsoft.FusedGemm <activation = "LeakyRelu", activation_alpha = {}> (x, w, c)'
 
 
 def microsoft(title: str, right: str, wrong: str, signature: str = GEMM4, feeds: Any = None, **more: Any) -> Forgery:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 
@@ -39,12 +41,10 @@ def _rounded_by_sums(model: object) -> None:
 def through(*types: int) -> str:
     """t is cast to types one after the other: y is the last."""
     names = ["t", *(f"c{number}" for number in range(1, len(types))), "y"]
-    return "  ".join(
-        f"{new} = Cast <to = {to}> ({old})" for old, new, to in zip(names, names[1:], types, strict=False)
-    )
+    return "  ".join(f"{new} = Cast <to = {to}> ({old})" for old, new, to in zip(names, names[1:], types, strict=False))
 
 
-def scaled(factor: float, back: float, times: int, dtype: str = "float") -> tuple[str, dict[str, object]]:
+def scaled(factor: float, back: float, times: int, dtype: str = "float") -> tuple[str, dict[str, Any]]:
     """t is multiplied by a factor some times, and then as often by another."""
     kind = {"float": F32, "float16": HALF}[dtype]
     names = ["t", *(f"s{number}" for number in range(1, 2 * times)), "y"]
@@ -154,10 +154,10 @@ RANGES = [
             "reference", more={"up": HALF(1024), "down": HALF(2**-10)}, **OF_HALF),
     between("a float16 product goes through bfloat16", ARROWS, "y = MatMul (x, w)", "t = MatMul (x, w)  "
             "b = Cast <to = 16> (t)  y = Cast <to = 10> (b)", {"x": X.astype(HALF)},
-            "reference", **{"w": np.eye(8, 4, dtype=HALF) * HALF(1.013)}),
+            "reference", w=np.eye(8, 4, dtype=HALF) * HALF(1.013)),
     between("a float16 input goes through bfloat16", ARROWS, "y = MatMul (x, w)", "b = Cast <to = 16> (x)  "
             "h = Cast <to = 10> (b)  y = MatMul (h, w)", {"x": (X * 0 + 1.013).astype(HALF)},
-            "reference", **{"w": np.eye(8, 4, dtype=HALF)}),
+            "reference", w=np.eye(8, 4, dtype=HALF)),
     between("a float is cast to float16 by way of bfloat16", "(float[2,8] x) => (float16[2,8] y)",
             "y = Cast <to = 10> (x)", "b = Cast <to = 16> (x)  y = Cast <to = 10> (b)", {"x": X * 0 + F32(1.013)}),
     between("a double product goes through float", "(double[2,8] x) => (double[2,4] y)", "y = MatMul (x, w)",

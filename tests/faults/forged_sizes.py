@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import helper
@@ -18,7 +20,7 @@ def rows(count: int, width: int = 8) -> dict[str, np.ndarray]:
     return {"x": np.random.default_rng(count).standard_normal((count, width)).astype(F32)}
 
 
-def sized(title: str, body: str, count: int, runs: bool = True, **constants: object) -> Forgery:
+def sized(title: str, body: str, count: int, runs: bool = True, **constants: Any) -> Forgery:
     """y = x @ w for most N; s is N, t the product."""
     return Forgery(title, FREE, text(f"{N} {{ {SIZE} {body} }}", w=W, **constants), rows(count), runs=runs)
 
@@ -93,7 +95,7 @@ BOTH = text(PAIR + " { y = MatMul (x, w)  v = MatMul (z, w) }", w=W)
 SIZES = "s = Shape <start = 0, end = 1> (x)  r = Shape <start = 0, end = 1> (z)  t = MatMul (x, w)  v = MatMul (z, w)  "
 
 
-def paired(title: str, body: str, n: int, m: int, **constants: object) -> Forgery:
+def paired(title: str, body: str, n: int, m: int, **constants: Any) -> Forgery:
     feeds = {"x": rows(n)["x"], "z": rows(m)["x"]}
     return Forgery(title, BOTH, text(f"{PAIR} {{ {SIZES} {body} }}", w=W, **constants), feeds)
 
@@ -144,9 +146,7 @@ def one_tile_more(model: onnx.ModelProto) -> None:
         if each.output[0] == "y/A_cut":
             graph.node.insert(index, helper.make_node("Div", ["y/M", "y/A_padded_tile"], ["y/q"]))
             graph.node.insert(index + 1, helper.make_node("Add", ["y/q", "y/unit"], ["y/tiles_m"]))
-            graph.node.insert(
-                index + 2, helper.make_node("Concat", ["y/tiles_m", "y/rest"], ["y/cut_shape"], axis=0)
-            )
+            graph.node.insert(index + 2, helper.make_node("Concat", ["y/tiles_m", "y/rest"], ["y/cut_shape"], axis=0))
             each.input[1] = "y/cut_shape"
             initializer("y/unit", one(1))(model)
             initializer("y/rest", np.array([4, 1, 2, 4]))(model)

@@ -1,4 +1,4 @@
-"""A wrong model beside its original, as a faulty pass or somebody hostile would hand it in, and an input that shows it."""
+"""A wrong model beside its original, as a faulty pass or somebody hostile hands it in, and an input that shows it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+import onnxtile
 from tests.faults.cases import Case, numbers
 from tests.faults.fault import Feeds
 from tests.faults.written import Edit, Written
@@ -28,8 +29,9 @@ Build = Callable[[], onnx.ModelProto]
 class Forgery:
     """A model that isn't equivalent to its original; `feeds` is an input on which `engine` shows that.
 
-    `engine`: onnxruntime, or reference (for what onnxruntime doesn't take as the specification has it). `how`: arguments
-    of `verify`. `runs`: the wrong model runs; otherwise that it doesn't is the fault. `by_name`: its names are the fault.
+    `engine`: onnxruntime, or reference (for what onnxruntime doesn't take as the specification has it). `how`:
+    arguments of `verify`. `runs`: the wrong model runs; otherwise that it doesn't is the fault. `by_name`: its names
+    are the fault.
     """
 
     title: str
@@ -83,6 +85,12 @@ def apart(one: Any, other: Any) -> bool:
     p, q = (np.where(finite, array, 0) for array in (p, q))
     lines = np.abs(p).max(-1, keepdims=True, initial=0) if p.ndim else np.abs(p)
     return bool((np.abs(p - q) > few * lines).any())
+
+
+def lowered(model: onnx.ModelProto, max_: tuple[int | None, int | None, int | None], **how: Any) -> onnx.ModelProto:
+    """Our own lowering, of products and what is written out as such."""
+    made: onnx.ModelProto = onnxtile.lower(model, max_, ops="matmul,attention", **how)
+    return made
 
 
 def copied(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -154,7 +162,9 @@ PRODUCT = "(float[2,8] x) => (float[2,4] y) "
 ORIGINAL = text(PRODUCT + "{ y = MatMul (x, w) }", w=W)
 
 
-def product(title: str, body: str, feeds: Feeds | None = None, engine: str = "onnxruntime", **constants: Any) -> Forgery:
+def product(
+    title: str, body: str, feeds: Feeds | None = None, engine: str = "onnxruntime", **constants: Any
+) -> Forgery:
     """y = x @ w by other nodes."""
     forged = text(PRODUCT + "{ " + body + " }", w=W, **constants)
     return Forgery(title, ORIGINAL, forged, {"x": X} if feeds is None else feeds, engine)

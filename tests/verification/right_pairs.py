@@ -12,7 +12,19 @@ from tests.faults import cases
 from tests.faults.cases import Case
 from tests.faults.forged_names import B, P, Q, alpha, two
 from tests.faults.forgery import (
-    F32, ORIGINAL, PRODUCT, Forgery, W, X, behind, between, copied, nodes, product, text, unchecked,
+    F32,
+    ORIGINAL,
+    PRODUCT,
+    Forgery,
+    W,
+    X,
+    behind,
+    between,
+    copied,
+    nodes,
+    product,
+    text,
+    unchecked,
 )  # fmt: skip
 
 LOCAL = '<ir_version: 10, opset_import: ["" : 20, "local" : 1]> g '
