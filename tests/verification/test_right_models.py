@@ -116,7 +116,7 @@ def test_no_rows_come_out_as_in_the_original() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [model() for model in BROKEN], ids=lambda model: "-".join(node.op_type for node in model.graph.node)
+    "model", [model() for model in BROKEN], ids=lambda model: "-".join(node.op_type for node in model.graph.node[:6])
 )
 @pytest.mark.filterwarnings("ignore")
 def test_a_broken_lowered_model_ends_in_a_verdict_or_in_words(model: onnx.ModelProto, tmp_path: Path) -> None:
