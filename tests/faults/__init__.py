@@ -19,6 +19,7 @@ from tests.faults import (
     forged_numbers,
     forged_operators,
     forged_rounding,
+    forged_signs,
     forged_sizes,
     forms,
     operators,
@@ -36,5 +37,5 @@ CASES: tuple[Case, ...] = tuple(dict.fromkeys(fault.case for fault in FAULTS))
 FORGERIES: tuple[Forgery, ...] = (
     *forged_rounding.FORGERIES, *forged_names.FORGERIES, *forged_sizes.FORGERIES, *forged_control.FORGERIES,
     *forged_numbers.FORGERIES, *forged_operators.FORGERIES, *forged_lowerings.FORGERIES,
-    *forged_hostile.FORGERIES, *forged_likeness.FORGERIES,
+    *forged_hostile.FORGERIES, *forged_likeness.FORGERIES, *forged_signs.FORGERIES,
 )  # fmt: skip

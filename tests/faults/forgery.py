@@ -180,11 +180,9 @@ def between(
     more: Mapping[str, Any] | None = None, head: str = HEAD, **constants: Any,
 ) -> Forgery:  # fmt: skip
     """Two bodies under one signature; `more`: constants of the wrong one, in place of the right one's or besides."""
-    forged = {**constants, **(more or {})}
-    return Forgery(
-        title, text(f"{signature} {{ {right} }}", head, **constants), text(f"{signature} {{ {wrong} }}", head, **forged),
-        feeds, engine,
-    )  # fmt: skip
+    original = text(f"{signature} {{ {right} }}", head, **constants)
+    forged = text(f"{signature} {{ {wrong} }}", head, **{**constants, **(more or {})})
+    return Forgery(title, original, forged, feeds, engine)
 
 
 def initializer(name: str, array: Any) -> Callable[[onnx.ModelProto], object]:

@@ -74,8 +74,8 @@ SHAPES = ("t = Reshape (x, s)  y = MatMul (t, w)", "t = Slice (x, s, s)  y = Mat
           "t = TopK (x, s)  y = MatMul (t, w)", "r = Range (s, s, s)  t = MatMul (x, w)  y = Add (t, r)",
           "t = MatMul (x, w)  y = Loop (s, , t) <body = b (int64 i, bool m, float[2,4] a) => (bool g, float[2,4] b) "
           "{ g = Identity (m)  b = Identity (a) }>",
-          "t = MatMul (x, w)  y = If (s) <then_branch = a () => (float[2,4] p) { p = Identity (t) }, else_branch = b () "
-          "=> (float[2,4] q) { q = Neg (t) }>",
+          "t = MatMul (x, w)  y = If (s) <then_branch = a () => (float[2,4] p) { p = Identity (t) }, "
+          "else_branch = b () => (float[2,4] q) { q = Neg (t) }>",
           "n = Size (x)  m = Mod (n, s)  t = MatMul (x, w)  y = Add (t, m)",
           "n = Shape (x)  m = Min (n, s)  t = MatMul (x, w)  y = Add (t, m)")  # fmt: skip
 """Where whole numbers belong."""

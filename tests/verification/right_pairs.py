@@ -178,7 +178,56 @@ OTHERS = [
         w=W)),
 ]  # fmt: skip
 
-PAIRS = [*PRODUCTS, *OTHERS]
+ONES = {"s": F32(0.1), "z": np.uint8(128)}
+CHAIN = (
+    "q = QuantizeLinear (x, s, z)  a = DequantizeLinear (q, s, z)  b = DequantizeLinear (w8, s2, z8)  c = MatMul (a, b)  "
+    "p = QuantizeLinear (c, s3, z)  y = DequantizeLinear (p, s3, z)"
+)
+W8 = np.arange(-16, 16, dtype=np.int8).reshape(8, 4)
+LOOPED = """y = Loop (n, , x) <body = b (int64 k, bool more, float[2,4] a) => (bool go, float[2,4] b) { go = Identity (more)
+    BODY }>"""
+TURNS = "(float[2,4] x, int64 n) => (float[2,4] y)"
+STEPS = "(float[5,4] xs, float[4] h) => (float[4] y, float[5,4] ys)"
+CUT = (
+    "e, f = Split <axis = 1, num_outputs = 2> (a)  t = MatMul (e, v1)  u = MatMul (f, v2)  s = Add (t1, u)  b = Tanh (s)"
+)
+SCAN = (
+    "y, ys = Scan <num_scan_inputs = 1, body = b (float[4] s, float[4] e) => (float[4] r, float[4] o) { BODY }> (h, xs)"
+)
+MORE = [
+    between("quantizers are the same, under other names", GEMM, CHAIN, CHAIN.replace("q", "k").replace("kuantize", "quantize"),
+            {"x": X}, w8=W8, z8=np.int8(0), s2=F32(0.1), s3=F32(0.1) * F32(0.1), **ONES),
+    between("an If's condition is negated and its branches exchanged", "(float[2,8] x, bool c) => (float[2,4] y)",
+            "y = If (c) <then_branch = one () => (float[2,4] p) { p = MatMul (x, w) }, else_branch = two () => "
+            "(float[2,4] q) { q = Add (z, z) }>",
+            "y = If (c) <then_branch = one () => (float[2,4] p) { p = Gemm (x, w) }, else_branch = two () => "
+            "(float[2,4] q) { q = Mul (z, two) }>", {"x": X, "c": np.array(True)}, w=W, z=np.ones((2, 4), F32), **TWO),
+    between("a Loop's body is cut into tiles", TURNS, LOOPED.replace("BODY", "t = MatMul (a, v)  b = Tanh (t)"),
+            LOOPED.replace("BODY", CUT), {"x": X[:, :4], "n": np.array(3)}, v=W[:4],
+            more={"v1": W[:2], "v2": W[2:4]}),
+    between("a Scan's body is cut into tiles", STEPS, SCAN.replace("BODY", "m = MatMul (e, v)  r = Add (s, m)  o = Tanh (r)"),
+            SCAN.replace("BODY", "c, d = Split <axis = 0, num_outputs = 2> (e)  t = MatMul (c, v1)  u = MatMul (d, v2)  "
+                         "m = Add (t, u)  r = Add (s, m)  o = Tanh (r)"),
+            {"xs": np.arange(20, dtype=F32).reshape(5, 4) / 9, "h": np.arange(4, dtype=F32)}, v=W[:4],
+            more={"v1": W[:2], "v2": W[2:4]}),
+    between("a large weight is shared, and its other half is cut", "(float[2,128] x) => (float[2,64] y)", "y = MatMul (x, w)",
+            "a, b = Split <axis = 1, num_outputs = 2> (x)  v, z = Split <axis = 0, num_outputs = 2> (w)  t = MatMul (a, v)  "
+            "u = MatMul (b, z)  y = Add (t, u)", {"x": np.ones((2, 128), F32)},
+            w=np.random.default_rng(1).standard_normal((128, 64)).astype(F32)),
+    between("the product of three is taken from the right", "(float[2,8] x, float[4,4] z) => (float[2,4] y)",
+            "t = MatMul (x, w)  y = MatMul (t, z)", "u = MatMul (w, z)  y = MatMul (x, u)", {"x": X, "z": SQUARE}, w=W),
+    between("a distributed factor", "(float[2,4] x, float[2,4] z) => (float[2,4] y)", "s = Add (x, z)  y = Mul (s, c)",
+            "p = Mul (x, c)  q = Mul (z, c)  y = Add (p, q)", {"x": X[:, :4], "z": X[:, 4:]}, c=F32(0.3)),
+    between("rows are of any number, and those of tiles are padded and cut", ROWS, "y = MatMul (x, w)",
+            "s = Shape <start = 0, end = 1> (x)  q = Add (s, k1)  n = Div (q, k)  m = Mul (n, k)  d = Sub (m, s)  "
+            "p = Concat <axis = 0> (z0, z0, d, z0)  u = Pad (x, p)  r = Reshape (u, f)  t = MatMul (r, w)  "
+            "g = Reshape (t, h)  y = Slice (g, z0, s)", ANY, w=W, more={"k": np.array([3]), "k1": np.array([2]),
+            "z0": np.array([0]), "f": np.array([-1, 3, 8]), "h": np.array([-1, 4])}),
+    between("a random draw stays what it is", SAME, "r = RandomUniformLike <seed = 3.0> (x)  y = Mul (x, r)",
+            "r = RandomUniformLike <seed = 3.0> (x)  z = Mul (r, x)  y = Identity (z)", {"x": SQUARE}),
+]  # fmt: skip
+
+PAIRS = [*PRODUCTS, *OTHERS, *MORE]
 
 
 def stripped(model: onnx.ModelProto) -> onnx.ModelProto:
