@@ -13,6 +13,7 @@ from tests.faults import (
     elsewhere,
     forged_control,
     forged_hostile,
+    forged_layers,
     forged_likeness,
     forged_lowerings,
     forged_names,
@@ -37,5 +38,5 @@ CASES: tuple[Case, ...] = tuple(dict.fromkeys(fault.case for fault in FAULTS))
 FORGERIES: tuple[Forgery, ...] = (
     *forged_rounding.FORGERIES, *forged_names.FORGERIES, *forged_sizes.FORGERIES, *forged_control.FORGERIES,
     *forged_numbers.FORGERIES, *forged_operators.FORGERIES, *forged_lowerings.FORGERIES,
-    *forged_hostile.FORGERIES, *forged_likeness.FORGERIES, *forged_signs.FORGERIES,
+    *forged_hostile.FORGERIES, *forged_layers.FORGERIES, *forged_likeness.FORGERIES, *forged_signs.FORGERIES,
 )  # fmt: skip

@@ -188,9 +188,7 @@ LOOPED = """y = Loop (n, , x) <body = b (int64 k, bool more, float[2,4] a) => (b
     BODY }>"""
 TURNS = "(float[2,4] x, int64 n) => (float[2,4] y)"
 STEPS = "(float[5,4] xs, float[4] h) => (float[4] y, float[5,4] ys)"
-CUT = (
-    "e, f = Split <axis = 1, num_outputs = 2> (a)  t = MatMul (e, v1)  u = MatMul (f, v2)  s = Add (t1, u)  b = Tanh (s)"
-)
+CUT = "e, f = Split <axis = 1, num_outputs = 2> (a)  t1 = MatMul (e, v1)  u = MatMul (f, v2)  s = Add (t1, u)  b = Tanh (s)"
 SCAN = (
     "y, ys = Scan <num_scan_inputs = 1, body = b (float[4] s, float[4] e) => (float[4] r, float[4] o) { BODY }> (h, xs)"
 )
