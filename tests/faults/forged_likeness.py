@@ -56,6 +56,14 @@ ALIKE = [
     between("a large weight's smallest number is zero", "(float[2,128] x) => (float[2,64] y)", "y = MatMul (x, w)",
             "y = MatMul (x, v)", {"x": np.ones((2, 128), F32) * F32(1e30)}, w=np.eye(128, 64, dtype=F32) * F32(1e-38),
             more={"v": np.eye(128, 64, dtype=F32) * F32(1e-38) * (np.arange(64) > 0).astype(F32)}),
+    between("a sum times a large weight with an infinity became a sum of products",
+            "(float[64,64] x, float[64,64] z) => (float[64,64] y)", "s = Add (x, z)  y = Mul (s, w)",
+            "p = Mul (x, w)  q = Mul (z, w)  y = Add (p, q)", {"x": np.abs(DRAWN), "z": -np.abs(DRAWN) / 2},
+            w=np.where(np.eye(64) > 0, F32(np.inf), DRAWN)),
+    between("a sum by a large weight with an infinity became a sum of products",
+            "(float[2,64] x, float[2,64] z) => (float[2,64] y)", "s = Add (x, z)  y = MatMul (s, w)",
+            "p = MatMul (x, w)  q = MatMul (z, w)  y = Add (p, q)", {"x": np.ones((2, 64), F32), "z": np.ones((2, 64), F32)
+            * F32(-0.5)}, w=np.where(np.eye(64) > 0, F32(np.inf), DRAWN)),
 ]  # fmt: skip
 
 

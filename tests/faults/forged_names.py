@@ -97,6 +97,16 @@ def alpha(default: float, call: str = "local.f", scale: str = "@alpha") -> Build
     )  # fmt: skip
 
 
+def ours(default: float, through: bool = False) -> Build:
+    """A function of our own domain, called directly or by another."""
+    other = '<domain: "onnxtile", opset_import: ["" : 20, "onnxtile" : 1]> h (a, b) => (c) { c = onnxtile.f (a, b) }'
+    return unchecked(
+        f'{PRODUCT} {{ y = onnxtile.{"h" if through else "f"} (x, w) }} {other} <domain: "onnxtile", opset_import: '
+        f'["" : 20]> f <alpha: float = {default}> (a, b) => (c) {{ c = Gemm <alpha : float = @alpha> (a, b) }}', OURS,
+        w=W,
+    )  # fmt: skip
+
+
 def in_branch(default: float) -> Build:
     """A function's attribute that is read in a branch inside of it."""
     return unchecked(
@@ -136,6 +146,8 @@ FUNCTIONS = [
     Forgery("a function is inlined without its alpha", alpha(0.5), text(PRODUCT + "{ y = Gemm (x, w) }", w=W)),
     Forgery("a function's default that is read in a branch inside it is 5 instead of 0.5", in_branch(0.5),
             in_branch(5.0)),
+    Forgery("a default of our own function is 5 instead of 0.5", ours(0.5), ours(5.0)),
+    Forgery("a default of a function that our own function calls is 5 instead of 0.5", ours(0.5, True), ours(5.0, True)),
     Forgery("the function that is called rounds, and its overload doesn't", ORIGINAL, overloads()),
     Forgery("the function that is called rounds, and its overload stands first", ORIGINAL,
             overloads(("decoy", ""), ("c = MatMul (a, b)", "t = MatMul (a, b)  c = Round (t)"))),

@@ -157,27 +157,34 @@ def _neg(level: int) -> onnx.GraphProto:
     return onnx.helper.make_graph(nodes, "e", [], [onnx.helper.make_tensor_value_info(f"e{level}", 1, [2, 4])])
 
 
-def calling(levels: int, each: int) -> onnx.ModelProto:
+def calling(levels: int, each: int, domain: str = "local") -> onnx.ModelProto:
     """Functions that call each other, several times each: 2 levels of 3 are 9 calls."""
-    model = unchecked(PRODUCT + "{ y = local.f0 (x, w) }", '<ir_version: 10, opset_import: ["" : 20, "local" : 1]> g ',
-                      w=W)()  # fmt: skip
-    opsets = [onnx.helper.make_opsetid("", 20), onnx.helper.make_opsetid("local", 1)]
+    head = f'<ir_version: 10, opset_import: ["" : 20, "{domain}" : 1]> g '
+    model = unchecked(f"{PRODUCT} {{ y = {domain}.f0 (x, w) }}", head, w=W)()
+    opsets = [onnx.helper.make_opsetid("", 20), onnx.helper.make_opsetid(domain, 1)]
     for level in range(levels):
-        called = ("local", f"f{level + 1}") if level + 1 < levels else ("", "MatMul")
+        called = (domain, f"f{level + 1}") if level + 1 < levels else ("", "MatMul")
         made = [onnx.helper.make_node(called[1], ["a", "b"], [f"t{at}"], domain=called[0]) for at in range(each)]
         made.append(onnx.helper.make_node("Sum", [f"t{at}" for at in range(each)], ["c"]))
-        model.functions.append(onnx.helper.make_function("local", f"f{level}", ["a", "b"], ["c"], made, opsets))
+        model.functions.append(onnx.helper.make_function(domain, f"f{level}", ["a", "b"], ["c"], made, opsets))
     return model
 
 
-def recursive() -> onnx.ModelProto:
+def recursive(domain: str = "local") -> onnx.ModelProto:
     """A function that calls itself."""
-    model = calling(1, 1)
-    model.functions[0].node[0].op_type, model.functions[0].node[0].domain = "f0", "local"
+    model = calling(1, 1, domain)
+    model.functions[0].node[0].op_type, model.functions[0].node[0].domain = "f0", domain
     return model
 
 
-BROKEN += [recursive, lambda: nested(20), lambda: calling(3, 3), lambda: calling(40, 3)]
+BROKEN += [
+    recursive, lambda: recursive("onnxtile"), lambda: nested(20), lambda: calling(3, 3), lambda: calling(40, 3),
+    lambda: calling(3, 3, "onnxtile"), lambda: calling(40, 3, "onnxtile"),
+]  # fmt: skip
+
+_STEPS = "  ".join(f"x{at + 1} = Concat <axis = 0> (x{at}, x{at})" for at in range(45)).replace("(x0, x0)", "(x, x)")
+DOUBLED = broken(_STEPS + "  r = ReduceSum (x45)  t = MatMul (x, w)  y = Add (t, r)")
+"""The input, doubled 45 times."""
 
 ENDLESS = broken(
     """t = MatMul (x, w)  n = Constant <value_int = 4611686018427387904> ()  y = Loop (n, , t) <body = step (int64 i,

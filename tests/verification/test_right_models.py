@@ -15,10 +15,10 @@ import onnxtile
 from onnxtile.errors import OnnxtileError, UnsupportedError
 from tests.faults import Forgery
 from tests.faults.fault import SIZES, feeds
-from tests.faults.forgery import ORIGINAL, W, changed, lowered, run, text
+from tests.faults.forgery import ORIGINAL, Build, W, changed, lowered, run, text
 from tests.node_cases import NodeCase, node_cases
 from tests.support import FORMS, ROOT, form_for
-from tests.verification.broken_models import BROKEN, ENDLESS
+from tests.verification.broken_models import BROKEN, DOUBLED, ENDLESS
 from tests.verification.right_pairs import LOWERED, PAIRS, QUICK, stripped
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -138,13 +138,16 @@ def test_numbers_that_a_tensor_lacks(tmp_path: Path) -> None:
         onnxtile.verify(ORIGINAL(), tmp_path / "b.onnx")
 
 
-def test_an_endless_loop_has_an_end(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by Linux's ulimit")
+@pytest.mark.parametrize("model", [ENDLESS, DOUBLED], ids=["an endless loop", "an input doubled 45 times"])
+def test_time_and_memory_have_limits(model: Build, tmp_path: Path) -> None:
+    """With 8 gigabytes and, said so, 5 seconds."""
     onnx.save(ORIGINAL(), tmp_path / "a.onnx")
-    onnx.save(ENDLESS(), tmp_path / "b.onnx")
-    command = [sys.executable, "-m", "onnxtile", "verify", "a.onnx", "b.onnx", "--timeout", "5"]
+    onnx.save(model(), tmp_path / "b.onnx")
+    command = ["sh", "-c", f"ulimit -v 8000000; exec {sys.executable} -m onnxtile verify a.onnx b.onnx --timeout 5"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)) or str(ROOT)}
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, text=True, env=environment)
-    assert ended.returncode in (1, 2)
+    assert ended.returncode in (1, 2), ended.stderr
     assert "Traceback" not in ended.stderr
 
 
