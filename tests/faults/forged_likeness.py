@@ -102,4 +102,19 @@ VERSIONS = [
             "a = Abs (x)  m = Min (a, k)  s = Sign (x)  y = Mul (m, s)", "y = Min (x, k)", {"x": X * -9}, k=F32(3)),
 ]  # fmt: skip
 
-FORGERIES = [*ALIKE, *VERSIONS]
+DRAW = "r = RandomUniform <shape = [2, 8]> ()"
+LOOP = """s = Constant <value_ints = [2, 8]> ()  z = ConstantOfShape (s)  n = Constant <value_int = 2> ()  OUTSIDE
+    d = Loop (n, , z) <body = b (int64 k, bool more, float[2,8] a) => (bool go, float[2,8] p) { go = Identity (more)  INSIDE
+    p = Sub (r, a) }>  y = Add (x, d)"""
+SAME = "(float[2,8] x) => (float[2,8] y)"
+CALLED = f'{SAME} {{ a = local.f ()  b = local.f ()  d = Sub (a, b)  y = Add (x, d) }} <domain: "local", opset_import: '
+DRAWS = [
+    between("a draw in front of a Loop became one in each turn", SAME, LOOP.replace("OUTSIDE", "[m] " + DRAW).replace(
+        "INSIDE", ""), LOOP.replace("OUTSIDE", "").replace("INSIDE", "[m] " + DRAW), {"x": X}),
+    Forgery("a draw became one in each call of a function", text(
+        f"{SAME} {{ [m] {DRAW}  d = Sub (r, r)  y = Add (x, d) }}"), text(
+        CALLED + f'["" : 20]> f () => (r) {{ [m] {DRAW} }}', '<ir_version: 10, opset_import: ["" : 20, "local" : 1]> g '),
+        {"x": X}),
+]  # fmt: skip
+
+FORGERIES = [*DRAWS, *ALIKE, *VERSIONS]

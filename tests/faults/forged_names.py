@@ -166,6 +166,18 @@ FUNCTIONS = [
 ]  # fmt: skip
 
 
+def believed(domain: str, op_type: str = "Relu") -> Build:
+    """The product behind an operator whose name a function has that does nothing: engines take the operator."""
+
+    def hide(model: Model) -> None:
+        body = [helper.make_node("Identity", ["a"], ["b"])]
+        opsets = [helper.make_opsetid("", 20)]
+        model.functions.append(helper.make_function(domain, op_type, ["a"], ["b"], body, opsets))
+        model.graph.node[1].domain = domain
+
+    return changed(text(PRODUCT + f"{{ t = MatMul (x, w)  y = {op_type} (t) }}", w=W), hide)
+
+
 def _negated(function: onnx.FunctionProto) -> None:
     last = next(each for each in function.node if function.output[0] in each.output)
     last.output[list(last.output).index(function.output[0])] = "before"
@@ -292,4 +304,32 @@ LIES = [
         "(float[2] x) => (float[2] y) { b = Exp (x)  a = Neg (b)  y = Mul (a, a) }"), {"x": np.ones(2, F32)}),
 ]  # fmt: skip
 
-FORGERIES = [*SCOPES, *FUNCTIONS, *CONSTANTS, *LIES]
+
+def softmax(domain: str, version: int) -> Build:
+    """Softmax in a function that imports an older operator set, of which engines take no notice."""
+    return unchecked(
+        f'<ir_version: 10, opset_import: ["" : 20, "{domain}" : 1]> g (float[2,3,4] x) => (float[2,3,4] y) '
+        f'{{ y = {domain}.f (x) }} <domain: "{domain}", opset_import: ["" : {version}]> f (a) => (b) '
+        "{ b = Softmax <axis = 1> (a) }", "",
+    )  # fmt: skip
+
+
+OVER_TWO = text("(float[2,3,4] x) => (float[2,3,4] y) { f = Flatten <axis = 1> (x)  s = Softmax <axis = 1> (f)  "
+                "y = Reshape (s, q) }", q=np.array([2, 3, 4]))  # fmt: skip
+CUBE = {"x": np.arange(24, dtype=F32).reshape(2, 3, 4) / 9}
+SHADOWS = [
+    Forgery("Softmax over one axis, in our own function that imports a set in which it goes over two", OVER_TWO,
+            softmax("onnxtile", 12), CUBE),
+    Forgery("Softmax over one axis, in a function that imports a set in which it goes over two", OVER_TWO,
+            softmax("local", 12), CUBE),
+    Forgery("Gelu of an engine's own has the name of a function that does nothing", ORIGINAL, unchecked(
+        PRODUCT + '{ t = MatMul (x, w)  y = com.microsoft.Gelu (t) } <domain: "com.microsoft", opset_import: ["" : 20]> '
+        "Gelu (a) => (b) { b = Identity (a) }", '<ir_version: 10, opset_import: ["" : 20, "com.microsoft" : 1]> g ', w=W)),
+
+    Forgery("Relu has the name of a function of the default domain that does nothing", ORIGINAL, believed("")),
+    Forgery("Relu has the name of a function of domain ai.onnx that does nothing", ORIGINAL, believed("ai.onnx")),
+    Forgery("Round has the name of a function of the default domain that does nothing", ORIGINAL,
+            believed("", "Round")),
+]  # fmt: skip
+
+FORGERIES = [*SHADOWS, *SCOPES, *FUNCTIONS, *CONSTANTS, *LIES]
