@@ -247,6 +247,14 @@ def stripped(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+QUOTIENT_OF_ONE = cases.text(
+    """g (float[6,10] x) => (float[6,7] y) {
+        [q] xq = QuantizeLinear (x, xs, xz)  [dq] a = DequantizeLinear (xq, xs, xz)
+        [dqw] b = DequantizeLinear (w, xs, wz)  [fc] c = MatMul (a, b)
+        [qc] cq = QuantizeLinear (c, ys, yz)  [dqc] y = DequantizeLinear (cq, ys, yz) }""",
+    w=cases.integers(10, 7), xs=F32(0.1), xz=np.uint8(121), wz=np.int8(0), ys=F32(0.1) * F32(0.1), yz=np.uint8(140),
+)  # fmt: skip
+"""The product of the scales by the result's is 1 as float32 has it."""
 LOWERED: dict[str, Case] = {
     case.name: case
     for case in (
@@ -254,10 +262,22 @@ LOWERED: dict[str, Case] = {
         Case("MatMul of two inputs", cases.DATA), Case("vector", cases.VECTOR), Case("any rows", cases.ANY_ROWS),
         *(Case(dtype, cases.product(dtype)) for dtype in ("float16", "bfloat16", "double", "int32")),
         Case("a network", cases.NETWORK), Case("words", cases.WORDS), Case("bytes", cases.BYTES),
-        Case("QLinearMatMul", cases.QLINEAR), Case("quantizers", cases.QDQ), Case("dynamic", cases.DYNAMIC),
+        Case("QLinearMatMul", cases.QLINEAR), Case("quantizers", cases.QDQ), Case("scales whose quotient is one", QUOTIENT_OF_ONE), Case("dynamic", cases.DYNAMIC),
         Case("Einsum", cases.EINSUM), Case("FusedMatMul", cases.FUSED), Case("FusedGemm", cases.FUSED_GEMM),
         Case("Attention", cases.attention), Case("MatMulNBits", cases.packed, max=(4, 16, 4)),
         Case("If", cases.BRANCHES), Case("Loop", cases.TURNS), Case("Scan", cases.STEPS), Case("functions", cases.CALLS),
     )
 }  # fmt: skip
-QUICK = ("Gemm", "any rows", "float16", "a network", "bytes", "quantizers", "Attention", "If", "Scan", "functions")
+QUICK = (
+    "Gemm",
+    "any rows",
+    "float16",
+    "a network",
+    "bytes",
+    "quantizers",
+    "scales whose quotient is one",
+    "Attention",
+    "If",
+    "Scan",
+    "functions",
+)
