@@ -30,6 +30,7 @@ from onnxtile.verification.semantics import (  # noqa: F401  # they put operator
     sizes,
 )  # fmt: skip
 from onnxtile.verification.semantics.entry import OPERATORS, WHOLE, Call
+from onnxtile.verification.semantics.types import check_types
 from onnxtile.verification.value import UnprovenError, Value
 
 Names = MutableMapping[str, Value]
@@ -60,19 +61,29 @@ class Evaluator:
         deadline: float = math.inf,
         refused: frozenset[tuple[str, str]] | None = frozenset(),
         exact_scales: bool = False,
+        is_original: bool = False,
     ) -> None:
         self.field, self.free = field, free
-        self.array, self.exact_scales = array, exact_scales
+        self.array, self.exact_scales, self.is_original = array, exact_scales, is_original
         self._functions, self._opsets, self._deadline, self._refused = local, opsets, deadline, refused
         self.products: list[tuple[int, int, int]] = []
         self.met: set[int] = set()
         self.looks: list[str] = []
+        self.coarse = False
+        """It has a product by packed weights that engines may compute in bytes."""
+        self.reach = (0.0, 0.0)
+        """The smallest and the largest exponent of 2 by which constants have multiplied a number."""
         self.at: onnx.NodeProto | None = None
         """The node that is being evaluated, of the outermost graph."""
         self._turns = self._depth = 0
+        self._path: tuple[int, ...] = ()
+        """The turns of the loops that are running."""
 
-    def run(self, nodes: Iterable[onnx.NodeProto], names: Names) -> None:
-        """Evaluate nodes in order, adding what they make to the names. Raises UnprovenError."""
+    def run(self, nodes: Iterable[onnx.NodeProto], names: Names, declared: Mapping[str, ir.DataType] = {}) -> None:
+        """Evaluate nodes in order, adding what they make to the names. Raises UnprovenError.
+
+        `declared`: types that the file says values have.
+        """
         for node in nodes:
             if not self._depth:
                 self.at = node
@@ -81,6 +92,8 @@ class Evaluator:
             for name, value in zip(node.output, results, strict=False):
                 if name and value is not None:
                     names[name] = value
+                    if declared.get(name, value.dtype) != value.dtype:
+                        raise UnprovenError(f"{name!r} is said to be {declared[name].name}, and is {value.dtype.name}")
 
     def evaluated(
         self, nodes: Iterable[onnx.NodeProto], given: dict[str, Value], outputs: Sequence[str]
@@ -92,14 +105,15 @@ class Evaluator:
         self._depth -= 1
         return [_found(names, name) for name in outputs]
 
-    def inside(self, graph: onnx.GraphProto, given: dict[str, Value], call: Call) -> list[Value]:
-        """Evaluate a graph that a node holds."""
+    def inside(self, graph: onnx.GraphProto, given: dict[str, Value], call: Call, turn: int = -1) -> list[Value]:
+        """Evaluate a graph that a node holds, in this turn of a loop."""
+        outer, self._path = self._path, (*self._path, turn)
         names: Names = ChainMap(given, call.names)
         for tensor in graph.initializer:
             names[tensor.name] = Value.constant(self.field, self.array(tensor), ir.DataType(tensor.data_type))
         self._depth += 1
-        self.run(graph.node, names)
-        self._depth -= 1
+        self.run(graph.node, names, declared_types(graph))
+        self._depth, self._path = self._depth - 1, outer
         return [_found(names, value.name) for value in graph.output]
 
     def turn(self) -> None:
@@ -130,6 +144,7 @@ class Evaluator:
         function = self._functions.get((node.domain, node.op_type, node.overload))
         if function is not None:
             return self.called(function, call)
+        check_types(domain, node.op_type, opset, inputs)
         entry = OPERATORS.get((domain, node.op_type))
         if entry is None:
             if self._refused is None or (domain, node.op_type) in self._refused:
@@ -182,13 +197,15 @@ class Evaluator:
         tag = f"{name or f'{node.op_type} {node.domain} {attributes}'} {types}"
         rank = max([len(shape), *(len(each.shape) for each in values)])
         operands = [_ranked(each.lanes, rank) for each in values]
-        for each in values:
-            if each.meets is not None and each.meets.any():
-                operands.append(_ranked(np.stack([each.meets] * self.field.lanes), rank))
+        operands += [_ranked(each, rank) for value in values for each in _signs_of_zeros(value)]
         states = np.broadcast_to(self.field.states(tag, operands), shape)
         if axes and states.size:
             states = self.field.line(np.ascontiguousarray(states), axes)
-        return Value(self.field, dtype, shape, numbers=self.field.numbers(np.ascontiguousarray(states)))
+        return self._made(dtype, shape, self.field.numbers(np.ascontiguousarray(states)))
+
+    def _made(self, dtype: ir.DataType, shape: tuple[int, ...], numbers: np.ndarray) -> Value:
+        """What a function gives: its numbers are of its type, rounded or wrapped."""
+        return Value(self.field, dtype, shape, numbers=self.field.rounded(numbers, dtype))
 
     def lookup(self, call: Call, table: Value, indices: Value, axis: int) -> Value:
         """A Gather whose indices aren't known: a function of the table, of the index, and of the place in its line."""
@@ -202,7 +219,7 @@ class Evaluator:
         spread = states.reshape(*[1] * len(front), *indices.shape, *[1] * len(back))
         with np.errstate(over="ignore"):
             numbers = self.field.numbers(self.field.hashed(spread + self.field.hashed(places)))
-        return Value(self.field, table.dtype, shape, numbers=numbers)
+        return self._made(table.dtype, shape, numbers)
 
     def opaque(self, call: Call) -> Value:
         found = self.opaque_outputs(call)[0]
@@ -219,7 +236,7 @@ class Evaluator:
         )
         named += "".join("_" if value is None else value.dtype.name for value in call.inputs)
         if node.op_type in RANDOM and not node.domain:
-            named += f" {' '.join(node.output)}"  # another each time: an input of its own
+            named += f" {' '.join(node.output)} {self._path} {node.doc_string}"  # an input of its own
         state = self._whole(named, [value for value in call.inputs if value is not None])
         results: list[Value | None] = []
         for which, (name, (dtype, shape)) in enumerate(zip(node.output, _inferred(call), strict=True)):
@@ -227,20 +244,35 @@ class Evaluator:
                 results.append(None)
                 continue
             numbers = self.field.numbers(self.field.filled(state, shape, which))
-            results.append(Value(self.field, dtype, shape, numbers=numbers))
+            results.append(self._made(dtype, shape, numbers))
         return results
 
     def _whole(self, name: str, values: Sequence[Value]) -> np.ndarray:
         """One hash of all elements of some values."""
         state = self.field.states(name, [])
         for value in values:
-            operands = [value.lanes.reshape(self.field.lanes, -1)]
-            if value.meets is not None and value.meets.any():
-                operands.append(np.stack([value.meets.reshape(-1)] * self.field.lanes))
+            operands = [value.lanes, *_signs_of_zeros(value)]
+            operands = [each.reshape(len(each), -1) for each in operands]
             own = self.field.states(f"{value.shape}", operands)
             with np.errstate(over="ignore"):
                 state = self.field.hashed(state * np.uint64(3) + np.add.reduce(self.field.line(own, (0,))))
         return state
+
+
+def declared_types(graph: onnx.GraphProto) -> dict[str, ir.DataType]:
+    """The types that a graph says its values have; of text, sequences and others it's nothing."""
+    types = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)}
+    return {name: ir.DataType(number) for name, number in types.items() if number}
+
+
+def _signs_of_zeros(value: Value) -> list[np.ndarray]:
+    """What a function sees of a number that the number alone doesn't say: the signs of zeros, by what they met."""
+    found = [] if value.meets is None or not value.meets.any() else [value.meets]
+    if value.known is not None and value.dtype.is_floating_point():
+        negative = np.asarray((value.known == 0) & np.signbit(value.known.astype(np.float64)))
+        if negative.any():
+            found.append(negative[None].astype(np.float64))
+    return found
 
 
 def _ranked(lanes: np.ndarray, rank: int) -> np.ndarray:

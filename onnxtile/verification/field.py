@@ -1,8 +1,7 @@
 """Numbers that stand for a model's: residues modulo secret primes, a few lanes of them at once.
 
 Lanes 0 and 1 are exact: sums and products are those of the real numbers, in whatever order they are taken. Lane 2 is
-the majorant: magnitudes, with Sub as Add, so that terms that cancel don't (sums of whole numbers are exact: there, it's
-a third exact lane).
+the majorant: magnitudes, with Sub as Add, so that terms that cancel don't.
 Each further lane is lane 0 with a mark on whatever a type, or one whose numbers that type holds, has
 rounded or wrapped: marked again, it's the same; marked where it wasn't, another number.
 """
@@ -83,9 +82,9 @@ class Field:
     def add(self, a: Array, b: Array) -> Array:
         return self.reduce(a + b)
 
-    def negative(self, a: Array, whole: bool = False) -> Array:
-        """-a; of the majorant, a: but for whole numbers, whose sums are exact, there's no majorant."""
-        return -a if whole else np.asarray(a * self._signs[a.ndim - 1])
+    def negative(self, a: Array) -> Array:
+        """-a; of the majorant, a."""
+        return np.asarray(a * self._signs[a.ndim - 1])
 
     def multiply(self, a: Array, b: Array) -> Array:
         return self.reduce(a * b)
@@ -100,14 +99,6 @@ class Field:
         for at in range(0, length, BLOCK):
             total = total + self.reduce(np.matmul(a[..., at : at + BLOCK], b[..., at : at + BLOCK, :]))
         return self.reduce(total)
-
-    def matmul_of_lane_0(self, a: Array, b: Array) -> Array:
-        """The product of two arrays without lanes, of residues of lane 0."""
-        total: Array = np.zeros(())
-        for at in range(0, max(a.shape[-1], 1), BLOCK):
-            part = np.matmul(_for_blas(a[..., at : at + BLOCK]), _for_blas(b[..., at : at + BLOCK, :]))
-            total = total + part - np.rint(part / self.primes[0]) * self.primes[0]
-        return np.asarray(total - np.rint(total / self.primes[0]) * self.primes[0])
 
     def sum(self, a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         """Sum over axes, counted without the lanes."""
@@ -126,23 +117,26 @@ class Field:
             result[lane] = power
         return self.reduce(result)
 
-    def rounded(self, a: Array, dtype: ir.DataType) -> Array:
-        """The same numbers, all of them rounded or wrapped by a type."""
-        marked = [lane for lane, mark in enumerate(self.marks, MARKS) if holds(mark, dtype)]
+    def rounded(self, a: Array, dtype: ir.DataType, name: str = "") -> Array:
+        """The same numbers, rounded or wrapped by a type: an odd function of lane 0, otherwise unknown."""
+        marked = self.marked(dtype)
         if marked:
             a = a.copy()
             for lane in marked:
-                factor = float(self._named(self.marks[lane - MARKS].name) >> np.uint64(64 - DRAWN)) + 2
-                a[lane] = a[0] * factor
-            self.reduce(a)
+                states = self._mixed(np.abs(a[0]).astype(np.uint64) ^ self._named(self.marks[lane - MARKS].name + name))
+                bits = (states >> np.uint64(1) & _MASK) | _EXPONENT
+                a[lane] = (bits.view(np.float64) - _OFFSET) * np.sign(a[0])
         return a
 
-    def unmarked(self, a: Array, dtype: ir.DataType) -> Array:
-        """The other factor of products that are rounded: its lanes for this type without marks."""
-        marked = [lane for lane, mark in enumerate(self.marks, MARKS) if holds(mark, dtype)]
-        if marked and not bool((a[marked] == a[0]).all()):
-            a = a.copy()
-            a[marked] = a[0]
+    def marked(self, dtype: ir.DataType) -> list[int]:
+        """Return the lanes in which a type leaves marks."""
+        return [lane for lane, mark in enumerate(self.marks, MARKS) if holds(mark, dtype)]
+
+    def magnitudes(self, a: Array) -> Array:
+        """Numbers whose majorant is drawn anew: a function of their magnitude."""
+        a = a.copy()
+        made = self.numbers(self.states("magnitude", [np.abs(a[:MAJORANT])]))
+        a[MAJORANT] = np.where(np.any(a[:MAJORANT], 0), made[MAJORANT], 0)
         return a
 
     def equal(self, a: Array, b: Array) -> Array:
@@ -163,8 +157,12 @@ class Field:
         if array.dtype.kind in "biu" and array.dtype.itemsize <= 2:  # below all primes
             return np.broadcast_to(array.astype(np.float64), (self.lanes, *array.shape))
         if array.dtype.kind in "biu":
-            lanes = [self._whole(flat, lane) for lane in range(self.lanes)]
-            return self.reduce(np.stack(lanes).astype(np.float64)).reshape(self.lanes, *array.shape)
+            whole = self.reduce(np.stack([self._whole(flat, lane) for lane in range(self.lanes)]).astype(np.float64))
+            whole[MAJORANT] *= np.where(flat < 0, -1.0, 1.0)
+            return whole.reshape(self.lanes, *array.shape)
+        if array.dtype.kind in "OSU":
+            words = [self._named(f"text {word!r}") for word in flat.tolist()]
+            return self.numbers(np.array(words, np.uint64).reshape(array.shape))
         made = np.empty((self.lanes, flat.size))
         with np.errstate(all="ignore"):
             for at in range(0, flat.size, CHUNK):
@@ -206,7 +204,7 @@ class Field:
         """A hash of a function's name and the element's operands, which are broadcast against each other."""
         state: Array = np.asarray(self._named(name))
         for a in operands:
-            for lane in range(self.lanes):
+            for lane in range(len(a)):
                 state = self._mixed(state * self._keys[1] ^ self._lane(a, lane).view(np.uint64))
         return state
 

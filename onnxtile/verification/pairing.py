@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import onnx
 
 from onnxtile.ir.graphs import CALL_DOMAIN
-from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, nodes_inside, reads
+from onnxtile.verification.graphs import RANDOM, Made, Scope, graphs_of, name_of, nodes_inside, reads
 from onnxtile.verification.opened import Opened
 
 
@@ -170,7 +170,7 @@ class _Work:
             return self._opsets[0].get(node.domain) == self._opsets[1].get(node.domain)
         if one is None or other is None:
             return False
-        same = list(one.node) == list(other.node) and (one.input, one.output) == (other.input, other.output)
+        same = all(getattr(one, part) == getattr(other, part) for part in _MEANING)
         return same and all(self._same_meaning(inner) for inner in one.node)
 
     def _visit_inside(self, node: onnx.NodeProto, other: onnx.NodeProto, ours: Scope, theirs: Scope) -> None:
@@ -204,6 +204,10 @@ class _Shared:
         return ours.depth == theirs.depth
 
 
+_MEANING = ("node", "input", "output", "attribute", "attribute_proto", "opset_import")
+"""What of a function says what it does."""
+
+
 def _key(function: onnx.FunctionProto) -> tuple[str, str, str]:
     return function.domain, function.name, function.overload
 
@@ -233,12 +237,22 @@ def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
         elif made.node is None or (name not in own and shared(name) and not scope.is_computed(name)):
             inputs[name] = None
         elif (made.depth, made.at) not in found:
-            found[made.depth, made.at] = made.node
+            found[made.depth, made.at] = _drawn_at(made.depth, made.node)
             for read in reads(made.node):
                 if read not in seen:
                     seen.add(read)
                     waiting.append(read)
     return Cone([found[at] for at in sorted(found)], list(inputs), constants, list(missing))
+
+
+def _drawn_at(depth: int, node: onnx.NodeProto) -> onnx.NodeProto:
+    """The node; a random one says at which depth it draws: in a loop's body it draws anew in each turn."""
+    if node.op_type not in RANDOM:
+        return node
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    copy.doc_string = f"at depth {depth}"
+    return copy
 
 
 def _same_inputs(scope: Scope, shared: _Shared, *cones: Cone) -> None:

@@ -11,7 +11,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.operators.table import PRODUCTS
-from onnxtile.verification.evaluator import Evaluator, Names
+from onnxtile.verification.evaluator import Evaluator, Names, declared_types
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.field import DIGITS, MAJORANT, MARKS, Field, holds
 from onnxtile.verification.graphs import name_of, names_inside, nodes_inside
@@ -25,6 +25,8 @@ MOST_NAMED = 2_000
 """Nodes that a verdict names."""
 MOST_NUMBERS, MOST_TRIED = 1 << 28, 1 << 24
 """Elements of an input up to which a region is evaluated; the second at sizes that may as well be others."""
+MOST_SCALED = 4
+"""Exponents of 2 by which constants may multiply numbers on their way more than the original does, or less."""
 
 
 @dataclass
@@ -32,8 +34,8 @@ class Finding:
     """What evaluating a region came to.
 
     `unproven`: why the original can't be evaluated. `different`: what differs, `where`: at which nodes. `elements`: how
-    many were compared. `met`: whole numbers that sizes met. `limits`: M, K, N of the largest product of the lowered
-    side.
+    many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
+    met. `limits`: M, K, N of the largest product of the lowered side.
     """
 
     unproven: str | None = None
@@ -41,6 +43,7 @@ class Finding:
     where: tuple[str, ...] = ()
     elements: int = 0
     met: set[int] = field(default_factory=set)
+    drawn: bool = False
     products: int = 0
     limits: tuple[int, int, int] = (0, 0, 0)
 
@@ -67,6 +70,7 @@ class Judge:
         except NonlinearError:
             found = self._at(region, facts, plain)
         else:
+            found.drawn = True
             if weights.drawn and found.different:
                 found = self._at(region, facts, plain)
         if found.different and any(node.op_type == "DequantizeLinear" for node in region.original.nodes):
@@ -111,7 +115,7 @@ class Judge:
         try:
             same = {name: wanted[name] for name in region.same if name in wanted}
             got = self._names(region.lowered, self.lowered, number_field, inputs, same | cut)
-            theirs.run(region.lowered.nodes, got)
+            theirs.run(region.lowered.nodes, got, declared_types(self.lowered.proto.graph) if not region.scope else {})
             results = [_output(got, name) for name in region.outputs]
         except UnprovenError as error:
             finding.different, finding.where = str(error), _at(theirs, region.lowered)
@@ -121,6 +125,15 @@ class Judge:
         if looks:
             finding.different = f"{looks[0]} decides something by a size, which the original doesn't"
             finding.where = _named(region.lowered, looks[0])
+            return finding
+        if theirs.coarse and not ours.coarse:
+            finding.different = "MatMulNBits may compute in bytes, which the original doesn't"
+            finding.where = _named(region.lowered, "MatMulNBits")
+            return finding
+        apart = max(ours.reach[0] - theirs.reach[0], theirs.reach[1] - ours.reach[1])
+        if apart > MOST_SCALED:
+            finding.different = f"constants multiply numbers by 2^{apart:.0f} more than in the original, and back"
+            finding.where = _all(region.lowered)
             return finding
         finding.products = len(theirs.products)
         finding.limits = tuple(max((p[axis] for p in theirs.products), default=0) for axis in range(3))  # type: ignore[assignment]
@@ -160,8 +173,9 @@ class Judge:
         functions = {(each.domain, each.name, each.overload): each for each in opened.proto.functions}
         opsets = {each.domain: each.version for each in opened.proto.opset_import}
         return Evaluator(
-            number_field, functions, opsets, opened.array, facts.free, self.deadline, refused, exact_scales
-        )
+            number_field, functions, opsets, opened.array, facts.free, self.deadline, refused, exact_scales,
+            opened is self.original,
+        )  # fmt: skip
 
     def _inputs(self, scope: str, names: Sequence[str], facts: Facts, number_field: Field) -> dict[str, Value]:
         made: dict[str, Value] = {}
@@ -197,6 +211,8 @@ def difference(one: Value, other: Value) -> str | None:
     if one is other or not math.prod(one.shape):
         return None
     lanes = one.field.equal(one.lanes, other.lanes)
+    if not one.dtype.is_floating_point():
+        lanes[MAJORANT] = True  # sums of whole numbers are exact, whatever cancels in them
     if not lanes[:MAJORANT].all():
         return f"isn't the same function of the operands: {_places(~np.asarray(lanes[:MAJORANT].all(0)))}"
     if not lanes[MAJORANT].all():
@@ -205,9 +221,9 @@ def difference(one: Value, other: Value) -> str | None:
     if not lanes[MARKS:].all():
         lane = next(lane for lane in range(MARKS, len(lanes)) if not lanes[lane].all())
         return f"is rounded by {one.field.marks[lane - MARKS].name} in another place: {_places(~lanes[lane])}"
-    meets = [np.zeros(one.shape) if each.meets is None else each.meets for each in (one, other)]
-    prime = one.field.primes[0]
-    apart = (meets[0] - meets[1]) % prime != 0
+    none = np.zeros((one.field.lanes, *[1] * len(one.shape)))
+    meets = [none if each.meets is None else each.meets for each in (one, other)]
+    apart = np.asarray((one.field.reduce(meets[0] - meets[1]) != 0)[:MARKS].any(0))
     if apart.any():
         words = "multiplies a constant zero and an operand's number, so that infinity becomes NaN"
         return f"{words}: {_places(apart)}"

@@ -189,7 +189,7 @@ class _Proof:
             self._same_as[region.scope, region.name] = name
             return found
         found = self._judge.at(region, facts)
-        if key is not None and not found.different and not found.unproven:
+        if key is not None and found.drawn and not found.different and not found.unproven:
             self._proven[key] = region.name, found
         return found
 

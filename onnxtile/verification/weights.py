@@ -67,8 +67,8 @@ class Weights:
 def weights_of(region: Region, original: Opened, lowered: Opened) -> Weights:
     """Return the weights of a region that any numbers do for, as far as it's seen from here."""
     ours, theirs = region.original.constants, region.lowered.constants
-    same = {name for name in region.same if _is_large(ours[name])}
-    rest = {name: tensor for name, tensor in ours.items() if name not in region.same and _is_large(tensor)}
+    same = {name for name in region.same if _is_large(ours[name], original)}
+    rest = {name: tensor for name, tensor in ours.items() if name not in region.same and _is_large(tensor, original)}
     slices = {
         name: tensor for name, tensor in theirs.items()
         if name not in region.same and len(tensor.dims) > 1 and math.prod(tensor.dims) > SMALL
@@ -88,8 +88,10 @@ def weights_of(region: Region, original: Opened, lowered: Opened) -> Weights:
     return Weights(frozenset(same | {cut.weight for cut in cuts.values()}), cuts)
 
 
-def _is_large(tensor: onnx.TensorProto) -> bool:
-    return math.prod(tensor.dims) >= LARGE and ir.DataType(tensor.data_type).is_floating_point()
+def _is_large(tensor: onnx.TensorProto, opened: Opened) -> bool:
+    """Whether it's worth drawing, and any numbers do: products by infinities aren't to be distributed."""
+    large = math.prod(tensor.dims) >= LARGE and ir.DataType(tensor.data_type).is_floating_point()
+    return large and bool(np.isfinite(opened.array(tensor)).all())
 
 
 class _Search:
@@ -197,12 +199,7 @@ def _tiles(cut: Cut, weight: Value) -> Value:
     counts = -(-lengths[0] // high), -(-lengths[1] // wide)
     fronts = list(_fronts(cut.shape[:-2], counts, cut.columns_first))
     outer = _padded(column, fronts[0], high, 1), _padded(row, fronts[1], 1, wide)
-    zero = None
-    if lengths != (counts[0] * high, counts[1] * wide):
-        there = [_padded(np.ones((1, *part.shape[1:])), *of)[0] for part, of in zip(
-            (column, row), ((fronts[0], high, 1), (fronts[1], 1, wide)), strict=True)]  # fmt: skip
-        zero = np.broadcast_to(there[0] * there[1] == 0, cut.shape)
-    return Value(weight.field, weight.dtype, cut.shape, outer=outer, zero=zero, linear=weight.linear)
+    return Value(weight.field, weight.dtype, cut.shape, outer=outer, linear=weight.linear)
 
 
 def _fronts(shape: tuple[int, ...], counts: tuple[int, int], columns_first: bool) -> Iterator[tuple[int, ...]]:

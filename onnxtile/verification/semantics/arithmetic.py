@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import reduce
 
@@ -10,6 +11,8 @@ import numpy as np
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast
 
+MOST_DEGREES = 1_024
+"""Degrees of a polynomial up to which numbers that agree by chance are rare: d / 2^21 in a lane."""
 SIZES = frozenset(("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Sign", "Min", "Max", "Abs"))
 """What may be done to sizes of free dimensions."""
 
@@ -89,7 +92,9 @@ def divides(value: Value) -> bool:
 
 def inverse(call: Call, value: Value) -> Value:
     """1 / value, exactly: a residue has an inverse."""
-    return Value.computed(value, call.field.inverse(value.lanes))
+    made = Value.computed(value, call.field.inverse(value.lanes))
+    made.scale = -exponent(value)
+    return made
 
 
 def _look(call: Call, values: list[Value]) -> None:
@@ -102,28 +107,28 @@ def _look(call: Call, values: list[Value]) -> None:
                 call.run.met.update(abs(int(number)) for number in each.known.reshape(-1))
 
 
-def _wide(value: Value, shape: tuple[int, ...]) -> Array:
-    """The value's numbers with as many axes as the result has."""
-    lanes = value.lanes
+def _wide(value: Value, shape: tuple[int, ...], numbers: Array | None = None) -> Array:
+    """The value's numbers, or others of its shape, with as many axes as the result has."""
+    lanes = value.lanes if numbers is None else numbers
     return lanes.reshape(lanes.shape[0], *[1] * (len(shape) - len(value.shape)), *value.shape)
 
 
 def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
     outer = None if negative or a.shape != b.shape else _sum_of_outers(call, a.outer, b.outer)
+    shape = np.broadcast_shapes(a.shape, b.shape)
     if outer is None:
-        shape = np.broadcast_shapes(a.shape, b.shape)
         one, other = _wide(a, shape), _wide(b, shape)
-        made = Value.computed(
-            a, call.field.add(one, call.field.negative(other, not a.dtype.is_floating_point()) if negative else other)
-        )
+        made = Value.computed(a, call.field.add(one, call.field.negative(other) if negative else other))
     else:
         made = Value(call.field, a.dtype, a.shape, outer=outer)
-    if a.zeros is not None and b.zeros is not None:
-        zero = a.zeros & b.zeros
-        made.zero = zero if zero.any() else None
+    made.degree, made.scale = max(a.degree, b.degree), max(a.scale, b.scale, key=abs)
+    made.finite = a.finite and b.finite
+    made.bound = a.largest + b.largest if a.dtype.is_integer() else None
     if a.meets is not None or b.meets is not None:
-        sign = -1.0 if negative else 1.0
-        made.meets = residues(call, _meets(a) + sign * _meets(b))
+        one, other = (np.zeros((1,) * (len(shape) + 1)) if each.meets is None else _wide(each, shape, each.meets)
+                      for each in (a, b))  # fmt: skip
+        made.meets = call.field.add(one, call.field.negative(other) if negative and b.meets is not None else other)
+        made.meets = np.broadcast_to(made.meets, (call.field.lanes, *shape))
     return made
 
 
@@ -136,36 +141,76 @@ def _sum_of_outers(
     return call.field.add(a[0], b[0]), a[1]
 
 
-def _meets(value: Value) -> Array:
-    return np.zeros(value.shape) if value.meets is None else value.meets
-
-
-def residues(call: Call, numbers: Array) -> Array:
-    """Numbers of lane 0, reduced."""
-    prime = call.field.primes[0]
-    return np.asarray(numbers - np.rint(numbers / prime) * prime)
-
-
 def _negative(call: Call, a: Value) -> Value:
-    made = Value.computed(a, call.field.negative(a.lanes, not a.dtype.is_floating_point()))
-    made.zero, made.meets = a.zeros, None if a.meets is None else -a.meets
+    made = Value.computed(a, call.field.negative(a.lanes))
+    made.meets = None if a.meets is None else call.field.negative(a.meets)
+    made.bound = a.bound
     return made
 
 
 def times(call: Call, a: Value, b: Value) -> Value:
-    """A * b; where one is a constant 0, what it meets is kept."""
+    """A * b; what zeros meet is kept. By a constant that isn't finite it's a function: it isn't distributed."""
     shape = np.broadcast_shapes(a.shape, b.shape)
+    if not (a.finite and b.finite):
+        operands = [a, b] if b.known is not None else [b, a]
+        return call.run.function(call, operands, shape, a.dtype, "Mul by what isn't finite")
     made = Value.computed(a, call.field.multiply(_wide(a, shape), _wide(b, shape)))
-    if not a.dtype.is_floating_point():
-        return made
-    for one, other in ((a, b), (b, a)):
-        if one.zeros is not None:
-            made.meets = _more(call, made.meets, one.zeros * other.lanes[0])
-            zero = np.broadcast_to(one.zeros, shape)
-            made.zero = zero if made.zero is None else made.zero | zero
-        if one.meets is not None:
-            made.meets = _more(call, made.meets, one.meets * other.lanes[0])
+    made.factor = next((p.factor for p, q in ((a, b), (b, a)) if p.factor is not None and q.known is not None), None)
+    multiplied(call, made, a, b, 1, *map(exponent, (a, b)))
+    if a.dtype.is_floating_point():
+        made.meets = met(call, a, b, lambda p, q: call.field.multiply(_wide(a, shape, p), _wide(b, shape, q)))
+        if made.meets is not None:
+            made.meets = np.broadcast_to(made.meets, (call.field.lanes, *shape))
     return made
+
+
+def met(call: Call, a: Value, b: Value, multiply: Callable[[Array, Array], Array]) -> Array | None:
+    """What zeros of either operand meet in the other, constants aside, and what either has met before.
+
+    What was met stays where it's multiplied by 0.
+    """
+    terms = []
+    if a.zeros is not None and not _is_never_infinite(b):
+        terms.append(multiply(_ones(call, a.zeros), b.lanes))
+    if b.zeros is not None and not _is_never_infinite(a):
+        terms.append(multiply(a.lanes, _ones(call, b.zeros)))
+    if a.meets is not None:
+        terms.append(multiply(a.meets, _without_zeros(b)))
+    if b.meets is not None:
+        terms.append(multiply(_without_zeros(a), b.meets))
+    return reduce(call.field.add, terms) if terms else None
+
+
+def _is_never_infinite(value: Value) -> bool:
+    """Whether it's a constant, or was cast from whole numbers."""
+    return value.known is not None or value.bound is not None
+
+
+def _ones(call: Call, places: Array) -> Array:
+    return np.broadcast_to(places.astype(np.float64), (call.field.lanes, *places.shape))
+
+
+def _without_zeros(value: Value) -> Array:
+    return value.lanes if value.zeros is None else np.where(value.zeros, 1.0, value.lanes)
+
+
+def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int, *exponents: float) -> None:
+    """Let a sum of products have its degree, its bound, and the exponents of the constants in it."""
+    made.bound = terms * a.largest * b.largest if a.dtype.is_integer() else None
+    made.degree, made.linear = a.degree + b.degree, frozenset()
+    if made.degree > MOST_DEGREES:
+        raise UnprovenError(f"it's a polynomial of more than {MOST_DEGREES:,} degrees")
+    made.scale = sum(exponents) if exponents else a.scale + b.scale
+    call.run.reach = min(call.run.reach[0], made.scale), max(call.run.reach[1], made.scale)
+
+
+def exponent(value: Value) -> float:
+    """The exponent of 2 that multiplying by a value adds: of a constant, that of its number that's nearest to 1."""
+    if value.known is None or not value.dtype.is_floating_point():
+        return value.scale
+    sizes = np.abs(value.known.astype(np.float64))
+    logs = np.log2(sizes[(sizes > 0) & np.isfinite(sizes)])
+    return float(logs[np.abs(logs).argmin()]) if logs.size else 0.0
 
 
 def _summed_outer(
@@ -182,10 +227,6 @@ def _summed_outer(
 def _both(waiting: Product, axis: int) -> bool:
     """Whether both operands of a product have all of an axis."""
     return bool(waiting.a.shape[axis + 1] == waiting.b.shape[axis + 1])
-
-
-def _more(call: Call, meets: Array | None, more: Array) -> Array:
-    return residues(call, more if meets is None else meets + residues(call, more))
 
 
 @operator("Sum")
@@ -245,9 +286,9 @@ def _reduce(call: Call) -> Value:
     else:
         sizes = [1 if axis in over else size for axis, size in enumerate(value.shape) if keepdims or axis not in over]
         made = Value(call.field, value.dtype, tuple(sizes), outer=outer)
-    if value.zeros is not None:
-        zero = np.asarray(value.zeros.all(over, keepdims=keepdims))
-        made.zero = zero if zero.any() else None
+    made.degree, made.scale, made.finite = value.degree, value.scale, value.finite
+    if value.dtype.is_integer():
+        made.bound = value.largest * math.prod(value.shape[axis] for axis in over)
     if value.meets is not None:
-        made.meets = residues(call, value.meets.sum(over, keepdims=keepdims))
+        made.meets = call.field.sum(value.meets, over, keepdims)
     return call.rounded(made)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx_ir as ir
 
@@ -27,8 +29,7 @@ def cast(call: Call, value: Value, to: ir.DataType) -> Value:
     if value.known is not None and value.known.dtype.kind not in "OSU":
         if value.sized and not to.is_integer():
             call.run.looks.append("Cast")
-        whole = to.is_integer() and value.dtype.is_floating_point()
-        if not whole or bool(np.isfinite(np.float64(value.known)).all()):
+        if _is_sure(value.known, value.dtype, to):
             with np.errstate(all="ignore"):
                 return Value.constant(call.field, value.known.astype(to.numpy()), to, value.sized)
     held = holds(to, value.dtype)
@@ -37,12 +38,29 @@ def cast(call: Call, value: Value, to: ir.DataType) -> Value:
             call, [value], value.shape, to, f"Cast {value.dtype.name} {to.name} {call.attributes.get('saturate', 1)}"
         )
     if value.outer is not None:
-        made = Value(value.field, to, value.shape, outer=value.outer, zero=value.zeros, meets=value.meets)
+        made = replace(value, dtype=to, _zeros=None)
         return made if held else call.rounded(made)
     if held and value.product is not None:
-        return Value(value.field, to, value.shape, product=value.product, meets=value.meets)
+        return replace(value, dtype=to)
     numbers = value.lanes if held else call.field.rounded(value.lanes, to)
-    return Value(value.field, to, value.shape, numbers=numbers, zero=value.zeros, meets=value.meets)
+    if value.dtype.is_integer() and not to.is_integer() and not call.run.exact_scales:
+        numbers = call.field.magnitudes(numbers)  # sums of whole numbers are exact, whatever cancels in them
+    made = Value.computed(value, numbers, to)
+    made.meets = value.meets
+    if value.dtype.is_integer():
+        made.bound = value.largest if held or not to.is_integer() else None
+        made.factor = None if to.is_integer() else ()
+    return made
+
+
+def _is_sure(known: np.ndarray, dtype: ir.DataType, to: ir.DataType) -> bool:
+    """Whether it's known what a constant is cast to: numbers beyond a type's are up to the engine."""
+    if to == ir.DataType.BOOL or dtype == ir.DataType.BOOL:
+        return True
+    if to.is_integer() and dtype.is_floating_point():
+        numbers = np.trunc(known.astype(np.float64))
+        return bool(np.all((numbers >= to.min) & (numbers <= to.max)))  # neither is so of NaN
+    return to.name in DIGITS or to.is_integer()
 
 
 def _rounds(dtype: ir.DataType, to: ir.DataType) -> bool:

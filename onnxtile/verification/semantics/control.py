@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 
 from onnxtile.verification.semantics.entry import Call, Results, operator
 from onnxtile.verification.value import UnprovenError, Value
@@ -10,7 +11,7 @@ from onnxtile.verification.value import UnprovenError, Value
 
 @operator("If", attributes="then_branch else_branch")
 def _if(call: Call) -> Results:
-    condition = call.value(0)
+    condition = _truth(call, call.value(0))
     branches = [call.attributes[name] for name in ("then_branch", "else_branch")]
     if condition.known is not None:
         if condition.sized:
@@ -36,8 +37,8 @@ def _loop(call: Call) -> Results:
     while going and (count is None or turn < count):
         call.run.turn()
         values = [Value.constant(call.field, np.array(turn)), Value.constant(call.field, np.array(True)), *carried]
-        made = call.run.inside(body, dict(zip(formal, values, strict=True)), call)
-        going = bool(made[0].whole_numbers("whether a Loop goes on")[0])
+        made = call.run.inside(body, dict(zip(formal, values, strict=True)), call, turn)
+        going = bool(_truth(call, made[0]).whole_numbers("whether a Loop goes on")[0])
         carried = made[1 : 1 + len(carried)]
         for stack, value in zip(stacked, made[1 + len(carried) :], strict=True):
             stack.append(value)
@@ -61,11 +62,17 @@ def _scan(call: Call) -> Results:
     for turn in range(turns.pop()):
         call.run.turn()
         pieces = [_turn(value, turn) for value in scanned]
-        made = call.run.inside(body, dict(zip(formal, [*carried, *pieces], strict=True)), call)
+        made = call.run.inside(body, dict(zip(formal, [*carried, *pieces], strict=True)), call, turn)
         carried = made[: len(carried)]
         for stack, value in zip(stacked, made[len(carried) :], strict=True):
             stack.append(value)
     return [*carried, *(_stacked(stack, call) for stack in stacked)]
+
+
+def _truth(call: Call, value: Value) -> Value:
+    if value.dtype != ir.DataType.BOOL:
+        raise UnprovenError(f"a condition of {call.node.op_type} is {value.dtype.name}")
+    return value
 
 
 def _turn(value: Value, turn: int) -> Value:

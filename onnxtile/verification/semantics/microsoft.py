@@ -77,6 +77,8 @@ def _qgemm(call: Call) -> Value:
     return _requantized(call, total, scale, call.optional(7), call.optional(8))
 
 
+BYTES = 4
+"""The `accuracy_level` at which engines may quantize A."""
 PARAMETERS = ("alpha", "beta", "gamma")
 SCALED = {"ParametricSoftplus": "Softplus", "ScaledTanh": "Tanh"}
 """alpha * function(beta * x)."""
@@ -104,6 +106,9 @@ def _matmul_nbits(call: Call) -> Value:
         raise UnprovenError("MatMulNBits with blocks in an order of their own")
     if packed.known is None or scales.known is None or (zeros is not None and zeros.known is None):
         raise UnprovenError("MatMulNBits of weights that aren't constants")
+    if min(k, n, size) < 1 or bits not in (2, 4, 8):
+        raise UnprovenError(f"MatMulNBits has K {k}, N {n}, bits {bits}, block_size {size}")
+    call.run.coarse |= int(call.attributes.get("accuracy_level", 0)) == BYTES
     blocks = -(-k // size)
     codes = _unpacked(packed.known.reshape(n, -1), bits).reshape(n, blocks, size).astype(np.float32)
     if zeros is None or zeros.known is None:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from onnxtile.verification.semantics.entry import Call, Results, operator
 from onnxtile.verification.value import Array, UnprovenError, Value, joined
+
+MOST = 1 << 28
+"""Elements that a node may make."""
+
+
+def limited(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape, unless it's too large to be evaluated."""
+    if math.prod(shape) > MOST:
+        raise UnprovenError(f"shape {list(shape)} has more than {MOST:,} elements")
+    return tuple(shape)
 
 
 @operator("Identity", attributes="")
@@ -95,7 +108,7 @@ def _expand(call: Call) -> Value:
 def expanded(value: Value, sizes: list[int]) -> Value:
     """The value broadcast with these sizes."""
     try:
-        shape = np.broadcast_shapes(value.shape, tuple(sizes))
+        shape = limited(np.broadcast_shapes(value.shape, tuple(sizes)))
     except ValueError as error:
         raise UnprovenError(f"{list(value.shape)} isn't broadcast to {sizes}") from error
     front = (1,) * (len(shape) - len(value.shape))
@@ -202,6 +215,7 @@ def _pad(call: Call) -> Value:
     grown = [(max(front, 0), max(back, 0)) for front, back in pairs]
     if not any(map(any, grown)):
         return value
+    limited([size + sum(pair) for size, pair in zip(value.shape, grown, strict=True)])
 
     def pad(arrays: list[Array], lead: int) -> Array:
         array, own = arrays

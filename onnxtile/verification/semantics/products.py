@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.verification.field import Field
-from onnxtile.verification.semantics.arithmetic import elementwise, residues, times
+from onnxtile.verification.semantics.arithmetic import elementwise, met, multiplied, times
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import expanded, reshaped
@@ -48,9 +48,12 @@ def product(call: Call, a: Value, b: Value) -> Value:
         made = Value(call.field, a.dtype, shape, product=Product(operands[0], operands[1], (a.dtype,)))
     else:
         made = Value.computed(a, call.field.matmul(*operands))
+    multiplied(call, made, a, b, a.shape[-1])
     if a.dtype.is_floating_point():
-        made.meets = _meets(call, a, b)
-    if a.factor is not None and b.factor is not None:
+        if not (a.finite and b.finite):
+            raise UnprovenError(f"{call.node.op_type} by a constant that isn't finite")
+        made.meets = met(call, a, b, lambda p, q: call.field.matmul(_ranked(p, rank + 1), _ranked(q, rank + 1)))
+    if a.factor is not None and b.factor is not None and call.run.is_original:
         made.factor = (*a.factor, *b.factor)
     if any(vectors):
         left, right = made.shape[-2:]
@@ -78,21 +81,6 @@ def _ranked(lanes: Array, rank: int) -> Array:
     if lanes.ndim == rank:
         return lanes
     return lanes.reshape(lanes.shape[0], *[1] * (rank - lanes.ndim), *lanes.shape[1:])
-
-
-def _meets(call: Call, a: Value, b: Value) -> Array | None:
-    """The sums of numbers that constant zeros are multiplied by."""
-    pairs: list[tuple[Array, Array]] = []
-    if a.zeros is not None:
-        pairs.append((a.zeros.astype(np.float64), b.lanes[0]))
-    if b.zeros is not None:
-        pairs.append((a.lanes[0], b.zeros.astype(np.float64)))
-    if a.meets is not None:
-        pairs.append((a.meets, b.lanes[0]))
-    if b.meets is not None:
-        pairs.append((a.lanes[0], b.meets))
-    found = [call.field.matmul_of_lane_0(*pair) for pair in pairs]
-    return residues(call, sum(found[1:], found[0])) if found else None
 
 
 def swapped(value: Value) -> Value:
@@ -208,7 +196,7 @@ def _summed(call: Call, value: Value, letters: list[str], needed: set[str]) -> t
         return value, letters
     made = Value.computed(value, call.field.sum(value.lanes, axes, keepdims=False))
     if value.meets is not None:
-        made.meets = residues(call, value.meets.sum(axes))
+        made.meets = call.field.sum(value.meets, axes, keepdims=False)
     return call.rounded(made), [letter for letter in letters if letter in needed]
 
 

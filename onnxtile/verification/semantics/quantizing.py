@@ -25,7 +25,15 @@ def quantized(call: Call, value: Value, scale: Value, zero: Value | None, axis: 
     if value.factor is not None and scale.known is not None:
         _fold(call, value.factor, scale)
     zero = Value.constant(call.field, np.zeros((), dtype.numpy()), dtype) if zero is None else zero
-    quotient = [times(call, value, inverse(call, scale))] if divides(scale) else [value, scale]
+    quotient = [value, scale]
+    if divides(scale):
+        one = scale.known is not None and bool((scale.known == 1).all())
+        divided = value if one else times(call, value, inverse(call, scale))
+        divided = Value.computed(divided, call.field.rounded(divided.lanes, value.dtype))
+        divided.meets = value.meets
+        if value.factor is not None and call.run.exact_scales:  # whole numbers, whose sums are exact, times scales
+            divided.numbers = call.field.magnitudes(divided.lanes)
+        quotient = [divided]
     operands = [*quotient, _spread(zero, value, axis)]
     return call.run.function(call, operands, value.shape, dtype, f"quantize {dtype.name}")
 
@@ -50,8 +58,12 @@ def _dequantize(call: Call) -> Value:
     folded = wide.known is not None and scale.known is not None and not call.run.exact_scales
     if folded or value.dtype.bitwidth > 16:
         return elementwise(call, [cast(call, wide, scale.dtype), scale], "Mul")
-    real = Value(call.field, scale.dtype, wide.shape, numbers=wide.lanes)  # so few digits are never rounded
+    real = Value.computed(wide, wide.lanes, scale.dtype)  # so few digits are never rounded
+    if not call.run.exact_scales:
+        real.numbers = call.field.magnitudes(real.lanes)
+    real.bound = wide.largest
     made = call.rounded(times(call, real, scale))
+    made.bound = real.bound
     made.factor = (scale,) if scale.known is not None else None
     return made
 
