@@ -47,6 +47,9 @@ def command(
     input: Annotated[
         Path | None, typer.Option("--input", metavar="FILE.npz", help="Values to take for inputs; method bound.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that prove regions; as many as cores by default.")
+    ] = None,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write down what was shown, with the files' hashes.")
     ] = None,
@@ -64,7 +67,7 @@ def command(
 
     Exit status: 0 nothing differs, 1 something does (or isn't as --require says), 2 the call or a file is bad.
     """
-    isolate_engine(*(each for each in (original, lowered, recheck) if each is not None), timeout=timeout)
+    isolate_engine(*(path for path in (original, lowered, recheck) if path is not None), timeout=timeout)
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.ir.io.files import check_output
     from onnxtile.verification.certificate import write_certificate
@@ -72,7 +75,8 @@ def command(
     from onnxtile.verification.verify import verify
 
     if recheck is not None:
-        _recheck(recheck, [original, lowered, method, cases, seed, bind, input, certificate, require], json)
+        others = [original, lowered, method, cases, seed, bind, input, certificate, require]
+        _recheck(recheck, others, workers, timeout or None, json)
         return
     if require not in (None, "proven"):
         raise UsageError(f"--require is {require!r}: take proven")
@@ -82,11 +86,11 @@ def command(
         check_output(certificate, original, lowered)
         if input is not None:
             raise UsageError("a certificate can't be repeated from given inputs; leave --input or --certificate out")
-    given = None if input is None else read_inputs(input)
+    values = None if input is None else read_inputs(input)
     with progress("verify") as say:
         verdict = verify(
-            original, lowered, method=method, cases=cases, seed=seed, bind=parse_bind(bind), inputs=given,
-            progress=say,
+            original, lowered, method=method, cases=cases, seed=seed, bind=parse_bind(bind), inputs=values,
+            workers=workers, timeout=timeout or None, progress=say,
         )  # fmt: skip
     if certificate is not None and verdict.equivalent:
         write_certificate(certificate, verdict, original, lowered, parse_bind(bind))
@@ -100,7 +104,7 @@ def command(
         raise typer.Exit(1)
 
 
-def _recheck(path: Path, others: list[object], json: bool) -> None:
+def _recheck(path: Path, others: list[object], workers: int | None, timeout: float | None, json: bool) -> None:
     """Repeat a certificate; exit status 1 where it doesn't hold any more."""
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.verification.certificate import recheck
@@ -108,18 +112,18 @@ def _recheck(path: Path, others: list[object], json: bool) -> None:
     if any(other is not None for other in others):
         raise UsageError("--recheck takes models, method, cases and sizes from the certificate; leave them out")
     with progress("recheck") as say:
-        found = recheck(path, progress=say)
+        outcome = recheck(path, workers, say, timeout)
     if json:
-        answer = {"holds": found.holds, "differences": found.differences, "verdict": found.verdict}
+        answer = {"holds": outcome.holds, "differences": outcome.differences, "verdict": outcome.verdict}
         print_json({"schema": "onnxtile.recheck/1", **answer})
     else:
-        if found.verdict is not None:
-            print_verdict(found.verdict)
-        for difference in found.differences:
+        if outcome.verdict is not None:
+            print_verdict(outcome.verdict)
+        for difference in outcome.differences:
             console().print(difference, style="red")
-        said = ("the certificate holds", "green") if found.holds else ("the certificate does NOT hold", "red")
-        console().print(said[0], style=said[1])
-    if not found.holds:
+        words, style = ("the certificate holds", "green") if outcome.holds else ("the certificate does NOT hold", "red")
+        console().print(words, style=style)
+    if not outcome.holds:
         raise typer.Exit(1)
 
 
@@ -128,7 +132,7 @@ MOST_ROWS = 20
 
 
 def print_verdict(verdict: Verdict) -> None:
-    """The regions, or each output's difference beside what is allowed; then the verdict."""
+    """Print the regions, or each output's difference beside what is allowed; then the verdict."""
     from onnxtile.cli.output import console
 
     screen = console()
@@ -182,7 +186,7 @@ def _print_values(verdict: Verdict) -> None:
     table = Table([Column("value", shorten="middle"), *figures, Column("verdict", shorten="end")])
     first = [layer for layer in verdict.layers if layer.name == verdict.first_outside]
     for value in (*first, *verdict.outputs):
-        said = ("equal, bit for bit" if value.exact else "within its bound", "green")
-        said = said if value.equivalent else (str(value.reason), "red")
-        table.add(value.name, f"{value.max_abs_error:.3g}", f"{value.allowed:.3g}", styled(said))
+        judged = ("equal, bit for bit" if value.exact else "within its bound", "green")
+        judged = judged if value.equivalent else (str(value.reason), "red")
+        table.add(value.name, f"{value.max_abs_error:.3g}", f"{value.allowed:.3g}", styled(judged))
     table.print()

@@ -73,7 +73,9 @@ def write_certificate(
         temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 
-def recheck(path: Path, timeout: float | None = None, progress: Progress | None = None) -> Recheck:
+def recheck(
+    path: Path, workers: int | None = None, progress: Progress | None = None, timeout: float | None = None
+) -> Recheck:
     """Repeat what a certificate says: the files' hashes, then the proof, on other random numbers than it had.
 
     Whoever wrote the certificate knows its seed, and could have made a model for it.
@@ -83,14 +85,16 @@ def recheck(path: Path, timeout: float | None = None, progress: Progress | None 
     """
     document = _read(path)
     try:
-        return _repeat(path, document, timeout, progress)
+        return _repeat(path, document, workers, timeout, progress)
     except UsageError as error:
         raise ModelError(f"{path}: it can't be repeated: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise ModelError(f"{path}: not a whole certificate: {type(error).__name__}: {error}") from error
 
 
-def _repeat(path: Path, document: dict[str, Any], timeout: float | None, progress: Progress | None) -> Recheck:
+def _repeat(
+    path: Path, document: dict[str, Any], workers: int | None, timeout: float | None, progress: Progress | None
+) -> Recheck:
     say = progress or silent
     folder, different = real(path).parent, []
     told = document["verdict"]
@@ -115,8 +119,8 @@ def _repeat(path: Path, document: dict[str, Any], timeout: float | None, progres
     if different:
         return Recheck(None, tuple(different))
     verdict = verify(
-        first, second, method=told["method"], cases=document["cases"] or None, bind=document["bind"], timeout=timeout,
-        progress=progress,
+        first, second, method=told["method"], cases=document["cases"] or None, bind=document["bind"],
+        workers=workers, timeout=timeout, progress=progress,
     )  # fmt: skip
     now = verdict.to_json()
     if now["limits"] != document["limits"]:

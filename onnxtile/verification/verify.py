@@ -51,6 +51,7 @@ def verify(
     seed: int | None = None,
     bind: Mapping[str, int] | None = None,
     inputs: Mapping[str, np.ndarray] | None = None,
+    workers: int | None = None,
     timeout: float | None = None,
     follow_links: bool = False,
     progress: Progress | None = None,
@@ -58,25 +59,25 @@ def verify(
     """Compare two models.
 
     `method` `exact` (the default) lays the models side by side. What is as it was is equivalent; each rewritten region
-    is proven by itself: the lowered constants have to be the original's bytes, the tiles have to cover their product,
-    and both sides have to give the same bits on whole numbers that no order of summation rounds. A region for which
-    that can't be done is compared on random inputs and may differ by what rounding explains.
+    is evaluated in a finite field beside the original, and is proven where both are the same function of their
+    operands, with the same majorant. A region that can't be is run by engines on random inputs, and may differ by what
+    rounding explains.
 
     `method` `bound` (the default where `inputs` are given) runs both models whole, with their weights, on random
     inputs, every other one of whole numbers; each value may differ by what rounding explains.
 
-    `cases`: sets of inputs from `seed`; by default 4 for whole models, 2 for a region, and 1 for one whose tiles are
-    all shown to be in their places. Free dimensions that `bind` doesn't fix get sizes. `inputs`: values to take for
-    some inputs, or all. `workers`: processes that prove regions (as many as cores by default). `follow_links`: data
-    files of the models may be links that lead out of their folders. Raises UsageError, ModelError, UnsupportedError
-    (among them: neither engine runs the original).
+    `seed`: repeats the random numbers of a proof; others are drawn each time. `cases`: sets of inputs that whole models
+    are run on, 4 by default. `bind`: sizes of free dimensions; of others, sizes around the tiles are tried. `inputs`:
+    values to take for some inputs, or all. `workers`: processes that prove regions (as many as cores by default).
+    `timeout`: seconds that the proof may take. `follow_links`: data files of the models may be links that lead out of
+    their folders. Raises UsageError, ModelError, UnsupportedError (among them: neither engine runs the original).
     """
     method = method or ("bound" if inputs else "exact")
     if method not in METHODS:
         raise wrong_name(f"method is {method!r}", method, METHODS)
     if inputs and method == "exact":
         raise UsageError("inputs are for method bound: the exact proof makes its own")
-    for name, number, least in (("cases", cases, 1), ("seed", seed, 0)):
+    for name, number, least in (("cases", cases, 1), ("seed", seed, 0), ("workers", workers, 1)):
         if number is None:
             continue
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
