@@ -106,9 +106,9 @@ def lower(
     added (chain, tree, sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or
     Sum, and outputs of a Split, that are made (None: any). `pad_tiles`: products are padded with zeros to the size of
     `max`, for engines that take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut are
-    computed in their type, where they may overflow, and not in float32. `bind`: sizes of free dimensions by name. With `output`:
-    `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from a
-    multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
+    computed in their type, where they may overflow, and not in float32. `bind`: sizes of free dimensions by name. With
+    `output`: `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from
+    a multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
 
     What can't be lowered stays as it is; the Report, or `check` on the result, lists it with the reason. Raises
     UsageError, ModelError, UnsupportedError (among them: torch can't export the model), PassError where the result

@@ -56,7 +56,7 @@ def command(
     ] = False,
     narrow_products: Annotated[
         bool,
-        typer.Option("--narrow-products", help="Leave cut products of float16 and bfloat16 in their type, not float32."),
+        typer.Option("--narrow-products", help="Leave cut products of float16 and bfloat16 in their type."),
     ] = False,
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Put weights into a data file; above 2 GB they go there anyway.")

@@ -104,7 +104,7 @@ def command(
         raise typer.Exit(1)
 
 
-def _recheck(path: Path, others: list[object], workers: int | None, timeout: float | None, json: bool) -> None:
+def _recheck(path: Path, others: Sequence[object], workers: int | None, timeout: float | None, json: bool) -> None:
     """Repeat a certificate; exit status 1 where it doesn't hold any more."""
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.verification.certificate import recheck

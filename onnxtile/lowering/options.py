@@ -79,8 +79,8 @@ class LoweringOptions:
     `form`: how tiles are written; `auto` is unrolled up to `max_nodes` nodes, and batched beyond. `weights`: constants
     are cut ahead of time (pretile) or at run time (split). `accumulate`: how partial sums along K are added.
     `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
-    `pad_tiles`: products are padded with zeros to the size of `limits`. `narrow_products`: those of float16 and bfloat16
-    whose K is cut are computed in their type, not in float32. `data`: where weights of a file go.
+    `pad_tiles`: products are padded with zeros to the size of `limits`. `narrow_products`: those of float16 and
+    bfloat16 whose K is cut are computed in their type, not in float32. `data`: where weights of a file go.
     """
 
     limits: Limits

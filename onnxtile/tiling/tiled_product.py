@@ -70,7 +70,7 @@ class TiledProduct:
     def attributes(self) -> dict[str, int | list[int] | str]:
         """The attributes of a call, by which the product can be spelled again; -1: known at run time."""
         plan = self.plan
-        return {
+        attributes: dict[str, int | list[int] | str] = {
             "size": [-1 if axis.size is None else axis.size for axis in (plan.m, plan.k, plan.n)],
             "tile": [-1 if tile is None else tile for tile in plan.tile],
             "ranks": [self.a_rank, self.b_rank],
@@ -80,7 +80,8 @@ class TiledProduct:
             "full": int(plan.full),
             "transpose_a": int(self.transpose_a),
             "transpose_b": int(self.transpose_b),
-        } | ({"narrow": 1} if self.narrow else {})
+        }
+        return attributes | ({"narrow": 1} if self.narrow else {})
 
     @classmethod
     def of_call(cls, node: ir.Node) -> TiledProduct:
@@ -92,10 +93,10 @@ class TiledProduct:
         )
         accumulate: Accumulate = node.attributes["accumulate"].as_string()  # type: ignore[assignment]  # our own
         a_type, b_type = map(ir.DataType, node.attributes["types"].as_ints())
-        transposed = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
+        transpose_a, transpose_b = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
         empty, full = (bool(node.attributes[name].as_int()) for name in ("empty", "full"))
         narrow, plan = "narrow" in node.attributes, TilePlan(m, k, n, empty, full)
-        return cls(plan, a_rank, b_rank, (a_type, b_type), accumulate, *transposed, narrow=narrow)
+        return cls(plan, a_rank, b_rank, (a_type, b_type), accumulate, transpose_a, transpose_b, narrow)
 
     @property
     def batch_axes(self) -> int:

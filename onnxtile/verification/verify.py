@@ -82,9 +82,6 @@ def verify(
             continue
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             raise UsageError(f"{name} is {number!r}: give a whole number, {least} or more")
-    for name, size in (bind or {}).items():
-        if size == 0:
-            raise UsageError(f"dimension {name!r} is bound to 0, which leaves nothing to compare; give 1 or more")
     say = progress or silent
     say("read the models")
     with following_links(follow_links):

@@ -109,7 +109,9 @@ def test_partial_products_of_narrow_floats_are_computed_in_float32(form: FormNam
         assert onnxtile.verify(model, lowered).proven
         with np.errstate(all="ignore"):
             (got,) = ReferenceEvaluator(lowered).run(None, feeds)
-        assert (got == ReferenceEvaluator(model).run(None, feeds)[0]).all() is np.bool_(not narrow or dtype != "float16")
+        assert (got == ReferenceEvaluator(model).run(None, feeds)[0]).all() is np.bool_(
+            not narrow or dtype != "float16"
+        )
 
 
 def test_products_that_are_not_cut_along_k_stay_in_their_type() -> None:

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import json
-import math
 from pathlib import Path
 
 import numpy as np

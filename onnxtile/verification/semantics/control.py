@@ -20,7 +20,7 @@ def _if(call: Call) -> Results:
     pairs = list(zip(*(call.run.inside(branch, {}, call) for branch in branches), strict=True))
     if any(one.shape != other.shape for one, other in pairs):
         raise UnprovenError("If gives other shapes either way, and which one isn't known")
-    return [call.run.function(call, [condition, *pair], pair[0].shape, pair[0].dtype) for pair in pairs]
+    return [call.run.function(call, [condition, *pair], pair[0].shape, pair[0].dtype, "If") for pair in pairs]
 
 
 @operator("Loop", "length condition number", "body")

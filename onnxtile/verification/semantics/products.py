@@ -135,10 +135,14 @@ def integer_product(call: Call, a: Value, b: Value, a_zero: Value | None, b_zero
 @operator("FusedMatMul TransposeMatMul", attributes="alpha transA transB transBatchA transBatchB",
           domain="com.microsoft")  # fmt: skip
 def _fused_matmul(call: Call) -> Value:
-    if call.attributes.get("transBatchA") or call.attributes.get("transBatchB"):
-        raise UnprovenError(f"{call.node.op_type} that turns batch axes")
-    a, b = (swapped(call.value(i)) if call.attributes.get(f"trans{'AB'[i]}") else call.value(i) for i in range(2))
-    return scaled(call, a, b, None)
+    """Axes are turned as onnxruntime's matmul_helper.h has it: transBatch first, then trans; a vector stays."""
+    operands = []
+    for index, side in enumerate("AB"):
+        value = call.value(index)
+        if len(value.shape) > 1 and call.attributes.get(f"transBatch{side}"):
+            value = value.moved(lambda array, lead: np.moveaxis(array, lead, -2))
+        operands.append(swapped(value) if len(value.shape) > 1 and call.attributes.get(f"trans{side}") else value)
+    return scaled(call, operands[0], operands[1], None)
 
 
 @operator("Einsum", attributes="equation")
