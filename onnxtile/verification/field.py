@@ -1,9 +1,9 @@
 """Numbers that stand for a model's: residues modulo secret primes, a few lanes of them at once.
 
-Lanes 0 and 1 are exact: sums and products are those of the real numbers, in whatever order they are taken. Lane 2 is
-the majorant: magnitudes, with Sub as Add, so that terms that cancel don't.
-Each further lane is lane 0 with a mark on whatever a type, or one whose numbers that type holds, has
-rounded or wrapped: marked again, it's the same; marked where it wasn't, another number.
+Lanes 0 to 2 are exact: sums and products are those of the real numbers, in whatever order they are taken. Lanes 3 and
+4 are the majorant: magnitudes, with Sub as Add, so that terms that cancel don't. Further lanes are 0 and 1 with a mark
+on whatever a type, or one whose numbers that type holds, has rounded or wrapped: marked again, it's the same; marked
+where it wasn't, another number.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ BLOCK = 1 << (53 - 2 * BITS)
 """Products that are summed in float64 before they're reduced: each is 2^44 at most, and 2^53 is exact."""
 DRAWN = 21
 """Bits of a number that's drawn; three are taken from one hash."""
-MAJORANT, MARKS = 2, 3
-"""The lane of the majorant, and the first of those with marks."""
+MAJORANT, MARKS = 3, 5
+"""The first lane of the majorant, and the first of those with marks."""
+MARKED = 2
+"""Lanes of a type's marks."""
 STEPS = 256
 """Constants that are a multiple of 1/256, and below 2^23, are themselves; others are numbers drawn by their bits."""
 LARGEST = 2.0**31
@@ -36,15 +38,16 @@ class Field:
     """The lanes' primes and keys, drawn from a seed; and arithmetic on arrays [lane, *shape] of residues."""
 
     def __init__(self, seed: int, marks: Sequence[ir.DataType] = ()) -> None:
-        """`marks`: types that have a lane for what they round or wrap."""
-        self.seed, self.marks, self.lanes = seed, tuple(marks), MARKS + len(marks)
+        """`marks`: types that have lanes for what they round or wrap."""
+        self.seed, self.marks, self.lanes = seed, tuple(marks), MARKS + MARKED * len(marks)
         self._rng = np.random.default_rng(seed)
-        primes = [self._prime() for _ in range(3)]
-        self.primes = [*primes, *primes[:1] * len(marks)]
+        primes = [self._prime() for _ in range(MARKS)]
+        self.primes = [*primes, *primes[:MARKED] * len(marks)]
         self._keys = [np.uint64(each) for each in self._rng.integers(1 << 62, 1 << 63, 8, np.uint64) | np.uint64(1)]
         p = np.array(self.primes, np.float64)
         self._moduli = [(p.reshape(-1, *[1] * axes), 1 / p.reshape(-1, *[1] * axes)) for axes in range(64)]
-        self._signs = [np.array([-1.0, -1.0, 1.0, *[-1.0] * len(marks)]).reshape(-1, *[1] * axes) for axes in range(64)]
+        signs = np.where([MAJORANT <= lane < MARKS for lane in range(self.lanes)], 1.0, -1.0)
+        self._signs = [signs.reshape(-1, *[1] * axes) for axes in range(64)]
         self._aliases: dict[tuple[str, tuple[int, ...], bytes], Array] = {}
 
     def _prime(self) -> int:
@@ -108,7 +111,7 @@ class Field:
         """1 / a, and 0 where that is 0: a to the power of p - 2."""
         result = np.ones_like(a)
         for lane, prime in enumerate(self.primes):
-            base, exponent = self._lane(a, lane), prime - 2
+            base, exponent = self._lane(a, lane).astype(np.int64), prime - 2
             power = np.ones_like(base)
             while exponent:
                 if exponent & 1:
@@ -118,25 +121,30 @@ class Field:
         return self.reduce(result)
 
     def rounded(self, a: Array, dtype: ir.DataType, name: str = "") -> Array:
-        """The same numbers, rounded or wrapped by a type: an odd function of lane 0, otherwise unknown."""
+        """The same numbers, rounded or wrapped by a type: an odd function of exact lanes, otherwise unknown."""
         marked = self.marked(dtype)
         if marked:
             a = a.copy()
             for lane in marked:
-                states = self._mixed(np.abs(a[0]).astype(np.uint64) ^ self._named(self.marks[lane - MARKS].name + name))
+                exact, key = a[(lane - MARKS) % MARKED], self._named(self.mark_of(lane).name + name)
+                states = self._mixed(np.abs(exact).astype(np.uint64) ^ key)
                 bits = (states >> np.uint64(1) & _MASK) | _EXPONENT
-                a[lane] = (bits.view(np.float64) - _OFFSET) * np.sign(a[0])
+                a[lane] = (bits.view(np.float64) - _OFFSET) * np.sign(exact)
         return a
+
+    def mark_of(self, lane: int) -> ir.DataType:
+        """Return the type whose marks a lane has."""
+        return self.marks[(lane - MARKS) // MARKED]
 
     def marked(self, dtype: ir.DataType) -> list[int]:
         """Return the lanes in which a type leaves marks."""
-        return [lane for lane, mark in enumerate(self.marks, MARKS) if holds(mark, dtype)]
+        return [lane for lane in range(MARKS, self.lanes) if holds(self.mark_of(lane), dtype)]
 
     def magnitudes(self, a: Array) -> Array:
         """Numbers whose majorant is drawn anew: a function of their magnitude."""
         a = a.copy()
         made = self.numbers(self.states("magnitude", [np.abs(a[:MAJORANT])]))
-        a[MAJORANT] = np.where(np.any(a[:MAJORANT], 0), made[MAJORANT], 0)
+        a[MAJORANT:MARKS] = np.where(np.any(a[:MAJORANT], 0), made[MAJORANT:MARKS], 0)
         return a
 
     def equal(self, a: Array, b: Array) -> Array:
@@ -155,10 +163,13 @@ class Field:
                 return alias
         flat = np.ascontiguousarray(array).reshape(-1)
         if array.dtype.kind in "biu" and array.dtype.itemsize <= 2:  # below all primes
-            return np.broadcast_to(array.astype(np.float64), (self.lanes, *array.shape))
+            numbers = np.broadcast_to(array.astype(np.float64), (self.lanes, *array.shape))
+            return (
+                numbers if array.dtype.kind != "i" else np.where(self._signs[array.ndim] > 0, np.abs(numbers), numbers)
+            )
         if array.dtype.kind in "biu":
             whole = self.reduce(np.stack([self._whole(flat, lane) for lane in range(self.lanes)]).astype(np.float64))
-            whole[MAJORANT] *= np.where(flat < 0, -1.0, 1.0)
+            whole[MAJORANT:MARKS] *= np.where(flat < 0, -1.0, 1.0)
             return whole.reshape(self.lanes, *array.shape)
         if array.dtype.kind in "OSU":
             words = [self._named(f"text {word!r}") for word in flat.tolist()]
@@ -189,14 +200,14 @@ class Field:
                 made[lane, exact] = steps * pow(STEPS, -1, prime) % prime
             made[:, exact] = self.reduce(made[:, exact])
         for lane in range(self.lanes):
-            if lane != MAJORANT:
+            if not MAJORANT <= lane < MARKS:
                 made[lane] *= sign
 
     def drawn(self, shape: tuple[int, ...]) -> Array:
         """Numbers for an input, all independent of each other."""
         half = 1 << (DRAWN - 1)
-        numbers = self._rng.integers(-half, half, (3, *shape), np.int32).astype(np.float64)
-        return np.concatenate([numbers, *[numbers[:1]] * len(self.marks)])
+        numbers = self._rng.integers(-half, half, (MARKS, *shape), np.int32).astype(np.float64)
+        return np.concatenate([numbers, *[numbers[:MARKED]] * len(self.marks)])
 
     # uninterpreted functions
 
@@ -204,8 +215,11 @@ class Field:
         """A hash of a function's name and the element's operands, which are broadcast against each other."""
         state: Array = np.asarray(self._named(name))
         for a in operands:
-            for lane in range(len(a)):
-                state = self._mixed(state * self._keys[1] ^ self._lane(a, lane).view(np.uint64))
+            for lane in range(0, len(a), 2):  # two of them fit into one word
+                word = self._lane(a, lane)
+                if lane + 1 < len(a):
+                    word = word + self._lane(a, lane + 1) * 2.0 ** (BITS + 1)
+                state = self._mixed(state * self._keys[1] ^ word.astype(np.uint64))
         return state
 
     def line(self, states: Array, axes: tuple[int, ...]) -> Array:
@@ -241,8 +255,7 @@ class Field:
 
     def _lane(self, a: Array, lane: int) -> Array:
         """Residues of a lane from 0 on."""
-        prime = self.primes[lane]
-        return np.asarray(np.where(a[lane] < 0, a[lane] + prime, a[lane]).astype(np.int64))
+        return np.asarray(a[lane] + (a[lane] < 0) * float(self.primes[lane]))
 
     def _mixed(self, states: Array) -> Array:
         with np.errstate(over="ignore"):
@@ -254,12 +267,15 @@ class Field:
 
     def _spread(self, states: Array, made: Array) -> None:
         """Take a number for each lane from hashes: as the last bits of a float of 2^52 and more, which is quick."""
-        for lane in range(3):
-            bits = np.asarray(states >> np.uint64(1 + DRAWN * lane))
+        for lane in range(MARKS):
+            if lane == 3:
+                states = self._mixed(states)
+            bits = np.asarray(states >> np.uint64(1 + DRAWN * (lane % 3)))
             bits &= _MASK
             bits |= _EXPONENT
             np.subtract(bits.view(np.float64), _OFFSET, out=made[lane, ...])
-        made[MARKS:] = made[0]
+        for lane in range(MARKS, self.lanes):
+            made[lane] = made[(lane - MARKS) % MARKED]
 
 
 _MASK, _EXPONENT = np.uint64((1 << DRAWN) - 1), np.uint64(0x433 << 52)

@@ -212,15 +212,15 @@ def difference(one: Value, other: Value) -> str | None:
         return None
     lanes = one.field.equal(one.lanes, other.lanes)
     if not one.dtype.is_floating_point():
-        lanes[MAJORANT] = True  # sums of whole numbers are exact, whatever cancels in them
+        lanes[MAJORANT:MARKS] = True  # sums of whole numbers are exact, whatever cancels in them
     if not lanes[:MAJORANT].all():
         return f"isn't the same function of the operands: {_places(~np.asarray(lanes[:MAJORANT].all(0)))}"
-    if not lanes[MAJORANT].all():
+    if not lanes[MAJORANT:MARKS].all():
         words = "has terms that cancel, or products that are added more than once, which rounds otherwise"
-        return f"{words}: {_places(~lanes[MAJORANT])}"
+        return f"{words}: {_places(~np.asarray(lanes[MAJORANT:MARKS].all(0)))}"
     if not lanes[MARKS:].all():
         lane = next(lane for lane in range(MARKS, len(lanes)) if not lanes[lane].all())
-        return f"is rounded by {one.field.marks[lane - MARKS].name} in another place: {_places(~lanes[lane])}"
+        return f"is rounded by {one.field.mark_of(lane).name} in another place: {_places(~lanes[lane])}"
     none = np.zeros((one.field.lanes, *[1] * len(one.shape)))
     meets = [none if each.meets is None else each.meets for each in (one, other)]
     apart = np.asarray((one.field.reduce(meets[0] - meets[1]) != 0)[:MARKS].any(0))

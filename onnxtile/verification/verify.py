@@ -273,7 +273,7 @@ class _Proof:
             regions=tuple(verdicts),
             kept=pairing.kept,
             warnings=tuple(self._warnings),
-            primes=tuple(Field(self._judge.seed).primes[:3]),
+            primes=tuple(Field(self._judge.seed).primes),
         )
 
     def _warn(self, words: Iterable[str | None]) -> None:
