@@ -1,0 +1,32 @@
+"""Sizes that are tried for free dimensions: around the whole numbers that sizes meet in the models, tiles above all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+LARGEST = 1024
+"""Numbers above it aren't looked at: a model may hold any."""
+MOST_CHOICES = 40
+USUAL = 8
+"""What is taken for a tile where sizes meet no number."""
+Choice = dict[str, int]
+
+
+def first_choice(free: Sequence[str]) -> Choice:
+    """Small sizes that differ, to learn which numbers they meet."""
+    return {name: 2 + place for place, name in enumerate(free)}
+
+
+def choices(free: Sequence[str], met: Iterable[int], seed: int) -> Iterator[Choice]:
+    """Yield sizes: each dimension has each of the list in turn, while others are small. One is drawn by the seed."""
+    tiles = sorted({number for number in met if 2 <= number <= LARGEST}) or [USUAL]
+    wanted = [0, 1, *(size for tile in tiles for size in (tile - 1, tile, tile + 1, 2 * tile, 3 * tile + 1))]
+    wanted.append(2 + seed % (3 * tiles[-1]))
+    small = first_choice(free)
+    count = 0
+    for size in dict.fromkeys(wanted):
+        for name in free:
+            if count == MOST_CHOICES:
+                return
+            count += 1
+            yield small | {name: size}
