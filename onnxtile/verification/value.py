@@ -117,15 +117,16 @@ class Value:
     @property
     def zeros(self) -> Array | None:
         """Where it's 0, of floating point, whatever the inputs are; None: nowhere."""
-        if self._zeros is None and self.dtype.is_floating_point() and not self.waits:
+        if self._zeros is None and not self.waits and self.dtype.is_floating_point():
             if self.known is not None:
-                self._zeros = np.asarray(self.known == 0)
+                zeros = np.asarray(self.known == 0)
             elif self.outer is not None:
-                one, other = (_zeros_of(each) for each in self.outer)
-                self._zeros = np.broadcast_to(one | other, self.shape)
+                one, other = (zeros_of(each) for each in self.outer)
+                zeros = np.broadcast_to(one | other, self.shape) if one.any() or other.any() else NOWHERE
             else:
-                self._zeros = _zeros_of(self.lanes)
-        return self._zeros if self._zeros is not None and self._zeros.any() else None
+                zeros = zeros_of(self.lanes)
+            self._zeros = zeros if zeros.any() else NOWHERE
+        return None if self._zeros is NOWHERE else self._zeros
 
     @property
     def largest(self) -> int:
@@ -159,6 +160,8 @@ class Value:
 
     def round(self) -> None:
         """Mark its numbers as rounded or wrapped by its type."""
+        if not self.field.marks:
+            return
         wraps = not self.dtype.is_signed() or self.bound is None or self.bound > self.dtype.max
         if wraps and self.field.marked(self.dtype):
             if self.outer is not None:
@@ -203,7 +206,11 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
     return made
 
 
-def _zeros_of(numbers: Array) -> Array:
+NOWHERE = np.zeros(0, bool)
+"""No zeros."""
+
+
+def zeros_of(numbers: Array) -> Array:
     """Where both exact lanes are 0."""
     zeros = np.asarray(numbers[0] == 0)
     return zeros & (numbers[1] == 0) if zeros.any() else zeros

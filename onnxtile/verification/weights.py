@@ -20,10 +20,11 @@ import onnx_ir as ir
 from onnxtile.verification.field import Field
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Region
-from onnxtile.verification.value import Array, Value
+from onnxtile.verification.value import NOWHERE, Array, Value
 
 LARGE = 4096
 """Elements from which a constant is worth drawing."""
+CHUNK = 1 << 15
 SMALL = 64
 """Elements up to which a lowered constant may be something else than a slice of a weight."""
 
@@ -91,7 +92,21 @@ def weights_of(region: Region, original: Opened, lowered: Opened) -> Weights:
 def _is_large(tensor: onnx.TensorProto, opened: Opened) -> bool:
     """Whether it's worth drawing, and any numbers do: products by infinities aren't to be distributed."""
     large = math.prod(tensor.dims) >= LARGE and ir.DataType(tensor.data_type).is_floating_point()
-    return large and bool(np.isfinite(opened.array(tensor)).all())
+    return large and _is_finite(opened.array(tensor))
+
+
+def _is_finite(array: Array) -> bool:
+    """Whether no element is infinite or NaN: none has all bits of its exponent set."""
+    if array.dtype.itemsize not in (2, 4, 8):
+        return bool(np.isfinite(array).all())
+    plain = np.dtype(f"u{array.dtype.itemsize}")
+    exponent, flat = np.array(np.inf, array.dtype).view(plain), array.view(plain).reshape(-1)
+    bits = np.empty(min(CHUNK, flat.size), plain)
+    for at in range(0, flat.size, CHUNK):
+        part = flat[at : at + CHUNK]
+        if np.bitwise_and(part, exponent, out=bits[: len(part)]).max() == exponent:
+            return False
+    return True
 
 
 class _Search:
@@ -187,8 +202,9 @@ def _slice(cut: Cut, weight: Value, rows: dict[tuple[str, int, int], Array]) -> 
     (top, left), (high, wide) = cut.start, cut.shape
     piece = rows.setdefault((f"{cut.weight} {cut.transposed}", left, wide), row[:, :, left : left + wide])
     return Value(
-        weight.field, weight.dtype, cut.shape, outer=(column[:, top : top + high], piece), linear=weight.linear
-    )
+        weight.field, weight.dtype, cut.shape, outer=(column[:, top : top + high], piece), linear=weight.linear,
+        _zeros=NOWHERE if weight.zeros is None else None,
+    )  # fmt: skip
 
 
 def _tiles(cut: Cut, weight: Value) -> Value:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
 
 import numpy as np
 
 from onnxtile.verification.semantics.entry import Call, operator
-from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast
+from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, zeros_of
 
 MOST_DEGREES = 1_024
 """Degrees of a polynomial up to which numbers that agree by chance are rare: d / 2^21 in a lane."""
@@ -158,26 +158,26 @@ def times(call: Call, a: Value, b: Value) -> Value:
     made.factor = next((p.factor for p, q in ((a, b), (b, a)) if p.factor is not None and q.known is not None), None)
     multiplied(call, made, a, b, 1, *map(exponent, (a, b)))
     if a.dtype.is_floating_point():
-        made.meets = met(call, a, b, lambda p, q: call.field.multiply(_wide(a, shape, p), _wide(b, shape, q)))
+        made.meets = met(call, a, b, lambda p, q: call.field.multiply(_wide(p, shape), _wide(q, shape)))
         if made.meets is not None:
             made.meets = np.broadcast_to(made.meets, (call.field.lanes, *shape))
     return made
 
 
-def met(call: Call, a: Value, b: Value, multiply: Callable[[Array, Array], Array]) -> Array | None:
+def met(call: Call, a: Value, b: Value, multiply: Callable[[Value, Value], Array]) -> Array | None:
     """What zeros of either operand meet in the other, constants aside, and what either has met before.
 
     What was met stays where it's multiplied by 0.
     """
     terms = []
     if a.zeros is not None and not _is_never_infinite(b):
-        terms.append(multiply(_ones(call, a.zeros), b.lanes))
+        terms += [sign * multiply(ones, b) for sign, ones in _where_zero(a)]
     if b.zeros is not None and not _is_never_infinite(a):
-        terms.append(multiply(a.lanes, _ones(call, b.zeros)))
+        terms += [sign * multiply(a, ones) for sign, ones in _where_zero(b)]
     if a.meets is not None:
-        terms.append(multiply(a.meets, _without_zeros(b)))
+        terms.append(multiply(Value.computed(a, a.meets), _without_zeros(b)))
     if b.meets is not None:
-        terms.append(multiply(_without_zeros(a), b.meets))
+        terms.append(multiply(_without_zeros(a), Value.computed(b, b.meets)))
     return reduce(call.field.add, terms) if terms else None
 
 
@@ -186,12 +186,20 @@ def _is_never_infinite(value: Value) -> bool:
     return value.known is not None or value.bound is not None
 
 
-def _ones(call: Call, places: Array) -> Array:
-    return np.broadcast_to(places.astype(np.float64), (call.field.lanes, *places.shape))
+def _where_zero(value: Value) -> Iterator[tuple[float, Value]]:
+    """Yield ones where a value is 0, of an outer product as a sum of outer ones with their signs."""
+    assert value.zeros is not None
+    if value.outer is None:
+        numbers = np.broadcast_to(value.zeros.astype(np.float64), (value.field.lanes, *value.shape))
+        yield 1.0, Value.computed(value, numbers)
+        return
+    for sign, shift in ((1.0, 0.0), (-1.0, 1.0)):
+        one, other = (np.ones_like(each) - shift * zeros_of(each) for each in value.outer)
+        yield sign, Value(value.field, value.dtype, value.shape, outer=(one, other))
 
 
-def _without_zeros(value: Value) -> Array:
-    return value.lanes if value.zeros is None else np.where(value.zeros, 1.0, value.lanes)
+def _without_zeros(value: Value) -> Value:
+    return value if value.zeros is None else Value.computed(value, np.where(value.zeros, 1.0, value.lanes))
 
 
 def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int, *exponents: float) -> None:

@@ -52,7 +52,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
     if a.dtype.is_floating_point():
         if not (a.finite and b.finite):
             raise UnprovenError(f"{call.node.op_type} by a constant that isn't finite")
-        made.meets = met(call, a, b, lambda p, q: call.field.matmul(_ranked(p, rank + 1), _ranked(q, rank + 1)))
+        made.meets = met(call, a, b, lambda p, q: _numbers(call.field, p, q, rank + 1))
     if a.factor is not None and b.factor is not None and call.run.is_original:
         made.factor = (*a.factor, *b.factor)
     if any(vectors):
@@ -75,6 +75,11 @@ def _outer(field: Field, a: Value, b: Value, rank: int) -> tuple[Array, Array] |
             if value is a and v.shape[-1] == a.shape[-1]:
                 return u, field.matmul(v, _ranked(b.lanes, rank))
     return None
+
+
+def _numbers(field: Field, a: Value, b: Value, rank: int) -> Array:
+    outer = _outer(field, a, b, rank)
+    return field.matmul(_ranked(a.lanes, rank), _ranked(b.lanes, rank)) if outer is None else field.multiply(*outer)
 
 
 def _ranked(lanes: Array, rank: int) -> Array:

@@ -16,23 +16,27 @@ Formal = tuple[frozenset[str], str]
 
 def check_types(domain: str, op_type: str, opset: int, inputs: Sequence[Value | None]) -> None:
     """Raise UnprovenError for an input of another type than the operator takes, as far as onnx knows it."""
+    _check(domain, op_type, opset, tuple(None if value is None else value.dtype for value in inputs))
+
+
+@lru_cache(maxsize=1024)
+def _check(domain: str, op_type: str, opset: int, inputs: tuple[ir.DataType | None, ...]) -> None:
     formals, variadic = _signature(domain, op_type, opset)
     if not formals:
         return
     seen: dict[str, ir.DataType] = {}
-    for index, value in enumerate(inputs):
-        if value is None:
+    for index, dtype in enumerate(inputs):
+        if dtype is None:
             continue
         if index >= len(formals) and not variadic:
             raise UnprovenError(f"{op_type} takes {len(formals)} inputs, not {len(inputs)}")
         types, name = formals[min(index, len(formals) - 1)]
-        if f"tensor({_spelled(value.dtype)})" not in types:
-            raise UnprovenError(f"input {index} of {op_type} is {value.dtype.name}, which it doesn't take")
-        if name and seen.setdefault(name, value.dtype) != value.dtype:
+        if f"tensor({_spelled(dtype)})" not in types:
+            raise UnprovenError(f"input {index} of {op_type} is {dtype.name}, which it doesn't take")
+        if name and seen.setdefault(name, dtype) != dtype:
             raise UnprovenError(f"{op_type} of different types")
 
 
-@lru_cache(maxsize=1024)
 def _signature(domain: str, op_type: str, opset: int) -> tuple[tuple[Formal, ...], bool]:
     try:
         schema = onnx.defs.get_schema(op_type, opset, domain)
