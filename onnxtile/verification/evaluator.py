@@ -39,6 +39,8 @@ MOST_TURNS = 200_000
 """Turns of loops that are run for a region."""
 MOST_ELEMENTS = 1 << 28
 DEFAULT = ("", "ai.onnx")
+MOST_DECIDED = 16
+"""Elements of an array of sizes that are looked at."""
 BOOLEAN = frozenset(
     ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf")
 )
@@ -69,6 +71,9 @@ class Evaluator:
         self.products: list[tuple[int, int, int]] = []
         self.met: set[int] = set()
         self.looks: list[str] = []
+        self.decisions: dict[object, int] = {}
+        """By how much numbers that decide something by a size are below others (breakpoints.py)."""
+        self._place: tuple[int, ...] = ()
         self.coarse = False
         """It has a product by packed weights that engines may compute in bytes."""
         self.reach = (0.0, 0.0)
@@ -84,7 +89,9 @@ class Evaluator:
 
         `declared`: types that the file says values have.
         """
-        for node in nodes:
+        place = self._place
+        for position, node in enumerate(nodes):
+            self._place = (*place, position)
             if not self._depth:
                 self.at = node
                 self._on_time()
@@ -94,6 +101,16 @@ class Evaluator:
                     names[name] = value
                     if declared.get(name, value.dtype) != value.dtype:
                         raise UnprovenError(f"{name!r} is said to be {declared[name].name}, and is {value.dtype.name}")
+
+        self._place = place
+
+    def decide(self, *numbers: np.ndarray | int) -> None:
+        """Remember numbers whose sign decides something, in the first turns of loops."""
+        if self.free and max(self._path, default=0) <= 0:
+            elements = (each for array in numbers for each in np.asarray(array).reshape(-1)[:MOST_DECIDED])
+            self.decisions.update(
+                ((self.is_original, self._place, at), int(number)) for at, number in enumerate(elements)
+            )
 
     def evaluated(
         self, nodes: Iterable[onnx.NodeProto], given: dict[str, Value], outputs: Sequence[str]

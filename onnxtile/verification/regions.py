@@ -25,7 +25,7 @@ MOST_NAMED = 2_000
 """Nodes that a verdict names."""
 MOST_NUMBERS, MOST_TRIED = 1 << 28, 1 << 24
 """Elements of an input up to which a region is evaluated; the second at sizes that may as well be others."""
-MOST_SCALED = 4
+MOST_SCALED, MOST_SCALED_IN_FLOAT16 = 16, 3
 """Exponents of 2 by which constants may multiply numbers on their way more than the original does, or less."""
 
 
@@ -35,7 +35,7 @@ class Finding:
 
     `unproven`: why the original can't be evaluated. `different`: what differs, `where`: at which nodes. `elements`: how
     many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
-    met. `limits`: M, K, N of the largest product of the lowered side.
+    met. `decisions`: what sizes decide. `limits`: M, K, N of the largest product of the lowered side.
     """
 
     unproven: str | None = None
@@ -44,6 +44,7 @@ class Finding:
     elements: int = 0
     met: set[int] = field(default_factory=set)
     drawn: bool = False
+    decisions: dict[object, int] = field(default_factory=dict)
     products: int = 0
     limits: tuple[int, int, int] = (0, 0, 0)
 
@@ -121,6 +122,7 @@ class Judge:
             finding.different, finding.where = str(error), _at(theirs, region.lowered)
             return finding
         finding.met |= theirs.met
+        finding.decisions = {**ours.decisions, **theirs.decisions}
         looks = [op_type for op_type in theirs.looks if op_type not in ours.looks]
         if looks:
             finding.different = f"{looks[0]} decides something by a size, which the original doesn't"
@@ -131,7 +133,9 @@ class Judge:
             finding.where = _named(region.lowered, "MatMulNBits")
             return finding
         apart = max(ours.reach[0] - theirs.reach[0], theirs.reach[1] - ours.reach[1])
-        if apart > MOST_SCALED:
+        if apart > (
+            MOST_SCALED_IN_FLOAT16 if any(each.dtype == ir.DataType.FLOAT16 for each in results) else MOST_SCALED
+        ):
             finding.different = f"constants multiply numbers by 2^{apart:.0f} more than in the original, and back"
             finding.where = _all(region.lowered)
             return finding

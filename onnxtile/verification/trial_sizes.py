@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 LARGEST = 1024
 """Numbers above it aren't looked at: a model may hold any."""
-MOST_CHOICES = 40
 USUAL = 8
 """What is taken for a tile where sizes meet no number."""
 Choice = dict[str, int]
@@ -23,10 +22,6 @@ def choices(free: Sequence[str], met: Iterable[int], seed: int) -> Iterator[Choi
     wanted = [0, 1, *(size for tile in tiles for size in (tile - 1, tile, tile + 1, 2 * tile, 3 * tile + 1))]
     wanted.append(2 + seed % (3 * tiles[-1]))
     small = first_choice(free)
-    count = 0
     for size in dict.fromkeys(wanted):
         for name in free:
-            if count == MOST_CHOICES:
-                return
-            count += 1
             yield small | {name: size}

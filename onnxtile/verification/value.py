@@ -54,10 +54,10 @@ class Product:
 class Value:
     """A tensor. `known`: its elements, if they're known; `numbers`: residues, [lane, *shape]; neither: it's an input.
 
-    `sized`: it follows from the size of a free dimension. `meets`: of each element, the sum of the numbers that zeros
-    were multiplied by, as residues; None: none was. `degree`: of the polynomial that it is. `scale`: the exponent of 2
-    by which constants have multiplied it. `finite`: none of its constants is infinite or NaN. `bound`: what no
-    magnitude of computed whole numbers exceeds, or those that were cast to floats. `factor`: scales that
+    `sized`: it follows from the size of a free dimension; `counts`: only its length does. `meets`: of each element,
+    the sum of the numbers that zeros were multiplied by, as residues; None: none was. `degree`: of the polynomial that
+    it is. `scale`: the exponent of 2 by which constants have multiplied it. `finite`: none of its constants is infinite
+    or NaN. `bound`: what no magnitude of computed whole numbers exceeds, or those that were cast to floats. `factor`: scales that
     it's whole numbers times, if they're known. `product`: what its numbers are to be computed of. `outer`: two arrays
     that broadcast to its numbers, whose product they are. `linear`: weights that it's linear in (weights.py).
     """
@@ -77,6 +77,7 @@ class Value:
     scale: float = 0.0
     finite: bool = True
     bound: int | None = None
+    counts: bool = False
     _zeros: Array | None = None
 
     @classmethod
@@ -149,7 +150,7 @@ class Value:
         meets = None if self.meets is None else move(self.meets, 1)
         shape = known.shape if known is not None else numbers.shape[1:]  # type: ignore[union-attr]  # one is there
         return replace(self, shape=shape, known=known, numbers=numbers, meets=meets, factor=None,
-                       product=None, _zeros=None)  # fmt: skip
+                       product=None, counts=False, _zeros=None)  # fmt: skip
 
     def _moved_outer(self, outer: tuple[Array, Array], move: Move) -> Value:
         shape = (self.field.lanes, *self.shape)
@@ -193,7 +194,7 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
     if all(each.known is not None for each in values):
         known = join([each.known for each in values if each.known is not None], 0)
         sized, finite = any(each.sized for each in values), all(each.finite for each in values)
-        return replace(first, shape=known.shape, known=known, numbers=None, meets=None, _zeros=None, sized=sized,
+        return replace(first, shape=known.shape, known=known, numbers=None, meets=None, _zeros=None, sized=sized, counts=False,
                        finite=finite)  # fmt: skip
     numbers = join([each.lanes for each in values], 1)
     made = Value.computed(first, numbers)

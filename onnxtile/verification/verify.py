@@ -19,6 +19,7 @@ from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.verification.bound import Comparison, Plan, compare
+from onnxtile.verification.breakpoints import ROUNDS, further
 from onnxtile.verification.canonical import key_of
 from onnxtile.verification.facts import Facts, Shapes, bare
 from onnxtile.verification.field import Field
@@ -119,6 +120,7 @@ class _Proof:
         self._warnings: dict[str, None] = {}
         self._proven: dict[str | None, tuple[str, Finding]] = {}
         self._same_as: dict[tuple[str, str], str] = {}
+        self._unsettled: dict[tuple[str, str], str] = {}
 
     def verdict(self, original: AnyModel, lowered: AnyModel, alone: bool = False) -> Verdict:
         """What is proven, tested and different. `alone`: nothing is tested by engines."""
@@ -143,6 +145,7 @@ class _Proof:
             met = {number for each in findings for _, finding in each for number in finding.met}
             trials += [(choice, shapes.at(choice)) for choice in choices(shapes.free, met, self._judge.seed)]
             self._try(pairing, trials[1 if findings else 0 :], findings, seen)
+            self._try_further(pairing, shapes, findings, seen)
         known = trials[0][1] if trials else Facts({})
         verdicts = [self._concluded(*each) for each in zip(pairing.regions, findings, strict=True)]
         if not alone:
@@ -154,8 +157,9 @@ class _Proof:
         differences = [*pairing.differences, *_mistyped(self._second.proto, known)]
         verdicts += [_told(each) for each in differences]
         for scope, cone in pairing.idle:
-            idle = self._judge.idle(scope, cone, known)
-            if idle.different:
+            tried = (self._judge.idle(scope, cone, facts) for _, facts in trials or [({}, known)])
+            idle = next((finding for finding in tried if finding.different), None)
+            if idle is not None and idle.different:
                 name = idle.where[0] if idle.where else name_of(cone.nodes[-1])
                 op_type = next((node.op_type for node in cone.nodes if name_of(node) == name), "node")
                 verdicts.append(_told(Difference(name, op_type, scope, idle.different, idle.where)))
@@ -171,13 +175,35 @@ class _Proof:
         """Evaluate each region at each choice of sizes that makes its inputs other ones, until it differs."""
         for number, region in enumerate(pairing.regions):
             self._say(f"prove {region.name}", number, len(pairing.regions))
-            for choice, facts in trials:
-                if any(found.different for _, found in findings[number]):
+            self._try_one(region, trials, findings[number], seen[number])
+
+    def _try_one(
+        self, region: Region, trials: Iterable[Trial], found: list[tuple[Choice, Finding]], seen: set[object]
+    ) -> None:
+        for choice, facts in trials:
+            if any(each.different for _, each in found):
+                break
+            shapes = tuple(facts.find(region.scope, name) for name in (*region.inputs, *region.outputs))
+            if shapes not in seen:
+                seen.add(shapes)
+                found.append((choice, self._found(region, facts)))
+
+    def _try_further(
+        self, pairing: Pairing, shapes: Shapes, findings: list[list[tuple[Choice, Finding]]], seen: list[set[object]]
+    ) -> None:
+        """Evaluate regions at the sizes at which they decide something by a size."""
+        for region, found, shapes_seen in zip(pairing.regions, findings, seen, strict=True):
+            asked: list[tuple[Choice, Mapping[object, int] | None]] = []
+            for _ in range(ROUNDS):
+                tried = [*asked, *((choice, None if each.unproven else each.decisions) for choice, each in found)]
+                wanted, beyond = further(tried, first_choice(shapes.free))
+                if beyond is not None:
+                    words = f"it decides something by a size of about {beyond:,}, which isn't tried"
+                    self._unsettled[region.scope, region.name] = words
+                if not wanted or any(each.different for _, each in found):
                     break
-                shapes = tuple(facts.find(region.scope, name) for name in (*region.inputs, *region.outputs))
-                if shapes not in seen[number]:
-                    seen[number].add(shapes)
-                    findings[number].append((choice, self._found(region, facts)))
+                asked += [(choice, None) for choice in wanted]
+                self._try_one(region, ((choice, shapes.at(choice)) for choice in wanted), found, shapes_seen)
 
     def _found(self, region: Region, facts: Facts) -> Finding:
         """What evaluating a region comes to, or an equal one before it that was alike."""
@@ -206,6 +232,9 @@ class _Proof:
             choice, each = wrong
             at = f" (at {', '.join(f'{name}={size}' for name, size in choice.items())})" if choice else ""
             return replace(verdict, equivalent=False, reason=f"{each.different}{at}", where=each.where)
+        unsettled = self._unsettled.get((region.scope, region.name))
+        if unsettled is not None:
+            return replace(verdict, method="unknown", note=unsettled)
         if any(each.elements for _, each in ran):
             skipped = next((each.unproven for _, each in found if each.unproven), None)
             verdict = replace(verdict, same_as=self._same_as.get((region.scope, region.name)))

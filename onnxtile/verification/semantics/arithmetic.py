@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,10 @@ MOST_DEGREES = 1_024
 """Degrees of a polynomial up to which numbers that agree by chance are rare: d / 2^21 in a lane."""
 SIZES = frozenset(("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Sign", "Min", "Max", "Abs"))
 """What may be done to sizes of free dimensions."""
+
+
+DECIDING = frozenset(("Div", "Mod", "Min", "Max"))
+"""Of those, what depends on which of two numbers is larger."""
 
 
 def _quotient(a: Array, b: Array) -> Array:
@@ -65,7 +70,7 @@ def elementwise(call: Call, values: list[Value], op: str = "") -> Value:
         raise UnprovenError(f"{op} of {[list(each.shape) for each in values]}") from error
     known = [each.known for each in values if each.known is not None]
     if len(known) == len(values):
-        _look(call, values)
+        _look(call, values, op)
         with np.errstate(all="ignore"):
             array = np.asarray(KNOWN[op](*known))
         if op in SIZES or op in ("Floor", "Ceil", "Sqrt"):
@@ -97,14 +102,22 @@ def inverse(call: Call, value: Value) -> Value:
     return made
 
 
-def _look(call: Call, values: list[Value]) -> None:
-    """Remember constants that sizes of free dimensions meet: they say which sizes matter."""
-    if any(each.sized for each in values):
-        if call.node.op_type not in SIZES:
-            call.run.looks.append(call.node.op_type)
-        for each in values:
-            if not each.sized and each.known is not None and each.known.size <= 64:
-                call.run.met.update(abs(int(number)) for number in each.known.reshape(-1))
+def _look(call: Call, values: list[Value], op: str = "") -> None:
+    """Remember constants that sizes of free dimensions meet: they say which sizes matter. And what sizes decide."""
+    op = op or call.node.op_type
+    if not any(each.sized for each in values):
+        return
+    if op not in SIZES or any(each.sized and each.dtype.is_floating_point() for each in values):
+        call.run.looks.append(op)
+        return
+    for each in values:
+        if not each.sized and each.known is not None and each.known.size <= 64:
+            call.run.met.update(abs(int(number)) for number in each.known.reshape(-1))
+    known = [each.known for each in values if each.known is not None and each.known.dtype.kind in "iu"]
+    if op in ("Sign", "Abs"):
+        call.run.decide(known[0])
+    elif op in DECIDING and len(known) > 1:
+        call.run.decide(*(one - other for one, other in pairwise(known)))
 
 
 def _wide(value: Value, shape: tuple[int, ...], numbers: Array | None = None) -> Array:
@@ -280,6 +293,8 @@ def _reduce(call: Call) -> Value:
             value.known, axis=over, dtype=value.known.dtype, keepdims=keepdims
         )
         return Value.constant(call.field, np.asarray(total), sized=value.sized)
+    if value.known is not None and value.sized:
+        call.run.looks.append(call.node.op_type)
     if call.node.op_type == "ReduceProd":
         return call.run.opaque(call)
     waiting = value.product

@@ -29,6 +29,8 @@ def _loop(call: Call) -> Results:
     trips, go = (call.optional(index) for index in range(2))
     count = None if trips is None else trips.whole_numbers("the number of a Loop's turns")[0]
     call.run.turns(count or 0)
+    if count is not None:
+        call.run.decide(count, count - 1)
     going = True if go is None else bool(go.whole_numbers("the condition of a Loop")[0])
     carried = [call.value(index) for index in range(2, len(call.inputs))]
     formal = [value.name for value in body.input]
@@ -76,7 +78,9 @@ def _truth(call: Call, value: Value) -> Value:
 
 
 def _turn(value: Value, turn: int) -> Value:
-    return value.moved(lambda array, lead: array[(slice(None),) * lead + (turn,)])
+    piece = value.moved(lambda array, lead: array[(slice(None),) * lead + (turn,)])
+    piece.sized &= not value.counts
+    return piece
 
 
 def _stacked(values: list[Value], call: Call) -> Value:

@@ -10,6 +10,8 @@ import numpy as np
 from onnxtile.verification.semantics.entry import Call, Results, operator
 from onnxtile.verification.value import Array, UnprovenError, Value, joined
 
+ENDLESS = 1 << 31
+"""Ends of slices from which on they mean all."""
 MOST = 1 << 28
 """Elements that a node may make."""
 
@@ -38,6 +40,7 @@ def _transpose(call: Call) -> Value:
 @operator("Reshape", "number shape", "allowzero shape")
 def _reshape(call: Call) -> Value:
     value, sizes = call.value(0), call.whole(1, "shape") or []
+    call.run.decide(*(size - least for size in sizes for least in (0, 1)))
     if not call.attributes.get("allowzero"):
         sizes = [_kept(value, axis) if size == 0 else size for axis, size in enumerate(sizes)]
     return reshaped(value, sizes)
@@ -102,7 +105,9 @@ def _axes(axes: list[int], rank: int) -> set[int]:
 
 @operator("Expand", "number shape")
 def _expand(call: Call) -> Value:
-    return expanded(call.value(0), call.whole(1) or [])
+    sizes = call.whole(1) or []
+    call.run.decide(*(size - 1 for size in sizes))
+    return expanded(call.value(0), sizes)
 
 
 def expanded(value: Value, sizes: list[int]) -> Value:
@@ -162,16 +167,31 @@ def _slice(call: Call) -> Value:
     steps = call.whole(4) or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps) or len(_axes(axes, rank)) != len(axes) or 0 in steps:
         raise UnprovenError(f"Slice has starts {starts}, ends {ends}, axes {axes}, steps {steps}")
+    if any(each is not None and each.sized for each in call.inputs[1:]):
+        _look_up(call, value, [axis % rank for axis in axes])
+    crossings: list[int] = []
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         size, axis = value.shape[axis % rank], axis % rank
         start, end = (each + size if each < 0 else each for each in (start, end))
+        crossings += [size - each for each in (start, end) if abs(each) < ENDLESS] + [start, end, end - start]
         if step > 0:
             piece = slice(min(max(start, 0), size), min(max(end, 0), size), step)
         else:
             start, end = min(max(start, 0), size - 1), min(max(end, -1), size - 1)
             piece = slice(start, None if end < 0 else end, step)
         value = _piece(value, axis, piece)
+    call.run.decide(*crossings)
     return value
+
+
+def _look_up(call: Call, table: Value, axes: list[int]) -> None:
+    """Tell what a table of constants makes of a size, unless its numbers grow with their places, or are the same."""
+    if table.known is None or table.sized or table.known.dtype.kind in "OSU":
+        return
+    order = 2 if table.dtype.is_integer() else 1
+    numbers = table.known.astype(np.float64)
+    if any(np.any(np.diff(numbers, order, axis)) or np.isnan(numbers).any() for axis in axes):
+        call.run.looks.append(call.node.op_type)
 
 
 @operator("Gather", "number number", "axis")
@@ -183,6 +203,9 @@ def _gather(call: Call) -> Value:
     size, numbers = value.shape[axis], indices.known.astype(np.int64)
     if numbers.size and (numbers.min() < -size or numbers.max() >= size):
         raise UnprovenError(f"Gather takes elements outside of {size}")
+    if indices.sized:
+        _look_up(call, value, [axis])
+        call.run.decide(numbers, size - numbers)
     places = np.where(numbers < 0, numbers + size, numbers)
     taken = value.moved(lambda array, lead: np.take(array, places, axis + lead))
     taken.sized |= indices.sized
@@ -212,6 +235,7 @@ def _pad(call: Call) -> Value:
     if filler is None:
         number = np.array(call.attributes.get("value", 0), value.dtype.numpy())
         filler = Value.constant(call.field, number, value.dtype)
+    call.run.decide(*(each for pair in pairs for each in pair))
     grown = [(max(front, 0), max(back, 0)) for front, back in pairs]
     if not any(map(any, grown)):
         return value

@@ -33,11 +33,14 @@ def _range(call: Call) -> Value:
     if any(each.known is None for each in values):
         raise UnprovenError("Range runs to a number that isn't known")
     first, limit, step = (each.known.reshape(()).item() for each in values if each.known is not None)
+    if step == int(step) and all(value.dtype.is_integer() for value in values):
+        call.run.decide(limit - first)
     if step == 0 or (limit - first) / step > MOST:
         raise UnprovenError(f"Range from {first} to {limit} by {step}")
-    return Value.constant(
-        call.field, np.arange(first, limit, step).astype(values[0].dtype.numpy()), sized=any(v.sized for v in values)
-    )
+    array = np.arange(first, limit, step).astype(values[0].dtype.numpy())
+    made = Value.constant(call.field, array, sized=any(value.sized for value in values))
+    made.counts = not (values[0].sized or values[2].sized)
+    return made
 
 
 @operator("ConstantOfShape", "shape", "value")
@@ -48,7 +51,9 @@ def _constant_of_shape(call: Call) -> Value:
     tensor = call.attributes.get("value")
     number = np.zeros(1, np.float32) if tensor is None else call.run.array(tensor)
     dtype = ir.DataType.FLOAT if tensor is None else ir.DataType(tensor.data_type)
-    return Value.constant(call.field, np.broadcast_to(number.reshape(()), shape), dtype)
+    call.run.decide(*(size - least for size in shape for least in (0, 1)))
+    sized = any(value.sized for value in call.inputs if value is not None)
+    return Value.constant(call.field, np.broadcast_to(number.reshape(()), shape), dtype, sized)
 
 
 @operator("Constant", attributes="value value_float value_floats value_int value_ints value_string value_strings")
