@@ -56,10 +56,11 @@ class Value:
 
     `sized`: it follows from the size of a free dimension; `counts`: only its length does. `meets`: of each element,
     the sum of the numbers that zeros were multiplied by, as residues; None: none was. `degree`: of the polynomial that
-    it is. `scale`: the exponent of 2 by which constants have multiplied it. `finite`: none of its constants is infinite
-    or NaN. `bound`: what no magnitude of computed whole numbers exceeds, or those that were cast to floats. `factor`: scales that
-    it's whole numbers times, if they're known. `product`: what its numbers are to be computed of. `outer`: two arrays
-    that broadcast to its numbers, whose product they are. `linear`: weights that it's linear in (weights.py).
+    it is. `scale`: the exponent of 2 by which constants have multiplied it. `finite`: none of its constants is
+    infinite or NaN. `bound`: what no magnitude of computed whole numbers exceeds, or those that were cast to floats.
+    `factor`: scales that it's whole numbers times, if they're known. `product`: what its numbers are to be computed
+    of. `outer`: two arrays that broadcast to its numbers, whose product they are. `linear`: weights that it's linear
+    in (weights.py).
     """
 
     field: Field
@@ -194,8 +195,8 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
     if all(each.known is not None for each in values):
         known = join([each.known for each in values if each.known is not None], 0)
         sized, finite = any(each.sized for each in values), all(each.finite for each in values)
-        return replace(first, shape=known.shape, known=known, numbers=None, meets=None, _zeros=None, sized=sized, counts=False,
-                       finite=finite)  # fmt: skip
+        return replace(first, shape=known.shape, known=known, numbers=None, meets=None, _zeros=None, sized=sized,
+                       counts=False, finite=finite)  # fmt: skip
     numbers = join([each.lanes for each in values], 1)
     made = Value.computed(first, numbers)
     made.linear = frozenset[str]().union(*(each.linear for each in values))
