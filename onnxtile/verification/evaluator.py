@@ -30,15 +30,13 @@ from onnxtile.verification.semantics import (  # noqa: F401  # they put operator
     sizes,
 )  # fmt: skip
 from onnxtile.verification.semantics.entry import OPERATORS, WHOLE, Call
-from onnxtile.verification.semantics.types import check_types
+from onnxtile.verification.semantics.schemas import DEFAULT, check_types, inferred, since
 from onnxtile.verification.value import UnprovenError, Value
 
 Names = MutableMapping[str, Value]
 Key = tuple[str, str, str]
 MOST_TURNS = 200_000
 """Turns of loops that are run for a region."""
-MOST_ELEMENTS = 1 << 28
-DEFAULT = ("", "ai.onnx")
 MOST_DECIDED = 16
 """Elements of an array of sizes that are looked at."""
 BOOLEAN = frozenset(
@@ -248,7 +246,7 @@ class Evaluator:
         node = call.node
         if any(isinstance(each, onnx.GraphProto) for each in call.attributes.values()):
             raise UnprovenError(f"{node.op_type} holds a graph, and isn't on the list")
-        named = f"{node.op_type} {node.domain} {_since(call)} " + " ".join(
+        named = f"{node.op_type} {node.domain} {since(call)} " + " ".join(
             each.SerializeToString(deterministic=True).hex() for each in sorted(node.attribute, key=lambda x: x.name)
         )
         named += "".join("_" if value is None else value.dtype.name for value in call.inputs)
@@ -256,7 +254,7 @@ class Evaluator:
             named += f" {' '.join(node.output)} {self._path} {node.doc_string}"  # an input of its own
         state = self._whole(named, [value for value in call.inputs if value is not None])
         results: list[Value | None] = []
-        for which, (name, (dtype, shape)) in enumerate(zip(node.output, _inferred(call), strict=True)):
+        for which, (name, (dtype, shape)) in enumerate(zip(node.output, inferred(call), strict=True)):
             if not name:
                 results.append(None)
                 continue
@@ -317,40 +315,3 @@ def _bound(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> on
             copy.attribute.append(given[each.ref_attr_name])
             copy.attribute[-1].name = each.name
     return copy
-
-
-def _since(call: Call) -> int:
-    """The version of the operator set that brought the operator in its present form."""
-    try:
-        domain = "" if call.node.domain in DEFAULT else call.node.domain
-        return int(onnx.defs.get_schema(call.node.op_type, call.opset, domain).since_version)
-    except onnx.defs.SchemaError:
-        return call.opset
-
-
-def _inferred(call: Call) -> list[tuple[ir.DataType, tuple[int, ...]]]:
-    """The types and shapes of what an operator gives, as onnx infers them from its inputs'."""
-    node = call.node
-    types: dict[str, Any] = {}
-    data: dict[str, Any] = {}
-    for name, value in zip(node.input, call.inputs, strict=True):
-        if value is not None:
-            types[name] = onnx.helper.make_tensor_type_proto(value.dtype.value, value.shape)
-            if value.known is not None and value.known.size <= 1024 and value.known.dtype.kind in "biuf":
-                data[name] = onnx.numpy_helper.from_array(np.asarray(value.known), name)
-    try:
-        schema = onnx.defs.get_schema(node.op_type, call.opset, "" if node.domain in DEFAULT else node.domain)
-        opsets = [onnx.helper.make_opsetid("" if node.domain in DEFAULT else node.domain, call.opset)]
-        found = onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=opsets)
-    except (onnx.defs.SchemaError, onnx.shape_inference.InferenceError, RuntimeError) as error:
-        raise UnprovenError(f"{node.op_type} isn't on the list, and what shape it gives isn't known") from error
-    results = []
-    for name in node.output:
-        tensor = found[name].tensor_type if name in found else onnx.TypeProto.Tensor()
-        if name and (not tensor.HasField("shape") or not all(dim.HasField("dim_value") for dim in tensor.shape.dim)):
-            raise UnprovenError(f"{node.op_type} isn't on the list, and what shape it gives isn't known")
-        shape = tuple(dim.dim_value for dim in tensor.shape.dim)
-        if math.prod(shape) > MOST_ELEMENTS:
-            raise UnprovenError(f"{node.op_type} gives {math.prod(shape):,} elements")
-        results.append((ir.DataType(tensor.elem_type or 1), shape))
-    return results

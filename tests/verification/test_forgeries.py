@@ -28,8 +28,10 @@ TESTED = {
     "the Loop's body reads what the Loop began with": "a loop's number of turns is an input",
     "the Loop's count makes a difference from the third turn on": "a loop's number of turns is an input",
     "a sequence's element is limited to 1,000,000": "sequences aren't evaluated",
+    "negated, where --bind says that there are no rows": "there are none, so that nothing is shown",
+    "negated, where --bind says that there are no rows, with method bound": "there are none, so that nothing is shown",
 }
-"""Of those with other names in between, what can't be proven: it's tested on random inputs, and said to be so."""
+"""What can't be proven, most of it with other names in between: it's tested on random inputs, and said to be so."""
 
 
 def judged(original: onnx.ModelProto, forged: onnx.ModelProto, **how: Any) -> str:
@@ -43,7 +45,8 @@ def judged(original: onnx.ModelProto, forged: onnx.ModelProto, **how: Any) -> st
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=named)
 def test_it_is_not_accepted(forgery: Forgery) -> None:
-    assert judged(forgery.original(), forgery.forged(), **forgery.how) in ("different", "refused")
+    said = judged(forgery.original(), forgery.forged(), **forgery.how)
+    assert said in ("different", "refused", "tested" if forgery.title in TESTED else "")
 
 
 @pytest.mark.parametrize("forgery", [forgery for forgery in FORGERIES if not forgery.by_name], ids=named)
