@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import onnx_ir as ir
@@ -54,13 +55,12 @@ class Product:
 class Value:
     """A tensor. `known`: its elements, if they're known; `numbers`: residues, [lane, *shape]; neither: it's an input.
 
-    `sized`: it follows from the size of a free dimension; `counts`: only its length does. `meets`: of each element,
-    the sum of the numbers that zeros were multiplied by, as residues; None: none was. `degree`: of the polynomial that
-    it is. `scale`: the exponent of 2 by which constants have multiplied it. `finite`: none of its constants is
-    infinite or NaN. `bound`: what no magnitude of computed whole numbers exceeds, or those that were cast to floats.
-    `factor`: scales that it's whole numbers times, if they're known. `product`: what its numbers are to be computed
-    of. `outer`: two arrays that broadcast to its numbers, whose product they are. `linear`: weights that it's linear
-    in (weights.py).
+    `sized`: it follows from the size of a free dimension; `counts`: only its length does. `met`: terms, whose sum is of
+    each element the numbers that zeros were multiplied by. `degree`: of the polynomial that it is. `scale`: the
+    exponent of 2 by which constants have multiplied it. `finite`: none of its constants is infinite or NaN. `bound`:
+    what no magnitude of computed whole numbers exceeds, or those that were cast to floats. `factor`: scales that it's
+    whole numbers times, if they're known. `product`: what its numbers are to be computed of. `outer`: two arrays that
+    broadcast to its numbers, whose product they are. `linear`: weights that it's linear in (weights.py).
     """
 
     field: Field
@@ -69,7 +69,7 @@ class Value:
     known: Array | None = None
     numbers: Array | None = None
     sized: bool = False
-    meets: Array | None = None
+    met: tuple[Value, ...] = ()
     factor: tuple[Value, ...] | None = None
     product: Product | None = None
     outer: tuple[Array, Array] | None = None
@@ -131,6 +131,18 @@ class Value:
         return None if self._zeros is NOWHERE else self._zeros
 
     @property
+    def meets(self) -> Array | None:
+        """Of each element, the sum of the numbers that zeros were multiplied by; None: none was."""
+        if len(self.met) > 1:
+            total = reduce(self.field.add, [term.lanes for term in self.met])
+            self.met = (Value(self.field, self.dtype, self.shape, numbers=total),)
+        return self.met[0].lanes if self.met else None
+
+    @meets.setter
+    def meets(self, numbers: Array | None) -> None:
+        self.met = () if numbers is None else (Value(self.field, self.dtype, self.shape, numbers=numbers),)
+
+    @property
     def largest(self) -> int:
         """What no magnitude of whole numbers exceeds."""
         if self.known is not None:
@@ -148,16 +160,16 @@ class Value:
         if self.outer is not None and known is None:
             return self._moved_outer(self.outer, move)
         numbers = None if known is not None else move(self.lanes, 1)
-        meets = None if self.meets is None else move(self.meets, 1)
+        met = tuple(term.moved(move) for term in self.met)
         shape = known.shape if known is not None else numbers.shape[1:]  # type: ignore[union-attr]  # one is there
-        return replace(self, shape=shape, known=known, numbers=numbers, meets=meets, factor=None,
+        return replace(self, shape=shape, known=known, numbers=numbers, met=met, factor=None,
                        product=None, counts=False, _zeros=None)  # fmt: skip
 
     def _moved_outer(self, outer: tuple[Array, Array], move: Move) -> Value:
         shape = (self.field.lanes, *self.shape)
         one, other = (move(np.broadcast_to(each, shape), 1) for each in outer)
-        meets = None if self.meets is None else move(self.meets, 1)
-        return replace(self, shape=one.shape[1:], numbers=None, meets=meets, factor=None, product=None, _zeros=None,
+        met = tuple(term.moved(move) for term in self.met)
+        return replace(self, shape=one.shape[1:], numbers=None, met=met, factor=None, product=None, _zeros=None,
                        outer=(narrow(one), narrow(other)))  # fmt: skip
 
     def round(self) -> None:
@@ -195,7 +207,7 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
     if all(each.known is not None for each in values):
         known = join([each.known for each in values if each.known is not None], 0)
         sized, finite = any(each.sized for each in values), all(each.finite for each in values)
-        return replace(first, shape=known.shape, known=known, numbers=None, meets=None, _zeros=None, sized=sized,
+        return replace(first, shape=known.shape, known=known, numbers=None, met=(), _zeros=None, sized=sized,
                        counts=False, finite=finite)  # fmt: skip
     numbers = join([each.lanes for each in values], 1)
     made = Value.computed(first, numbers)

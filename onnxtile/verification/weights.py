@@ -24,7 +24,7 @@ from onnxtile.verification.value import NOWHERE, Array, Value
 
 LARGE = 4096
 """Elements from which a constant is worth drawing."""
-CHUNK = 1 << 15
+CHUNK = 1 << 17
 SMALL = 64
 """Elements up to which a lowered constant may be something else than a slice of a weight."""
 
@@ -100,7 +100,7 @@ def _is_finite(array: Array) -> bool:
     if array.dtype.itemsize not in (2, 4, 8):
         return bool(np.isfinite(array).all())
     plain = np.dtype(f"u{array.dtype.itemsize}")
-    exponent, flat = np.array(np.inf, array.dtype).view(plain), array.view(plain).reshape(-1)
+    exponent, flat = np.array(np.inf, array.dtype).view(plain), np.asarray(array.view(plain)).reshape(-1)
     bits = np.empty(min(CHUNK, flat.size), plain)
     for at in range(0, flat.size, CHUNK):
         part = flat[at : at + CHUNK]

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from onnxtile.verification.field import Field
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, zeros_of
 
@@ -171,27 +172,29 @@ def times(call: Call, a: Value, b: Value) -> Value:
     made.factor = next((p.factor for p, q in ((a, b), (b, a)) if p.factor is not None and q.known is not None), None)
     multiplied(call, made, a, b, 1, *map(exponent, (a, b)))
     if a.dtype.is_floating_point():
-        made.meets = met(call, a, b, lambda p, q: call.field.multiply(_wide(p, shape), _wide(q, shape)))
-        if made.meets is not None:
-            made.meets = np.broadcast_to(made.meets, (call.field.lanes, *shape))
+        made.met = met(a, b, lambda p, q: _numbers(call.field, p, q, shape))
     return made
 
 
-def met(call: Call, a: Value, b: Value, multiply: Callable[[Value, Value], Array]) -> Array | None:
-    """What zeros of either operand meet in the other, constants aside, and what either has met before.
+def _numbers(field: Field, a: Value, b: Value, shape: tuple[int, ...]) -> Value:
+    """The numbers of a product of elements alone."""
+    numbers = field.multiply(_wide(a, shape), _wide(b, shape))
+    return Value(field, a.dtype, shape, numbers=np.broadcast_to(numbers, (field.lanes, *shape)))
+
+
+def met(a: Value, b: Value, multiply: Callable[[Value, Value], Value]) -> tuple[Value, ...]:
+    """Terms of what zeros of either operand meet in the other, constants aside, and what either has met before.
 
     What was met stays where it's multiplied by 0.
     """
-    terms = []
+    terms: list[Value] = []
     if a.zeros is not None and not _is_never_infinite(b):
-        terms += [sign * multiply(ones, b) for sign, ones in _where_zero(a)]
+        terms += [multiply(ones, b) for ones in _where_zero(a)]
     if b.zeros is not None and not _is_never_infinite(a):
-        terms += [sign * multiply(a, ones) for sign, ones in _where_zero(b)]
-    if a.meets is not None:
-        terms.append(multiply(Value.computed(a, a.meets), _without_zeros(b)))
-    if b.meets is not None:
-        terms.append(multiply(_without_zeros(a), Value.computed(b, b.meets)))
-    return reduce(call.field.add, terms) if terms else None
+        terms += [multiply(a, ones) for ones in _where_zero(b)]
+    terms += [multiply(term, _without_zeros(b)) for term in a.met]
+    terms += [multiply(_without_zeros(a), term) for term in b.met]
+    return tuple(term for term in terms if term.outer is None or all(factor.any() for factor in term.outer))
 
 
 def _is_never_infinite(value: Value) -> bool:
@@ -199,16 +202,17 @@ def _is_never_infinite(value: Value) -> bool:
     return value.known is not None or value.bound is not None
 
 
-def _where_zero(value: Value) -> Iterator[tuple[float, Value]]:
-    """Yield ones where a value is 0, of an outer product as a sum of outer ones with their signs."""
+def _where_zero(value: Value) -> Iterator[Value]:
+    """Yield ones where a value is 0, of an outer product as a sum of outer ones: 1 - (1 where it isn't)."""
     assert value.zeros is not None
     if value.outer is None:
         numbers = np.broadcast_to(value.zeros.astype(np.float64), (value.field.lanes, *value.shape))
-        yield 1.0, Value.computed(value, numbers)
+        yield Value(value.field, value.dtype, value.shape, numbers=numbers)
         return
-    for sign, shift in ((1.0, 0.0), (-1.0, 1.0)):
-        one, other = (np.ones_like(each) - shift * zeros_of(each) for each in value.outer)
-        yield sign, Value(value.field, value.dtype, value.shape, outer=(one, other))
+    one, other = (np.ones_like(factor) for factor in value.outer)
+    yield Value(value.field, value.dtype, value.shape, outer=(one, other))
+    outer = zeros_of(value.outer[0]) - one, other - zeros_of(value.outer[1])
+    yield Value(value.field, value.dtype, value.shape, outer=outer)
 
 
 def _without_zeros(value: Value) -> Value:
@@ -298,20 +302,22 @@ def _reduce(call: Call) -> Value:
     if call.node.op_type == "ReduceProd":
         return call.run.opaque(call)
     waiting = value.product
-    outer = None if value.outer is None else _summed_outer(call, value.outer, over, keepdims)
     if waiting is not None and len(over) == 1 and over[0] < rank - 2 and _both(waiting, over[0]):
         numbers = waiting.summed(call.field, over[0])
-        numbers = np.expand_dims(numbers, over[0] + 1) if keepdims else numbers
-    elif outer is None:
-        numbers = call.field.sum(value.lanes, over, keepdims)
-    if outer is None:
-        made = Value.computed(value, numbers)
+        made = Value.computed(value, np.expand_dims(numbers, over[0] + 1) if keepdims else numbers)
     else:
-        sizes = [1 if axis in over else size for axis, size in enumerate(value.shape) if keepdims or axis not in over]
-        made = Value(call.field, value.dtype, tuple(sizes), outer=outer)
+        made = summed(call, value, over, keepdims)
     made.degree, made.scale, made.finite = value.degree, value.scale, value.finite
     if value.dtype.is_integer():
         made.bound = value.largest * math.prod(value.shape[axis] for axis in over)
-    if value.meets is not None:
-        made.meets = call.field.sum(value.meets, over, keepdims)
+    made.met = tuple(summed(call, term, over, keepdims) for term in value.met)
     return call.rounded(made)
+
+
+def summed(call: Call, value: Value, over: tuple[int, ...], keepdims: bool) -> Value:
+    """The sum of a value's numbers over axes."""
+    outer = None if value.outer is None else _summed_outer(call, value.outer, over, keepdims)
+    if outer is None:
+        return Value.computed(value, call.field.sum(value.lanes, over, keepdims))
+    sizes = [1 if axis in over else size for axis, size in enumerate(value.shape) if keepdims or axis not in over]
+    return Value(call.field, value.dtype, tuple(sizes), outer=outer)

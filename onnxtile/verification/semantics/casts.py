@@ -46,7 +46,7 @@ def cast(call: Call, value: Value, to: ir.DataType) -> Value:
     if value.dtype.is_integer() and not to.is_integer() and not call.run.exact_scales:
         numbers = call.field.magnitudes(numbers)  # sums of whole numbers are exact, whatever cancels in them
     made = Value.computed(value, numbers, to)
-    made.meets = value.meets
+    made.met = value.met
     if value.dtype.is_integer():
         made.bound = value.largest if held or not to.is_integer() else None
         made.factor = None if to.is_integer() else ()

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.verification.field import Field
-from onnxtile.verification.semantics.arithmetic import elementwise, met, multiplied, times
+from onnxtile.verification.semantics.arithmetic import elementwise, met, multiplied, summed, times
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import expanded, reshaped
@@ -54,7 +54,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
     if a.dtype.is_floating_point():
         if not (a.finite and b.finite):
             raise UnprovenError(f"{call.node.op_type} by a constant that isn't finite")
-        made.meets = met(call, a, b, lambda p, q: _numbers(call.field, p, q, rank + 1))
+        made.met = met(a, b, lambda p, q: _numbers(call.field, p, q, shape))
     if a.factor is not None and b.factor is not None and call.run.is_original:
         made.factor = (*a.factor, *b.factor)
     if any(vectors):
@@ -79,9 +79,13 @@ def _outer(field: Field, a: Value, b: Value, rank: int) -> tuple[Array, Array] |
     return None
 
 
-def _numbers(field: Field, a: Value, b: Value, rank: int) -> Array:
+def _numbers(field: Field, a: Value, b: Value, shape: tuple[int, ...]) -> Value:
+    """The numbers of a product alone."""
+    rank = len(shape) + 1
     outer = _outer(field, a, b, rank)
-    return field.matmul(_ranked(a.lanes, rank), _ranked(b.lanes, rank)) if outer is None else field.multiply(*outer)
+    if outer is not None:
+        return Value(field, a.dtype, shape, outer=outer)
+    return Value(field, a.dtype, shape, numbers=field.matmul(_ranked(a.lanes, rank), _ranked(b.lanes, rank)))
 
 
 def _ranked(lanes: Array, rank: int) -> Array:
@@ -206,8 +210,7 @@ def _summed(call: Call, value: Value, letters: list[str], needed: set[str]) -> t
     if not axes:
         return value, letters
     made = Value.computed(value, call.field.sum(value.lanes, axes, keepdims=False))
-    if value.meets is not None:
-        made.meets = call.field.sum(value.meets, axes, keepdims=False)
+    made.met = tuple(summed(call, term, axes, keepdims=False) for term in value.met)
     return call.rounded(made), [letter for letter in letters if letter in needed]
 
 

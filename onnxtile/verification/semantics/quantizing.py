@@ -30,7 +30,7 @@ def quantized(call: Call, value: Value, scale: Value, zero: Value | None, axis: 
         one = scale.known is not None and bool((scale.known == 1).all())
         divided = value if one else times(call, value, inverse(call, scale))
         divided = Value.computed(divided, call.field.rounded(divided.lanes, value.dtype))
-        divided.meets = value.meets
+        divided.met = value.met
         if value.factor is not None and call.run.exact_scales:  # whole numbers, whose sums are exact, times scales
             divided.numbers = call.field.magnitudes(divided.lanes)
         quotient = [divided]
