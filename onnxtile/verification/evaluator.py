@@ -72,6 +72,8 @@ class Evaluator:
         self.decisions: dict[object, int] = {}
         """By how much numbers that decide something by a size are below others (breakpoints.py)."""
         self._place: tuple[int, ...] = ()
+        self.made: list[Value] | None = None
+        """All values that nodes make, where that's asked for."""
         self.coarse = False
         """It has a product by packed weights that engines may compute in bytes."""
         self.reach = (0.0, 0.0)
@@ -97,6 +99,8 @@ class Evaluator:
             for name, value in zip(node.output, results, strict=False):
                 if name and value is not None:
                     names[name] = value
+                    if self.made is not None:
+                        self.made.append(value)
                     if declared.get(name, value.dtype) != value.dtype:
                         raise UnprovenError(f"{name!r} is said to be {declared[name].name}, and is {value.dtype.name}")
 

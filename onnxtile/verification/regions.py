@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -18,6 +19,8 @@ from onnxtile.verification.graphs import name_of, names_inside, nodes_inside
 from onnxtile.verification.linearity import NonlinearError
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Region
+from onnxtile.verification.slices import Trace
+from onnxtile.verification.suspects import suspects
 from onnxtile.verification.value import UnprovenError, Value
 from onnxtile.verification.weights import Weights, weights_of
 
@@ -142,10 +145,14 @@ class Judge:
         finding.products = len(theirs.products)
         finding.limits = tuple(max((p[axis] for p in theirs.products), default=0) for axis in range(3))  # type: ignore[assignment]
         for name, one, other in zip(region.outputs, outputs, results, strict=True):
-            words = difference(one, other)
-            if words is not None:
-                finding.different = f"{name!r} {words}"
-                finding.where = _all(region.lowered)
+            unlike = difference(one, other)
+            if unlike is not None:
+                opset = {each.domain: each.version for each in self.lowered.proto.opset_import}.get("", 0)
+                ours.made = []
+                ours.run(region.original.nodes, dict(wanted))
+                trace = Trace(region.original.nodes, wanted, region.lowered.nodes, got, theirs, opset, ours.made)
+                finding.different = f"{name!r} {unlike.words}"
+                finding.where = tuple(suspects(trace, name, unlike.wrong, unlike.lane))[:MOST_NAMED]
                 return finding
             finding.elements += math.prod(one.shape)
         return finding
@@ -206,37 +213,44 @@ class Judge:
         return names
 
 
-def difference(one: Value, other: Value) -> str | None:
+class Unlike(NamedTuple):
+    """In what two values differ: words, the elements, and the lane whose numbers say so."""
+
+    words: str
+    wrong: np.ndarray
+    lane: int = 0
+
+
+def difference(one: Value, other: Value) -> Unlike | None:
     """Return in what two values differ, or None."""
+    everywhere = np.ones(other.shape, bool)
     if one.dtype != other.dtype:
-        return f"is {other.dtype.name}, not {one.dtype.name}"
+        return Unlike(f"is {other.dtype.name}, not {one.dtype.name}", everywhere)
     if one.shape != other.shape:
-        return f"has shape {list(other.shape)}, not {list(one.shape)}"
+        return Unlike(f"has shape {list(other.shape)}, not {list(one.shape)}", everywhere)
     if one is other or not math.prod(one.shape):
         return None
-    lanes = one.field.equal(one.lanes, other.lanes)
+    apart = ~one.field.equal(one.lanes, other.lanes)
     if not one.dtype.is_floating_point():
-        lanes[MAJORANT:MARKS] = True  # sums of whole numbers are exact, whatever cancels in them
-    if not lanes[:MAJORANT].all():
-        return f"isn't the same function of the operands: {_places(~np.asarray(lanes[:MAJORANT].all(0)))}"
-    if not lanes[MAJORANT:MARKS].all():
+        apart[MAJORANT:MARKS] = False  # sums of whole numbers are exact, whatever cancels in them
+    if apart[:MAJORANT].any():
+        return _unlike("isn't the same function of the operands", np.asarray(apart[:MAJORANT].any(0)), 0)
+    if apart[MAJORANT:MARKS].any():
         words = "has terms that cancel, or products that are added more than once, which rounds otherwise"
-        return f"{words}: {_places(~np.asarray(lanes[MAJORANT:MARKS].all(0)))}"
-    if not lanes[MARKS:].all():
-        lane = next(lane for lane in range(MARKS, len(lanes)) if not lanes[lane].all())
-        return f"is rounded by {one.field.mark_of(lane).name} in another place: {_places(~lanes[lane])}"
+        return _unlike(words, np.asarray(apart[MAJORANT:MARKS].any(0)), MAJORANT)
+    for lane in range(MARKS, len(apart)):
+        if apart[lane].any():
+            return _unlike(f"is rounded by {one.field.mark_of(lane).name} in another place", apart[lane], lane)
     none = np.zeros((one.field.lanes, *[1] * len(one.shape)))
     meets = [none if each.meets is None else each.meets for each in (one, other)]
-    apart = np.asarray((one.field.reduce(meets[0] - meets[1]) != 0)[:MARKS].any(0))
-    if apart.any():
-        words = "multiplies a constant zero and an operand's number, so that infinity becomes NaN"
-        return f"{words}: {_places(apart)}"
-    return None
+    met = np.asarray((one.field.reduce(meets[0] - meets[1]) != 0)[:MARKS].any(0))
+    words = "multiplies a constant zero and an operand's number, so that infinity becomes NaN"
+    return _unlike(words, met, MARKS) if met.any() else None
 
 
-def _places(wrong: np.ndarray) -> str:
+def _unlike(words: str, wrong: np.ndarray, lane: int) -> Unlike:
     first = [int(each) for each in np.argwhere(wrong)[0]]
-    return f"{int(wrong.sum()):,} of {wrong.size:,} elements, first at {first}"
+    return Unlike(f"{words}: {int(wrong.sum()):,} of {wrong.size:,} elements, first at {first}", wrong, lane)
 
 
 def _output(names: Names, name: str) -> Value:
