@@ -245,7 +245,7 @@ def difference(one: Value, other: Value) -> Unlike | None:
     meets = [none if each.meets is None else each.meets for each in (one, other)]
     met = np.asarray((one.field.reduce(meets[0] - meets[1]) != 0)[:MARKS].any(0))
     words = "multiplies a constant zero and an operand's number, so that infinity becomes NaN"
-    return _unlike(words, met, MARKS) if met.any() else None
+    return _unlike(words, met, one.field.lanes) if met.any() else None
 
 
 def _unlike(words: str, wrong: np.ndarray, lane: int) -> Unlike:
