@@ -31,35 +31,39 @@ _NONE = np.zeros(0, bool)
 
 def suspects(trace: Trace, output: str, wrong: Array, lane: int) -> Iterator[str]:
     """Yield the names of nodes, the most suspicious first. `wrong`: where a lane of the output isn't right."""
-    first = np.zeros(wrong.shape, bool)
-    first.flat[int(np.argmax(wrong))] = True
-    right_ones = _right(trace)
-    slices = slices_of(trace, {output: first}, right_ones)
-    shared = slices_of(trace, {output: ~wrong})
-    depth = _depths(trace, output)
-    nodes = [
-        node for node in trace.nodes
-        if any(slices[name].any() for name in node.output if name in slices and name not in right_ones)
-    ]  # fmt: skip
-    places = {id(node): place for place, node in enumerate(nodes)}
-    nodes.sort(key=lambda node: min(depth.get(name, 0) for name in node.output))
-    right = {
-        id(node) for node in nodes
-        if any((slices[name] & shared[name]).any() for name in node.output if name in shared and name in slices)
-    }  # fmt: skip
-    if wrong.shape != trace.wanted[output].shape:
-        strange, moved = _sizing(trace, output), False
-    else:
+    moved = False
+    if wrong.shape == trace.wanted[output].shape:
+        first = np.zeros(wrong.shape, bool)
+        first.flat[int(np.argmax(wrong))] = True
+        right = _right(trace)
+        slices = slices_of(trace, {output: first}, right)
         strange, moved = _strange(trace, output, first, slices, lane)
-    if any(name in right_ones for node in nodes for name in node.input):
-        nodes.sort(key=lambda node: places[id(node)])
+        ranked = [*strange, *_behind(trace, output, wrong, slices, right)]
     else:
-        nodes.sort(key=lambda node: (id(node) in right, is_move(node) and node.op_type != "Identity"))
-    ranked = [*strange, *nodes]
+        ranked = _sizing(trace, output)
     seen: dict[str, None] = {}
     for node in [*ranked, *reversed(trace.nodes)]:
         seen.update(dict.fromkeys(_names(node, moved)))
     yield from seen
+
+
+def _behind(trace: Trace, output: str, wrong: Array, slices: Masks, right: set[str]) -> list[onnx.NodeProto]:
+    """Return the nodes of a slice: in order behind values that are right; else those of wrong elements alone first."""
+    nodes = [
+        node for node in trace.nodes
+        if any(slices[name].any() for name in node.output if name in slices and name not in right)
+    ]  # fmt: skip
+    if any(name in right for node in nodes for name in node.input):
+        return nodes
+    shared, depth = slices_of(trace, {output: ~wrong}), _depths(trace, output)
+
+    def order(node: onnx.NodeProto) -> tuple[bool, bool, int]:
+        names = [name for name in node.output if name in shared and name in slices]
+        mixed = any((slices[name] & shared[name]).any() for name in names)
+        idle = is_move(node) and node.op_type != "Identity"
+        return mixed, idle, min(depth.get(name, 0) for name in node.output)
+
+    return sorted(nodes, key=order)
 
 
 def _names(node: onnx.NodeProto, moved: bool) -> list[str]:
