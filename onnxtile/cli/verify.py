@@ -48,7 +48,7 @@ def command(
         Path | None, typer.Option("--input", metavar="FILE.npz", help="Values to take for inputs; method bound.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that prove regions; as many as cores by default.")
+        int | None, typer.Option(min=1, help="Threads that prove regions, for large models; 1 by default.")
     ] = None,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write down what was shown, with the files' hashes.")

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,7 @@ def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
     return inlined
 
 
+@cache
 def _stored(dtype: ir.DataType) -> np.dtype[np.generic]:
     little: np.dtype[np.generic] = dtype.numpy().newbyteorder("<")
     return little

@@ -60,7 +60,7 @@ class Judge:
     lowered: Opened
     seed: int
     deadline: float = math.inf
-    _weights: dict[tuple[str, str], Weights] = field(default_factory=dict)
+    _weights: dict[int, tuple[Region, Weights]] = field(default_factory=dict)
 
     def at(self, region: Region, facts: Facts) -> Finding:
         """Evaluate both sides at the sizes of `facts`.
@@ -84,10 +84,9 @@ class Judge:
 
     def weights(self, region: Region) -> Weights:
         """Return what is drawn of a region's constants."""
-        key = region.scope, region.outputs[0]
-        if key not in self._weights:
-            self._weights[key] = weights_of(region, self.original, self.lowered)
-        return self._weights[key]
+        if id(region) not in self._weights:
+            self._weights[id(region)] = region, weights_of(region, self.original, self.lowered)
+        return self._weights[id(region)][1]
 
     def idle(self, scope: str, cone: Cone, facts: Facts) -> Finding:
         """Evaluate nodes that bear on nothing: they have to run."""

@@ -33,6 +33,7 @@ from onnxtile.verification.standalone import alone
 from onnxtile.verification.trial_sizes import Choice, choices, first_choice
 from onnxtile.verification.value import UnprovenError
 from onnxtile.verification.verdict import RegionVerdict, Verdict
+from onnxtile.verification.workers import side_by_side
 
 METHODS = ("exact", "bound")
 CASES = 4
@@ -69,7 +70,7 @@ def verify(
 
     `seed`: repeats the random numbers of a proof; others are drawn each time. `cases`: sets of inputs that whole models
     are run on, 4 by default. `bind`: sizes of free dimensions; of others, sizes around the tiles are tried. `inputs`:
-    values to take for some inputs, or all. `workers`: processes that prove regions (as many as cores by default).
+    values to take for some inputs, or all. `workers`: threads that prove regions (1 by default).
     `timeout`: seconds that the proof may take. `follow_links`: data files of the models may be links that lead out of
     their folders. Raises UsageError, ModelError, UnsupportedError (among them: neither engine runs the original).
     """
@@ -92,7 +93,7 @@ def verify(
             return Verdict(False, "interfaces", "none", 0, seed or 0, (), different)
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         judge = Judge(first, second, secrets.randbits(63) if seed is None else seed, deadline)
-        proof = _Proof(judge, bind or {}, say)
+        proof = _Proof(judge, bind or {}, say, workers or 1)
         if method == "exact":
             return proof.verdict(original, lowered)
         plan = Plan(cases or CASES, seed or 0, dict(inputs or {}))
@@ -114,13 +115,15 @@ def _bounded(found: Comparison, seed: int) -> Verdict:
 class _Proof:
     """The models side by side, and what is known of them."""
 
-    def __init__(self, judge: Judge, bind: Mapping[str, int], say: Progress) -> None:
-        self._judge, self._bind, self._say = judge, bind, say
+    def __init__(self, judge: Judge, bind: Mapping[str, int], say: Progress, workers: int = 1) -> None:
+        self._judge, self._bind, self._say, self._workers = judge, bind, say, workers
         self._first, self._second = judge.original, judge.lowered
         self._warnings: dict[str, None] = {}
         self._proven: dict[str | None, tuple[str, Finding]] = {}
         self._same_as: dict[tuple[str, str], str] = {}
         self._unsettled: dict[tuple[str, str], str] = {}
+        self._ready: dict[int, Finding] = {}
+        """What came of regions at the first sizes, where several were evaluated at once."""
 
     def verdict(self, original: AnyModel, lowered: AnyModel, alone: bool = False) -> Verdict:
         """What is proven, tested and different. `alone`: nothing is tested by engines."""
@@ -140,7 +143,10 @@ class _Proof:
         seen: list[set[object]] = [set() for _ in pairing.regions]
         if facts is not None:
             trials.append((first, facts))
+            if self._workers > 1:
+                self._ready = side_by_side(self._judge, pairing.regions, facts, self._workers)
             self._try(pairing, trials, findings, seen)
+            self._ready.clear()
         if shapes.free and pairing.regions:
             met = {number for each in findings for _, finding in each for number in finding.met}
             trials += [(choice, shapes.at(choice)) for choice in choices(shapes.free, met, self._judge.seed)]
@@ -212,7 +218,7 @@ class _Proof:
             name, found = self._proven[key]
             self._same_as[region.scope, region.name] = name
             return found
-        found = self._judge.at(region, facts)
+        found = self._ready.get(id(region)) or self._judge.at(region, facts)
         if key is not None and found.drawn and not found.different and not found.unproven:
             self._proven[key] = region.name, found
         return found

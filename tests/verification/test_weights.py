@@ -105,3 +105,15 @@ def test_a_product_with_a_weight_and_its_transposed_is_proven() -> None:
     for tensor in lowered.graph.initializer:
         tensor.name = tensor.name if tensor.name in ("w", "v") else f"other_{tensor.name}"
     assert verify(original, lowered).proven
+
+
+def test_workers_come_to_the_same() -> None:
+    weight = np.random.default_rng(0).standard_normal((K, K)).astype(np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["a"], "a"), helper.make_node("MatMul", ["a", "v"], ["y"], "y")]
+    original = _model(nodes, w=weight, v=_weight())
+    lowered = onnxtile.lower(original, (2, 50, 16))
+    one, two = (verify(original, lowered, workers=workers, seed=3) for workers in (1, 2))
+    assert one.proven and one.to_json() == two.to_json()
+    first, second = [node for node in lowered.graph.node if node.op_type == "MatMul"][:2]
+    first.input[1], second.input[1] = second.input[1], first.input[1]
+    assert not verify(original, lowered, workers=2).equivalent

@@ -129,7 +129,7 @@ def _wide(value: Value, shape: tuple[int, ...], numbers: Array | None = None) ->
 
 def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
     outer = None if negative or a.shape != b.shape else _sum_of_outers(call, a.outer, b.outer)
-    shape = np.broadcast_shapes(a.shape, b.shape)
+    shape = broadcast(a.shape, b.shape)
     if outer is None:
         one, other = _wide(a, shape), _wide(b, shape)
         made = Value.computed(a, call.field.add(one, call.field.negative(other) if negative else other))

@@ -1,0 +1,22 @@
+"""Regions that are evaluated side by side: in threads, since numpy works on large arrays without Python's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from onnxtile.verification.canonical import key_of
+from onnxtile.verification.facts import Facts
+from onnxtile.verification.pairing import Region
+from onnxtile.verification.regions import Finding, Judge
+
+
+def side_by_side(judge: Judge, regions: Sequence[Region], facts: Facts, workers: int) -> dict[int, Finding]:
+    """Return what comes of regions at the sizes of `facts`, by their ids; of alike ones, of the first."""
+    first: dict[object, Region] = {}
+    for number, region in enumerate(regions):
+        key = key_of(region, judge.original, judge.lowered, facts, judge.weights(region))
+        first.setdefault(number if key is None else key, region)
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(lambda region: judge.at(region, facts), first.values()))
+    return {id(region): each for region, each in zip(first.values(), found, strict=True)}
