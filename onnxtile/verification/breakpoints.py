@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, islice, pairwise
 
-from onnxtile.verification.trial_sizes import Choice
+from onnxtile.verification.trial_sizes import Choice, lines
 
 Decisions = Mapping[object, int]
 """By how much a number is below another, by node and element."""
 ROUNDS = 16
 MOST_AT_ONCE = 24
+MOST_PAIRS = 16
+"""Sizes of two dimensions that are tried together, where either decides something."""
 LARGEST = 1 << 14
 """Sizes that are looked for are at most that large."""
 Points = dict[int, Decisions]
@@ -31,14 +33,24 @@ def further(tried: Iterable[tuple[Choice, Decisions | None]], small: Choice) -> 
     tried = list(tried)
     wanted: list[Choice] = []
     beyond: int | None = None
-    for name in small:
-        rest = {other: size for other, size in small.items() if other != name}
-        line = {choice[name]: made for choice, made in tried if choice.items() >= rest.items()}
+    met: dict[str, set[int]] = {}
+    for names in lines(list(small)):
+        rest = {other: size for other, size in small.items() if other not in names}
+        line = {
+            choice[names[0]]: made
+            for choice, made in tried
+            if choice.items() >= rest.items() and len({choice[name] for name in names}) == 1
+        }
         points = {size: made for size, made in sorted(line.items()) if made is not None}
         sizes = {math.floor(size): None for size in _roots(points)}
         beyond = max((size for size in sizes if size > LARGEST), default=beyond)
         new = [size for size in sizes if 0 <= size <= LARGEST and size not in line]
-        wanted += [small | {name: size} for size in new[:MOST_AT_ONCE]]
+        wanted += [small | dict.fromkeys(names, size) for size in new[:MOST_AT_ONCE]]
+        if len(names) == 1:
+            met[names[0]] = {size for line in _lines(points) for size, number in line if number == 0 and size > 1}
+    pairs = (small | {one: p, other: q} for one, other in combinations(small, 2) for p in met[one] for q in met[other])
+    known = [choice for choice, _ in tried]
+    wanted += [choice for choice in islice(pairs, MOST_PAIRS) if choice not in known]
     return wanted, beyond
 
 
@@ -48,12 +60,18 @@ def _roots(points: Points) -> Iterator[float]:
     if len(sizes) < 2:
         return
     step = math.gcd(*(later - size for size, later in pairwise(sizes)))
-    lines: dict[object, list[tuple[int, int]]] = {}
+    for line in _lines(points):
+        yield from _roots_of(line, step)
+
+
+def _lines(points: Points) -> list[tuple[tuple[int, int], ...]]:
+    """The sizes, and what a decision is at them, of all decisions that aren't the same at all sizes."""
+    found: dict[object, list[tuple[int, int]]] = {}
     for size, made in points.items():
         for key, number in made.items():
-            lines.setdefault(key, []).append((size, number))
-    for line in {tuple(line): None for line in lines.values()}:
-        yield from _roots_of(line, step)
+            found.setdefault(key, []).append((size, number))
+    distinct = {tuple(line): None for line in found.values()}
+    return [line for line in distinct if len({number for _, number in line}) > 1]
 
 
 def _roots_of(line: Sequence[tuple[int, int]], step: int) -> Iterator[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections import ChainMap
@@ -47,8 +48,8 @@ BOOLEAN = frozenset(
 class Evaluator:
     """One side of a region. `products`: M, K, N of each product that ran; `met`: whole numbers that sizes met.
 
-    `looks`: operators that decide something by a size of a free dimension. `free`: sizes are such. `exact_scales`:
-    dequantized constants are whole numbers times their scale, not what that is rounded to.
+    `looks`: operators that decide something by a size of a free dimension, with what they see. `free`: sizes are such.
+    `exact_scales`: dequantized constants are whole numbers times their scale, not what that is rounded to.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Evaluator:
         self._functions, self._opsets, self._deadline, self._refused = local, opsets, deadline, refused
         self.products: list[tuple[int, int, int]] = []
         self.met: set[int] = set()
-        self.looks: list[str] = []
+        self.looks: dict[tuple[str, bytes], None] = {}
         self.decisions: dict[object, int] = {}
         """By how much numbers that decide something by a size are below others (breakpoints.py)."""
         self._place: tuple[int, ...] = ()
@@ -105,6 +106,14 @@ class Evaluator:
                         raise UnprovenError(f"{name!r} is said to be {declared[name].name}, and is {value.dtype.name}")
 
         self._place = place
+
+    def look(self, op_type: str, *values: Value) -> None:
+        """Remember an operator that decides something by a size, and what it sees."""
+        digest = hashlib.sha256()
+        for value in values:
+            if value.known is not None:
+                digest.update(f"{value.dtype} {value.shape}".encode() + value.known.tobytes())
+        self.looks[op_type, digest.digest()] = None
 
     def decide(self, *numbers: np.ndarray | int) -> None:
         """Remember numbers whose sign decides something, in the first turns of loops."""

@@ -276,7 +276,10 @@ def _same_inputs(scope: Scope, shared: _Shared, *cones: Cone) -> None:
                     each: of.constant for each, of in read.items() if of is not None and of.constant is not None
                 }
                 computed = {each for each in read if scope.is_computed(each)}
-                if read.keys() <= (inputs - {name}) | constants.keys() | computed and all(map(shared, read)):
+                known = constants.keys() if cone is cones[0] else ()  # its own, under whatever name the other has them
+                if read.keys() <= (inputs - {name}) | constants.keys() | computed and all(
+                    each in known or shared(each) for each in read
+                ):
                     nodes[made.depth, made.at] = made.node
                     makes = {output for node in nodes.values() for output in node.output}
                     rest = [each for each in (*cone.inputs, *read) if each not in constants and each not in makes]

@@ -125,7 +125,7 @@ class Judge:
             return finding
         finding.met |= theirs.met
         finding.decisions = {**ours.decisions, **theirs.decisions}
-        looks = [op_type for op_type in theirs.looks if op_type not in ours.looks]
+        looks = [op_type for op_type, sees in theirs.looks if (op_type, sees) not in ours.looks]
         if looks:
             finding.different = f"{looks[0]} decides something by a size, which the original doesn't"
             finding.where = _named(region.lowered, looks[0])

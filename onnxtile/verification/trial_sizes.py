@@ -17,11 +17,16 @@ def first_choice(free: Sequence[str]) -> Choice:
 
 
 def choices(free: Sequence[str], met: Iterable[int], seed: int) -> Iterator[Choice]:
-    """Yield sizes: each dimension has each of the list in turn, while others are small. One is drawn by the seed."""
+    """Yield sizes: each dimension, then all at once, has each of the list, while others are small. One is drawn."""
     tiles = sorted({number for number in met if 2 <= number <= LARGEST}) or [USUAL]
     wanted = [0, 1, *(size for tile in tiles for size in (tile - 1, tile, tile + 1, 2 * tile, 3 * tile + 1))]
     wanted.append(2 + seed % (3 * tiles[-1]))
     small = first_choice(free)
     for size in dict.fromkeys(wanted):
-        for name in free:
-            yield small | {name: size}
+        for names in lines(free):
+            yield small | dict.fromkeys(names, size)
+
+
+def lines(free: Sequence[str]) -> list[list[str]]:
+    """The dimensions that have sizes in turn: each by itself, and all at once."""
+    return [[name] for name in free] + ([list(free)] if len(free) > 1 else [])

@@ -109,7 +109,7 @@ def _look(call: Call, values: list[Value], op: str = "") -> None:
     if not any(each.sized for each in values):
         return
     if op not in SIZES or any(each.sized and each.dtype.is_floating_point() for each in values):
-        call.run.looks.append(op)
+        call.run.look(op, *values)
         return
     for each in values:
         if not each.sized and each.known is not None and each.known.size <= 64:
@@ -298,7 +298,7 @@ def _reduce(call: Call) -> Value:
         )
         return Value.constant(call.field, np.asarray(total), sized=value.sized)
     if value.known is not None and value.sized:
-        call.run.looks.append(call.node.op_type)
+        call.run.look(call.node.op_type, value)
     if call.node.op_type == "ReduceProd":
         return call.run.opaque(call)
     waiting = value.product

@@ -28,7 +28,7 @@ def cast(call: Call, value: Value, to: ir.DataType) -> Value:
         return value
     if value.known is not None and value.known.dtype.kind not in "OSU":
         if value.sized and not to.is_integer():
-            call.run.looks.append("Cast")
+            call.run.look("Cast", value)
         if _is_sure(value.known, value.dtype, to):
             with np.errstate(all="ignore"):
                 return Value.constant(call.field, value.known.astype(to.numpy()), to, value.sized)

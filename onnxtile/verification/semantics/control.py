@@ -15,7 +15,7 @@ def _if(call: Call) -> Results:
     branches = [call.attributes[name] for name in ("then_branch", "else_branch")]
     if condition.known is not None:
         if condition.sized:
-            call.run.looks.append("If")
+            call.run.look("If", condition)
         return call.run.inside(branches[0 if condition.known.reshape(-1)[0] else 1], {}, call)
     pairs = list(zip(*(call.run.inside(branch, {}, call) for branch in branches), strict=True))
     if any(one.shape != other.shape for one, other in pairs):

@@ -168,7 +168,7 @@ def _slice(call: Call) -> Value:
     if not len(starts) == len(ends) == len(axes) == len(steps) or len(_axes(axes, rank)) != len(axes) or 0 in steps:
         raise UnprovenError(f"Slice has starts {starts}, ends {ends}, axes {axes}, steps {steps}")
     if any(each is not None and each.sized for each in call.inputs[1:]):
-        _look_up(call, value, [axis % rank for axis in axes])
+        _look_up(call, value, [axis % rank for axis in axes], call.inputs[1:])
     crossings: list[int] = []
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         size, axis = value.shape[axis % rank], axis % rank
@@ -184,14 +184,14 @@ def _slice(call: Call) -> Value:
     return value
 
 
-def _look_up(call: Call, table: Value, axes: list[int]) -> None:
+def _look_up(call: Call, table: Value, axes: list[int], places: Sequence[Value | None]) -> None:
     """Tell what a table of constants makes of a size, unless its numbers grow with their places, or are the same."""
     if table.known is None or table.sized or table.known.dtype.kind in "OSU":
         return
     order = 2 if table.dtype.is_integer() else 1
     numbers = table.known.astype(np.float64)
     if any(np.any(np.diff(numbers, order, axis)) or np.isnan(numbers).any() for axis in axes):
-        call.run.looks.append(call.node.op_type)
+        call.run.look(call.node.op_type, table, *(each for each in places if each is not None))
 
 
 @operator("Gather", "number number", "axis")
@@ -204,7 +204,7 @@ def _gather(call: Call) -> Value:
     if numbers.size and (numbers.min() < -size or numbers.max() >= size):
         raise UnprovenError(f"Gather takes elements outside of {size}")
     if indices.sized:
-        _look_up(call, value, [axis])
+        _look_up(call, value, [axis], [indices])
         call.run.decide(numbers, size - numbers)
     places = np.where(numbers < 0, numbers + size, numbers)
     taken = value.moved(lambda array, lead: np.take(array, places, axis + lead))

@@ -34,7 +34,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
     if a.shape[-1] != b.shape[-2]:
         raise UnprovenError(f"{call.node.op_type} of {list(a.shape)} and {list(b.shape)}")
     if any(each.known is not None and each.sized for each in (a, b)):
-        call.run.looks.append(call.node.op_type)
+        call.run.look(call.node.op_type, a, b)
     call.run.products.append((a.shape[-2], a.shape[-1], b.shape[-1]))
     rank = max(len(a.shape), len(b.shape))
     try:
