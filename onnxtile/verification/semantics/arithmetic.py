@@ -150,9 +150,16 @@ def _sum_of_outers(
     call: Call, a: tuple[Array, Array] | None, b: tuple[Array, Array] | None
 ) -> tuple[Array, Array] | None:
     """The sum of two outer products that have a factor in common; None: they haven't."""
-    if a is None or b is None or a[0].shape != b[0].shape or a[1] is not b[1]:
+    if a is None or b is None or a[0].shape != b[0].shape or not _is_same_array(a[1], b[1]):
         return None
     return call.field.add(a[0], b[0]), a[1]
+
+
+def _is_same_array(a: Array, b: Array) -> bool:
+    """Whether two arrays are one, or views of the same numbers in memory."""
+    if a is b or a.shape != b.shape or a.strides != b.strides:
+        return a is b
+    return bool(a.__array_interface__["data"] == b.__array_interface__["data"])
 
 
 def _negative(call: Call, a: Value) -> Value:
