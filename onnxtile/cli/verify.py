@@ -170,12 +170,18 @@ def _region_cells(region: RegionVerdict) -> Sequence[Cell]:
     sizes = f"at {several(len(region.sizes), 'choice')} of sizes" if region.sizes else ""
     why = {
         "different": str(region.reason),
-        "proven": f"as {region.same_as}" if region.same_as else sizes,
+        "proven": f"as {region.same_as}" if region.same_as else ", ".join(filter(None, (sizes, _overflow(region)))),
         "tested": f"{_TESTED.get(region.method, '')}: {region.note}",
     }[region.status]
     style = {"proven": "green", "tested": "yellow", "different": "red"}[region.status]
     name, tiles = in_scope(region.scope, region.name), f"{region.tiles:,}" if region.tiles else ""
     return name, region.op, tiles, styled((region.status, style)), why
+
+
+def _overflow(region: RegionVerdict) -> str:
+    """Return up to which magnitude partial products of float16 don't overflow; nothing for wider types."""
+    safe = region.safe_majorant
+    return f"if |A||B| is at most {safe:,.0f}" if safe is not None and safe < 1e5 else ""  # float16's
 
 
 def _print_values(verdict: Verdict) -> None:

@@ -27,7 +27,7 @@ SCHEMA = "onnxtile.certificate/2"
 MOST_CASES = 10_000
 """Of a certificate: more would run for days."""
 ENGINES = ("onnx", "onnxruntime", "numpy")
-_REGION = ("name", "op", "scope", "status", "tiles", "limits")
+_REGION = ("name", "op", "scope", "status", "equivalent", "method", "tiles", "limits", "safe_majorant")
 """What has to come out the same of a region the next time; how it was run may differ with versions."""
 _PARTS = {
     "bind": dict, "cases": int, "limits": dict, "lowered": dict, "original": dict, "seed": int, "verdict": dict,
@@ -125,16 +125,25 @@ def _repeat(
     now = verdict.to_json()
     if now["limits"] != document["limits"]:
         different.append(f"limits are {now['limits']} now, and were {document['limits']}")
-    for key in ("equivalent", "method", "reason", "kept"):
-        if now[key] != told[key]:
-            different.append(f"{key} is {now[key]} now, and was {told[key]}")
+    for key in ("limits", "equivalent", "method", "reason", "kept"):
+        if now[key] != told.get(key):
+            different.append(f"{key} is {now[key]} now, and was {told.get(key)}")
     for name, key in (("region", "regions"), ("output", "outputs")):
-        keys = _REGION if key == "regions" else ("name", "equivalent")
+        keys = _REGION if key == "regions" else ("name", "equivalent", "method", "exact")
         pairs = zip([*now[key], None], [*told[key], None], strict=False)
         for one, other in pairs:
-            if {each: (one or {}).get(each) for each in keys} != {each: (other or {}).get(each) for each in keys}:
+            if any((one or {}).get(each) != (other or {}).get(each) for each in keys):
                 different.append(f"{name} {(other or one)['name']!r} isn't judged as it was")
+            elif key == "regions" and one and _sizes_differ(one, other):
+                different.append(f"{name} {one['name']!r} isn't tried at the sizes that it was")
     return Recheck(verdict, tuple(different))
+
+
+def _sizes_differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether sizes were tried that aren't now, or the other way round: but for one a dimension, by the seed."""
+    sets = [{tuple(sorted(choice.items())) for choice in region["sizes"]} for region in (one, other)]
+    most = max((len(choice) for region in (one, other) for choice in region["sizes"]), default=0)
+    return any(len(tried - others) > most for tried, others in (sets, sets[::-1]))
 
 
 def _unnamed(path: Path, document: dict[str, Any], models: Mapping[str, Path]) -> Iterator[str]:

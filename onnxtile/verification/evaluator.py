@@ -68,6 +68,8 @@ class Evaluator:
         self.array, self.exact_scales, self.is_original = array, exact_scales, is_original
         self._functions, self._opsets, self._deadline, self._refused = local, opsets, deadline, refused
         self.products: list[tuple[int, int, int]] = []
+        self.multiplied: set[ir.DataType] = set()
+        """Types that numbers were multiplied in by products."""
         self.met: set[int] = set()
         self.looks: dict[tuple[str, bytes], None] = {}
         self.decisions: dict[object, int] = {}

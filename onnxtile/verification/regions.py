@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -38,7 +39,8 @@ class Finding:
 
     `unproven`: why the original can't be evaluated. `different`: what differs, `where`: at which nodes. `elements`: how
     many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
-    met. `decisions`: what sizes decide. `limits`: M, K, N of the largest product of the lowered side.
+    met. `decisions`: what sizes decide. `limits`: M, K, N of the largest product of the lowered
+    side. `safe_majorant`: see RegionVerdict.
     """
 
     unproven: str | None = None
@@ -50,6 +52,7 @@ class Finding:
     decisions: dict[object, int] = field(default_factory=dict)
     products: int = 0
     limits: tuple[int, int, int] = (0, 0, 0)
+    safe_majorant: float | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ class Judge:
             finding.where = _all(region.lowered)
             return finding
         finding.products = len(theirs.products)
+        finding.safe_majorant = _safe_majorant(ours, theirs)
         finding.limits = tuple(max((p[axis] for p in theirs.products), default=0) for axis in range(3))  # type: ignore[assignment]
         for name, one, other in zip(region.outputs, outputs, results, strict=True):
             unlike = difference(one, other)
@@ -210,6 +214,17 @@ class Judge:
             elif name not in names:
                 names[name] = Value.constant(number_field, opened.array(tensor), ir.DataType(tensor.data_type))
         return names
+
+
+def _safe_majorant(ours: Evaluator, theirs: Evaluator) -> float | None:
+    """Return the largest number of the narrowest type of partial products, where the lowered side cuts K."""
+    longest = [max((k for _, k, _ in each.products), default=0) for each in (ours, theirs)]
+    floats = [
+        float(ml_dtypes.finfo(each.numpy()).max)  # type: ignore[no-untyped-call]
+        for each in theirs.multiplied
+        if each.is_floating_point()
+    ]
+    return min(floats) if longest[1] < longest[0] and floats else None
 
 
 class Unlike(NamedTuple):

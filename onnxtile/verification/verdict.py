@@ -36,7 +36,9 @@ class RegionVerdict(JsonRecord, members="* status"):
     engines, alone or with the whole models, within what rounding explains), or `structure` (told without numbers).
     `note` says why it isn't proven. `where` names nodes of the lowered model that are to blame. `tiles`: products that
     take its place. `cases`: sizes of free dimensions, or inputs, that were tried; `sizes` lists the former. `limits`:
-    the largest M, K, N of its products. `same_as`: the equal region whose proof this is.
+    the largest M, K, N of its products, 0 where that follows from the size of a free dimension. `same_as`: the equal
+    region whose proof this is. `safe_majorant`: K is cut, and no partial sum overflows where |A||B|, the sum of the
+    terms' magnitudes, is at most this; None: K isn't cut.
     """
 
     name: str
@@ -55,6 +57,7 @@ class RegionVerdict(JsonRecord, members="* status"):
     same_as: str | None = None
     sizes: tuple[dict[str, int], ...] = ()
     limits: tuple[int, int, int] = (0, 0, 0)
+    safe_majorant: float | None = None
 
     @property
     def status(self) -> str:
@@ -115,7 +118,7 @@ class Verdict(JsonRecord, members="schema * first_outside proven limits"):
 
     @property
     def limits(self) -> dict[str, int]:
-        """The longest sides of the products that take rewritten ones' places, as their evaluation found them."""
+        """The longest sides of the products that take rewritten ones' places, where no free dimension decides them."""
         if not any(any(each.limits) for each in self.regions):
             return {}
         return {letter: max(each.limits[axis] for each in self.regions) for axis, letter in enumerate("mkn")}

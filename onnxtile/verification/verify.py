@@ -232,7 +232,8 @@ class _Proof:
             cases=len(ran),
             sizes=tuple(choice for choice, _ in ran if choice),
             tiles=max((each.products for _, each in ran), default=0),
-            limits=tuple(max((each.limits[axis] for _, each in ran), default=0) for axis in range(3)),  # type: ignore[arg-type]
+            limits=tuple(_limit([each.limits[axis] for _, each in ran if each.elements]) for axis in range(3)),  # type: ignore[arg-type]
+            safe_majorant=next((each.safe_majorant for _, each in ran if each.safe_majorant), None),
         )
         if wrong is not None:
             choice, each = wrong
@@ -323,6 +324,11 @@ def _mistyped(lowered: onnx.ModelProto, facts: Facts) -> Iterator[Difference]:
         if fact is not None and said and said != fact.dtype.value:
             words = f"{value.name!r} is said to be {ir.DataType(said).name}, and is {fact.dtype.name}"
             yield Difference(value.name, "value", "", words, (value.name,))
+
+
+def _limit(sizes: Sequence[int]) -> int:
+    """Return the longest side of products, 0 where it follows from the size of a free dimension."""
+    return max(sizes, default=0) if len(set(sizes)) == 1 else 0
 
 
 @contextmanager

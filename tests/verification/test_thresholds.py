@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import ModuleType
 
 import numpy as np
 import onnx
@@ -10,8 +11,18 @@ import pytest
 from onnx import numpy_helper
 
 import onnxtile
-from onnxtile.verification import canonical, evaluator, field, regions, trial_sizes, weights
-from onnxtile.verification.semantics import products, sizes
+from onnxtile.verification import (
+    breakpoints,
+    canonical,
+    evaluator,
+    field,
+    regions,
+    slices,
+    suspects,
+    trial_sizes,
+    weights,
+)
+from onnxtile.verification.semantics import arithmetic, moves, products, schemas, sizes
 from tests.support import matmul, parse, whole
 
 HEAD = """<ir_version: 10, opset_import: ["" : 18, "local" : 1]>"""
@@ -57,18 +68,6 @@ def test_loops_of_as_many_turns_as_are_run_and_of_more(
     assert verdict.equivalent is proven  # the original has no loop: that the lowered model can't be followed counts
     if not proven:
         assert "more than 2 turns" in verdict.why
-
-
-@pytest.mark.parametrize(("most", "status"), [(12, "proven"), (11, "tested")])
-def test_results_that_are_as_large_as_are_hashed_and_larger(
-    most: int, status: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert evaluator.MOST_ELEMENTS == 1 << 28
-    monkeypatch.setattr(evaluator, "MOST_ELEMENTS", most)
-    text = f"{HEAD} g (float[3,4] x) => (float[3,4] y) {{ a = Neg (x)  y = Trilu (a) }}"
-    model, other = parse(text), parse(text.replace("Neg (x)", "Neg (x)  [other] b = Neg (a)  c = Neg (b)"))
-    other.graph.node[-1].input[0] = "c"
-    assert [region.status for region in onnxtile.verify(model, other).regions][-1] == status
 
 
 @pytest.mark.parametrize(("most", "status"), [(20, "proven"), (19, "tested")])
@@ -148,19 +147,10 @@ def test_numbers_around_which_sizes_are_tried_and_larger_ones(more: int) -> None
     assert (number - 1 in tried) is not more
 
 
-def test_choices_of_sizes_that_are_tried_and_more() -> None:
-    for count in (1, 30):
-        tried = list(trial_sizes.choices(["n"], range(2, 2 + count), 0))
-        assert len(tried) <= trial_sizes.MOST_CHOICES
-        assert (len(tried) == trial_sizes.MOST_CHOICES) is (count == 30)
-
-
 @pytest.mark.parametrize("large", [20, 21])
 def test_weights_that_are_drawn_and_smaller_ones(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert weights.LARGE == 4096
     monkeypatch.setattr(weights, "LARGE", large)
-    tensor = numpy_helper.from_array(np.zeros((4, 5), np.float32))
-    assert weights._is_large(tensor) is (large == 20)
     model = matmul([3, 4], [4, 5], [3, 5], opset=18)
     lowered = onnxtile.lower(model, LIMITS)
     assert onnxtile.verify(model, lowered).proven
@@ -176,3 +166,31 @@ def test_lowered_constants_that_need_not_be_slices_and_larger_ones(small: int, m
     lowered = onnxtile.lower(model, LIMITS)
     assert onnxtile.verify(model, lowered).proven
     assert not onnxtile.verify(model, changed(lowered)).equivalent
+
+
+@pytest.mark.parametrize(
+    ("module", "constant"),
+    [
+        (breakpoints, "LARGEST"), (breakpoints, "MOST_AT_ONCE"), (breakpoints, "ROUNDS"), (evaluator, "MOST_DECIDED"),
+        (regions, "MOST_SCALED"), (regions, "MOST_SCALED_IN_FLOAT16"), (regions, "MOST_TRIED"),
+        (arithmetic, "MOST_DEGREES"), (moves, "MOST"), (schemas, "MOST_ELEMENTS"), (slices, "MOST_INDEXED"),
+        (suspects, "MOST_PIECES"), (weights, "CHUNK"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else each.__name__.rpartition(".")[2],
+)  # fmt: skip
+@pytest.mark.parametrize("low", [True, False])
+def test_bounds_at_one_and_as_they_are(
+    module: ModuleType, constant: str, low: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lower bound may make less of a right model, and nothing more of a wrong one."""
+    if low:
+        monkeypatch.setattr(module, constant, 1)
+    model = parse(f"{HEAD} g (float[n,6] x) => (float[n,5] y) {{ y = MatMul (x, w) }}", w=whole([6, 5], F32, 1))
+    lowered = onnxtile.lower(model, LIMITS, form="batched")
+    assert onnxtile.verify(model, lowered).proven or low
+    wrong = onnx.ModelProto()
+    wrong.CopyFrom(lowered)
+    next(node for node in wrong.graph.node if node.op_type == "ReduceSum").op_type = "ReduceMax"
+    verdict = onnxtile.verify(model, wrong)
+    assert not verdict.proven
+    assert low or not verdict.equivalent

@@ -36,6 +36,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
     if any(each.known is not None and each.sized for each in (a, b)):
         call.run.look(call.node.op_type, a, b)
     call.run.products.append((a.shape[-2], a.shape[-1], b.shape[-1]))
+    call.run.multiplied.add(a.dtype)
     rank = max(len(a.shape), len(b.shape))
     try:
         front = broadcast(a.shape[:-2], b.shape[:-2])
