@@ -73,6 +73,7 @@ def weights_of(region: Region, original: Opened, lowered: Opened) -> Weights:
     slices = {
         name: tensor for name, tensor in theirs.items()
         if name not in region.same and len(tensor.dims) > 1 and math.prod(tensor.dims) > SMALL
+        and ir.DataType(tensor.data_type).is_floating_point()
     }  # fmt: skip
     sources = {name: tensor for name, tensor in rest.items() if name not in theirs and len(tensor.dims) == 2}
     if not sources or not slices:

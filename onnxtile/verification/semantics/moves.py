@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -212,6 +213,21 @@ def _gather(call: Call) -> Value:
     return taken
 
 
+def _padded_outer(value: Value, outer: tuple[Array, Array], grown: list[tuple[int, int]]) -> Value:
+    """An outer product with zeros around it: around either of its factors."""
+    one, other = outer
+    for axis, (pair, size) in enumerate(zip(grown, value.shape, strict=True), 1):
+        if any(pair):
+            widths = [(0, 0)] * axis + [pair] + [(0, 0)] * (one.ndim - axis - 1)
+            if other.shape[axis] == size > 1:
+                other = np.pad(other, widths)
+            else:
+                one = one if one.shape[axis] == size else np.repeat(one, size, axis)
+            one = np.pad(one, widths) if one.shape[axis] == size else one
+    shape = tuple(size + sum(pair) for size, pair in zip(value.shape, grown, strict=True))
+    return replace(value, shape=shape, outer=(one, other), numbers=None, factor=None, _zeros=None)
+
+
 @operator("Pad", "number length number axis", "mode pads value")
 def _pad(call: Call) -> Value:
     value, amounts = call.value(0), call.whole(1, "pads") or []
@@ -239,6 +255,8 @@ def _pad(call: Call) -> Value:
     grown = [(max(front, 0), max(back, 0)) for front, back in pairs]
     if not any(map(any, grown)):
         return value
+    if value.outer is not None and not value.met and filler.known is not None and not filler.known.any():
+        return _padded_outer(value, value.outer, grown)
     limited([size + sum(pair) for size, pair in zip(value.shape, grown, strict=True)])
 
     def pad(arrays: list[Array], lead: int) -> Array:
