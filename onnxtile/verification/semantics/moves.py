@@ -219,7 +219,7 @@ def _padded_outer(value: Value, outer: tuple[Array, Array], grown: list[tuple[in
     for axis, (pair, size) in enumerate(zip(grown, value.shape, strict=True), 1):
         if any(pair):
             widths = [(0, 0)] * axis + [pair] + [(0, 0)] * (one.ndim - axis - 1)
-            if other.shape[axis] == size > 1:
+            if other.shape[axis] == size != 1:
                 other = np.pad(other, widths)
             else:
                 one = one if one.shape[axis] == size else np.repeat(one, size, axis)
