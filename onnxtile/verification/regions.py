@@ -74,16 +74,15 @@ class Judge:
         weights, plain = self.weights(region), Weights()
         try:
             found = self._at(region, facts, weights)
+            found.drawn = True
         except NonlinearError:
             found = self._at(region, facts, plain)
-        else:
-            found.drawn = True
-            if weights.drawn and found.different:
-                found = self._at(region, facts, plain)
+        if found.different and weights.drawn:
+            found = self._at(region, facts, plain)
         if found.different and any(node.op_type == "DequantizeLinear" for node in region.original.nodes):
             exact = self._at(region, facts, plain, exact_scales=True)
-            return found if exact.different else exact
-        return found
+            found = found if exact.different else exact
+        return self._at(region, facts, plain, locate=True) if found.different else found
 
     def weights(self, region: Region) -> Weights:
         """Return what is drawn of a region's constants."""
@@ -104,7 +103,10 @@ class Judge:
             finding.where = _at(evaluator, cone)
         return finding
 
-    def _at(self, region: Region, facts: Facts, weights: Weights, exact_scales: bool = False) -> Finding:
+    def _at(
+        self, region: Region, facts: Facts, weights: Weights, exact_scales: bool = False, locate: bool = False
+    ) -> Finding:
+        """`locate`: name the nodes that a difference comes from."""
         finding, number_field = Finding(), Field(self.seed, self._marks(region, facts))
         ours = self._evaluator(self.original, number_field, facts, _written_out(region), exact_scales)
         theirs = self._evaluator(self.lowered, number_field, facts, exact_scales=exact_scales)
@@ -149,6 +151,9 @@ class Judge:
         finding.limits = tuple(max((p[axis] for p in theirs.products), default=0) for axis in range(3))  # type: ignore[assignment]
         for name, one, other in zip(region.outputs, outputs, results, strict=True):
             unlike = difference(one, other)
+            if unlike is not None and not locate:
+                finding.different = unlike.words
+                return finding
             if unlike is not None:
                 opset = {each.domain: each.version for each in self.lowered.proto.opset_import}.get("", 0)
                 ours.made = []

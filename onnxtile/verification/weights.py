@@ -72,7 +72,7 @@ def weights_of(region: Region, original: Opened, lowered: Opened) -> Weights:
     rest = {name: tensor for name, tensor in ours.items() if name not in region.same and _is_large(tensor, original)}
     slices = {
         name: tensor for name, tensor in theirs.items()
-        if name not in region.same and len(tensor.dims) > 1 and math.prod(tensor.dims) > SMALL
+        if name not in region.same and len(tensor.dims) > 1 and all(tensor.dims)
         and ir.DataType(tensor.data_type).is_floating_point()
     }  # fmt: skip
     sources = {name: tensor for name, tensor in rest.items() if name not in theirs and len(tensor.dims) == 2}
@@ -84,9 +84,10 @@ def weights_of(region: Region, original: Opened, lowered: Opened) -> Weights:
     for name in order | slices.keys():
         array = lowered.array(slices[name])
         cut = next((cut for search in searches if (cut := search.find(array)) is not None), None)
-        if cut is None:
+        if cut is not None:
+            cuts[name] = cut
+        elif array.size > SMALL:
             return Weights(frozenset(same))
-        cuts[name] = cut
     return Weights(frozenset(same | {cut.weight for cut in cuts.values()}), cuts)
 
 
