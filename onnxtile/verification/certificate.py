@@ -143,6 +143,7 @@ def _sizes_differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether sizes were tried that aren't now, or the other way round: but for one a dimension, by the seed."""
     sets = [{tuple(sorted(choice.items())) for choice in region["sizes"]} for region in (one, other)]
     most = max((len(choice) for region in (one, other) for choice in region["sizes"]), default=0)
+    most += most > 1  # all at once
     return any(len(tried - others) > most for tried, others in (sets, sets[::-1]))
 
 

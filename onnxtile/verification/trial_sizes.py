@@ -16,13 +16,24 @@ def first_choice(free: Sequence[str]) -> Choice:
     return {name: 2 + place for place, name in enumerate(free)}
 
 
-def choices(free: Sequence[str], met: Iterable[int], seed: int) -> Iterator[Choice]:
-    """Yield sizes: each dimension, then all at once, has each of the list, while others are small. One is drawn."""
-    tiles = sorted({number for number in met if 2 <= number <= LARGEST}) or [USUAL]
-    wanted = [0, 1, *(size for tile in tiles for size in (tile - 1, tile, tile + 1, 2 * tile, 3 * tile + 1))]
-    wanted.append(2 + seed % (3 * tiles[-1]))
+def choices(free: Sequence[str], met: Iterable[int]) -> Iterator[Choice]:
+    """Yield sizes: each dimension, then all at once, has each of the list, while others are small."""
+    tiles = _tiles(met)
+    return _sized(free, [0, 1, *(n for tile in tiles for n in (tile - 1, tile, tile + 1, 2 * tile, 3 * tile + 1))])
+
+
+def drawn_choices(free: Sequence[str], met: Iterable[int], seed: int) -> Iterator[Choice]:
+    """Yield sizes likewise of a number that the seed draws."""
+    return _sized(free, [2 + seed % (3 * _tiles(met)[-1])])
+
+
+def _tiles(met: Iterable[int]) -> list[int]:
+    return sorted({number for number in met if 2 <= number <= LARGEST}) or [USUAL]
+
+
+def _sized(free: Sequence[str], sizes: Iterable[int]) -> Iterator[Choice]:
     small = first_choice(free)
-    for size in dict.fromkeys(wanted):
+    for size in dict.fromkeys(sizes):
         for names in lines(free):
             yield small | dict.fromkeys(names, size)
 

@@ -30,7 +30,7 @@ from onnxtile.verification.outputs import by_output
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
 from onnxtile.verification.regions import MOST_NAMED, Finding, Judge
 from onnxtile.verification.standalone import alone
-from onnxtile.verification.trial_sizes import Choice, choices, first_choice
+from onnxtile.verification.trial_sizes import Choice, choices, drawn_choices, first_choice
 from onnxtile.verification.value import UnprovenError
 from onnxtile.verification.verdict import RegionVerdict, Verdict
 from onnxtile.verification.workers import side_by_side
@@ -149,9 +149,11 @@ class _Proof:
             self._ready.clear()
         if shapes.free and pairing.regions:
             met = {number for each in findings for _, finding in each for number in finding.met}
-            trials += [(choice, shapes.at(choice)) for choice in choices(shapes.free, met, self._judge.seed)]
+            trials += [(choice, shapes.at(choice)) for choice in choices(shapes.free, met)]
             self._try(pairing, trials[1 if findings else 0 :], findings, seen)
             self._try_further(pairing, shapes, findings, seen)
+            drawn = drawn_choices(shapes.free, met, self._judge.seed)
+            self._try(pairing, [(choice, shapes.at(choice)) for choice in drawn], findings, seen)
         known = trials[0][1] if trials else Facts({})
         verdicts = [self._concluded(*each) for each in zip(pairing.regions, findings, strict=True)]
         if not alone:
@@ -210,6 +212,8 @@ class _Proof:
                     break
                 asked += [(choice, None) for choice in wanted]
                 self._try_one(region, ((choice, shapes.at(choice)) for choice in wanted), found, shapes_seen)
+            else:
+                self._unsettled[region.scope, region.name] = "the sizes at which it decides something are too many"
 
     def _found(self, region: Region, facts: Facts) -> Finding:
         """What evaluating a region comes to, or an equal one before it that was alike."""
