@@ -1,13 +1,15 @@
-"""What is said of each output: the worst of what bears on it."""
+"""What is said of each output, the worst of what bears on it; and of differences that are told without numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import onnx
+import onnx_ir as ir
 
+from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import Scope, graphs_of, name_of, reads
-from onnxtile.verification.pairing import Region
+from onnxtile.verification.pairing import Difference, Region
 from onnxtile.verification.verdict import RegionVerdict, ValueVerdict
 
 
@@ -52,3 +54,21 @@ def _upstream(scope: Scope, output: str) -> Iterator[str]:
             if read not in seen:
                 seen.add(read)
                 waiting.append(read)
+
+
+def mistyped(lowered: onnx.ModelProto, facts: Facts) -> Iterator[Difference]:
+    """Tell values that the lowered file says are of another type than the original's of their name."""
+    for value in lowered.graph.value_info:
+        fact = facts.values.get(("", value.name))
+        said = value.type.tensor_type.elem_type
+        if fact is not None and said and said != fact.dtype.value:
+            words = f"{value.name!r} is said to be {ir.DataType(said).name}, and is {fact.dtype.name}"
+            yield Difference(value.name, "value", "", words, (value.name,))
+
+
+def as_verdict(difference: Difference) -> RegionVerdict:
+    """Return what is said of a difference that was told without numbers."""
+    return RegionVerdict(
+        difference.name, difference.op, difference.scope, "structure", "none", 0, 0.0, 0.0, False, difference.reason,
+        where=difference.where,
+    )  # fmt: skip

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-import onnx
-import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError, UsageError, suggesting_options, wrong_name
 from onnxtile.ir.io.interop import AnyModel
@@ -26,7 +24,7 @@ from onnxtile.verification.field import Field
 from onnxtile.verification.graphs import name_of, names_inside
 from onnxtile.verification.interfaces import mismatch
 from onnxtile.verification.opened import open_model
-from onnxtile.verification.outputs import by_output
+from onnxtile.verification.outputs import as_verdict, by_output, mistyped
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
 from onnxtile.verification.regions import MOST_NAMED, Finding, Judge
 from onnxtile.verification.standalone import alone
@@ -162,15 +160,15 @@ class _Proof:
                 for region, verdict in zip(pairing.regions, verdicts, strict=True)
             ]
             verdicts = self._whole(verdicts, original, lowered, sizes | first)
-        differences = [*pairing.differences, *_mistyped(self._second.proto, known)]
-        verdicts += [_told(each) for each in differences]
+        differences = [*pairing.differences, *mistyped(self._second.proto, known)]
+        verdicts += [as_verdict(each) for each in differences]
         for scope, cone in pairing.idle:
             tried = (self._judge.idle(scope, cone, facts) for _, facts in trials or [({}, known)])
             idle = next((finding for finding in tried if finding.different), None)
             if idle is not None and idle.different:
                 name = idle.where[0] if idle.where else name_of(cone.nodes[-1])
                 op_type = next((node.op_type for node in cone.nodes if name_of(node) == name), "node")
-                verdicts.append(_told(Difference(name, op_type, scope, idle.different, idle.where)))
+                verdicts.append(as_verdict(Difference(name, op_type, scope, idle.different, idle.where)))
         return self._conclude(pairing, verdicts)
 
     def _try(
@@ -320,16 +318,6 @@ class _Proof:
         self._warnings.update(dict.fromkeys(each for each in words if each))
 
 
-def _mistyped(lowered: onnx.ModelProto, facts: Facts) -> Iterator[Difference]:
-    """Tell values that the lowered file says are of another type than the original's of their name."""
-    for value in lowered.graph.value_info:
-        fact = facts.values.get(("", value.name))
-        said = value.type.tensor_type.elem_type
-        if fact is not None and said and said != fact.dtype.value:
-            words = f"{value.name!r} is said to be {ir.DataType(said).name}, and is {fact.dtype.name}"
-            yield Difference(value.name, "value", "", words, (value.name,))
-
-
 def _limit(sizes: Sequence[int]) -> int:
     """Return the longest side of products, 0 where it follows from the size of a free dimension."""
     return max(sizes, default=0) if len(set(sizes)) == 1 else 0
@@ -345,10 +333,3 @@ def collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _told(difference: Difference) -> RegionVerdict:
-    return RegionVerdict(
-        difference.name, difference.op, difference.scope, "structure", "none", 0, 0.0, 0.0, False, difference.reason,
-        where=difference.where,
-    )  # fmt: skip
