@@ -22,7 +22,7 @@ from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Region
 from onnxtile.verification.slices import Trace
 from onnxtile.verification.suspects import suspects
-from onnxtile.verification.value import UnprovenError, Value
+from onnxtile.verification.value import TooLargeError, UnprovenError, Value
 from onnxtile.verification.weights import Weights, weights_of
 
 MOST_NAMED = 2_000
@@ -39,7 +39,8 @@ class Finding:
 
     `unproven`: why the original can't be evaluated. `different`: what differs, `where`: at which nodes. `elements`: how
     many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
-    met. `decisions`: what sizes decide. `limits`: M, K, N of the largest product of the lowered
+    met. `decisions`: what sizes decide. `too_large`: the original takes too much memory;
+    `lowered_too_large`: the lowered side does, and in what. `limits`: M, K, N of the largest product of the lowered
     side. `safe_majorant`: see RegionVerdict.
     """
 
@@ -50,6 +51,8 @@ class Finding:
     met: set[int] = field(default_factory=set)
     drawn: bool = False
     decisions: dict[object, int] = field(default_factory=dict)
+    too_large: bool = False
+    lowered_too_large: str | None = None
     products: int = 0
     limits: tuple[int, int, int] = (0, 0, 0)
     safe_majorant: float | None = None
@@ -117,7 +120,7 @@ class Judge:
             ours.run(region.original.nodes, wanted)
             outputs = [_output(wanted, name) for name in region.outputs]
         except UnprovenError as error:
-            finding.unproven = str(error)
+            finding.unproven, finding.too_large = str(error), isinstance(error, TooLargeError)
             return finding
         finding.met = ours.met
         try:
@@ -125,6 +128,9 @@ class Judge:
             got = self._names(region.lowered, self.lowered, number_field, inputs, same | cut)
             theirs.run(region.lowered.nodes, got, declared_types(self.lowered.proto.graph) if not region.scope else {})
             results = [_output(got, name) for name in region.outputs]
+        except TooLargeError as error:
+            finding.unproven = finding.lowered_too_large = str(error)
+            return finding
         except UnprovenError as error:
             finding.different, finding.where = str(error), _at(theirs, region.lowered)
             return finding
@@ -203,7 +209,7 @@ class Judge:
             if fact is None:
                 raise UnprovenError(f"the type or shape of {name!r} isn't known")
             if math.prod(fact.shape) > (MOST_TRIED if facts.free else MOST_NUMBERS):
-                raise UnprovenError(f"{name!r} has {math.prod(fact.shape):,} elements")
+                raise TooLargeError(f"{name!r} has {math.prod(fact.shape):,} elements")
             made[name] = Value(number_field, fact.dtype, fact.shape)
         return made
 

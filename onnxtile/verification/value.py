@@ -20,6 +20,10 @@ class UnprovenError(Exception):
     """Something that the evaluation can't tell, or doesn't allow; the message says what."""
 
 
+class TooLargeError(UnprovenError):
+    """A value that takes too much memory at sizes that may as well be others."""
+
+
 @dataclass(frozen=True, eq=False)
 class Product:
     """A large product that waits: of tiles, whose sum over an axis in front is one product of far fewer elements.

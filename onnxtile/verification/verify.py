@@ -209,7 +209,11 @@ class _Proof:
                 if not wanted or any(each.different for _, each in found):
                     break
                 asked += [(choice, None) for choice in wanted]
+                before = len(found)
                 self._try_one(region, ((choice, shapes.at(choice)) for choice in wanted), found, shapes_seen)
+                if any(each.too_large for _, each in found[before:]):
+                    words = "it decides something by a size at which it's too large to be tried"
+                    self._unsettled[region.scope, region.name] = words
             else:
                 self._unsettled[region.scope, region.name] = "the sizes at which it decides something are too many"
 
@@ -242,6 +246,7 @@ class _Proof:
             at = f" (at {', '.join(f'{name}={size}' for name, size in choice.items())})" if choice else ""
             return replace(verdict, equivalent=False, reason=f"{each.different}{at}", where=each.where)
         unsettled = self._unsettled.get((region.scope, region.name))
+        unsettled = unsettled or next((each.lowered_too_large for _, each in found if each.lowered_too_large), None)
         if unsettled is not None:
             return replace(verdict, method="unknown", note=unsettled)
         if any(each.elements for _, each in ran):

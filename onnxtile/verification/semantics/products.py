@@ -13,8 +13,10 @@ from onnxtile.verification.semantics.arithmetic import elementwise, met, multipl
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import expanded, reshaped
-from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast
+from onnxtile.verification.value import Array, Product, TooLargeError, UnprovenError, Value, broadcast
 
+MOST_TRIED = 1 << 25
+"""Elements of a product up to which it's evaluated at sizes that may as well be others."""
 LARGE = 1 << 21
 """Elements of products of tiles that wait for their sum."""
 
@@ -44,6 +46,8 @@ def product(call: Call, a: Value, b: Value) -> Value:
         raise UnprovenError(f"{call.node.op_type} of {list(a.shape)} and {list(b.shape)}") from error
     shape = (*front, a.shape[-2], b.shape[-1])
     outer = _outer(call.field, a, b, rank + 1)
+    if call.run.free and math.prod(shape) > MOST_TRIED:
+        raise TooLargeError(f"{call.node.op_type} gives {math.prod(shape):,} elements")
     operands = [] if outer else [_ranked(each.lanes, rank + 1) for each in (a, b)]
     if outer is not None:
         made = Value(call.field, a.dtype, shape, outer=outer)
