@@ -99,6 +99,8 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "verification.weights.SMALL": ("a lowered constant may be no slice of a weight, or has to be", _PROOF, "test_lowered_constants_that_need_not_be_slices_and_larger_ones"),
     "verification.breakpoints.LARGEST": ("sizes that decide something are tried, or the region unproven", _PROOF, "test_bounds_at_one_and_as_they_are"),
     "verification.breakpoints.MOST_AT_ONCE": ("sizes that are tried in a round", _PROOF, "test_bounds_at_one_and_as_they_are"),
+    "verification.breakpoints.MOST_PAIRS": ("sizes of two dimensions that are tried together", _PROOF, "test_bounds_at_one_and_as_they_are"),
+    "verification.semantics.products.MOST_TRIED": ("products are evaluated at further sizes, or not", _PROOF, "test_bounds_at_one_and_as_they_are"),
     "verification.breakpoints.ROUNDS": ("rounds in which sizes are looked for", _PROOF, "test_bounds_at_one_and_as_they_are"),
     "verification.evaluator.MOST_DECIDED": ("elements of what decides something that are kept", _PROOF, "test_bounds_at_one_and_as_they_are"),
     "verification.regions.MOST_SCALED": ("constants scale numbers and back, or differ", _PROOF, "test_bounds_at_one_and_as_they_are"),

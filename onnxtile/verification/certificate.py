@@ -20,6 +20,7 @@ from onnxtile.ir.io.files import real, replacing
 from onnxtile.ir.io.load import check_regular
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.verification.opened import CHUNK, Opened, open_model
+from onnxtile.verification.trial_sizes import lines
 from onnxtile.verification.verdict import Verdict
 from onnxtile.verification.verify import METHODS, verify
 
@@ -140,11 +141,10 @@ def _repeat(
 
 
 def _sizes_differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether sizes were tried that aren't now, or the other way round: but for one a dimension, by the seed."""
+    """Return whether either was tried at sizes that the other wasn't, those aside that a seed draws."""
     sets = [{tuple(sorted(choice.items())) for choice in region["sizes"]} for region in (one, other)]
-    most = max((len(choice) for region in (one, other) for choice in region["sizes"]), default=0)
-    most += most > 1  # all at once
-    return any(len(tried - others) > most for tried, others in (sets, sets[::-1]))
+    drawn = len(lines(list(next(iter(one["sizes"]), {}))))
+    return any(len(tried - others) > drawn for tried, others in (sets, sets[::-1]))
 
 
 def _unnamed(path: Path, document: dict[str, Any], models: Mapping[str, Path]) -> Iterator[str]:

@@ -95,6 +95,17 @@ def test_a_whole_one_holds_and_a_changed_model_does_not(certificate: Path) -> No
     assert not holds(certificate)
 
 
+def test_sizes_that_a_seed_draws_may_be_others(tmp_path: Path) -> None:
+    """Of two free dimensions and both at once; the proof that is repeated draws its own."""
+    free = text("(float[n,m,8] x) => (float[n,m,4] y) { y = MatMul (x, w) }", w=W)
+    onnx.save(free(), tmp_path / "a.onnx")
+    onnx.save(lowered(free(), (3, 4, 2), form="batched"), tmp_path / "b.onnx")
+    for seed in range(4):
+        words = ("verify", tmp_path / "a.onnx", tmp_path / "b.onnx", "--seed", seed)
+        assert status(*words, "--certificate", tmp_path / "c.json") == 0
+        assert holds(tmp_path / "c.json")
+
+
 def test_limits_are_those_of_the_products_not_of_what_metadata_says(tmp_path: Path) -> None:
     def lie(model: onnx.ModelProto) -> None:
         for _, node in nodes(model):

@@ -143,7 +143,7 @@ def test_constants_as_large_as_nodes_may_make_and_larger(
 @pytest.mark.parametrize("more", [0, 1])
 def test_numbers_around_which_sizes_are_tried_and_larger_ones(more: int) -> None:
     number = trial_sizes.LARGEST + more
-    tried = {choice["n"] for choice in trial_sizes.choices(["n"], [number], 0)}
+    tried = {choice["n"] for choice in trial_sizes.choices(["n"], [number])}
     assert (number - 1 in tried) is not more
 
 
@@ -171,10 +171,10 @@ def test_lowered_constants_that_need_not_be_slices_and_larger_ones(small: int, m
 @pytest.mark.parametrize(
     ("module", "constant"),
     [
-        (breakpoints, "LARGEST"), (breakpoints, "MOST_AT_ONCE"), (breakpoints, "ROUNDS"), (evaluator, "MOST_DECIDED"),
-        (regions, "MOST_SCALED"), (regions, "MOST_SCALED_IN_FLOAT16"), (regions, "MOST_TRIED"),
-        (arithmetic, "MOST_DEGREES"), (moves, "MOST"), (schemas, "MOST_ELEMENTS"), (slices, "MOST_INDEXED"),
-        (suspects, "MOST_PIECES"), (weights, "CHUNK"),
+        (breakpoints, "LARGEST"), (breakpoints, "MOST_AT_ONCE"), (breakpoints, "MOST_PAIRS"), (breakpoints, "ROUNDS"),
+        (evaluator, "MOST_DECIDED"), (regions, "MOST_SCALED"), (regions, "MOST_SCALED_IN_FLOAT16"), (regions,
+        "MOST_TRIED"), (arithmetic, "MOST_DEGREES"), (products, "MOST_TRIED"), (moves, "MOST"), (schemas,
+        "MOST_ELEMENTS"), (slices, "MOST_INDEXED"), (suspects, "MOST_PIECES"), (weights, "CHUNK"),
     ],
     ids=lambda each: each if isinstance(each, str) else each.__name__.rpartition(".")[2],
 )  # fmt: skip
