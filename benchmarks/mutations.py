@@ -171,6 +171,8 @@ def totals(rows: Sequence[tuple[str, ...]], right: Sequence[tuple[str, ...]]) ->
     yield _line(f"hard ones among them, of {len(hard)}", hard, CAUGHT)
     for what, place in (("the first suspect", "first"), ("another suspect", "suspect"), ("the layer only", "layer")):
         yield f"| located: {what} | {places[place]} |{'  |' * len(PEERS)}"
+    three = sum(row[2].split(" of ")[0] in ("1", "2", "3") for row in rows)
+    yield f"| located: one of the first three suspects | {three} |{'  |' * len(PEERS)}"
     for word in (MISSED, UNDECIDED, CANNOT, ABSENT):
         if any(word in row for row in faults):
             yield _line(f"faults {word}", faults, word)

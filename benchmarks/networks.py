@@ -36,6 +36,50 @@ def alexnet(path: Path) -> None:
     _save(bare, path, opset=model.opset_import[0].version)
 
 
+def bert(path: Path, layers: int = 12, width: int = 768, heads: int = 12, tokens: int = 128) -> None:
+    """Write an encoder of BERT-base's shapes (Devlin et al., 2019) and random weights, without embeddings."""
+    random = np.random.default_rng(0)
+    shapes = {"split": [0, 0, heads, width // heads], "join": [0, 0, width]}
+    tensors = [numpy_helper.from_array(np.array(shape), name) for name, shape in shapes.items()]
+    tensors.append(numpy_helper.from_array(np.array((width / heads) ** 0.5, np.float32), "root"))
+    nodes: list[onnx.NodeProto] = []
+
+    def node(op_type: str, name: str, *inputs: str, **attributes: object) -> str:
+        nodes.append(helper.make_node(op_type, inputs, [f"{name}_out"], name, **attributes))
+        return f"{name}_out"
+
+    def weight(name: str, *shape: int) -> str:
+        array = random.standard_normal(shape, np.float32) * np.float32(0.02)
+        tensors.append(numpy_helper.from_array(array, name))
+        return name
+
+    def linear(name: str, value: str, rows: int, columns: int) -> str:
+        product = node("MatMul", name, value, weight(f"{name}.weight", rows, columns))
+        return node("Add", f"{name}.add", product, weight(f"{name}.bias", columns))
+
+    def normalized(name: str, one: str, other: str) -> str:
+        scales = weight(f"{name}.scale", width), weight(f"{name}.shift", width)
+        return node("LayerNormalization", name, node("Add", f"{name}.sum", one, other), *scales)
+
+    value = "x"
+    for index in range(layers):
+        of = f"layers.{index}."
+        query, key, values = (
+            node("Transpose", f"{of}{name}.turned",
+                 node("Reshape", f"{of}{name}.heads", linear(of + name, value, width, width), "split"),
+                 perm=[0, 2, 3, 1] if name == "key" else [0, 2, 1, 3])
+            for name in ("query", "key", "value")
+        )  # fmt: skip
+        scores = node("Div", f"{of}scaled", node("MatMul", f"{of}scores", query, key), "root")
+        mixed = node("MatMul", f"{of}mix", node("Softmax", f"{of}softmax", scores, axis=-1), values)
+        joined = node("Reshape", f"{of}join", node("Transpose", f"{of}back", mixed, perm=[0, 2, 1, 3]), "join")
+        value = normalized(f"{of}first", value, linear(f"{of}out", joined, width, width))
+        wide = node("Gelu", f"{of}gelu", linear(f"{of}up", value, width, 4 * width))
+        value = normalized(f"{of}second", value, linear(f"{of}down", wide, 4 * width, width))
+    sides = [helper.make_tensor_value_info(name, 1, [1, tokens, width]) for name in ("x", value)]
+    _save(helper.make_graph(nodes, "bert", sides[:1], sides[1:], tensors), path, opset=20)
+
+
 def product(path: Path) -> None:
     """Write one MatMul, [64, 4096] @ [4096, 4096]: 4,096 products of 64 x 64 x 64."""
     weight = np.random.default_rng(0).standard_normal((4096, 4096), np.float32)

@@ -74,6 +74,7 @@ def lower(
     max_fan_in: int | None = None,
     max_fan_out: int | None = None,
     pad_tiles: bool = False,
+    narrow_products: bool = False,
     external_data: bool = False,
     align_data: int = 4,
     bind: Mapping[str, int] | None = None,
@@ -100,9 +101,10 @@ def lower(
     beyond). `weights`: cut constants ahead of time (pretile) or at run time (split). `accumulate`: how partial sums are
     added (chain, tree, sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or
     Sum, and outputs of a Split, that are made (None: any). `pad_tiles`: products are padded with zeros to the size of
-    `max`, for engines that take only full tiles. `bind`: sizes of free dimensions by name. With `output`:
-    `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from a
-    multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
+    `max`, for engines that take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut are
+    computed in their type, where they may overflow, and not in float32. `bind`: sizes of free dimensions by name. With
+    `output`: `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from
+    a multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
 
     What can't be lowered stays as it is; the Report, or `check` on the result, lists it with the reason. Raises
     UsageError, ModelError, UnsupportedError (among them: torch can't export the model), PassError where the result
@@ -119,8 +121,8 @@ def lower(
         raise UsageError("no limits are given: say max=(M, K, N), such as max=(64, 64, 64)")
     options = LoweringOptions.of(
         cast("AnyLimits", limits), ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes,
-        max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles, external_data=external_data,
-        align_data=align_data,
+        max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
+        narrow_products=narrow_products, external_data=external_data, align_data=align_data,
     )  # fmt: skip
     if of_torch:
         refuse("ONNX", bind=bind, follow_links=follow_links)
@@ -181,6 +183,7 @@ def estimate(
     max_fan_in: int | None = None,
     max_fan_out: int | None = None,
     pad_tiles: bool = False,
+    narrow_products: bool = False,
     bind: Mapping[str, int] | None = None,
 ) -> tuple[Report, list[Cost]]:
     """Return what `lower` would do to each product, and what each form would cost; nothing is written.
@@ -192,6 +195,6 @@ def estimate(
 
     options = LoweringOptions.of(
         max, ops=ops, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in, max_fan_out=max_fan_out,
-        pad_tiles=pad_tiles,
+        pad_tiles=pad_tiles, narrow_products=narrow_products,
     )  # fmt: skip
     return estimate_onnx(model, options, bind)

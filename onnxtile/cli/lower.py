@@ -54,6 +54,10 @@ def command(
     pad_tiles: Annotated[
         bool, typer.Option("--pad-tiles", help="Pad every product with zeros to full tiles of M x K x N.")
     ] = False,
+    narrow_products: Annotated[
+        bool,
+        typer.Option("--narrow-products", help="Leave cut products of float16 and bfloat16 in their type."),
+    ] = False,
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Put weights into a data file; above 2 GB they go there anyway.")
     ] = False,
@@ -99,7 +103,7 @@ def command(
     options = LoweringOptions.of(
         max, ops=ops, form=cast("FormName", form), weights=cast("WeightsName", weights), accumulate=accumulate,
         max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        external_data=external_data, align_data=align_data,
+        narrow_products=narrow_products, external_data=external_data, align_data=align_data,
     )  # fmt: skip
     if is_torch(model):
         refuse(model, bind=bind)

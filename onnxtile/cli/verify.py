@@ -35,15 +35,20 @@ def command(
         typer.Option(help="Prove each rewritten region (exact, the default), or run the whole models (bound)."),
     ] = None,
     cases: Annotated[
-        int | None, typer.Option(min=1, help="Sets of inputs to try: 2 for a region, 4 for whole models by default.")
+        int | None, typer.Option(min=1, help="Sets of inputs to run the whole models on, 4 by default; method bound.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Where the random inputs start; 0 by default.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Repeat a proof's random numbers; others are drawn each time by default.")
+    ] = None,
+    require: Annotated[
+        str | None, typer.Option(metavar="proven", help="Exit with 1 also where a region is tested, not proven.")
+    ] = None,
     bind: Bind = None,
     input: Annotated[
         Path | None, typer.Option("--input", metavar="FILE.npz", help="Values to take for inputs; method bound.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that prove regions; as many as cores by default.")
+        int | None, typer.Option(min=1, help="Threads that prove regions, for large models; 1 by default.")
     ] = None,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write down what was shown, with the files' hashes.")
@@ -57,10 +62,10 @@ def command(
 ) -> None:
     """Show that two models are equivalent, or where they aren't.
 
-    Nodes that are as they were need no proof. For each rewritten region: its constants hold the original's bytes, its
-    tiles cover the product once, and it gives the original's bits on whole numbers that no order of summation rounds.
+    Nodes that are as they were need no proof. Each rewritten region is evaluated in a finite field beside the original:
+    it's proven where both are the same function of their operands, at all sizes tried. What can't be proven is tested.
 
-    Exit status: 0 equivalent, 1 not equivalent, 2 the call or a file is bad.
+    Exit status: 0 nothing differs, 1 something does (or isn't as --require says), 2 the call or a file is bad.
     """
     isolate_engine(*(path for path in (original, lowered, recheck) if path is not None), timeout=timeout)
     from onnxtile.cli.output import console, print_json, progress
@@ -70,8 +75,11 @@ def command(
     from onnxtile.verification.verify import verify
 
     if recheck is not None:
-        _recheck(recheck, [original, lowered, method, cases, seed, bind, input, certificate], workers, json)
+        others = [original, lowered, method, cases, seed, bind, input, certificate, require]
+        _recheck(recheck, others, workers, timeout or None, json)
         return
+    if require not in (None, "proven"):
+        raise UsageError(f"--require is {require!r}: take proven")
     if original is None or lowered is None:
         raise UsageError("name two models, ORIGINAL and LOWERED, or a certificate with --recheck FILE")
     if certificate is not None:
@@ -81,8 +89,8 @@ def command(
     values = None if input is None else read_inputs(input)
     with progress("verify") as say:
         verdict = verify(
-            original, lowered, method=method, cases=cases, seed=seed or 0, bind=parse_bind(bind), inputs=values,
-            workers=workers, progress=say,
+            original, lowered, method=method, cases=cases, seed=seed, bind=parse_bind(bind), inputs=values,
+            workers=workers, timeout=timeout or None, progress=say,
         )  # fmt: skip
     if certificate is not None and verdict.equivalent:
         write_certificate(certificate, verdict, original, lowered, parse_bind(bind))
@@ -92,11 +100,11 @@ def command(
         print_verdict(verdict)
         if certificate is not None and not verdict.equivalent:
             console().print("no certificate was written", style="red")
-    if not verdict.equivalent:
+    if not (verdict.proven if require else verdict.equivalent):
         raise typer.Exit(1)
 
 
-def _recheck(path: Path, others: list[object], workers: int | None, json: bool) -> None:
+def _recheck(path: Path, others: Sequence[object], workers: int | None, timeout: float | None, json: bool) -> None:
     """Repeat a certificate; exit status 1 where it doesn't hold any more."""
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.verification.certificate import recheck
@@ -104,7 +112,7 @@ def _recheck(path: Path, others: list[object], workers: int | None, json: bool) 
     if any(other is not None for other in others):
         raise UsageError("--recheck takes models, method, cases and sizes from the certificate; leave them out")
     with progress("recheck") as say:
-        outcome = recheck(path, workers, say)
+        outcome = recheck(path, workers, say, timeout)
     if json:
         answer = {"holds": outcome.holds, "differences": outcome.differences, "verdict": outcome.verdict}
         print_json({"schema": "onnxtile.recheck/1", **answer})
@@ -137,14 +145,18 @@ def print_verdict(verdict: Verdict) -> None:
     screen.print(verdict.summary, style="green" if verdict.equivalent else "red")
 
 
+_TESTED = {"bound": "run alone", "whole": "by the whole models", "empty": "no elements"}
+"""How a region was tested."""
+
+
 def _print_regions(verdict: Verdict) -> None:
     from onnxtile.cli.screen import console
     from onnxtile.cli.table import Column, Table, numbers
+    from onnxtile.verification.verdict import STATUSES
 
-    columns = [Column("region", shorten="middle"), Column("operator"), *numbers("tiles"), Column("method")]
-    order = {"structure": 0, "unknown": 0, "whole": 1, "bound": 2, "exact": 3}
-    rows = sorted(verdict.regions, key=lambda region: (region.equivalent, order.get(region.method, 0)))
-    Table([*columns, Column("verdict", shorten="end")]).print_first(rows, _region_cells, MOST_ROWS)
+    columns = [Column("region", shorten="middle"), Column("operator"), *numbers("products"), Column("status")]
+    rows = sorted(verdict.regions, key=lambda region: -STATUSES.index(region.status))
+    Table([*columns, Column("why", shorten="end")]).print_first(rows, _region_cells, MOST_ROWS)
     for region in rows:
         if not region.equivalent and region.where:
             more = f" and {len(region.where) - 5} more" if len(region.where) > 5 else ""
@@ -155,16 +167,21 @@ def _region_cells(region: RegionVerdict) -> Sequence[Cell]:
     from onnxtile.cli.screen import styled
     from onnxtile.ir.printable import in_scope, several
 
-    if not region.equivalent:
-        verdict = str(region.reason)
-    elif region.same_as:
-        verdict = f"as {region.same_as}"
-    elif region.method == "exact":
-        verdict = f"equal, bit for bit, {several(region.cases, 'case')}"
-    else:
-        verdict = f"{region.max_abs_error:.3g} of {region.allowed:.3g}"
+    sizes = f"at {several(len(region.sizes), 'choice')} of sizes" if region.sizes else ""
+    why = {
+        "different": str(region.reason),
+        "proven": f"as {region.same_as}" if region.same_as else ", ".join(filter(None, (sizes, _overflow(region)))),
+        "tested": f"{_TESTED.get(region.method, '')}: {region.note}",
+    }[region.status]
+    style = {"proven": "green", "tested": "yellow", "different": "red"}[region.status]
     name, tiles = in_scope(region.scope, region.name), f"{region.tiles:,}" if region.tiles else ""
-    return name, region.op, tiles, region.method, styled((verdict, "green" if region.equivalent else "red"))
+    return name, region.op, tiles, styled((region.status, style)), why
+
+
+def _overflow(region: RegionVerdict) -> str:
+    """Return up to which magnitude partial products of float16 don't overflow; nothing for wider types."""
+    safe = region.safe_majorant
+    return f"if |A||B| is at most {safe:,.0f}" if safe is not None and safe < 1e5 else ""  # float16's
 
 
 def _print_values(verdict: Verdict) -> None:

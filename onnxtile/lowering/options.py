@@ -59,6 +59,7 @@ class Choices(TypedDict, total=False):
     max_fan_in: int | None
     max_fan_out: int | None
     pad_tiles: bool
+    narrow_products: bool
 
 
 class HowToLower(Choices, total=False):
@@ -80,7 +81,8 @@ class LoweringOptions:
     `form`: how tiles are written; `auto` is unrolled up to `max_nodes` nodes, and batched beyond. `weights`: constants
     are cut ahead of time (pretile) or at run time (split). `accumulate`: how partial sums along K are added.
     `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
-    `pad_tiles`: products are padded with zeros to the size of `limits`. `data`: where weights of a file go.
+    `pad_tiles`: products are padded with zeros to the size of `limits`. `narrow_products`: those of float16 and
+    bfloat16 whose K is cut are computed in their type, not in float32. `data`: where weights of a file go.
     """
 
     limits: Limits
@@ -92,6 +94,7 @@ class LoweringOptions:
     max_fan_in: int | None = None
     max_fan_out: int | None = None
     pad_tiles: bool = False
+    narrow_products: bool = False
     data: DataFilePolicy = field(default_factory=DataFilePolicy)
 
     def __post_init__(self) -> None:
@@ -128,7 +131,8 @@ class LoweringOptions:
         if not asked:
             return []
         made_only = "matmul" not in self.families
-        return [*(cls(self.limits, *how) for cls in asked), TileMatMul(self.limits, self.accumulate, *how, made_only)]
+        tile = TileMatMul(self.limits, self.accumulate, *how, made_only, self.narrow_products)
+        return [*(cls(self.limits, *how) for cls in asked), tile]
 
     def pass_names(self) -> list[str]:
         """Return the names of the passes that a lowering may run."""

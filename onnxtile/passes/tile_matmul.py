@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
@@ -33,6 +33,9 @@ class TileMatMul(ProductPass):
     share one function; the writer (or unroll-tiles) writes it in another form. Products within `max` are left alone.
     Partial sums are added as `accumulate` says: chain, tree, or sum (one n-ary Sum; integers: a chain).
 
+    Those of float16 and bfloat16 are multiplied and added in float32, and rounded once; with `narrow_products` they are
+    multiplied in their type, and added in float32.
+
     `form`, `leave_refused`, `pad_tiles`: see ProductPass. `made_only`: of the products, only those that passes before
     this one wrote out of other operators.
     """
@@ -43,6 +46,7 @@ class TileMatMul(ProductPass):
     leave_refused: bool = False
     pad_tiles: bool = False
     made_only: bool = False
+    narrow_products: bool = False
     ir_version = FUNCTIONS_FROM
 
     def __post_init__(self) -> None:
@@ -89,6 +93,8 @@ class TileMatMul(ProductPass):
         assert a.dtype is not None and b.dtype is not None
         types, ranks = (a.dtype, b.dtype), (len(a.shape), len(b.shape))
         tiled = TiledProduct(plan, *ranks, types, self.accumulate, transpose_a, transpose_b)
+        if self.narrow_products and tiled.wider is not None:
+            tiled = replace(tiled, narrow=True)
         call = ir.Node(CALL_DOMAIN, tiled.name, [a, b], tiled.call_attributes, doc_string=node.doc_string)
         call.metadata_props.update(node.metadata_props | {ORIGIN: new.origin})
         call.name = call.meta[PREFIX_META] = new.prefix

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.ir.dtypes import BYTES
+from onnxtile.ir.dtypes import BYTES, WIDER
 from onnxtile.tiling.plan import Accumulate, Axis, TilePlan
 
 Side = Literal["A", "B"]
@@ -22,6 +22,7 @@ class TiledProduct:
 
     `types`: those of A and B; both are the same, or each is one of int8 and uint8, whose products are int32.
     `a_rank`, `b_rank`: axes of the operands, 1 for a vector. Axes before the last two are independent products.
+    `narrow`: partial products of float16 and bfloat16 stay in their type.
     """
 
     plan: TilePlan
@@ -31,6 +32,7 @@ class TiledProduct:
     accumulate: Accumulate
     transpose_a: bool = False
     transpose_b: bool = False
+    narrow: bool = False
 
     @property
     def operator(self) -> str:
@@ -39,8 +41,18 @@ class TiledProduct:
 
     @property
     def dtype(self) -> ir.DataType:
-        """The type of C and its partial sums."""
+        """The type of C."""
         return ir.DataType.INT32 if self.types[0] in BYTES else self.types[0]
+
+    @property
+    def wider(self) -> ir.DataType | None:
+        """The type that partial sums are added in, if it isn't C's."""
+        return None if self.plan.k.whole else WIDER.get(self.dtype)
+
+    @property
+    def widened(self) -> ir.DataType | None:
+        """The type that operands are cast to before they're multiplied, if any."""
+        return None if self.narrow else self.wider
 
     @property
     def name(self) -> str:
@@ -50,6 +62,7 @@ class TiledProduct:
         tiles = "x".join("M" if tile is None else str(tile) for tile in plan.tile)
         ranks = f"_r{self.a_rank}{self.b_rank}" if (self.a_rank, self.b_rank) != (2, 2) else ""
         forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b + "_empty" * plan.empty + "_full" * plan.full
+        forms += "_narrow" * self.narrow
         types = "_".join(dict.fromkeys(dtype.name.lower() for dtype in self.types))
         return f"{self.operator}_{sizes}_by_{tiles}_{types}_{self.accumulate}{ranks}{forms}"
 
@@ -57,7 +70,7 @@ class TiledProduct:
     def attributes(self) -> dict[str, int | list[int] | str]:
         """The attributes of a call, by which the product can be written again; -1: known at run time."""
         plan = self.plan
-        return {
+        attributes: dict[str, int | list[int] | str] = {
             "size": [-1 if axis.size is None else axis.size for axis in (plan.m, plan.k, plan.n)],
             "tile": [-1 if tile is None else tile for tile in plan.tile],
             "ranks": [self.a_rank, self.b_rank],
@@ -68,6 +81,7 @@ class TiledProduct:
             "transpose_a": int(self.transpose_a),
             "transpose_b": int(self.transpose_b),
         }
+        return attributes | ({"narrow": 1} if self.narrow else {})
 
     @property
     def call_attributes(self) -> list[ir.Attr]:
@@ -89,9 +103,10 @@ class TiledProduct:
         )
         accumulate: Accumulate = node.attributes["accumulate"].as_string()  # type: ignore[assignment]  # our own
         a_type, b_type = map(ir.DataType, node.attributes["types"].as_ints())
-        transposed = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
+        transpose_a, transpose_b = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
         empty, full = (bool(node.attributes[name].as_int()) for name in ("empty", "full"))
-        return cls(TilePlan(m, k, n, empty, full), a_rank, b_rank, (a_type, b_type), accumulate, *transposed)
+        narrow, plan = "narrow" in node.attributes, TilePlan(m, k, n, empty, full)
+        return cls(plan, a_rank, b_rank, (a_type, b_type), accumulate, transpose_a, transpose_b, narrow)
 
     @property
     def batch_axes(self) -> int:

@@ -19,18 +19,16 @@ from onnxtile.ir.io.checker import one_line
 from onnxtile.ir.io.files import real, replacing
 from onnxtile.ir.io.load import check_regular
 from onnxtile.ir.io.progress import Progress, silent
-from onnxtile.ir.metadata import TILE, box_text
-from onnxtile.verification.coverage import LONGEST
-from onnxtile.verification.graphs import nodes_inside
 from onnxtile.verification.opened import CHUNK, Opened, open_model
+from onnxtile.verification.trial_sizes import lines
 from onnxtile.verification.verdict import Verdict
 from onnxtile.verification.verify import METHODS, verify
 
-SCHEMA = "onnxtile.certificate/1"
+SCHEMA = "onnxtile.certificate/2"
 MOST_CASES = 10_000
 """Of a certificate: more would run for days."""
 ENGINES = ("onnx", "onnxruntime", "numpy")
-_REGION = ("name", "op", "scope", "method", "equivalent", "reason", "tiles", "where")
+_REGION = ("name", "op", "scope", "status", "equivalent", "method", "tiles", "limits", "safe_majorant")
 """What has to come out the same of a region the next time; how it was run may differ with versions."""
 _PARTS = {
     "bind": dict, "cases": int, "limits": dict, "lowered": dict, "original": dict, "seed": int, "verdict": dict,
@@ -55,8 +53,8 @@ def write_certificate(
 ) -> None:
     """Write down what was shown of two files, moved into place whole.
 
-    `limits` in it are the longest sides of a tile product, as the lowered file says. Raises UsageError, also for models
-    that aren't equivalent, and ModelError.
+    `limits` in it are the longest sides of the products that take rewritten ones' places, as their evaluation found
+    them. Raises UsageError, also for models that aren't equivalent, and ModelError.
     """
     if not verdict.equivalent:
         raise UsageError("a certificate is for models that are equivalent: nothing was written")
@@ -66,7 +64,7 @@ def write_certificate(
         "versions": versions(),
         "original": _files_of(models[0], original, path),
         "lowered": _files_of(models[1], lowered, path),
-        "limits": _largest_tile(models[1].proto),
+        "limits": verdict.limits,
         "bind": dict(bind or {}),
         "seed": verdict.seed,
         "cases": verdict.cases,
@@ -76,22 +74,28 @@ def write_certificate(
         temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 
-def recheck(path: Path, workers: int | None = None, progress: Progress | None = None) -> Recheck:
-    """Repeat what a certificate says: the files' hashes, then the proof with its method, cases and seed.
+def recheck(
+    path: Path, workers: int | None = None, progress: Progress | None = None, timeout: float | None = None
+) -> Recheck:
+    """Repeat what a certificate says: the files' hashes, then the proof, on other random numbers than it had.
+
+    Whoever wrote the certificate knows its seed, and could have made a model for it.
 
     The models lie where the certificate says, seen from its folder. Raises ModelError for a file that isn't a
     certificate, and what `verify` raises.
     """
     document = _read(path)
     try:
-        return _repeat(path, document, workers, progress)
+        return _repeat(path, document, workers, timeout, progress)
     except UsageError as error:
         raise ModelError(f"{path}: it can't be repeated: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise ModelError(f"{path}: not a whole certificate: {type(error).__name__}: {error}") from error
 
 
-def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress: Progress | None) -> Recheck:
+def _repeat(
+    path: Path, document: dict[str, Any], workers: int | None, timeout: float | None, progress: Progress | None
+) -> Recheck:
     say = progress or silent
     folder, different = real(path).parent, []
     told = document["verdict"]
@@ -107,6 +111,8 @@ def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress:
                 raise ModelError(f"{path}: {file} isn't there; put the models where they were beside the certificate")
             if hash_of(file) != digest:
                 different.append(f"{which}: {name} isn't the file that was certified")
+        if not (folder / document[which]["file"]).is_file():
+            raise ModelError(f"{path}: {document[which]['file']} isn't there; put the models where they were")
     if different:
         return Recheck(None, tuple(different))
     first, second = (folder / document[which]["file"] for which in ("original", "lowered"))
@@ -114,31 +120,40 @@ def _repeat(path: Path, document: dict[str, Any], workers: int | None, progress:
     if different:
         return Recheck(None, tuple(different))
     verdict = verify(
-        first, second, method=told["method"], cases=document["cases"] or None, seed=document["seed"],
-        bind=document["bind"], workers=workers, progress=progress,
+        first, second, method=told["method"], cases=document["cases"] or None, bind=document["bind"],
+        workers=workers, timeout=timeout, progress=progress,
     )  # fmt: skip
     now = verdict.to_json()
-    for key in ("equivalent", "method", "reason", "kept"):
-        if now[key] != told[key]:
-            different.append(f"{key} is {now[key]} now, and was {told[key]}")
+    if now["limits"] != document["limits"]:
+        different.append(f"limits are {now['limits']} now, and were {document['limits']}")
+    for key in ("limits", "equivalent", "method", "reason", "kept"):
+        if now[key] != told.get(key):
+            different.append(f"{key} is {now[key]} now, and was {told.get(key)}")
     for name, key in (("region", "regions"), ("output", "outputs")):
-        keys = _REGION if key == "regions" else ("name", "equivalent")
+        keys = _REGION if key == "regions" else ("name", "equivalent", "method", "exact")
         pairs = zip([*now[key], None], [*told[key], None], strict=False)
         for one, other in pairs:
-            if {each: (one or {}).get(each) for each in keys} != {each: (other or {}).get(each) for each in keys}:
+            if any((one or {}).get(each) != (other or {}).get(each) for each in keys):
                 different.append(f"{name} {(other or one)['name']!r} isn't judged as it was")
+            elif key == "regions" and one and _sizes_differ(one, other):
+                different.append(f"{name} {one['name']!r} isn't tried at the sizes that it was")
     return Recheck(verdict, tuple(different))
 
 
+def _sizes_differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether either was tried at sizes that the other wasn't, those aside that a seed draws."""
+    sets = [{tuple(sorted(choice.items())) for choice in region["sizes"]} for region in (one, other)]
+    drawn = len(lines(list(next(iter(one["sizes"]), {}))))
+    return any(len(tried - others) > drawn for tried, others in (sets, sets[::-1]))
+
+
 def _unnamed(path: Path, document: dict[str, Any], models: Mapping[str, Path]) -> Iterator[str]:
-    """What the certificate leaves out or says wrong of files that are as it says: files without a hash, limits."""
+    """Tell files that the certificate has no hash of."""
     for which, model in models.items():
         opened = open_model(model)
         for name in sorted(_relative(file, path) for file in _files(opened, model)):
             if name not in document[which]["sha256"]:
                 yield f"{which}: {name} isn't certified"
-    if _largest_tile(opened.proto) != document["limits"]:
-        yield f"limits are {_largest_tile(opened.proto)} now, and were {document['limits']}"
 
 
 def _files(opened: Opened, model: Path) -> list[Path]:
@@ -173,20 +188,6 @@ def hash_of(path: Path) -> str:
 def versions() -> dict[str, str]:
     """The releases of what a proof rests on."""
     return {"onnxtile": __version__} | {name: version(name) for name in ENGINES}
-
-
-def _largest_tile(model: onnx.ModelProto) -> dict[str, int]:
-    """The longest side of a tile product along M, K and N, as the nodes say."""
-    found: dict[str, int] = {}
-    holders = (model.graph.node, *(function.node for function in model.functions))
-    for node in (inner for nodes in holders for each in nodes for inner in nodes_inside(each)):
-        tile = next((pair.value for pair in node.metadata_props if pair.key == TILE), "")
-        for part in box_text(tile).split(","):
-            letter, sides = part[:1], part[1:].split(":")
-            if letter and len(part) <= LONGEST and all(side.isdecimal() for side in sides):
-                length = int(sides[-1]) - (int(sides[0]) if len(sides) > 1 else 0)
-                found[letter] = max(found.get(letter, 0), length)
-    return found
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -79,12 +79,14 @@ class Scope:
 
     @cached_property
     def computed(self) -> set[str]:
-        """Values that nodes of this graph compute from constants alone."""
+        """Values that nodes of this graph compute from constants and the sizes of other values alone."""
         found: set[str] = set()
         for node in self.nodes:
             if not canonical_domain(node.domain) and node.op_type not in RANDOM and _has_no_graphs(node):
                 inputs = list(filter(None, node.input))
-                if inputs and all(name in found or self._is_constant_or_outer(name) for name in inputs):
+                if node.op_type in ("Shape", "Size") or (
+                    inputs and all(name in found or self._is_constant_or_outer(name) for name in inputs)
+                ):
                     found.update(filter(None, node.output))
         return found
 
@@ -97,7 +99,7 @@ class Scope:
         )
 
     def is_computed(self, name: str) -> bool:
-        """Return whether the value that the graph sees by this name is computed from constants alone."""
+        """Return whether the value that the graph sees by this name is computed from constants and sizes alone."""
         scope: Scope | None = self
         while scope is not None and name not in scope.made:
             scope = scope.outer
@@ -111,6 +113,8 @@ class Scope:
 
 def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
     """The tensor of a Constant; None for a sparse one, and for one that the checker would refuse."""
+    if node.domain not in ("", "ai.onnx"):
+        return None
     for each in node.attribute:
         if each.name == "value" and each.HasField("t"):
             return cast("onnx.TensorProto", each.t)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import onnx
 import onnx.inliner
 import onnx_ir as ir
 
-from onnxtile.errors import ModelError, OnnxtileError
+from onnxtile.errors import ModelError, OnnxtileError, UnsupportedError
 from onnxtile.ir.constants import OVERRIDABLE_FROM
 from onnxtile.ir.graphs import CALL_DOMAIN
 from onnxtile.ir.io.checker import check_proto, one_line
@@ -140,7 +142,24 @@ def open_model(model: AnyModel) -> Opened:
     return Opened(_inlined(proto, "the model"), None)
 
 
+ENGINES_OWN = re.compile(r"(ai\.onnx|com\.microsoft|com\.ms|org\.pytorch\.aten)(\..*)?")
+"""Domains of operators that engines have: they run these whatever a function of their name says."""
+
+
+def _check_names(proto: onnx.ModelProto, place: str) -> None:
+    """Raise UnsupportedError for functions that have an operator's name, and operator sets that onnx doesn't know."""
+    for function in proto.functions:
+        if not function.domain or ENGINES_OWN.fullmatch(function.domain):
+            name = f"{function.domain or 'ai.onnx'}.{function.name}"
+            raise UnsupportedError(f"{place}: function {name} has the name of an engine's operator; rename it")
+    latest = onnx.defs.onnx_opset_version()
+    for imported in proto.opset_import:
+        if imported.domain in ("", "ai.onnx") and imported.version > latest:
+            raise UnsupportedError(f"{place}: operator set {imported.version} isn't known; the latest is {latest}")
+
+
 def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
+    _check_names(proto, place)
     if all(function.domain == CALL_DOMAIN for function in proto.functions):
         return proto
     proto = with_arguments(proto)
@@ -163,6 +182,7 @@ def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
     return inlined
 
 
+@cache
 def _stored(dtype: ir.DataType) -> np.dtype[np.generic]:
     little: np.dtype[np.generic] = dtype.numpy().newbyteorder("<")
     return little

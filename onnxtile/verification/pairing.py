@@ -8,16 +8,13 @@ Nothing else of a model bears on its outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import onnx
 
 from onnxtile.ir.graphs import CALL_DOMAIN
-from onnxtile.ir.metadata import ORIGIN
-from onnxtile.verification.coverage import Box, box_of
-from onnxtile.verification.graphs import Made, Scope, graphs_of, name_of, names_inside, nodes_inside, reads
+from onnxtile.verification.graphs import RANDOM, Made, Scope, graphs_of, name_of, reads
 from onnxtile.verification.opened import Opened
 
 
@@ -30,8 +27,6 @@ class Cone:
     constants: dict[str, onnx.TensorProto]
     missing: list[str]
     """What is read, but made by nobody."""
-    functions: Mapping[str, onnx.FunctionProto] = field(default_factory=dict)
-    """Tiled products that the nodes may call; of the lowered model, the original's too: see `_same_inputs`."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +38,12 @@ class Region:
     outputs: list[str]
     original: Cone
     lowered: Cone
+    same: frozenset[str] = frozenset()
+    """Constants of one name that both read, and that have the same bytes."""
 
     @property
     def name(self) -> str:
         return name_of(self.node)
-
-    @cached_property
-    def boxes(self) -> list[tuple[onnx.NodeProto, Box]]:
-        """The lowered side's tile products, and the box that each says it computes.
-
-        A tile that was cut again says of its call what it said itself: there that's no part of the product.
-        """
-        own = box_of(self.node)
-        found = ((node, box_of(node)) for node in self.lowered.nodes)
-        return [(node, box) for node, box in found if box is not None and (box != own or node.domain != CALL_DOMAIN)]
 
     @property
     def inputs(self) -> list[str]:
@@ -77,10 +64,14 @@ class Difference:
 
 @dataclass
 class Pairing:
-    """The regions, in the original's order; differences; and how many nodes are as they were."""
+    """The regions, in the original's order; differences; and how many nodes are as they were.
+
+    `idle`: what bears on nothing in the lowered model, and isn't in the original: by scope, its nodes.
+    """
 
     regions: list[Region] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
+    idle: list[tuple[str, Cone]] = field(default_factory=list)
     kept: int = 0
 
 
@@ -92,6 +83,7 @@ def pair(original: Opened, lowered: Opened) -> Pairing:
     work.defaults(ours, theirs)
     work.outputs(ours, theirs, ours.graph)
     work.visit(ours, theirs)
+    work.idle()
     return work.found
 
 
@@ -99,9 +91,10 @@ class _Work:
     def __init__(self, original: Opened, lowered: Opened) -> None:
         self._original, self._lowered = original, lowered
         self._opsets = [_opsets(each.proto) for each in (original, lowered)]
-        self._functions = [{each.name: each for each in model.proto.functions} for model in (original, lowered)]
-        self._callable = self._functions[0] | self._functions[1]
+        self._functions = [{_key(each): each for each in model.proto.functions} for model in (original, lowered)]
         self.found = Pairing()
+        self._used: set[int] = set()
+        self._visited: list[tuple[Scope, _Shared]] = []
 
     def defaults(self, ours: Scope, theirs: Scope) -> None:
         """Tell inputs that have another default value, or one in one model only."""
@@ -129,8 +122,9 @@ class _Work:
     def visit(self, ours: Scope, theirs: Scope) -> None:
         """Pair the nodes of two graphs, and those of graphs in them."""
         shared = _Shared(self, ours, theirs)
+        self._visited.append((theirs, shared))
         for node in ours.nodes:
-            if ours.made.get(next(filter(None, node.output), ""), Made(0)).constant is not None:
+            if _is_constant(ours, node):
                 continue
             outputs = [name for name in node.output if name and name in theirs.made]
             if not outputs:
@@ -138,33 +132,32 @@ class _Work:
             other = theirs.made[outputs[0]].node
             if other is not None and self._is_kept(node, other, shared):
                 self.found.kept += 1
+                self._used.add(id(other))
                 self._visit_inside(node, other, ours, theirs)
                 continue
-            cones = [
-                _cone(scope, outputs, shared, functions)
-                for scope, functions in ((ours, self._functions[0]), (theirs, self._callable))
-            ]
-            _same_inputs(ours, *cones)
-            for name in cones[0].constants.keys() & cones[1].constants.keys():
-                shared(name)  # tells of a constant that isn't the same
-            self.found.regions.append(Region(ours.name, node, outputs, *cones))
+            cones = [_cone(scope, outputs, shared) for scope in (ours, theirs)]
+            _same_inputs(ours, shared, *cones)
+            self._used.update(map(id, cones[1].nodes))
+            same = [name for name in cones[0].constants if name in cones[1].constants and shared(name)]
+            self.found.regions.append(Region(ours.name, node, outputs, cones[0], cones[1], frozenset(same)))
 
-    def same_constant(self, name: str, ours: Made, theirs: Made, scope: Scope) -> bool:
-        """Tell where two models haven't the same bytes under a name."""
+    def idle(self) -> None:
+        """Tell nodes of the lowered model that are in no region, and aren't as they were."""
+        for theirs, shared in self._visited:
+            rest = [node for node in theirs.nodes if id(node) not in self._used and not _is_constant(theirs, node)]
+            if rest:
+                outputs = [name for node in rest for name in node.output if name]
+                self.found.idle.append((theirs.name, _cone(theirs, outputs, shared)))
+
+    def same_constant(self, ours: Made, theirs: Made) -> bool:
+        """Return whether two models have the same bytes under a name."""
         assert ours.constant is not None and theirs.constant is not None
-        if self._original.same(ours.constant, self._lowered, theirs.constant):
-            return True
-        readers = scope.readers.get(name, [])
-        where = tuple(inner for node in readers for inner in names_inside(node))
-        reason = f"constant {name!r} has other elements than in the original"
-        who, op = (name_of(readers[0]), readers[0].op_type) if readers else (name, "constant")
-        self.found.differences.append(Difference(who, op, scope.name, reason, where))
-        return True  # told once: what else reads it is judged by what it does
+        return self._original.same(ours.constant, self._lowered, theirs.constant)
 
     def _is_kept(self, node: onnx.NodeProto, other: onnx.NodeProto, shared: _Shared) -> bool:
         """Whether a node is as it was; graphs inside it only have to have the same interface."""
         return (
-            all(self._same_meaning(each) for each in nodes_inside(node))
+            self._same_meaning(node)
             and _shell(node) == _shell(other)
             and list(map(_interface, _inside(node))) == list(map(_interface, _inside(other)))
             and all(shared(name) for name in node.input if name)
@@ -172,12 +165,12 @@ class _Work:
 
     def _same_meaning(self, node: onnx.NodeProto) -> bool:
         """Whether a node's operator is the same in both models: its version, or the body of a function of ours."""
-        if node.domain != CALL_DOMAIN:
+        one, other = (functions.get((node.domain, node.op_type, node.overload)) for functions in self._functions)
+        if one is None and other is None:
             return self._opsets[0].get(node.domain) == self._opsets[1].get(node.domain)
-        one, other = (functions.get(node.op_type) for functions in self._functions)
         if one is None or other is None:
-            return one is other
-        same = list(one.node) == list(other.node) and (one.input, one.output) == (other.input, other.output)
+            return False
+        same = all(getattr(one, part) == getattr(other, part) for part in _MEANING)
         return same and all(self._same_meaning(inner) for inner in one.node)
 
     def _visit_inside(self, node: onnx.NodeProto, other: onnx.NodeProto, ours: Scope, theirs: Scope) -> None:
@@ -204,17 +197,30 @@ class _Shared:
 
     def _judge(self, name: str) -> bool:
         ours, theirs = self._ours.find(name), self._theirs.find(name)
-        if ours is None or theirs is None or ours.depth != theirs.depth:
-            return False
-        if (ours.constant is None) != (theirs.constant is None):
+        if ours is None or theirs is None or (ours.constant is None) != (theirs.constant is None):
             return False
         if ours.constant is not None:
-            return self._work.same_constant(name, ours, theirs, self._theirs)
-        return True
+            return self._work.same_constant(ours, theirs)
+        return ours.depth == theirs.depth
 
 
-def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared, functions: Mapping[str, onnx.FunctionProto]) -> Cone:
-    """What makes the outputs out of shared values: nodes of the graph, or of those around it."""
+_MEANING = ("node", "input", "output", "attribute", "attribute_proto", "opset_import")
+"""What of a function says what it does."""
+
+
+def _key(function: onnx.FunctionProto) -> tuple[str, str, str]:
+    return function.domain, function.name, function.overload
+
+
+def _is_constant(scope: Scope, node: onnx.NodeProto) -> bool:
+    return scope.made.get(next(filter(None, node.output), ""), Made(0)).constant is not None
+
+
+def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
+    """Return what makes the outputs out of shared values: nodes of the graph, or of those around it.
+
+    Values that follow from constants and sizes alone are made in the region, so that they are known there.
+    """
     found: dict[tuple[int, int], onnx.NodeProto] = {}
     inputs: dict[str, None] = {}
     constants: dict[str, onnx.TensorProto] = {}
@@ -228,32 +234,40 @@ def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared, functions: Mapp
             missing[name] = None
         elif made.constant is not None:
             constants[name] = made.constant
-        elif made.node is None or (name not in own and shared(name)):
+        elif made.node is None or (name not in own and shared(name) and not scope.is_computed(name)):
             inputs[name] = None
         elif (made.depth, made.at) not in found:
-            found[made.depth, made.at] = made.node
+            found[made.depth, made.at] = _drawn_at(made.depth, made.node)
             for read in reads(made.node):
                 if read not in seen:
                     seen.add(read)
                     waiting.append(read)
-    return Cone([node for _, node in sorted(found.items())], list(inputs), constants, list(missing), functions)
+    return Cone([found[at] for at in sorted(found)], list(inputs), constants, list(missing))
 
 
-def _same_inputs(scope: Scope, *cones: Cone) -> None:
+def _drawn_at(depth: int, node: onnx.NodeProto) -> onnx.NodeProto:
+    """The node; a random one says at which depth it draws: in a loop's body it draws anew in each turn."""
+    if node.op_type not in RANDOM:
+        return node
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    copy.doc_string = f"at depth {depth}"
+    return copy
+
+
+def _same_inputs(scope: Scope, shared: _Shared, *cones: Cone) -> None:
     """Let a value that one side reads, and that follows from what the other reads, be made of that in the region.
 
     Fed apart, the two wouldn't fit together: a number and what it was quantized to, say. What follows from constants
-    alone is made of them. Where the lowered side isn't ours all that goes for values that both read too: one of two
-    equal nodes may be gone.
+    alone is made of them. That goes for values that both read too: one of two equal nodes may be gone.
     """
-    ours = any(pair.key == ORIGIN for node in cones[1].nodes for pair in node.metadata_props)
     added: list[dict[tuple[int, int], onnx.NodeProto]] = [{} for _ in cones]
     changed = True
     while changed:
         changed = False
         inputs = {name for cone in cones for name in cone.inputs}
         for cone, nodes in zip(cones, added, strict=True):
-            for name in [name for name in cone.inputs if not ours or not all(name in each.inputs for each in cones)]:
+            for name in list(cone.inputs):
                 made = scope.find(name)
                 if made is None or made.node is None or (made.depth, made.at) in nodes:
                     continue
@@ -262,7 +276,10 @@ def _same_inputs(scope: Scope, *cones: Cone) -> None:
                     each: of.constant for each, of in read.items() if of is not None and of.constant is not None
                 }
                 computed = {each for each in read if scope.is_computed(each)}
-                if read.keys() <= (inputs - {name}) | constants.keys() | computed:
+                known = constants.keys() if cone is cones[0] else ()  # its own, under whatever name the other has them
+                if read.keys() <= (inputs - {name}) | constants.keys() | computed and all(
+                    each in known or shared(each) for each in read
+                ):
                     nodes[made.depth, made.at] = made.node
                     makes = {output for node in nodes.values() for output in node.output}
                     rest = [each for each in (*cone.inputs, *read) if each not in constants and each not in makes]

@@ -1,231 +1,331 @@
-"""Judge one rewritten region: what its graph and constants tell, then a proof on whole numbers, or a bound."""
+"""Judge one rewritten region: both sides on the same numbers of a field, at several sizes of what is free."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import ml_dtypes
+import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.errors import OnnxtileError
-from onnxtile.ir.metadata import OF, TILE
-from onnxtile.verification.bound import Plan, compare
-from onnxtile.verification.coverage import MOST_NAMED, Coverage, cover
-from onnxtile.verification.explaining import Explained, Tile, tiles_of
+from onnxtile.operators.table import PRODUCTS
+from onnxtile.verification.evaluator import Evaluator, Names, declared_types
 from onnxtile.verification.facts import Facts
+from onnxtile.verification.field import DIGITS, MAJORANT, MARKS, Field, holds
 from onnxtile.verification.graphs import name_of, names_inside, nodes_inside
-from onnxtile.verification.obligation import Inexact, InexactError, Obligation, alone, oblige, products_of
+from onnxtile.verification.linearity import NonlinearError
 from onnxtile.verification.opened import Opened
-from onnxtile.verification.pairing import Difference, Region
-from onnxtile.verification.parts import parts_of
-from onnxtile.verification.proof import prove
-from onnxtile.verification.sessions import EngineError
-from onnxtile.verification.verdict import RegionVerdict
+from onnxtile.verification.pairing import Cone, Region
+from onnxtile.verification.slices import Trace
+from onnxtile.verification.suspects import suspects
+from onnxtile.verification.value import TooLargeError, UnprovenError, Value
+from onnxtile.verification.weights import Weights, weights_of
+
+MOST_NAMED = 2_000
+"""Nodes that a verdict names."""
+MOST_NUMBERS, MOST_TRIED = 1 << 28, 1 << 24
+"""Elements of an input up to which a region is evaluated; the second at sizes that may as well be others."""
+MOST_SCALED, MOST_SCALED_IN_FLOAT16 = 16, 3
+"""Exponents of 2 by which constants may multiply numbers on their way more than the original does, or less."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is left to run for a region, and can be run anywhere: a proof, or a comparison of two models."""
+@dataclass
+class Finding:
+    """What evaluating a region came to.
 
-    proof: Obligation | None = None
-    models: tuple[bytes, bytes] | None = None
-    note: str | None = None
-    cases: int = 2
-    """Sets of operands that are tried where nobody says how many."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a task. `method` is `exact` or `bound`; `unknown`: nothing could be run, and `reason` says why.
-
-    `warning`: what to know of the engine.
+    `unproven`: why the original can't be evaluated. `different`: what differs, `where`: at which nodes. `elements`: how
+    many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
+    met. `decisions`: what sizes decide. `too_large`: the original takes too much memory;
+    `lowered_too_large`: the lowered side does, and in what. `limits`: M, K, N of the largest product of the lowered
+    side. `safe_majorant`: see RegionVerdict.
     """
 
-    method: str
-    engine: str
-    cases: int
-    error: float = 0.0
-    allowed: float = 0.0
-    reason: str | None = None
-    note: str | None = None
-    warning: str | None = None
+    unproven: str | None = None
+    different: str | None = None
+    where: tuple[str, ...] = ()
+    elements: int = 0
+    met: set[int] = field(default_factory=set)
+    drawn: bool = False
+    decisions: dict[object, int] = field(default_factory=dict)
+    too_large: bool = False
+    lowered_too_large: str | None = None
+    products: int = 0
+    limits: tuple[int, int, int] = (0, 0, 0)
+    safe_majorant: float | None = None
 
 
 @dataclass(frozen=True)
-class Step:
-    """Something to be run for `region`, or for a part of it. `shown`: its nodes that are right without running them."""
+class Judge:
+    """What all regions of two models have in common."""
 
-    task: Task
-    region: Region
-    shown: Collection[str]
+    original: Opened
+    lowered: Opened
+    seed: int
+    deadline: float = math.inf
+    _weights: dict[int, tuple[Region, Weights]] = field(default_factory=dict)
 
+    def at(self, region: Region, facts: Facts) -> Finding:
+        """Evaluate both sides at the sizes of `facts`.
 
-@dataclass(frozen=True)
-class Examined:
-    """What can be told of a region without running anything; and what's to be run, where that is right so far."""
-
-    verdict: RegionVerdict
-    steps: tuple[Step, ...] = ()
-
-
-def examine(region: Region, original: Opened, lowered: Opened, facts: Facts, whole: bool = True) -> Examined:
-    """What the region's graph and constants tell. `whole`: it isn't a part of another."""
-    tiles = tiles_of(region)
-    obligation, explained = oblige(region, original, lowered, facts, tiles)
-    coverage = _coverage(region, lowered, tiles, explained)
-    verdict = RegionVerdict(
-        region.name, region.node.op_type, region.scope, "structure", "none", 0, 0.0, 0.0, True, tiles=coverage.products
-    )
-    found = [(each.reason, each.where) for each in (*_missing(region), *explained.differences)]
-    found += [*coverage.faults, *_extents(region, coverage, facts)]
-    if found and whole and _was_cut_twice(region):
-        task = _comparison(region, original, lowered, facts, "its constants were cut ahead of time twice")
-        return Examined(verdict, (Step(task, region, ()),))
-    if found:
-        return Examined(_wrong(verdict, found))
-    # where each tile is shown to be in its place, one set of numbers is enough to show the rest
-    placed = bool(region.boxes) and all(name_of(node) in coverage.shown for node, _ in region.boxes)
-    if isinstance(obligation, Inexact):
-        task = _comparison(region, original, lowered, facts, obligation.reason)
-    else:
-        task = Task(obligation, cases=1 if placed else 2)
-    steps = [Step(task, region, coverage.shown)]
-    if whole and (isinstance(obligation, Inexact) or not obligation.arithmetic.terms):
-        parts = parts_of(region, original, lowered, facts)
-        if parts is not None:
-            pairing, ours, theirs, known = parts
-            inside = [examine(each, ours, theirs, known, whole=False) for each in pairing.regions]
-            found = [(each.reason, each.where) for each in pairing.differences]
-            found += [(str(each.verdict.reason), each.verdict.where) for each in inside if not each.verdict.equivalent]
-            if found:
-                return Examined(_wrong(verdict, found))
-            size = len(region.lowered.nodes)
-            steps += [step for each in inside for step in each.steps if len(step.region.lowered.nodes) < size]
-    return Examined(verdict, tuple(steps))
-
-
-def _was_cut_twice(region: Region) -> bool:
-    """Whether tiles of the region were cut again, of a product that is no tile itself."""
-    ours, theirs = (
-        [
-            pair.value
-            for node in nodes
-            for each in nodes_inside(node)
-            for pair in each.metadata_props
-            if pair.key == TILE
-        ]
-        for nodes in (region.original.nodes, region.lowered.nodes)
-    )
-    return any(OF in tile for tile in theirs) and not ours
-
-
-def _comparison(region: Region, original: Opened, lowered: Opened, facts: Facts, why: str) -> Task:
-    try:
-        models = (alone(region, region.original, original, facts), alone(region, region.lowered, lowered, facts))
-    except InexactError as error:
-        return Task(note=str(error))
-    return Task(None, models, why)
-
-
-def run(task: Task, cases: int | None, seed: int) -> Outcome:
-    """Run what's left for a region."""
-    cases = cases or task.cases
-    if task.proof is not None:
+        It's enough that they're the same by one reading: with constants that both read drawn as inputs are; as they
+        are; or with those that are dequantized not rounded, as integer engines have them.
+        """
+        weights, plain = self.weights(region), Weights()
         try:
-            proof = prove(task.proof, cases, seed)
-        except EngineError as error:
-            return Outcome("unknown", "none", 0, reason=f"no engine runs it alone: {error}")
-        return Outcome("exact", proof.engine, proof.cases, proof.error, 0.0, proof.reason, warning=proof.warning)
-    if task.models is None:
-        return Outcome("unknown", "none", 0, reason=task.note)
-    models = [onnx.ModelProto.FromString(each) for each in task.models]
-    try:
-        found = compare(models[0], models[1], Plan(2 * cases, seed), {})
-    except OnnxtileError as error:
-        return Outcome("unknown", "none", 0, reason=str(error))
-    worst = max(found.outputs, key=lambda value: (not value.equivalent, value.max_abs_error), default=None)
-    reason = found.reason
-    if reason is None and worst is not None and not worst.equivalent:
-        reason = f"{worst.name!r} is {worst.reason}"
-    apart, allowed = (0.0, 0.0) if worst is None else (worst.max_abs_error, worst.allowed)
-    return Outcome("bound", found.engine, found.cases, apart, allowed, reason, task.note, found.warning)
+            found = self._at(region, facts, weights)
+            found.drawn = True
+        except NonlinearError:
+            found = self._at(region, facts, plain)
+        if found.different and weights.drawn:
+            found = self._at(region, facts, plain)
+        if found.different and any(node.op_type == "DequantizeLinear" for node in region.original.nodes):
+            exact = self._at(region, facts, plain, exact_scales=True)
+            found = found if exact.different else exact
+        return self._at(region, facts, plain, locate=True) if found.different else found
+
+    def weights(self, region: Region) -> Weights:
+        """Return what is drawn of a region's constants."""
+        if id(region) not in self._weights:
+            self._weights[id(region)] = region, weights_of(region, self.original, self.lowered)
+        return self._weights[id(region)][1]
+
+    def idle(self, scope: str, cone: Cone, facts: Facts) -> Finding:
+        """Evaluate nodes that bear on nothing: they have to run."""
+        finding = Finding()
+        field = Field(self.seed)
+        evaluator = self._evaluator(self.lowered, field, facts, None)
+        try:
+            names = self._names(cone, self.lowered, field, self._inputs(scope, cone.inputs, facts, field), {})
+            evaluator.run(cone.nodes, names)
+        except UnprovenError as error:
+            finding.different = f"it bears on nothing, and whether it runs can't be told: {error}"
+            finding.where = _at(evaluator, cone)
+        return finding
+
+    def _at(
+        self, region: Region, facts: Facts, weights: Weights, exact_scales: bool = False, locate: bool = False
+    ) -> Finding:
+        """`locate`: name the nodes that a difference comes from."""
+        finding, number_field = Finding(), Field(self.seed, self._marks(region, facts))
+        ours = self._evaluator(self.original, number_field, facts, _written_out(region), exact_scales)
+        theirs = self._evaluator(self.lowered, number_field, facts, exact_scales=exact_scales)
+        try:
+            inputs = self._inputs(region.scope, region.inputs, facts, number_field)
+            drawn, cut = weights.values(region, number_field)
+            wanted = self._names(region.original, self.original, number_field, inputs, drawn)
+            ours.run(region.original.nodes, wanted)
+            outputs = [_output(wanted, name) for name in region.outputs]
+        except UnprovenError as error:
+            finding.unproven, finding.too_large = str(error), isinstance(error, TooLargeError)
+            return finding
+        finding.met = ours.met
+        try:
+            same = {name: wanted[name] for name in region.same if name in wanted}
+            got = self._names(region.lowered, self.lowered, number_field, inputs, same | cut)
+            theirs.run(region.lowered.nodes, got, declared_types(self.lowered.proto.graph) if not region.scope else {})
+            results = [_output(got, name) for name in region.outputs]
+        except TooLargeError as error:
+            finding.unproven = finding.lowered_too_large = str(error)
+            return finding
+        except UnprovenError as error:
+            finding.different, finding.where = str(error), _at(theirs, region.lowered)
+            return finding
+        finding.met |= theirs.met
+        finding.decisions = {**ours.decisions, **theirs.decisions}
+        looks = [op_type for op_type, sees in theirs.looks if (op_type, sees) not in ours.looks]
+        if looks:
+            finding.different = f"{looks[0]} decides something by a size, which the original doesn't"
+            finding.where = _named(region.lowered, looks[0])
+            return finding
+        if theirs.coarse and not ours.coarse:
+            finding.different = "MatMulNBits may compute in bytes, which the original doesn't"
+            finding.where = _named(region.lowered, "MatMulNBits")
+            return finding
+        apart = max(ours.reach[0] - theirs.reach[0], theirs.reach[1] - ours.reach[1])
+        if apart > (
+            MOST_SCALED_IN_FLOAT16 if any(each.dtype == ir.DataType.FLOAT16 for each in results) else MOST_SCALED
+        ):
+            finding.different = f"constants multiply numbers by 2^{apart:.0f} more than in the original, and back"
+            finding.where = _all(region.lowered)
+            return finding
+        finding.products = len(theirs.products)
+        finding.safe_majorant = _safe_majorant(ours, theirs)
+        finding.limits = tuple(max((p[axis] for p in theirs.products), default=0) for axis in range(3))  # type: ignore[assignment]
+        for name, one, other in zip(region.outputs, outputs, results, strict=True):
+            unlike = difference(one, other)
+            if unlike is not None and not locate:
+                finding.different = unlike.words
+                return finding
+            if unlike is not None:
+                opset = {each.domain: each.version for each in self.lowered.proto.opset_import}.get("", 0)
+                ours.made = []
+                ours.run(region.original.nodes, dict(wanted))
+                trace = Trace(region.original.nodes, wanted, region.lowered.nodes, got, theirs, opset, ours.made)
+                finding.different = f"{name!r} {unlike.words}"
+                finding.where = tuple(suspects(trace, name, unlike.wrong, unlike.lane))[:MOST_NAMED]
+                return finding
+            finding.elements += math.prod(one.shape)
+        return finding
+
+    def _marks(self, region: Region, facts: Facts) -> list[ir.DataType]:
+        """Return types that may round or wrap something: those that don't hold the numbers of all others."""
+        types = set[ir.DataType]()
+        for cone, opened in ((region.original, self.original), (region.lowered, self.lowered)):
+            types.update(ir.DataType(each.data_type) for each in cone.constants.values())
+            types.update(_types(cone.nodes, opened))
+        known = (facts.find(region.scope, name) for name in region.inputs)
+        types.update(fact.dtype for fact in known if fact is not None)
+        numbers = {each for each in types if each.name in DIGITS or (each.is_integer() and each.bitwidth < 64)}
+        floats = [each for each in numbers if each.name in DIGITS]
+        plain = numbers <= {ir.DataType.FLOAT}
+        return [] if plain else sorted(
+            each for each in numbers if not all(holds(each, other) for other in numbers) or each not in floats
+        )  # fmt: skip
+
+    def _evaluator(
+        self,
+        opened: Opened,
+        number_field: Field,
+        facts: Facts,
+        refused: frozenset[tuple[str, str]] | None = frozenset(),
+        exact_scales: bool = False,
+    ) -> Evaluator:
+        """`refused`: operators that have to be on the list; None: all."""
+        functions = {(each.domain, each.name, each.overload): each for each in opened.proto.functions}
+        opsets = {each.domain: each.version for each in opened.proto.opset_import}
+        return Evaluator(
+            number_field, functions, opsets, opened.array, facts.free, self.deadline, refused, exact_scales,
+            opened is self.original,
+        )  # fmt: skip
+
+    def _inputs(self, scope: str, names: Sequence[str], facts: Facts, number_field: Field) -> dict[str, Value]:
+        made: dict[str, Value] = {}
+        for name in names:
+            fact = facts.find(scope, name)
+            if fact is None:
+                raise UnprovenError(f"the type or shape of {name!r} isn't known")
+            if math.prod(fact.shape) > (MOST_TRIED if facts.free else MOST_NUMBERS):
+                raise TooLargeError(f"{name!r} has {math.prod(fact.shape):,} elements")
+            made[name] = Value(number_field, fact.dtype, fact.shape)
+        return made
+
+    def _names(
+        self, cone: Cone, opened: Opened, number_field: Field, inputs: Mapping[str, Value], same: Mapping[str, Value]
+    ) -> Names:
+        if cone.missing:
+            raise UnprovenError(f"{cone.missing[0]!r} is read but made by nobody")
+        names: dict[str, Value] = dict(inputs)
+        for name, tensor in cone.constants.items():
+            if name in same:
+                names[name] = same[name]
+            elif name not in names:
+                names[name] = Value.constant(number_field, opened.array(tensor), ir.DataType(tensor.data_type))
+        return names
 
 
-def concluded(examined: Examined, outcomes: Sequence[Outcome]) -> RegionVerdict:
-    """The verdict of a region, with what came of its steps: of the first that's wrong, or of all.
-
-    What couldn't be run in one of two choices of free sizes was in the other, or makes the region unknown.
-    """
-    verdict = examined.verdict
-    if not outcomes:
-        return verdict
-    pairs = list(zip(examined.steps, outcomes, strict=True))
-    own = [outcome for step, outcome in pairs if step.region is examined.steps[0].region]  # one for each choice
-    ran = [outcome for outcome in own if outcome.method != "unknown"]
-    weakest = next((outcome for outcome in ran if outcome.method != "exact"), (ran or own)[0])
-    notes = [weakest.note, *(f"not in other free sizes: {each.reason}" for each in own if ran and each not in ran)]
-    told = replace(
-        verdict,
-        method=weakest.method,
-        engine=weakest.engine,
-        cases=weakest.cases,
-        max_abs_error=max(outcome.error for outcome in own),
-        allowed=max(outcome.allowed for outcome in own),
-        note="; ".join(filter(None, notes)) or None,
-    )
-    wrong = [(step, outcome) for step, outcome in pairs if outcome.reason is not None]
-    for step, outcome in sorted(wrong, key=lambda pair: len(pair[0].region.lowered.nodes)):
-        if outcome.method == "unknown" and (ran or outcome not in own):
-            continue  # what was run of the whole region tells
-        suspects = [name for node in step.region.lowered.nodes for name in names_inside(node)]
-        where = [name for name in suspects if name not in step.shown] or suspects
-        return _wrong(told, [(str(outcome.reason), tuple(where))])
-    return told
-
-
-def _wrong(verdict: RegionVerdict, found: Sequence[tuple[str, tuple[str, ...]]]) -> RegionVerdict:
-    """The verdict of a region in which something was found: words, and the nodes that they're about."""
-    names = tuple(dict.fromkeys(name for _, where in found for name in where))[:MOST_NAMED]
-    more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
-    return replace(verdict, equivalent=False, reason=found[0][0] + more, where=names)
-
-
-def _missing(region: Region) -> list[Difference]:
-    found = []
-    for name in region.lowered.missing:
-        readers = tuple(name_of(node) for node in region.lowered.nodes if name in node.input)
-        words = f"{name!r} is read but made by nobody"
-        found.append(Difference(region.name, region.node.op_type, region.scope, words, readers))
-    return found
-
-
-def _coverage(region: Region, lowered: Opened, tiles: Mapping[str, Tile], explained: Explained) -> Coverage:
-    constants = region.lowered.constants
-
-    def lengths(name: str) -> list[int] | None:
-        tensor = constants.get(name)
-        whole = tensor is not None and ir.DataType(tensor.data_type).is_integer()
-        return [int(each) for each in lowered.array(tensor).reshape(-1)] if whole and tensor is not None else None
-
-    boxes = {
-        name: tile.along(len(constants[name].dims)) for name, tile in tiles.items() if name not in explained.unexplained
-    }
-    return cover(region.lowered.nodes, region.boxes, region.outputs, lengths, boxes)
-
-
-def _extents(region: Region, coverage: Coverage, facts: Facts) -> list[tuple[str, tuple[str, ...]]]:
-    """Whether the tiles cover the original's product, where it's the only one."""
-    products = products_of(region, facts)
-    if len(products) != 1 or len(coverage.extents) != 1:
-        return []
-    size = products[0].size
-    letters = "k" if products[0].node.op_type == "Einsum" else "mkn"  # of others, some may be left as batch axes
-    (name, found), wanted = next(iter(coverage.extents.items())), [size.m, size.k, size.n]
-    short = [
-        f"{letter.upper()} up to {end} of {whole}"
-        for letter, end, whole in zip("mkn", found, wanted, strict=True)
-        if letter in letters and end is not None and isinstance(whole, int) and end < whole
+def _safe_majorant(ours: Evaluator, theirs: Evaluator) -> float | None:
+    """Return the largest number of the narrowest type of partial products, where the lowered side cuts K."""
+    longest = [max((k for _, k, _ in each.products), default=0) for each in (ours, theirs)]
+    floats = [
+        float(ml_dtypes.finfo(each.numpy()).max)  # type: ignore[no-untyped-call]
+        for each in theirs.multiplied
+        if each.is_floating_point()
     ]
-    makers = tuple(name_of(node) for node in region.lowered.nodes if name_of(node) not in coverage.shown)
-    return [(f"the tiles of {name!r} cover {', '.join(short)}", makers)] if short else []
+    return min(floats) if longest[1] < longest[0] and floats else None
+
+
+class Unlike(NamedTuple):
+    """In what two values differ: words, the elements, and the lane whose numbers say so."""
+
+    words: str
+    wrong: np.ndarray
+    lane: int = 0
+
+
+def difference(one: Value, other: Value) -> Unlike | None:
+    """Return in what two values differ, or None."""
+    everywhere = np.ones(other.shape, bool)
+    if one.dtype != other.dtype:
+        return Unlike(f"is {other.dtype.name}, not {one.dtype.name}", everywhere)
+    if one.shape != other.shape:
+        return Unlike(f"has shape {list(other.shape)}, not {list(one.shape)}", everywhere)
+    if one is other or not math.prod(one.shape):
+        return None
+    apart = ~one.field.equal(one.lanes, other.lanes)
+    if not one.dtype.is_floating_point():
+        apart[MAJORANT:MARKS] = False  # sums of whole numbers are exact, whatever cancels in them
+    if apart[:MAJORANT].any():
+        return _unlike("isn't the same function of the operands", np.asarray(apart[:MAJORANT].any(0)), 0)
+    if apart[MAJORANT:MARKS].any():
+        words = "has terms that cancel, or products that are added more than once, which rounds otherwise"
+        return _unlike(words, np.asarray(apart[MAJORANT:MARKS].any(0)), MAJORANT)
+    for lane in range(MARKS, len(apart)):
+        if apart[lane].any():
+            return _unlike(f"is rounded by {one.field.mark_of(lane).name} in another place", apart[lane], lane)
+    none = np.zeros((one.field.lanes, *[1] * len(one.shape)))
+    meets = [none if each.meets is None else each.meets for each in (one, other)]
+    met = np.asarray((one.field.reduce(meets[0] - meets[1]) != 0)[:MARKS].any(0))
+    words = "multiplies a constant zero and an operand's number, so that infinity becomes NaN"
+    return _unlike(words, met, one.field.lanes) if met.any() else None
+
+
+def _unlike(words: str, wrong: np.ndarray, lane: int) -> Unlike:
+    first = [int(each) for each in np.argwhere(wrong)[0]]
+    return Unlike(f"{words}: {int(wrong.sum()):,} of {wrong.size:,} elements, first at {first}", wrong, lane)
+
+
+def _output(names: Names, name: str) -> Value:
+    if name not in names:
+        raise UnprovenError(f"{name!r} is made by nobody")
+    return names[name]
+
+
+def _at(evaluator: Evaluator, cone: Cone) -> tuple[str, ...]:
+    """The node that couldn't be evaluated first, then the others."""
+    first = () if evaluator.at is None else tuple(names_inside(evaluator.at))
+    return tuple(dict.fromkeys([*first, *_all(cone)]))
+
+
+def _all(cone: Cone) -> tuple[str, ...]:
+    """All nodes, the last first."""
+    return tuple(name for node in reversed(cone.nodes) for name in names_inside(node))[:MOST_NAMED]
+
+
+def _named(cone: Cone, op_type: str) -> tuple[str, ...]:
+    inside = (inner for node in cone.nodes for inner in nodes_inside(node))
+    return tuple(name_of(node) for node in inside if node.op_type == op_type) or _all(cone)
+
+
+def _written_out(region: Region) -> frozenset[tuple[str, str]]:
+    """Operators that hold products, and that the lowered side has written out."""
+    ours, theirs = (
+        {(inner.domain, inner.op_type) for node in cone.nodes for inner in nodes_inside(node)}
+        for cone in (region.original, region.lowered)
+    )
+    return frozenset(each for each in ours - theirs if each in PRODUCTS)
+
+
+_TYPES = frozenset(each.value for each in ir.DataType) - {0}
+
+
+def _types(nodes: Iterable[onnx.NodeProto], opened: Opened) -> Iterator[ir.DataType]:
+    """Yield types that nodes name, or make of themselves, in functions that they call too."""
+    functions = {(each.domain, each.name, each.overload): each for each in opened.proto.functions}
+    for node in (inner for each in nodes for inner in nodes_inside(each)):
+        function = functions.get((node.domain, node.op_type, node.overload))
+        if function is not None:
+            yield from _types(function.node, opened)
+        if "Integer" in node.op_type or node.op_type.startswith(("QLinear", "Q", "Dequantize")):
+            yield ir.DataType.INT32
+        for attribute in node.attribute:
+            if (
+                attribute.name in ("to", "dtype", "output_dtype", "stash_type", "softmax_precision")
+                and attribute.i in _TYPES
+            ):
+                yield ir.DataType(attribute.i)
+            if attribute.HasField("t"):
+                yield ir.DataType(attribute.t.data_type)

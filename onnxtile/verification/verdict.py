@@ -9,11 +9,7 @@ from typing import ClassVar
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.printable import several
 
-_WORDS = {
-    "exact": "proven exactly", "bound": "within their bounds", "whole": "judged by the whole models' bounds",
-    "structure": "right by their structure",
-}  # fmt: skip
-"""How a region was judged, for people."""
+STATUSES = ("proven", "tested", "different")
 
 
 @dataclass(frozen=True)
@@ -33,13 +29,16 @@ class ValueVerdict:
 
 
 @dataclass(frozen=True)
-class RegionVerdict:
+class RegionVerdict(JsonRecord, members="* status"):
     """A node of the original, `name`, and what takes its place: are they alike?
 
-    `method`: `exact` (the same bits on whole numbers that no order of summation rounds), `bound` (within what rounding
-    explains), or `structure` (told from the graphs and the constants' bytes alone, without running them). `note` says
-    why it wasn't `exact`. `where` names nodes of the lowered model that are to blame. `tiles`: products of tiles that
-    are shown to cover the whole product once. `same_as`: the equal region whose proof this is.
+    `method`: `exact` (the same function of the operands, by numbers of a finite field), `bound` or `whole` (run by
+    engines, alone or with the whole models, within what rounding explains), or `structure` (told without numbers).
+    `note` says why it isn't proven. `where` names nodes of the lowered model that are to blame. `tiles`: products that
+    take its place. `cases`: sizes of free dimensions, or inputs, that were tried; `sizes` lists the former. `limits`:
+    the largest M, K, N of its products, 0 where that follows from the size of a free dimension. `same_as`: the equal
+    region whose proof this is. `safe_majorant`: K is cut, and no partial sum overflows where |A||B|, the sum of the
+    terms' magnitudes, is at most this; None: K isn't cut.
     """
 
     name: str
@@ -56,17 +55,25 @@ class RegionVerdict:
     where: tuple[str, ...] = ()
     tiles: int = 0
     same_as: str | None = None
+    sizes: tuple[dict[str, int], ...] = ()
+    limits: tuple[int, int, int] = (0, 0, 0)
+    safe_majorant: float | None = None
+
+    @property
+    def status(self) -> str:
+        """`proven`, `tested`, or `different`."""
+        return "different" if not self.equivalent else "proven" if self.method == "exact" else "tested"
 
 
 @dataclass(frozen=True)
-class Verdict(JsonRecord, members="schema * first_outside"):
+class Verdict(JsonRecord, members="schema * first_outside proven limits"):
     """Whether the models are equivalent; `reason` where they can't be compared at all.
 
     `kept`: nodes that are as they were. `layers`: with method `bound`, values inside the models, in order. `warnings`:
-    what to know of the engines that judged.
+    what to know of the engines that judged. `primes`: of the field that regions were proven in.
     """
 
-    schema: ClassVar[str] = "onnxtile.verify/1"
+    schema: ClassVar[str] = "onnxtile.verify/2"
     equivalent: bool
     method: str
     engine: str
@@ -78,16 +85,17 @@ class Verdict(JsonRecord, members="schema * first_outside"):
     layers: tuple[ValueVerdict, ...] = ()
     kept: int = 0
     warnings: tuple[str, ...] = ()
+    primes: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return self.summary if self.equivalent or self.reason else f"{self.why}\n{self.summary}"
 
     @property
     def summary(self) -> str:
-        """Return a line that says whether the models are equivalent, and how that was shown."""
-        counts = Counter(region.method if region.equivalent else "wrong" for region in self.regions)
-        said = [f"{several(count, 'region')} {_WORDS.get(name, name)}" for name, count in counts.items()]
-        words = ", ".join([f"{several(self.kept, 'node')} kept", *said])
+        """Return a line that says whether the models are equivalent, and how many regions are proven and tested."""
+        told = [f"{self.counts[status]:,} {status}" for status in STATUSES if status in self.counts]
+        regions = f"{several(len(self.regions), 'region')}: {', '.join(told)}" if told else "no region"
+        words = f"{several(self.kept, 'node')} kept, {regions}"
         if self.method == "bound":
             first = "" if self.first_outside is None else f"; {self.first_outside!r} is the first outside"
             words = f"{several(self.cases, 'case')} from seed {self.seed} in {self.engine}{first}"
@@ -97,6 +105,23 @@ class Verdict(JsonRecord, members="schema * first_outside"):
     def first_outside(self) -> str | None:
         """The first value inside the models that is outside its bound."""
         return next((layer.name for layer in self.layers if not layer.equivalent), None)
+
+    @property
+    def proven(self) -> bool:
+        """Every region is proven, and nothing else differs."""
+        return self.equivalent and self.method == "exact" and all(each.status == "proven" for each in self.regions)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many regions are proven, tested, different."""
+        return dict(Counter(each.status for each in self.regions))
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The longest sides of the products that take rewritten ones' places, where no free dimension decides them."""
+        if not any(any(each.limits) for each in self.regions):
+            return {}
+        return {letter: max(each.limits[axis] for each in self.regions) for axis, letter in enumerate("mkn")}
 
     @property
     def why(self) -> str:

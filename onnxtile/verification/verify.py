@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import gc
+import math
+import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-import onnx
 
-from onnxtile.errors import UsageError, suggesting_options, wrong_name
+from onnxtile.errors import OnnxtileError, UsageError, suggesting_options, wrong_name
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
 from onnxtile.ir.io.progress import Progress, silent
-from onnxtile.ir.metadata import TILE, box_text
 from onnxtile.verification.bound import Comparison, Plan, compare
-from onnxtile.verification.facts import facts_of
-from onnxtile.verification.graphs import Scope, graphs_of, name_of, nodes_inside, reads
+from onnxtile.verification.breakpoints import ROUNDS, further
+from onnxtile.verification.canonical import key_of
+from onnxtile.verification.facts import Facts, Shapes, bare
+from onnxtile.verification.field import Field
+from onnxtile.verification.graphs import name_of, names_inside
 from onnxtile.verification.interfaces import mismatch
-from onnxtile.verification.opened import Opened, open_model
+from onnxtile.verification.opened import open_model
+from onnxtile.verification.outputs import as_verdict, by_output, mistyped
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
-from onnxtile.verification.regions import concluded, examine
-from onnxtile.verification.verdict import RegionVerdict, ValueVerdict, Verdict
-from onnxtile.verification.workers import run_all
+from onnxtile.verification.regions import MOST_NAMED, Finding, Judge
+from onnxtile.verification.standalone import alone
+from onnxtile.verification.trial_sizes import Choice, choices, drawn_choices, first_choice
+from onnxtile.verification.value import UnprovenError
+from onnxtile.verification.verdict import RegionVerdict, Verdict
+from onnxtile.verification.workers import side_by_side
 
-LARGEST_FREE = 4096
-"""The largest size that's taken for a free dimension: metadata may say anything."""
 METHODS = ("exact", "bound")
 CASES = 4
 """Sets of inputs that whole models are run on where nobody says how many."""
-FREE = 3
-"""The least size taken for dimensions that aren't bound: each gets another, to show a mix-up of axes."""
+SEEDS = 1 << 32
+"""Seeds that engines' inputs are made from."""
+Trial = tuple[Choice, Facts]
 
 
 @suggesting_options
@@ -41,28 +48,29 @@ def verify(
     *,
     method: str | None = None,
     cases: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     bind: Mapping[str, int] | None = None,
     inputs: Mapping[str, np.ndarray] | None = None,
     workers: int | None = None,
+    timeout: float | None = None,
     follow_links: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Compare two models.
 
     `method` `exact` (the default) lays the models side by side. What is as it was is equivalent; each rewritten region
-    is proven by itself: the lowered constants have to be the original's bytes, the tiles have to cover their product,
-    and both sides have to give the same bits on whole numbers that no order of summation rounds. A region for which
-    that can't be done is compared on random inputs and may differ by what rounding explains.
+    is evaluated in a finite field beside the original, and is proven where both are the same function of their
+    operands, with the same majorant. A region that can't be is run by engines on random inputs, and may differ by what
+    rounding explains.
 
     `method` `bound` (the default where `inputs` are given) runs both models whole, with their weights, on random
     inputs, every other one of whole numbers; each value may differ by what rounding explains.
 
-    `cases`: sets of inputs from `seed`; by default 4 for whole models, 2 for a region, and 1 for one whose tiles are
-    all shown to be in their places. Free dimensions that `bind` doesn't fix get sizes. `inputs`: values to take for
-    some inputs, or all. `workers`: processes that prove regions (as many as cores by default). `follow_links`: data
-    files of the models may be links that lead out of their folders. Raises UsageError, ModelError, UnsupportedError
-    (among them: neither engine runs the original).
+    `seed`: repeats the random numbers of a proof; others are drawn each time. `cases`: sets of inputs that whole models
+    are run on, 4 by default. `bind`: sizes of free dimensions; of others, sizes around the tiles are tried. `inputs`:
+    values to take for some inputs, or all. `workers`: threads that prove regions (1 by default).
+    `timeout`: seconds that the proof may take. `follow_links`: data files of the models may be links that lead out of
+    their folders. Raises UsageError, ModelError, UnsupportedError (among them: neither engine runs the original).
     """
     method = method or ("bound" if inputs else "exact")
     if method not in METHODS:
@@ -70,7 +78,7 @@ def verify(
     if inputs and method == "exact":
         raise UsageError("inputs are for method bound: the exact proof makes its own")
     for name, number, least in (("cases", cases, 1), ("seed", seed, 0), ("workers", workers, 1)):
-        if number is None and name != "seed":
+        if number is None:
             continue
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             raise UsageError(f"{name} is {number!r}: give a whole number, {least} or more")
@@ -80,11 +88,19 @@ def verify(
         first, second = open_model(original), open_model(lowered)
         different = mismatch(first.proto, second.proto, bind or {})
         if different:
-            return Verdict(False, "interfaces", "none", 0, seed, (), different)
-        if method == "bound":
-            plan = Plan(cases or CASES, seed, dict(inputs or {}))
-            return _bounded(compare(original, lowered, plan, bind or {}, say), seed)
-        return _Proof(first, second, bind or {}, cases, seed, workers, say).verdict(original, lowered)
+            return Verdict(False, "interfaces", "none", 0, seed or 0, (), different)
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        judge = Judge(first, second, secrets.randbits(63) if seed is None else seed, deadline)
+        proof = _Proof(judge, bind or {}, say, workers or 1)
+        if method == "exact":
+            return proof.verdict(original, lowered)
+        plan = Plan(cases or CASES, seed or 0, dict(inputs or {}))
+        verdict = _bounded(compare(original, lowered, plan, bind or {}, say), seed or 0)
+        if not verdict.equivalent:
+            return verdict
+        wrong = tuple(each for each in proof.verdict(original, lowered, alone=True).regions if not each.equivalent)
+        words = f"{wrong[0].name!r} is {wrong[0].reason}" if wrong else None
+        return replace(verdict, equivalent=not wrong, regions=wrong, reason=words)
 
 
 def _bounded(found: Comparison, seed: int) -> Verdict:
@@ -97,63 +113,181 @@ def _bounded(found: Comparison, seed: int) -> Verdict:
 class _Proof:
     """The models side by side, and what is known of them."""
 
-    def __init__(
-        self,
-        first: Opened,
-        second: Opened,
-        bind: Mapping[str, int],
-        cases: int | None,
-        seed: int,
-        workers: int | None,
-        say: Progress,
-    ) -> None:
-        self._first, self._second, self._bind = first, second, bind
-        self._cases, self._seed, self._workers, self._say = cases, seed, workers, say
+    def __init__(self, judge: Judge, bind: Mapping[str, int], say: Progress, workers: int = 1) -> None:
+        self._judge, self._bind, self._say, self._workers = judge, bind, say, workers
+        self._first, self._second = judge.original, judge.lowered
         self._warnings: dict[str, None] = {}
+        self._proven: dict[str | None, tuple[str, Finding]] = {}
+        self._same_as: dict[tuple[str, str], str] = {}
+        self._unsettled: dict[tuple[str, str], str] = {}
+        self._ready: dict[int, Finding] = {}
+        """What came of regions at the first sizes, where several were evaluated at once."""
 
-    def verdict(self, original: AnyModel, lowered: AnyModel) -> Verdict:
+    def verdict(self, original: AnyModel, lowered: AnyModel, alone: bool = False) -> Verdict:
+        """What is proven, tested and different. `alone`: nothing is tested by engines."""
         with collector_paused():
-            return self._verdict(original, lowered)
+            return self._verdict(original, lowered, alone)
 
-    def _verdict(self, original: AnyModel, lowered: AnyModel) -> Verdict:
+    def _verdict(self, original: AnyModel, lowered: AnyModel, alone: bool) -> Verdict:
         self._say("lay the models side by side")
         pairing = pair(self._first, self._second)
-        largest = _free_size(self._second.proto)
-        facts = facts_of(self._first.proto, self._bind, lambda place: largest + place)
-        sizes = [facts]
-        if facts.free:
-            sizes.append(facts_of(self._first.proto, self._bind, lambda place: 1 if place else 2))
-        examined = []
-        for number, region in enumerate(pairing.regions):
-            self._say(f"read {region.name}", number, len(pairing.regions))
-            both = [examine(region, self._first, self._second, each) for each in sizes]
-            wrong = next((each for each in both if not each.verdict.equivalent), None)
-            examined.append(wrong or replace(both[0], steps=tuple(step for each in both for step in each.steps)))
-        steps = [(step.task, number) for number, each in enumerate(examined) for step in each.steps]
-        found = iter(run_all([task for task, _ in steps], self._cases, self._seed, self._workers, self._say))
-        verdicts = []
-        for number, each in enumerate(examined):
-            came = [next(found) for _ in each.steps]
-            self._warn(outcome.warning for outcome, _ in came)
-            verdict = concluded(each, [outcome for outcome, _ in came])
-            twins = {number if twin is None else steps[twin][1] for _, twin in came}
-            if len(twins) == 1 and (twin := twins.pop()) != number:
-                verdict = replace(verdict, same_as=pairing.regions[twin].name)
-            verdicts.append(verdict)
-        verdicts = self._whole(verdicts, original, lowered, {**facts.forced, **self._bind})
-        verdicts += [_told(each) for each in pairing.differences]
+        model = bare(self._first.proto)
+        shapes = Shapes(model, self._bind)
+        sizes = {**shapes.forced, **self._bind}
+        trials: list[Trial] = []
+        first = first_choice(shapes.free)
+        facts = shapes.first(first)
+        findings: list[list[tuple[Choice, Finding]]] = [[] for _ in pairing.regions]
+        seen: list[set[object]] = [set() for _ in pairing.regions]
+        if facts is not None:
+            trials.append((first, facts))
+            if self._workers > 1:
+                self._ready = side_by_side(self._judge, pairing.regions, facts, self._workers)
+            self._try(pairing, trials, findings, seen)
+            self._ready.clear()
+        if shapes.free and pairing.regions:
+            met = {number for each in findings for _, finding in each for number in finding.met}
+            trials += [(choice, shapes.at(choice)) for choice in choices(shapes.free, met)]
+            self._try(pairing, trials[1 if findings else 0 :], findings, seen)
+            self._try_further(pairing, shapes, findings, seen)
+            drawn = drawn_choices(shapes.free, met, self._judge.seed)
+            self._try(pairing, [(choice, shapes.at(choice)) for choice in drawn], findings, seen)
+        known = trials[0][1] if trials else Facts({})
+        verdicts = [self._concluded(*each) for each in zip(pairing.regions, findings, strict=True)]
+        if not alone:
+            verdicts = [
+                self._tested(region, known, verdict) if verdict.method == "unknown" else verdict
+                for region, verdict in zip(pairing.regions, verdicts, strict=True)
+            ]
+            verdicts = self._whole(verdicts, original, lowered, sizes | first)
+        differences = [*pairing.differences, *mistyped(self._second.proto, known)]
+        verdicts += [as_verdict(each) for each in differences]
+        for scope, cone in pairing.idle:
+            tried = (self._judge.idle(scope, cone, facts) for _, facts in trials or [({}, known)])
+            idle = next((finding for finding in tried if finding.different), None)
+            if idle is not None and idle.different:
+                name = idle.where[0] if idle.where else name_of(cone.nodes[-1])
+                op_type = next((node.op_type for node in cone.nodes if name_of(node) == name), "node")
+                verdicts.append(as_verdict(Difference(name, op_type, scope, idle.different, idle.where)))
         return self._conclude(pairing, verdicts)
+
+    def _try(
+        self,
+        pairing: Pairing,
+        trials: Sequence[Trial],
+        findings: list[list[tuple[Choice, Finding]]],
+        seen: list[set[object]],
+    ) -> None:
+        """Evaluate each region at each choice of sizes that makes its inputs other ones, until it differs."""
+        for number, region in enumerate(pairing.regions):
+            self._say(f"prove {region.name}", number, len(pairing.regions))
+            self._try_one(region, trials, findings[number], seen[number])
+
+    def _try_one(
+        self, region: Region, trials: Iterable[Trial], found: list[tuple[Choice, Finding]], seen: set[object]
+    ) -> None:
+        for choice, facts in trials:
+            if any(each.different for _, each in found):
+                break
+            shapes = tuple(facts.find(region.scope, name) for name in (*region.inputs, *region.outputs))
+            if shapes not in seen:
+                seen.add(shapes)
+                found.append((choice, self._found(region, facts)))
+
+    def _try_further(
+        self, pairing: Pairing, shapes: Shapes, findings: list[list[tuple[Choice, Finding]]], seen: list[set[object]]
+    ) -> None:
+        """Evaluate regions at the sizes at which they decide something by a size."""
+        for region, found, shapes_seen in zip(pairing.regions, findings, seen, strict=True):
+            asked: list[tuple[Choice, Mapping[object, int] | None]] = []
+            for _ in range(ROUNDS):
+                tried = [*asked, *((choice, None if each.unproven else each.decisions) for choice, each in found)]
+                wanted, beyond = further(tried, first_choice(shapes.free))
+                if beyond is not None:
+                    words = f"it decides something by a size of about {beyond:,}, which isn't tried"
+                    self._unsettled[region.scope, region.name] = words
+                if not wanted or any(each.different for _, each in found):
+                    break
+                asked += [(choice, None) for choice in wanted]
+                before = len(found)
+                self._try_one(region, ((choice, shapes.at(choice)) for choice in wanted), found, shapes_seen)
+                if any(each.too_large for _, each in found[before:]):
+                    words = "it decides something by a size at which it's too large to be tried"
+                    self._unsettled[region.scope, region.name] = words
+            else:
+                self._unsettled[region.scope, region.name] = "the sizes at which it decides something are too many"
+
+    def _found(self, region: Region, facts: Facts) -> Finding:
+        """What evaluating a region comes to, or an equal one before it that was alike."""
+        key = key_of(region, self._first, self._second, facts, self._judge.weights(region))
+        if key in self._proven:
+            name, found = self._proven[key]
+            self._same_as[region.scope, region.name] = name
+            return found
+        found = self._ready.get(id(region)) or self._judge.at(region, facts)
+        if key is not None and found.drawn and not found.different and not found.unproven:
+            self._proven[key] = region.name, found
+        return found
+
+    def _concluded(self, region: Region, found: list[tuple[Choice, Finding]]) -> RegionVerdict:
+        verdict = RegionVerdict(region.name, region.node.op_type, region.scope, "exact", "none", 0, 0.0, 0.0, True)
+        ran = [(choice, each) for choice, each in found if not each.unproven]
+        wrong = next(((choice, each) for choice, each in ran if each.different), None)
+        verdict = replace(
+            verdict,
+            cases=len(ran),
+            sizes=tuple(choice for choice, _ in ran if choice),
+            tiles=max((each.products for _, each in ran), default=0),
+            limits=tuple(_limit([each.limits[axis] for _, each in ran if each.elements]) for axis in range(3)),  # type: ignore[arg-type]
+            safe_majorant=next((each.safe_majorant for _, each in ran if each.safe_majorant), None),
+        )
+        if wrong is not None:
+            choice, each = wrong
+            at = f" (at {', '.join(f'{name}={size}' for name, size in choice.items())})" if choice else ""
+            return replace(verdict, equivalent=False, reason=f"{each.different}{at}", where=each.where)
+        unsettled = self._unsettled.get((region.scope, region.name))
+        unsettled = unsettled or next((each.lowered_too_large for _, each in found if each.lowered_too_large), None)
+        if unsettled is not None:
+            return replace(verdict, method="unknown", note=unsettled)
+        if any(each.elements for _, each in ran):
+            skipped = next((each.unproven for _, each in found if each.unproven), None)
+            verdict = replace(verdict, same_as=self._same_as.get((region.scope, region.name)))
+            return replace(verdict, note=None if skipped is None else f"not at other sizes: {skipped}")
+        if ran:
+            return replace(verdict, method="empty", note="it has no elements, so that nothing is proven")
+        why = next((each.unproven for _, each in found), "its shapes aren't known")
+        return replace(verdict, method="unknown", note=str(why))
+
+    def _tested(self, region: Region, facts: Facts, verdict: RegionVerdict) -> RegionVerdict:
+        """A region that can't be proven, run by engines on random inputs."""
+        try:
+            models = [
+                alone(region, cone, opened, facts)
+                for cone, opened in ((region.original, self._first), (region.lowered, self._second))
+            ]
+            found = compare(models[0], models[1], Plan(CASES, self._judge.seed % SEEDS), {})
+        except (UnprovenError, OnnxtileError) as error:
+            return replace(verdict, note=f"{verdict.note}; {error}")
+        self._warn([found.warning])
+        worst = max(found.outputs, key=lambda value: (not value.equivalent, value.max_abs_error), default=None)
+        reason = found.reason
+        if reason is None and worst is not None and not worst.equivalent:
+            reason = f"{worst.name!r} is {worst.reason}"
+        apart, allowed = (0.0, 0.0) if worst is None else (worst.max_abs_error, worst.allowed)
+        where = tuple(name for node in region.lowered.nodes for name in names_inside(node)) if reason else ()
+        return replace(
+            verdict, method="bound", engine=found.engine, cases=found.cases, max_abs_error=apart, allowed=allowed,
+            equivalent=reason is None, reason=reason, where=where[:MOST_NAMED],
+        )  # fmt: skip
 
     def _whole(
         self, verdicts: list[RegionVerdict], original: AnyModel, lowered: AnyModel, bind: Mapping[str, int]
     ) -> list[RegionVerdict]:
         """Regions that can't be run alone are judged by running the models whole, unless one is wrong already."""
         unknown = [verdict.method == "unknown" for verdict in verdicts]
-        if not any(unknown) or not all(
-            each or verdict.equivalent for each, verdict in zip(unknown, verdicts, strict=True)
-        ):
+        if not any(unknown) or not all(verdict.equivalent for verdict in verdicts):
             return verdicts
-        plan = Plan(CASES, self._seed)
+        plan = Plan(CASES, self._judge.seed % SEEDS)
         found = compare(original, lowered, plan, bind, self._say)
         self._warn([found.warning])
         values = (*found.outputs, *found.layers)
@@ -164,7 +298,7 @@ class _Proof:
         return [
             replace(
                 verdict, method="whole", engine=found.engine, cases=found.cases, max_abs_error=error, allowed=allowed,
-                equivalent=found.equivalent, reason=wrong, note=verdict.reason,
+                equivalent=found.equivalent, reason=wrong,
             )
             if each else verdict
             for each, verdict in zip(unknown, verdicts, strict=True)
@@ -177,15 +311,21 @@ class _Proof:
             "exact",
             " and ".join(engines) or "none",
             max((each.cases for each in verdicts), default=0),
-            self._seed,
-            tuple(_outputs(self._first.proto.graph, pairing.regions, verdicts)),
+            self._judge.seed,
+            tuple(by_output(self._first.proto.graph, pairing.regions, verdicts)),
             regions=tuple(verdicts),
             kept=pairing.kept,
             warnings=tuple(self._warnings),
+            primes=tuple(Field(self._judge.seed).primes),
         )
 
     def _warn(self, words: Iterable[str | None]) -> None:
         self._warnings.update(dict.fromkeys(each for each in words if each))
+
+
+def _limit(sizes: Sequence[int]) -> int:
+    """Return the longest side of products, 0 where it follows from the size of a free dimension."""
+    return max(sizes, default=0) if len(set(sizes)) == 1 else 0
 
 
 @contextmanager
@@ -198,68 +338,3 @@ def collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _told(difference: Difference) -> RegionVerdict:
-    return RegionVerdict(
-        difference.name, difference.op, difference.scope, "structure", "none", 0, 0.0, 0.0, False, difference.reason,
-        where=difference.where,
-    )  # fmt: skip
-
-
-def _outputs(
-    graph: onnx.GraphProto, regions: Sequence[Region], verdicts: Sequence[RegionVerdict]
-) -> Iterator[ValueVerdict]:
-    """Each output by the regions that bear on it: the worst of them."""
-    scope = Scope(graph)
-    by_node: dict[str, list[RegionVerdict]] = {}
-    holders = [name_of(node) for node in scope.nodes if any(graphs_of(attribute) for attribute in node.attribute)]
-    for region, verdict in zip(regions, verdicts, strict=False):
-        tops = [name for name in holders if region.scope.startswith(f"{name}/")] if region.scope else [region.name]
-        for top in tops:
-            by_node.setdefault(top, []).append(verdict)
-    for verdict in verdicts[len(regions) :]:
-        by_node.setdefault(verdict.name, []).append(verdict)
-    for output in graph.output:
-        bearing = [each for name in _upstream(scope, output.name) for each in by_node.get(name, [])]
-        wrong = next((each for each in bearing if not each.equivalent), None)
-        yield ValueVerdict(
-            output.name,
-            max((each.max_abs_error for each in bearing), default=0.0),
-            max((each.allowed for each in bearing), default=0.0),
-            all(each.method == "exact" and each.equivalent for each in bearing),
-            wrong is None,
-            None if wrong is None else f"{wrong.op} {wrong.name!r} bears on it: {wrong.reason}",
-            "exact" if all(each.method == "exact" for each in bearing) else "bound",
-        )
-
-
-def _upstream(scope: Scope, output: str) -> Iterator[str]:
-    """The names of nodes and constants that an output follows from."""
-    waiting, seen = [output], {output}
-    while waiting:
-        name = waiting.pop()
-        made = scope.find(name)
-        if made is None or made.node is None:
-            yield name
-            continue
-        yield name_of(made.node)
-        for read in reads(made.node):
-            if read not in seen:
-                seen.add(read)
-                waiting.append(read)
-
-
-def _free_size(lowered: onnx.ModelProto) -> int:
-    """A size for free dimensions: a little more than a tile, so that there's a whole one and a ragged one."""
-    graphs = (lowered.graph.node, *(function.node for function in lowered.functions))
-    nodes = (inner for each in graphs for node in each for inner in nodes_inside(node))
-    boxes = [_height(box_text(pair.value)) for node in nodes for pair in node.metadata_props if pair.key == TILE]
-    return max([FREE - 1, *boxes]) + 1
-
-
-def _height(box: str) -> int:
-    """The m of `m64,k64,n32`: all tiles of a product at once."""
-    first = box.partition(",")[0]
-    height = int(first[1:]) if ":" not in box and first[1:].isdecimal() and len(first) < 9 else 0
-    return height if height <= LARGEST_FREE else 0

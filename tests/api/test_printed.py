@@ -34,12 +34,12 @@ def test_a_long_report_is_cut() -> None:
 
 def test_a_verdict() -> None:
     lowered = onnxtile.lower(MODEL, LIMITS)
-    assert str(onnxtile.verify(MODEL, lowered)) == "equivalent: 0 nodes kept, 1 region proven exactly"
+    assert str(onnxtile.verify(MODEL, lowered)) == "equivalent: 0 nodes kept, 1 region: 1 proven"
     node = next(node for node in lowered.graph.node if node.op_type == "Add")
     node.op_type = "Sub"
     first, last = str(onnxtile.verify(MODEL, lowered)).splitlines()
     assert first.startswith("'product' is ")
-    assert last == "NOT equivalent: 0 nodes kept, 1 region wrong"
+    assert last == "NOT equivalent: 0 nodes kept, 1 region: 1 different"
 
 
 def test_a_profile() -> None:

@@ -35,7 +35,7 @@ def test_exit_status_and_verdict(cli: Cli, pair: tuple[Path, Path, Path], method
     assert (status, err) == (1, "")
     assert "NOT equivalent" in out
     document = json.loads(cli("verify", model, wrong, "--method", method, "--json")[1])
-    assert (document["schema"], document["equivalent"], document["method"]) == ("onnxtile.verify/1", False, method)
+    assert (document["schema"], document["equivalent"], document["method"]) == ("onnxtile.verify/2", False, method)
 
 
 def test_a_certificate_is_written_and_repeated(cli: Cli, pair: tuple[Path, Path, Path]) -> None:

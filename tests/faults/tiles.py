@@ -209,7 +209,7 @@ FACTORS = [
 
 TYPES = [
     Fault("a partial sum of float16 is missing", HALF, bypassed("fc/m0_n0_wide")),
-    Fault("a partial product of bfloat16 is added twice", BRAIN, reads("fc/m0_n0_sum1", 1, "fc/m0_n0_k0_wide")),
+    Fault("a partial product of bfloat16 is added twice", BRAIN, reads("fc/m0_n0_sum1", 1, "fc/m0_n0_k0")),
     Fault("a partial product of int32 is taken off", WHOLE, becomes("fc/m0_n0_sum1", "Sub")),
     Fault(
         "a tile of double is computed through float",

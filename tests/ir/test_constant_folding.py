@@ -138,7 +138,8 @@ def test_a_weight_behind_a_chain_is_cut_ahead_of_time(case: tuple[onnx.ModelProt
     assert onnxtile.check(lowered, LIMITS).ok
     if how["weights"] == "pretile":
         made = [node for node in lowered.graph.node if node.metadata_props]
-        assert not [node.name for node in made if node.name.startswith("fc/B_")]
+        cut = [node for node in made if node.name.startswith("fc/B_")]
+        assert {node.op_type for node in cut} <= {"Cast"}  # tiles of float16, which are multiplied in float32
         old = [node for node in lowered.graph.node if node not in made]
         before = [node for node in model.graph.node if node.op_type in SEEN_THROUGH]
         assert old == (before if kept else [])

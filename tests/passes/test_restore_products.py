@@ -66,11 +66,7 @@ def test_every_combination(once: dict[str, onnx.ModelProto], first: str, second:
         assert int(str(change.macs[1])) >= 720
     assert onnxtile.verify(once[first], twice).equivalent
     verdict = onnxtile.verify(original, twice)
-    assert verdict.equivalent
-    twice_ahead = (
-        first in ("unrolled", "batched") and second != "function"
-    )  # constants are told from running them there
-    assert any(region.method == "bound" for region in verdict.regions) == twice_ahead
+    assert verdict.proven
 
 
 def test_a_wrong_weight_that_was_cut_twice_is_seen() -> None:

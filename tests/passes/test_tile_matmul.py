@@ -8,14 +8,17 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from onnx.reference import ReferenceEvaluator
 
+import onnxtile
 from onnxtile.errors import UsageError
 from onnxtile.ir.graphs import CALL_DOMAIN
 from onnxtile.ir.io.load import from_proto
+from onnxtile.lowering.options import FormName
 from onnxtile.passes import InferShapes, TileMatMul
 from onnxtile.tiling.limits import Limits
 from onnxtile.tiling.tiled_product import TiledProduct
-from tests.support import matmul, parse, run_onnxruntime, whole
+from tests.support import FORMS, matmul, parse, run_onnxruntime, whole
 
 LIMITS = Limits(4, 4, 4)
 
@@ -89,3 +92,40 @@ def test_only_what_passes_made_where_that_is_asked() -> None:
 def test_a_wrong_way_to_add_is_refused_when_the_pass_is_made() -> None:
     with pytest.raises(UsageError, match="accumulate is 'trees': take one of chain, tree, sum"):
         TileMatMul(LIMITS, accumulate="trees")  # type: ignore[arg-type]  # that's the point
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_partial_products_of_narrow_floats_are_computed_in_float32(form: FormName, dtype: str) -> None:
+    """The first tile's sum is 70,400, and float16 ends at 65,504; in bfloat16 it would be rounded."""
+    text = f"""<ir_version: 10, opset_import: ["" : 18]> g ({dtype}[1,128] x, {dtype}[128,1] w) => ({dtype}[1,1] y) {{
+        y = MatMul (x, w) }}"""
+    model = parse(text)
+    numpy_type = ir.DataType[dtype.upper()].numpy()
+    x = np.where(np.arange(128) < 64, 1100, -1098).astype(numpy_type).reshape(1, 128)
+    feeds = {"x": x, "w": np.ones([128, 1], numpy_type)}
+    for narrow in (False, True):
+        lowered = onnxtile.lower(model, (4, 64, 4), form=form, narrow_products=narrow)
+        assert onnxtile.verify(model, lowered).proven
+        with np.errstate(all="ignore"):
+            (got,) = ReferenceEvaluator(lowered).run(None, feeds)
+        assert (got == ReferenceEvaluator(model).run(None, feeds)[0]).all() is np.bool_(
+            not narrow or dtype != "float16"
+        )
+
+
+def test_products_that_are_not_cut_along_k_stay_in_their_type() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 18]> g (float16[8,4] x, float16[4,8] w) => (float16[8,8] y) {
+        y = MatMul (x, w) }"""
+    for narrow in (False, True):
+        lowered = onnxtile.lower(parse(text), (4, 4, 4), narrow_products=narrow)
+        assert not any(node.op_type == "Cast" for node in lowered.graph.node)
+
+
+def test_the_name_of_a_call_says_that_products_stay_narrow() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 18]> g (float16[4,8] x, float16[8,4] w) => (float16[4,4] y) {
+        y = MatMul (x, w) }"""
+    for narrow in (False, True):
+        (call,) = tiled(parse(text), narrow_products=narrow).graph
+        assert call.op_type.endswith("_narrow") is narrow
+        assert TiledProduct.of_call(call).narrow is narrow

@@ -65,7 +65,6 @@ def test_a_chain_of_products_in_one_region_is_followed_into_the_next() -> None:
     assert (run_onnxruntime(lowered, feeds)[0] != run_onnxruntime(model, feeds)[0]).any()
     (region,) = onnxtile.verify(model, lowered).regions
     assert not region.equivalent
-    assert "is another box" in str(region.reason)
 
 
 @pytest.mark.parametrize("factor", ["alpha", "beta"])

@@ -60,18 +60,16 @@ def test_a_renamed_constant_is_proven_by_its_bytes() -> None:
     original = model(LAYER, w=W)
     body = LAYER.replace("w)", "other)")
     assert judged(onnxtile.verify(original, model(body, other=W))) == [("y", "exact", True)]
-    assert judged(onnxtile.verify(original, model(body, other=-W))) == [("y", "bound", False)]
+    assert judged(onnxtile.verify(original, model(body, other=-W))) == [("y", "exact", False)]
 
 
 B = np.arange(8, dtype=np.float32)
 
 
-@pytest.mark.parametrize("other", [B + (B == 7), B.astype(np.float16), B[None]], ids=["element", "type", "shape"])
+@pytest.mark.parametrize("other", [B + (B == 7), B + (B == 7) * 2.0**-18, B[None]], ids=["element", "bit", "shape"])
 def test_a_kept_constant_is_compared(other: np.ndarray) -> None:
     body = "(float[4,8] y) { c = Cast <to = 1> (b)  y = Add (x, c) }"
-    (told,) = onnxtile.verify(model(body, b=B), model(body, b=other)).regions
-    assert (told.method, told.equivalent) == ("structure", False)
-    assert told.reason == "constant 'b' has other elements than in the original"
+    assert not onnxtile.verify(model(body, b=B), model(body, b=other)).equivalent
 
 
 def test_a_constant_is_the_same_as_an_initializer_or_in_a_node() -> None:
@@ -153,7 +151,7 @@ def test_a_call_is_as_it_was_only_where_its_function_is() -> None:
     for node in wrong.functions[0].node:
         node.op_type = "ReduceMax" if node.op_type == "ReduceSum" else node.op_type
     verdict = onnxtile.verify(tiled, wrong)
-    assert judged(verdict) == [("product", "bound", False)]
+    assert judged(verdict) == [("product", "exact", False)]
 
 
 CALLED_TWICE = """<ir_version: 10, opset_import: ["" : 20, "local" : 1]>
@@ -193,7 +191,7 @@ def test_bodies_are_laid_side_by_side(name: str) -> None:
     add = next(node for node in branch.node if node.op_type == "Add")
     add.input[1] = add.input[0]
     wrong = onnxtile.verify(original, lowered)
-    assert judged(wrong) == [("inner", "exact", True), ("other", "structure", False)]
+    assert judged(wrong) == [("inner", "exact", True), ("other", "exact", False)]
     assert not wrong.outputs[0].equivalent
     assert not wrong.outputs[0].exact
 
@@ -245,7 +243,7 @@ def test_models_of_different_opsets_are_compared_node_by_node(opset: int) -> Non
     other.opset_import[0].version = opset
     verdict = onnxtile.verify(original, other)
     assert verdict.equivalent
-    assert (verdict.kept, judged(verdict)) == (0, [("h", "bound", True), ("y", "exact", True)])
+    assert (verdict.kept, judged(verdict)) == (0, [("h", "exact", True), ("y", "exact", True)])
 
 
 def test_an_operator_that_changed_between_opsets_is_found() -> None:

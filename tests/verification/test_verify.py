@@ -47,8 +47,7 @@ def test_right_lowerings_are_equivalent(dtype: str, form: str) -> None:
     model = network(dtype=TYPES[dtype])
     verdict = onnxtile.verify(model, onnxtile.lower(model, (4, 7, 5), form=form), cases=6)
     assert verdict.equivalent
-    assert verdict.engine == ("onnx.reference" if dtype == "bfloat16" else "onnxruntime")
-    assert 0 <= verdict.outputs[0].max_abs_error <= verdict.outputs[0].allowed
+    assert [region.status for region in verdict.regions] == ["proven", "proven"]
 
 
 @given(st.integers(1, 200), st.integers(1, 40), st.sampled_from(sorted(TYPES)), st.integers(0, 1000))

@@ -33,12 +33,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "cases is True: give a whole number, 1 or more": {"cases": True},
     "cases is '2': give a whole number, 1 or more": {"cases": "2"},
     "seed is -1: give a whole number, 0 or more": {"seed": -1},
-    "seed is None: give a whole number, 0 or more": {"seed": None},
     "seed is 0.5: give a whole number, 0 or more": {"seed": 0.5},
-    "workers is 0: give a whole number, 1 or more": {"workers": 0},
-    "workers is False: give a whole number, 1 or more": {"workers": False},
-    "workers is -1: give a whole number, 1 or more": {"workers": -1},
-    "workers is '2': give a whole number, 1 or more": {"workers": "2"},
     "input 'Q' isn't one of the model's: X": {"inputs": {"Q": X["X"]}},
 }
 
@@ -51,7 +46,8 @@ def test_calls_that_are_refused(words: str) -> None:
 
 def test_what_is_taken_where_nobody_says() -> None:
     exact, bound = onnxtile.verify(MODEL, LOWERED), onnxtile.verify(MODEL, LOWERED, inputs=X)
-    assert (exact.method, exact.cases, exact.seed) == ("exact", 1, 0)
+    assert (exact.method, exact.cases) == ("exact", 1) and exact.seed > 0
+    assert exact.seed != onnxtile.verify(MODEL, LOWERED).seed
     assert (bound.method, bound.cases, bound.seed) == ("bound", 4, 0)
     assert (bound.regions, exact.layers) == ((), ())
 
@@ -60,7 +56,7 @@ FREE = """<ir_version: 10, opset_import: ["" : 20]> g (float[n,8] x) => (float[n
 
 
 @pytest.mark.parametrize("form", ["unrolled", "batched", "function"])
-@pytest.mark.parametrize("bind", [None, {"n": 0}, {"n": 1}, {"n": 7}])
+@pytest.mark.parametrize("bind", [None, {"n": 1}, {"n": 7}])
 def test_free_dimensions(form: str, bind: dict[str, int] | None) -> None:
     model = parse(FREE, w=whole([8, 6], F32, 1))
     lowered = onnxtile.lower(model, (None, 4, 3), form=form)
@@ -173,9 +169,9 @@ def large(folder: Path) -> tuple[Path, Path]:
 
 def test_weights_in_files(tmp_path: Path) -> None:
     original, lowered = large(tmp_path)
-    verdict = onnxtile.verify(original, lowered)
+    verdict = onnxtile.verify(original, lowered, seed=3)
     assert (verdict.equivalent, verdict.kept) == (True, 1)
-    loaded = onnxtile.verify(onnx.load(original), lowered)
+    loaded = onnxtile.verify(onnx.load(original), lowered, seed=3)
     assert loaded == verdict
 
 
@@ -190,7 +186,7 @@ def test_a_byte_of_a_file_of_weights_is_told(tmp_path: Path) -> None:
         before = data.read_bytes()
         data.write_bytes(before[: offset + 2] + bytes([before[offset + 2] ^ 1]) + before[offset + 3 :])
         wrong = [each for each in onnxtile.verify(original, lowered).regions if not each.equivalent]
-        assert [(each.name, each.method) for each in wrong] == [(region, "structure")]
+        assert [each.name for each in wrong] == [region]
         data.write_bytes(before)
 
 
@@ -276,9 +272,9 @@ def test_the_table_fits_a_screen(files: list[Path], cli: Cli) -> None:
     lines = out.splitlines()
     assert (status, err) == (0, "")
     assert max(map(len, lines)) <= 80
-    assert lines[0].split() == ["region", "operator", "tiles", "method", "verdict"]
+    assert lines[0].split() == ["region", "operator", "products", "status", "why"]
     assert [line.split()[0] for line in lines[1:4]] == ["first", "second", "third"]
-    assert lines[-1].startswith("equivalent: 2 nodes kept, 3 regions proven exactly")
+    assert lines[-1].startswith("equivalent: 2 nodes kept, 3 regions: 3 proven")
 
 
 def test_the_table_shows_what_is_wrong_first(files: list[Path], cli: Cli) -> None:
@@ -286,9 +282,9 @@ def test_the_table_shows_what_is_wrong_first(files: list[Path], cli: Cli) -> Non
     lines = out.splitlines()
     assert status == 1
     assert lines[1].startswith("second")
-    assert "twice" in out
+    assert "different" in lines[1]
     assert any(line.startswith("look at second/") for line in lines)
-    assert lines[-1] == "NOT equivalent: 2 nodes kept, 2 regions proven exactly, 1 region wrong"
+    assert lines[-1] == "NOT equivalent: 2 nodes kept, 3 regions: 2 proven, 1 different"
 
 
 def test_names_of_any_length_and_kind_fit_too(tmp_path: Path, cli: Cli) -> None:
@@ -313,7 +309,7 @@ def test_json_is_one_object(files: list[Path], cli: Cli, more: list[str]) -> Non
     for lowered, status in ((files[1], 0), (files[2], 1)):
         ended, out, _ = cli("verify", files[0], lowered, "--json", *more)
         told = json.loads(out)
-        assert (ended, told["schema"], told["equivalent"]) == (status, "onnxtile.verify/1", status == 0)
+        assert (ended, told["schema"], told["equivalent"]) == (status, "onnxtile.verify/2", status == 0)
         assert told["method"] == (more[-1] if more else "exact")
 
 

@@ -25,7 +25,7 @@ def scaled_product(
     """
     assert a.dtype is not None
     alpha = np.array(factor, a.dtype.numpy())
-    before = a.dtype in WIDER and abs(alpha) < 1
+    before = a.dtype in WIDER and 0 < abs(alpha) < 1
     if before and of_a:
         a = new.node("Mul", "scaled", [a, new.constant("alpha", alpha)], shape=a.shape)
     elif before:

@@ -6,7 +6,8 @@ are padded with zeros: along K zero meets zero, and what M and N gain is cut off
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ class Batched(Form):
     def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: RowValues, prefix: str) -> str:
         """Add the nodes that multiply tiles; C's are an array [batch, m-tiles, n-tiles, rows, columns]."""
         products = join(prefix, "products")
-        sink.node(product.operator, tiles, [products], tile=box(product))
+        sink.node(product.operator, widened(sink, product, tiles, partial(join, prefix)), [products], tile=box(product))
         return products if product.plan.k.whole else _sum_over_k(sink, product, products, prefix)
 
 
@@ -164,14 +165,26 @@ def _cut_rows(sink: Sink, product: TiledProduct, value: str, rows: RowValues, pr
     return cut
 
 
+def widened(sink: Sink, product: TiledProduct, tiles: Sequence[str], names: Callable[[str], str]) -> Sequence[str]:
+    """Add the Casts of both operands to the type that they're multiplied in; none where that's their own."""
+    if product.widened is None:
+        return tiles
+    wide = [names(f"{side}_wide") for side in SIDES]
+    for tile, value in zip(tiles, wide, strict=True):
+        sink.node("Cast", [tile], [value], {"to": product.widened.value})
+    return wide
+
+
 def _sum_over_k(sink: Sink, product: TiledProduct, value: str, prefix: str) -> str:
     total, axis = join(prefix, "total"), product.batch_axes + 2
     summed_as = SUMMED_AS.get(product.dtype)
     if summed_as is None:
         reduce_sum(sink, value, total, axis)
         return total
-    sink.node("Cast", [value], [f"{value}_wide"], {"to": summed_as.value})
-    reduce_sum(sink, f"{value}_wide", f"{total}_wide", axis)
+    if product.widened is None:
+        sink.node("Cast", [value], [f"{value}_wide"], {"to": summed_as.value})
+        value = f"{value}_wide"
+    reduce_sum(sink, value, f"{total}_wide", axis)
     sink.node("Cast", [f"{total}_wide"], [total], {"to": product.dtype.value})
     return total
 

@@ -7,14 +7,14 @@ batched form, so ragged edges are padded with zeros; partial sums are added in t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.dtypes import WIDER
-from onnxtile.tiling.forms.batched import Batched, Length, RowValues, box, keeps_rows, reshape
+from onnxtile.tiling.forms.batched import Batched, Length, RowValues, box, keeps_rows, reshape, widened
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import int64, squeeze
 from onnxtile.tiling.sinks.ir import Sink
@@ -108,7 +108,7 @@ def _over_k(body: Sink, product: TiledProduct, names: Naming, constants: list[st
     """Add the inner Loop: the sum over k of the products of one row and one column of tiles."""
     carried = _carried(product)
     if product.plan.k.whole:
-        _multiply(body, product, (names("A_row"), names("B_column")), names("tile"))
+        _multiply(body, product, [names("A_row"), names("B_column")], names("tile"))
         return
     inner = body.body(
         "over_k",
@@ -119,15 +119,17 @@ def _over_k(body: Sink, product: TiledProduct, names: Naming, constants: list[st
     a_batch, b_batch = (max(product.rank(side) - 2, 0) for side in SIDES)
     inner.node("Gather", [names("A_row"), names("k")], [names("A_tile")], {"axis": a_batch})
     inner.node("Gather", [names("B_column"), names("k")], [names("B_tile")], {"axis": b_batch})
-    _multiply(inner, product, (names("A_tile"), names("B_tile")), names("partial"))
+    tiles = widened(inner, product, [names("A_tile"), names("B_tile")], names)
+    _multiply(inner, product, tiles, names("partial"))
     inner.node("Add", [names("sum"), names("partial")], [names("sum_with_k")])
     body.node("Loop", constants, [names("tile")], {"body": inner})
 
 
-def _multiply(sink: Sink, product: TiledProduct, tiles: tuple[str, str], output: str) -> None:
+def _multiply(sink: Sink, product: TiledProduct, tiles: Sequence[str], output: str) -> None:
     """Add the one MatMul, its result in the type that is carried."""
     carried = _carried(product)
-    result = output if carried == product.dtype else f"{output}_narrow"
+    narrow = carried not in (product.dtype, product.widened)
+    result = f"{output}_narrow" if narrow else output
     sink.node(product.operator, tiles, [result], tile=box(product))
-    if carried != product.dtype:
+    if narrow:
         sink.node("Cast", [result], [output], {"to": carried.value})

@@ -8,10 +8,11 @@ from itertools import product as every
 from typing import Any, ClassVar
 
 import numpy as np
+import onnx_ir as ir
 
 from onnxtile.errors import UsageError
 from onnxtile.ir.arrays import last_axes_swapped
-from onnxtile.ir.dtypes import INTEGERS, WIDER
+from onnxtile.ir.dtypes import INTEGERS
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.opset_compat import Splitter, merge_tree, pad_end, take_first
@@ -120,6 +121,7 @@ class Unrolled(Form):
 
     def _tiles(self, sink: Sink, product: TiledProduct, side: Side, operand: Operand, prefix: str) -> Grid:
         """Return the operand's tiles: constants that are there already, or nodes that split a value."""
+        grid: Grid
         axes = product.axes(side)
         counts = [len(_pieces(axis)) for _, _, axis in axes]
         if operand.precut:
@@ -127,15 +129,22 @@ class Unrolled(Form):
                 *([f"{letter}{i}" for i in range(n)] for (_, letter, _), n in zip(axes, counts, strict=True))
             )
             indices = every(*map(range, counts))
-            return {
+            grid = {
                 index: f"{operand.name}/{label}" for index, label in zip(indices, map("_".join, labels), strict=True)
             }
+            if product.widened is not None:
+                for index, tile in grid.items():
+                    wide = join(prefix, f"{side}_{_label(axes, index)}_wide")
+                    grid[index] = _wide(sink, product.widened, tile, wide)
+            return grid
         name = operand.name
         if product.transposed(side):
             rank = product.rank(side)
             name = join(prefix, f"{side}_transposed")
             sink.node("Transpose", [operand.name], [name], {"perm": last_axes_swapped(rank)})
-        grid: Grid = {(): name}
+        if product.widened is not None:
+            name = _wide(sink, product.widened, name, join(prefix, f"{side}_wide"))
+        grid = {(): name}
         for position, letter, axis in axes:
             if axis.whole:
                 grid = {(*index, 0): piece for index, piece in grid.items()}
@@ -152,13 +161,10 @@ class Unrolled(Form):
 
     def _add_up(self, sink: Sink, product: TiledProduct, partials: list[str], total: str) -> None:
         """Add partial sums in the order asked for; narrow floats in a wider type, rounded once."""
-        wider = WIDER.get(product.dtype)
-        values, last = list(partials), total
-        if wider is not None:
-            values = [f"{partial}_wide" for partial in partials]
-            last = f"{total}_wide"
-            for partial, value in zip(partials, values, strict=True):
-                sink.node("Cast", (partial,), (value,), {"to": wider.value})
+        wider = product.wider
+        values, last = list(partials), total if wider is None else f"{total}_wide"
+        if wider is not None and product.narrow:
+            values = [_wide(sink, wider, partial, f"{partial}_wide") for partial in partials]
         if product.accumulate == "sum" and product.dtype not in INTEGERS:
             merge_tree(sink, "Sum", values, last, {}, self.max_fan_in)
         else:  # Sum takes no integers, whose additions are exact in any order
@@ -169,6 +175,12 @@ class Unrolled(Form):
                 values.append(result)
         if wider is not None:
             sink.node("Cast", (last,), (total,), {"to": product.dtype.value})
+
+
+def _wide(sink: Sink, dtype: ir.DataType, value: str, name: str) -> str:
+    """Add the Cast of a value to a wider type, and return its name."""
+    sink.node("Cast", (value,), (name,), {"to": dtype.value})
+    return name
 
 
 def _pieces(axis: Axis) -> list[tuple[int, int | None]]:

@@ -12,7 +12,7 @@ from onnxtile.debugging.instruments.verify_each import VerifyEach
 from onnxtile.errors import PassError
 from onnxtile.passes.manager import PassManager
 from tests.planted import GOOD, Denies, network
-from tests.support import matmul, parse, whole
+from tests.support import matmul, parse
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,11 @@ def test_functional_passes_and_those_of_onnx_ir_are_compared() -> None:
 
 def test_what_cannot_be_verified_says_so() -> None:
     model = parse(
-        """<ir_version: 8, opset_import: ["" : 17]> g (float[b,k] x) => (float[b,8] y)
+        """<ir_version: 8, opset_import: ["" : 17]> g (float[b,k] x, int64[1] rows) => (float[p,q] y)
         {
-            s = Constant <value_ints = [-1, 5]> ()  h = Identity (x)
-            r = Reshape (h, s)  y = MatMul (r, w)
-        }""",  # b and k are taken as 2, and 5 divides b * k
-        w=whole([5, 8], np.dtype(np.float32), 0),
+            seven = Constant <value_ints = [7]> ()  s = Concat <axis = 0> (rows, seven)
+            h = Identity (x)  y = Reshape (h, s)
+        }"""  # the shape is fed, and 7 divides what b * k are taken as
     )
     manager = PassManager([IdentityEliminationPass()], instruments=[VerifyEach()])
     with pytest.raises(onnxtile.UnsupportedError, match="can't be verified: no engine .*bind-dims{name=size}"):

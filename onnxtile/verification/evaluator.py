@@ -1,0 +1,332 @@
+"""Evaluate nodes on numbers of the field: each operator as the list has it, any other as a function of its inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from onnxtile.errors import UnsupportedError
+from onnxtile.ir.io.checker import one_line
+from onnxtile.verification import linearity
+from onnxtile.verification.field import Field
+from onnxtile.verification.graphs import RANDOM
+from onnxtile.verification.semantics import (  # noqa: F401  # they put operators on the list
+    arithmetic,
+    bodies,
+    casts,
+    control,
+    functions,
+    microsoft,
+    moves,
+    products,
+    quantizing,
+    sizes,
+)  # fmt: skip
+from onnxtile.verification.semantics.entry import OPERATORS, WHOLE, Call
+from onnxtile.verification.semantics.schemas import DEFAULT, check_types, inferred, since
+from onnxtile.verification.value import UnprovenError, Value
+
+Names = MutableMapping[str, Value]
+Key = tuple[str, str, str]
+MOST_TURNS = 200_000
+"""Turns of loops that are run for a region."""
+MOST_DECIDED = 16
+"""Elements of an array of sizes that are looked at."""
+BOOLEAN = frozenset(
+    ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf")
+)
+
+
+class Evaluator:
+    """One side of a region. `products`: M, K, N of each product that ran; `met`: whole numbers that sizes met.
+
+    `looks`: operators that decide something by a size of a free dimension, with what they see. `free`: sizes are such.
+    `exact_scales`: dequantized constants are whole numbers times their scale, not what that is rounded to.
+    """
+
+    def __init__(
+        self,
+        field: Field,
+        local: Mapping[Key, onnx.FunctionProto],
+        opsets: Mapping[str, int],
+        array: Callable[[onnx.TensorProto], np.ndarray],
+        free: bool = False,
+        deadline: float = math.inf,
+        refused: frozenset[tuple[str, str]] | None = frozenset(),
+        exact_scales: bool = False,
+        is_original: bool = False,
+    ) -> None:
+        self.field, self.free = field, free
+        self.array, self.exact_scales, self.is_original = array, exact_scales, is_original
+        self._functions, self._opsets, self._deadline, self._refused = local, opsets, deadline, refused
+        self.products: list[tuple[int, int, int]] = []
+        self.multiplied: set[ir.DataType] = set()
+        """Types that numbers were multiplied in by products."""
+        self.met: set[int] = set()
+        self.looks: dict[tuple[str, bytes], None] = {}
+        self.decisions: dict[object, int] = {}
+        """By how much numbers that decide something by a size are below others (breakpoints.py)."""
+        self._place: tuple[int, ...] = ()
+        self.made: list[Value] | None = None
+        """All values that nodes make, where that's asked for."""
+        self.coarse = False
+        """It has a product by packed weights that engines may compute in bytes."""
+        self.reach = (0.0, 0.0)
+        """The smallest and the largest exponent of 2 by which constants have multiplied a number."""
+        self.at: onnx.NodeProto | None = None
+        """The node that is being evaluated, of the outermost graph."""
+        self._turns = self._depth = 0
+        self._path: tuple[int, ...] = ()
+        """The turns of the loops that are running."""
+
+    def run(self, nodes: Iterable[onnx.NodeProto], names: Names, declared: Mapping[str, ir.DataType] = {}) -> None:
+        """Evaluate nodes in order, adding what they make to the names. Raises UnprovenError.
+
+        `declared`: types that the file says values have.
+        """
+        place = self._place
+        for position, node in enumerate(nodes):
+            self._place = (*place, position)
+            if not self._depth:
+                self.at = node
+                self._on_time()
+            results = self._node(node, names)
+            for name, value in zip(node.output, results, strict=False):
+                if name and value is not None:
+                    names[name] = value
+                    if self.made is not None:
+                        self.made.append(value)
+                    if declared.get(name, value.dtype) != value.dtype:
+                        raise UnprovenError(f"{name!r} is said to be {declared[name].name}, and is {value.dtype.name}")
+
+        self._place = place
+
+    def look(self, op_type: str, *values: Value) -> None:
+        """Remember an operator that decides something by a size, and what it sees."""
+        digest = hashlib.sha256()
+        for value in values:
+            if value.known is not None:
+                digest.update(f"{value.dtype} {value.shape}".encode() + value.known.tobytes())
+        self.looks[op_type, digest.digest()] = None
+
+    def decide(self, *numbers: np.ndarray | int) -> None:
+        """Remember numbers whose sign decides something, in the first turns of loops."""
+        if self.free and max(self._path, default=0) <= 0:
+            elements = (each for array in numbers for each in np.asarray(array).reshape(-1)[:MOST_DECIDED])
+            self.decisions.update(
+                ((self.is_original, self._place, at), int(number)) for at, number in enumerate(elements)
+            )
+
+    def evaluated(
+        self, nodes: Iterable[onnx.NodeProto], given: dict[str, Value], outputs: Sequence[str]
+    ) -> list[Value]:
+        """Evaluate nodes that stand for another, from these values alone."""
+        names: Names = dict(given)
+        self._depth += 1
+        self.run(nodes, names)
+        self._depth -= 1
+        return [_found(names, name) for name in outputs]
+
+    def inside(self, graph: onnx.GraphProto, given: dict[str, Value], call: Call, turn: int = -1) -> list[Value]:
+        """Evaluate a graph that a node holds, in this turn of a loop."""
+        outer, self._path = self._path, (*self._path, turn)
+        names: Names = ChainMap(given, call.names)
+        for tensor in graph.initializer:
+            names[tensor.name] = Value.constant(self.field, self.array(tensor), ir.DataType(tensor.data_type))
+        self._depth += 1
+        self.run(graph.node, names, declared_types(graph))
+        self._depth, self._path = self._depth - 1, outer
+        return [_found(names, value.name) for value in graph.output]
+
+    def turn(self) -> None:
+        """Count a turn of a loop."""
+        self._turns += 1
+        self.turns(0)
+        self._on_time()
+
+    def turns(self, more: int) -> None:
+        """Refuse so many turns more, where they're too many."""
+        if self._turns + more > MOST_TURNS:
+            raise UnprovenError(f"its loops have more than {MOST_TURNS:,} turns")
+
+    def _on_time(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise UnsupportedError("the proof takes longer than the timeout allows; give it more")
+
+    def _node(self, node: onnx.NodeProto, names: Names) -> Sequence[Value | None]:
+        domain = "" if node.domain in DEFAULT else node.domain
+        inputs = [_found(names, name) if name else None for name in node.input]
+        attributes: dict[str, Any] = {}
+        for attribute in node.attribute:
+            if attribute.ref_attr_name:
+                raise UnprovenError(f"{node.op_type} refers to an attribute of a function from a graph inside it")
+            attributes[attribute.name] = onnx.helper.get_attribute_value(attribute)
+        opset = self._opsets.get(domain, self._opsets.get("ai.onnx", 0))
+        call = Call(node, inputs, attributes, opset, self, names)
+        function = self._functions.get((node.domain, node.op_type, node.overload))
+        if function is not None:
+            return self.called(function, call)
+        check_types(domain, node.op_type, opset, inputs)
+        entry = OPERATORS.get((domain, node.op_type))
+        if entry is None:
+            if self._refused is None or (domain, node.op_type) in self._refused:
+                raise UnprovenError(f"{node.op_type} isn't on the list of operators that are evaluated")
+            return self.opaque_outputs(call)
+        for name in attributes.keys() - entry.attributes:
+            raise UnprovenError(f"{node.op_type} has attribute {name!r}, which isn't on the list")
+        for index, value in enumerate(inputs if entry.takes_whole_numbers else ()):
+            kind = entry.of_input(index)
+            if value is not None and kind in WHOLE and value.known is None:
+                words = f"input {index} of {node.op_type}, its {kind}, isn't known: it comes from inputs or numbers"
+                raise UnprovenError(words)
+        try:
+            found = entry.evaluate(call)
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
+            raise UnprovenError(f"{node.op_type} can't be evaluated: {one_line(error)}") from error
+        results = [found] if isinstance(found, Value) else found
+        linearity.note(call, entry, results)
+        return results
+
+    def called(self, function: onnx.FunctionProto, call: Call) -> list[Value | None]:
+        """Evaluate a local function's body."""
+        names: Names = {
+            name: value for name, value in zip(function.input, call.inputs, strict=False) if value is not None
+        }
+        given = {each.name: each for each in (*function.attribute_proto, *call.node.attribute)}
+        outer, self._opsets = self._opsets, {each.domain: each.version for each in function.opset_import}
+        self._depth += 1
+        self.run([_bound(node, given) for node in function.node], names)
+        self._opsets, self._depth = outer, self._depth - 1
+        return [names.get(name) for name in function.output]
+
+    # functions that aren't looked into
+
+    def function(
+        self,
+        call: Call,
+        values: Sequence[Value],
+        shape: tuple[int, ...],
+        dtype: ir.DataType | None = None,
+        name: str = "",
+        axes: tuple[int, ...] = (),
+    ) -> Value:
+        """The numbers of a function of each element, or of whole lines along axes."""
+        node = call.node
+        if dtype is None:
+            dtype = ir.DataType.BOOL if node.op_type in BOOLEAN else values[-1 if node.op_type == "Where" else 0].dtype
+        types = ",".join(each.dtype.name for each in values)
+        attributes = sorted((key, repr(value)) for key, value in call.attributes.items())
+        tag = f"{name or f'{node.op_type} {node.domain} {attributes}'} {types}"
+        rank = max([len(shape), *(len(each.shape) for each in values)])
+        operands = [_ranked(each.lanes, rank) for each in values]
+        operands += [_ranked(each, rank) for value in values for each in _signs_of_zeros(value)]
+        states = np.broadcast_to(self.field.states(tag, operands), shape)
+        if axes and states.size:
+            states = self.field.line(np.ascontiguousarray(states), axes)
+        return self._made(dtype, shape, self.field.numbers(np.ascontiguousarray(states)))
+
+    def _made(self, dtype: ir.DataType, shape: tuple[int, ...], numbers: np.ndarray) -> Value:
+        """What a function gives: its numbers are of its type, rounded or wrapped."""
+        return Value(self.field, dtype, shape, numbers=self.field.rounded(numbers, dtype))
+
+    def lookup(self, call: Call, table: Value, indices: Value, axis: int) -> Value:
+        """A Gather whose indices aren't known: a function of the table, of the index, and of the place in its line."""
+        whole = self._whole(f"Gather {axis}", [table])
+        states = self.field.states("", [_ranked(indices.lanes, max(len(indices.shape), 1))]) ^ whole
+        states = states.reshape(indices.shape)
+        front, back = table.shape[:axis], table.shape[axis + 1 :]
+        shape = (*front, *indices.shape, *back)
+        places = np.arange(max(math.prod(front) * math.prod(back), 1), dtype=np.uint64)
+        places = places[: math.prod(front) * math.prod(back)].reshape(*front, *[1] * len(indices.shape), *back)
+        spread = states.reshape(*[1] * len(front), *indices.shape, *[1] * len(back))
+        with np.errstate(over="ignore"):
+            numbers = self.field.numbers(self.field.hashed(spread + self.field.hashed(places)))
+        return self._made(table.dtype, shape, numbers)
+
+    def opaque(self, call: Call) -> Value:
+        found = self.opaque_outputs(call)[0]
+        assert found is not None
+        return found
+
+    def opaque_outputs(self, call: Call) -> list[Value | None]:
+        """An operator that isn't on the list: its results are functions of all that it gets."""
+        node = call.node
+        if any(isinstance(each, onnx.GraphProto) for each in call.attributes.values()):
+            raise UnprovenError(f"{node.op_type} holds a graph, and isn't on the list")
+        named = f"{node.op_type} {node.domain} {since(call)} " + " ".join(
+            each.SerializeToString(deterministic=True).hex() for each in sorted(node.attribute, key=lambda x: x.name)
+        )
+        named += "".join("_" if value is None else value.dtype.name for value in call.inputs)
+        if node.op_type in RANDOM and not node.domain:
+            named += f" {' '.join(node.output)} {self._path} {node.doc_string}"  # an input of its own
+        state = self._whole(named, [value for value in call.inputs if value is not None])
+        results: list[Value | None] = []
+        for which, (name, (dtype, shape)) in enumerate(zip(node.output, inferred(call), strict=True)):
+            if not name:
+                results.append(None)
+                continue
+            numbers = self.field.numbers(self.field.filled(state, shape, which))
+            results.append(self._made(dtype, shape, numbers))
+        return results
+
+    def _whole(self, name: str, values: Sequence[Value]) -> np.ndarray:
+        """One hash of all elements of some values."""
+        state = self.field.states(name, [])
+        for value in values:
+            operands = [value.lanes, *_signs_of_zeros(value)]
+            operands = [each.reshape(len(each), -1) for each in operands]
+            own = self.field.states(f"{value.shape}", operands)
+            with np.errstate(over="ignore"):
+                state = self.field.hashed(state * np.uint64(3) + np.add.reduce(self.field.line(own, (0,))))
+        return state
+
+
+def declared_types(graph: onnx.GraphProto) -> dict[str, ir.DataType]:
+    """The types that a graph says its values have; of text, sequences and others it's nothing."""
+    types = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)}
+    return {name: ir.DataType(number) for name, number in types.items() if number}
+
+
+def _signs_of_zeros(value: Value) -> list[np.ndarray]:
+    """What a function sees of a number that the number alone doesn't say: the signs of zeros, by what they met."""
+    found = [] if value.meets is None or not value.meets.any() else [value.meets]
+    if value.known is not None and value.dtype.is_floating_point():
+        negative = np.asarray((value.known == 0) & np.signbit(value.known.astype(np.float64)))
+        if negative.any():
+            found.append(negative[None].astype(np.float64))
+    return found
+
+
+def _ranked(lanes: np.ndarray, rank: int) -> np.ndarray:
+    return lanes.reshape((lanes.shape[0], *[1] * (rank - lanes.ndim + 1), *lanes.shape[1:]))
+
+
+def _found(names: Names, name: str) -> Value:
+    value = names.get(name)
+    if value is None:
+        raise UnprovenError(f"{name!r} is read but made by nobody")
+    return value
+
+
+def _bound(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
+    """The node of a function's body with the attributes of the call."""
+    if not any(each.ref_attr_name for each in node.attribute):
+        return node
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    del copy.attribute[:]
+    for each in node.attribute:
+        if not each.ref_attr_name:
+            copy.attribute.append(each)
+        elif each.ref_attr_name in given:
+            copy.attribute.append(given[each.ref_attr_name])
+            copy.attribute[-1].name = each.name
+    return copy

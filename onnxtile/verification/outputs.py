@@ -1,0 +1,74 @@
+"""What is said of each output, the worst of what bears on it; and of differences that are told without numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile.verification.facts import Facts
+from onnxtile.verification.graphs import Scope, graphs_of, name_of, reads
+from onnxtile.verification.pairing import Difference, Region
+from onnxtile.verification.verdict import RegionVerdict, ValueVerdict
+
+
+def by_output(
+    graph: onnx.GraphProto, regions: Sequence[Region], verdicts: Sequence[RegionVerdict]
+) -> Iterator[ValueVerdict]:
+    """Each output by the regions that bear on it: the worst of them."""
+    scope = Scope(graph)
+    by_node: dict[str, list[RegionVerdict]] = {}
+    holders = [name_of(node) for node in scope.nodes if any(graphs_of(attribute) for attribute in node.attribute)]
+    for region, verdict in zip(regions, verdicts, strict=False):
+        tops = [name for name in holders if region.scope.startswith(f"{name}/")] if region.scope else [region.name]
+        for top in tops:
+            by_node.setdefault(top, []).append(verdict)
+    for verdict in verdicts[len(regions) :]:
+        by_node.setdefault(verdict.name, []).append(verdict)
+    for output in graph.output:
+        bearing = [each for name in _upstream(scope, output.name) for each in by_node.get(name, [])]
+        wrong = next((each for each in bearing if not each.equivalent), None)
+        yield ValueVerdict(
+            output.name,
+            max((each.max_abs_error for each in bearing), default=0.0),
+            max((each.allowed for each in bearing), default=0.0),
+            all(each.method == "exact" and each.equivalent for each in bearing),
+            wrong is None,
+            None if wrong is None else f"{wrong.op} {wrong.name!r} bears on it: {wrong.reason}",
+            "exact" if all(each.method == "exact" for each in bearing) else "bound",
+        )
+
+
+def _upstream(scope: Scope, output: str) -> Iterator[str]:
+    """The names of nodes and constants that an output follows from."""
+    waiting, seen = [output], {output}
+    while waiting:
+        name = waiting.pop()
+        made = scope.find(name)
+        if made is None or made.node is None:
+            yield name
+            continue
+        yield name_of(made.node)
+        for read in reads(made.node):
+            if read not in seen:
+                seen.add(read)
+                waiting.append(read)
+
+
+def mistyped(lowered: onnx.ModelProto, facts: Facts) -> Iterator[Difference]:
+    """Tell values that the lowered file says are of another type than the original's of their name."""
+    for value in lowered.graph.value_info:
+        fact = facts.values.get(("", value.name))
+        said = value.type.tensor_type.elem_type
+        if fact is not None and said and said != fact.dtype.value:
+            words = f"{value.name!r} is said to be {ir.DataType(said).name}, and is {fact.dtype.name}"
+            yield Difference(value.name, "value", "", words, (value.name,))
+
+
+def as_verdict(difference: Difference) -> RegionVerdict:
+    """Return what is said of a difference that was told without numbers."""
+    return RegionVerdict(
+        difference.name, difference.op, difference.scope, "structure", "none", 0, 0.0, 0.0, False, difference.reason,
+        where=difference.where,
+    )  # fmt: skip

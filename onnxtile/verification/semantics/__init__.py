@@ -1,0 +1,1 @@
+"""What operators do to the numbers of a proof: a declared list, one idea a file."""

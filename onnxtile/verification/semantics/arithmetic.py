@@ -1,0 +1,330 @@
+"""Sums, differences and products of elements; between constants they're computed as their type has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import pairwise
+
+import numpy as np
+
+from onnxtile.verification.field import Field
+from onnxtile.verification.semantics.entry import Call, operator
+from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, zeros_of
+
+MOST_DEGREES = 1_024
+"""Degrees of a polynomial up to which numbers that agree by chance are rare: d / 2^21 in a lane."""
+SIZES = frozenset(("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Sign", "Min", "Max", "Abs"))
+"""What may be done to sizes of free dimensions."""
+
+
+DECIDING = frozenset(("Div", "Mod", "Min", "Max"))
+"""Of those, what depends on which of two numbers is larger."""
+
+
+def _quotient(a: Array, b: Array) -> Array:
+    if a.dtype.kind not in "iu":
+        return np.asarray(a / b)
+    if not b.all():
+        raise UnprovenError("Div by 0")
+    quotient = np.abs(a) // np.abs(b)
+    return np.asarray(np.where((a < 0) != (b < 0), -quotient, quotient)).astype(a.dtype)
+
+
+KNOWN: dict[str, Callable[..., Array]] = {
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _quotient, "Neg": np.negative, "Abs": np.abs,
+    "Sign": np.sign, "Floor": np.floor, "Ceil": np.ceil, "Sqrt": np.sqrt, "Equal": np.equal, "Less": np.less,
+    "Greater": np.greater, "LessOrEqual": np.less_equal, "GreaterOrEqual": np.greater_equal, "And": np.logical_and,
+    "Or": np.logical_or, "Not": np.logical_not, "Xor": np.logical_xor, "Where": np.where,
+}  # fmt: skip
+"""Operators that engines can't but agree on, for constants."""
+
+
+@operator("Add Sub Mul Div Neg Abs Sign Floor Ceil Sqrt Equal Less Greater LessOrEqual GreaterOrEqual And Or Not Xor")
+def _elementwise(call: Call) -> Value:
+    return elementwise(call, [call.value(index) for index in range(len(call.inputs))])
+
+
+@operator("Where")
+def _where(call: Call) -> Value:
+    condition, one, other = (call.value(index) for index in range(3))
+    if condition.known is None or (one.known is not None and other.known is not None):
+        return elementwise(call, [condition, one, other])
+    from onnxtile.verification.semantics.moves import expanded
+    from onnxtile.verification.value import joined
+
+    _look(call, [condition])
+    shape = list(np.broadcast_shapes(condition.shape, one.shape, other.shape))
+    chosen = np.broadcast_to(condition.known, shape)
+    return joined([expanded(one, shape), expanded(other, shape)], lambda arrays, _: np.where(chosen, *arrays))
+
+
+def elementwise(call: Call, values: list[Value], op: str = "") -> Value:
+    """An operator of one, two or three inputs, each element by itself."""
+    op = op or call.node.op_type
+    if len({each.dtype for each in (values[1:] if op == "Where" else values)}) > 1:
+        raise UnprovenError(f"{op} of different types")
+    try:
+        shape = broadcast(*(each.shape for each in values))
+    except ValueError as error:
+        raise UnprovenError(f"{op} of {[list(each.shape) for each in values]}") from error
+    known = [each.known for each in values if each.known is not None]
+    if len(known) == len(values):
+        _look(call, values, op)
+        with np.errstate(all="ignore"):
+            array = np.asarray(KNOWN[op](*known))
+        if op in SIZES or op in ("Floor", "Ceil", "Sqrt"):
+            array = array.astype(known[0].dtype)
+        return Value.constant(call.field, array, sized=any(each.sized for each in values))
+    if op in ("Add", "Sub"):
+        return call.rounded(_sum(call, values[0], values[1], negative=op == "Sub"))
+    if op == "Mul":
+        return call.rounded(times(call, values[0], values[1]))
+    if op == "Neg":
+        return _negative(call, values[0])
+    if op == "Div" and values[0].dtype.is_floating_point() and divides(values[1]):
+        return call.rounded(times(call, values[0], inverse(call, values[1])))
+    return call.run.function(call, values, shape)
+
+
+def divides(value: Value) -> bool:
+    """Whether it's a constant without zeros: dividing by any other number may be NaN, so it's a function."""
+    if value.known is None:
+        return False
+    numbers = value.known.astype(np.float64)
+    return not bool(np.any(~np.isfinite(numbers) | (numbers == 0)))
+
+
+def inverse(call: Call, value: Value) -> Value:
+    """1 / value, exactly: a residue has an inverse."""
+    made = Value.computed(value, call.field.inverse(value.lanes))
+    made.scale = -exponent(value)
+    return made
+
+
+def _look(call: Call, values: list[Value], op: str = "") -> None:
+    """Remember constants that sizes of free dimensions meet: they say which sizes matter. And what sizes decide."""
+    op = op or call.node.op_type
+    if not any(each.sized for each in values):
+        return
+    if op not in SIZES or any(each.sized and each.dtype.is_floating_point() for each in values):
+        call.run.look(op, *values)
+        return
+    for each in values:
+        if not each.sized and each.known is not None and each.known.size <= 64:
+            call.run.met.update(abs(int(number)) for number in each.known.reshape(-1))
+    known = [each.known for each in values if each.known is not None and each.known.dtype.kind in "iu"]
+    if op in ("Sign", "Abs"):
+        call.run.decide(known[0])
+    elif op in DECIDING and len(known) > 1:
+        call.run.decide(*(one - other for one, other in pairwise(known)))
+
+
+def _wide(value: Value, shape: tuple[int, ...], numbers: Array | None = None) -> Array:
+    """The value's numbers, or others of its shape, with as many axes as the result has."""
+    lanes = value.lanes if numbers is None else numbers
+    return lanes.reshape(lanes.shape[0], *[1] * (len(shape) - len(value.shape)), *value.shape)
+
+
+def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
+    outer = None if negative or a.shape != b.shape else _sum_of_outers(call, a.outer, b.outer)
+    shape = broadcast(a.shape, b.shape)
+    if outer is None:
+        one, other = _wide(a, shape), _wide(b, shape)
+        made = Value.computed(a, call.field.add(one, call.field.negative(other) if negative else other))
+    else:
+        made = Value(call.field, a.dtype, a.shape, outer=outer)
+    made.degree, made.scale = max(a.degree, b.degree), max(a.scale, b.scale, key=abs)
+    made.finite = a.finite and b.finite
+    made.bound = a.largest + b.largest if a.dtype.is_integer() else None
+    if a.meets is not None or b.meets is not None:
+        one, other = (np.zeros((1,) * (len(shape) + 1)) if each.meets is None else _wide(each, shape, each.meets)
+                      for each in (a, b))  # fmt: skip
+        made.meets = call.field.add(one, call.field.negative(other) if negative and b.meets is not None else other)
+        made.meets = np.broadcast_to(made.meets, (call.field.lanes, *shape))
+    return made
+
+
+def _sum_of_outers(
+    call: Call, a: tuple[Array, Array] | None, b: tuple[Array, Array] | None
+) -> tuple[Array, Array] | None:
+    """The sum of two outer products that have a factor in common; None: they haven't."""
+    if a is None or b is None or a[0].shape != b[0].shape or not _is_same_array(a[1], b[1]):
+        return None
+    return call.field.add(a[0], b[0]), a[1]
+
+
+def _is_same_array(a: Array, b: Array) -> bool:
+    """Whether two arrays are one, or views of the same numbers in memory."""
+    if a is b or a.shape != b.shape or a.strides != b.strides:
+        return a is b
+    return bool(a.__array_interface__["data"] == b.__array_interface__["data"])
+
+
+def _negative(call: Call, a: Value) -> Value:
+    made = Value.computed(a, call.field.negative(a.lanes))
+    made.meets = None if a.meets is None else call.field.negative(a.meets)
+    made.bound = a.bound
+    return made
+
+
+def times(call: Call, a: Value, b: Value) -> Value:
+    """A * b; what zeros meet is kept. By a constant that isn't finite it's a function: it isn't distributed."""
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    if not (a.finite and b.finite):
+        operands = [a, b] if b.known is not None else [b, a]
+        return call.run.function(call, operands, shape, a.dtype, "Mul by what isn't finite")
+    made = Value.computed(a, call.field.multiply(_wide(a, shape), _wide(b, shape)))
+    made.factor = next((p.factor for p, q in ((a, b), (b, a)) if p.factor is not None and q.known is not None), None)
+    multiplied(call, made, a, b, 1, *map(exponent, (a, b)))
+    if a.dtype.is_floating_point():
+        made.met = met(a, b, lambda p, q: _numbers(call.field, p, q, shape))
+    return made
+
+
+def _numbers(field: Field, a: Value, b: Value, shape: tuple[int, ...]) -> Value:
+    """The numbers of a product of elements alone."""
+    numbers = field.multiply(_wide(a, shape), _wide(b, shape))
+    return Value(field, a.dtype, shape, numbers=np.broadcast_to(numbers, (field.lanes, *shape)))
+
+
+def met(a: Value, b: Value, multiply: Callable[[Value, Value], Value]) -> tuple[Value, ...]:
+    """Terms of what zeros of either operand meet in the other, constants aside, and what either has met before.
+
+    What was met stays where it's multiplied by 0.
+    """
+    terms: list[Value] = []
+    if a.zeros is not None and not _is_never_infinite(b):
+        terms += [multiply(ones, b) for ones in _where_zero(a)]
+    if b.zeros is not None and not _is_never_infinite(a):
+        terms += [multiply(a, ones) for ones in _where_zero(b)]
+    terms += [multiply(term, _without_zeros(b)) for term in a.met]
+    terms += [multiply(_without_zeros(a), term) for term in b.met]
+    return tuple(term for term in terms if term.outer is None or all(factor.any() for factor in term.outer))
+
+
+def _is_never_infinite(value: Value) -> bool:
+    """Whether it's a constant, or was cast from whole numbers."""
+    return value.known is not None or value.bound is not None
+
+
+def _where_zero(value: Value) -> Iterator[Value]:
+    """Yield ones where a value is 0, of an outer product as a sum of outer ones: 1 - (1 where it isn't)."""
+    assert value.zeros is not None
+    if value.outer is None:
+        numbers = np.broadcast_to(value.zeros.astype(np.float64), (value.field.lanes, *value.shape))
+        yield Value(value.field, value.dtype, value.shape, numbers=numbers)
+        return
+    one, other = (np.ones_like(factor) for factor in value.outer)
+    yield Value(value.field, value.dtype, value.shape, outer=(one, other))
+    outer = zeros_of(value.outer[0]) - one, other - zeros_of(value.outer[1])
+    yield Value(value.field, value.dtype, value.shape, outer=outer)
+
+
+def _without_zeros(value: Value) -> Value:
+    return value if value.zeros is None else Value.computed(value, np.where(value.zeros, 1.0, value.lanes))
+
+
+def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int, *exponents: float) -> None:
+    """Let a sum of products have its degree, its bound, and the exponents of the constants in it."""
+    made.bound = terms * a.largest * b.largest if a.dtype.is_integer() else None
+    made.degree, made.linear = a.degree + b.degree, frozenset()
+    if made.degree > MOST_DEGREES:
+        raise UnprovenError(f"it's a polynomial of more than {MOST_DEGREES:,} degrees")
+    made.scale = sum(exponents) if exponents else a.scale + b.scale
+    call.run.reach = min(call.run.reach[0], made.scale), max(call.run.reach[1], made.scale)
+
+
+def exponent(value: Value) -> float:
+    """The exponent of 2 that multiplying by a value adds: of a constant, that of its number that's nearest to 1."""
+    if value.known is None or not value.dtype.is_floating_point():
+        return value.scale
+    sizes = np.abs(value.known.astype(np.float64))
+    logs = np.log2(sizes[(sizes > 0) & np.isfinite(sizes)])
+    return float(logs[np.abs(logs).argmin()]) if logs.size else 0.0
+
+
+def _summed_outer(
+    call: Call, outer: tuple[Array, Array], over: tuple[int, ...], keepdims: bool
+) -> tuple[Array, Array] | None:
+    """The sum of an outer product over axes along which one of its factors is the same; None: neither is."""
+    for same, other in (outer, outer[::-1]):
+        if all(same.shape[axis + 1] == 1 and other.shape[axis + 1] > 1 for axis in over):
+            total = call.field.sum(other, over, keepdims)
+            return total, same if keepdims else same.squeeze(tuple(axis + 1 for axis in over))
+    return None
+
+
+def _both(waiting: Product, axis: int) -> bool:
+    """Whether both operands of a product have all of an axis."""
+    return bool(waiting.a.shape[axis + 1] == waiting.b.shape[axis + 1])
+
+
+@operator("Sum")
+def _sum_of_all(call: Call) -> Value:
+    values = [call.value(index) for index in range(len(call.inputs))]
+    return reduce(lambda a, b: elementwise(call, [a, b], "Add"), values)
+
+
+@operator("Mod", attributes="fmod")
+def _mod(call: Call) -> Value:
+    a, b = call.value(0), call.value(1)
+    if a.known is None or b.known is None:
+        return call.run.function(call, [a, b], np.broadcast_shapes(a.shape, b.shape))
+    _look(call, [a, b])
+    if a.known.dtype.kind in "iu" and not b.known.all():
+        raise UnprovenError("Mod by 0")
+    rest = np.fmod(a.known, b.known) if call.attributes.get("fmod") else np.mod(a.known, b.known)
+    return Value.constant(call.field, np.asarray(rest), sized=a.sized or b.sized)
+
+
+@operator("Min Max")
+def _extreme(call: Call) -> Value:
+    values = [call.value(index) for index in range(len(call.inputs))]
+    if any(each.known is None for each in values):
+        return call.run.function(call, values, np.broadcast_shapes(*(each.shape for each in values)))
+    _look(call, values)
+    pick: Callable[[Array, Array], Array] = np.minimum if call.node.op_type == "Min" else np.maximum
+    array = reduce(pick, [np.asarray(each.known) for each in values])
+    return Value.constant(call.field, np.asarray(array), sized=any(each.sized for each in values))
+
+
+@operator("ReduceSum ReduceProd", "number axis", "axes keepdims noop_with_empty_axes")
+def _reduce(call: Call) -> Value:
+    value, axes = call.value(0), call.whole(1, "axes")
+    rank, keepdims = len(value.shape), bool(call.attributes.get("keepdims", 1))
+    if not axes and call.attributes.get("noop_with_empty_axes"):
+        return value
+    over = tuple(sorted({axis % rank for axis in axes})) if axes else tuple(range(rank))
+    if axes and any(not -rank <= axis < rank for axis in axes):
+        raise UnprovenError(f"{call.node.op_type} over axes {axes} of a value of {rank}")
+    if value.known is not None and value.known.dtype.kind in "iu":
+        total = (np.sum if call.node.op_type == "ReduceSum" else np.prod)(
+            value.known, axis=over, dtype=value.known.dtype, keepdims=keepdims
+        )
+        return Value.constant(call.field, np.asarray(total), sized=value.sized)
+    if value.known is not None and value.sized:
+        call.run.look(call.node.op_type, value)
+    if call.node.op_type == "ReduceProd":
+        return call.run.opaque(call)
+    waiting = value.product
+    if waiting is not None and len(over) == 1 and over[0] < rank - 2 and _both(waiting, over[0]):
+        numbers = waiting.summed(call.field, over[0])
+        made = Value.computed(value, np.expand_dims(numbers, over[0] + 1) if keepdims else numbers)
+    else:
+        made = summed(call, value, over, keepdims)
+    made.degree, made.scale, made.finite = value.degree, value.scale, value.finite
+    if value.dtype.is_integer():
+        made.bound = value.largest * math.prod(value.shape[axis] for axis in over)
+    made.met = tuple(summed(call, term, over, keepdims) for term in value.met)
+    return call.rounded(made)
+
+
+def summed(call: Call, value: Value, over: tuple[int, ...], keepdims: bool) -> Value:
+    """The sum of a value's numbers over axes."""
+    outer = None if value.outer is None else _summed_outer(call, value.outer, over, keepdims)
+    if outer is None:
+        return Value.computed(value, call.field.sum(value.lanes, over, keepdims))
+    sizes = [1 if axis in over else size for axis, size in enumerate(value.shape) if keepdims or axis not in over]
+    return Value(call.field, value.dtype, tuple(sizes), outer=outer)

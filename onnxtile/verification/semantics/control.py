@@ -1,0 +1,93 @@
+"""Graphs inside nodes: they run as often as whole numbers say; a choice that isn't known is a function of both ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.verification.semantics.entry import Call, Results, operator
+from onnxtile.verification.value import UnprovenError, Value
+
+
+@operator("If", attributes="then_branch else_branch")
+def _if(call: Call) -> Results:
+    condition = _truth(call, call.value(0))
+    branches = [call.attributes[name] for name in ("then_branch", "else_branch")]
+    if condition.known is not None:
+        if condition.sized:
+            call.run.look("If", condition)
+        return call.run.inside(branches[0 if condition.known.reshape(-1)[0] else 1], {}, call)
+    pairs = list(zip(*(call.run.inside(branch, {}, call) for branch in branches), strict=True))
+    if any(one.shape != other.shape for one, other in pairs):
+        raise UnprovenError("If gives other shapes either way, and which one isn't known")
+    return [call.run.function(call, [condition, *pair], pair[0].shape, pair[0].dtype, "If") for pair in pairs]
+
+
+@operator("Loop", "length condition number", "body")
+def _loop(call: Call) -> Results:
+    body = call.attributes["body"]
+    trips, go = (call.optional(index) for index in range(2))
+    count = None if trips is None else trips.whole_numbers("the number of a Loop's turns")[0]
+    call.run.turns(count or 0)
+    if count is not None:
+        call.run.decide(count, count - 1)
+    going = True if go is None else bool(go.whole_numbers("the condition of a Loop")[0])
+    carried = [call.value(index) for index in range(2, len(call.inputs))]
+    formal = [value.name for value in body.input]
+    stacked: list[list[Value]] = [[] for _ in range(len(body.output) - 1 - len(carried))]
+    turn = 0
+    while going and (count is None or turn < count):
+        call.run.turn()
+        values = [Value.constant(call.field, np.array(turn)), Value.constant(call.field, np.array(True)), *carried]
+        made = call.run.inside(body, dict(zip(formal, values, strict=True)), call, turn)
+        going = bool(_truth(call, made[0]).whole_numbers("whether a Loop goes on")[0])
+        carried = made[1 : 1 + len(carried)]
+        for stack, value in zip(stacked, made[1 + len(carried) :], strict=True):
+            stack.append(value)
+        turn += 1
+    return [*carried, *(_stacked(stack, call) for stack in stacked)]
+
+
+@operator("Scan", attributes="body num_scan_inputs scan_input_axes scan_output_axes scan_input_directions "
+          "scan_output_directions")  # fmt: skip
+def _scan(call: Call) -> Results:
+    body, count = call.attributes["body"], int(call.attributes["num_scan_inputs"])
+    if any(any(call.attributes.get(name, ())) for name in call.attributes if name.startswith("scan_")):
+        raise UnprovenError("Scan along another axis than the first, or backwards")
+    values = [call.value(index) for index in range(len(call.inputs))]
+    carried, scanned = values[: len(values) - count], values[len(values) - count :]
+    turns = {value.shape[0] for value in scanned}
+    if len(turns) != 1:
+        raise UnprovenError("Scan of different lengths")
+    formal = [value.name for value in body.input]
+    stacked: list[list[Value]] = [[] for _ in range(len(body.output) - len(carried))]
+    for turn in range(turns.pop()):
+        call.run.turn()
+        pieces = [_turn(value, turn) for value in scanned]
+        made = call.run.inside(body, dict(zip(formal, [*carried, *pieces], strict=True)), call, turn)
+        carried = made[: len(carried)]
+        for stack, value in zip(stacked, made[len(carried) :], strict=True):
+            stack.append(value)
+    return [*carried, *(_stacked(stack, call) for stack in stacked)]
+
+
+def _truth(call: Call, value: Value) -> Value:
+    if value.dtype != ir.DataType.BOOL:
+        raise UnprovenError(f"a condition of {call.node.op_type} is {value.dtype.name}")
+    return value
+
+
+def _turn(value: Value, turn: int) -> Value:
+    piece = value.moved(lambda array, lead: array[(slice(None),) * lead + (turn,)])
+    piece.sized &= not value.counts
+    return piece
+
+
+def _stacked(values: list[Value], call: Call) -> Value:
+    from onnxtile.verification.value import joined
+
+    if not values:
+        raise UnprovenError(f"{call.node.op_type} has no turn, and nothing to stack")
+    if len({value.shape for value in values}) > 1:
+        raise UnprovenError(f"{call.node.op_type} stacks different shapes")
+    return joined(values, lambda arrays, lead: np.stack(arrays, lead))

@@ -1,0 +1,43 @@
+"""Sizes that are tried for free dimensions: around the whole numbers that sizes meet in the models, tiles above all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+LARGEST = 1024
+"""Numbers above it aren't looked at: a model may hold any."""
+USUAL = 8
+"""What is taken for a tile where sizes meet no number."""
+Choice = dict[str, int]
+
+
+def first_choice(free: Sequence[str]) -> Choice:
+    """Small sizes that differ, to learn which numbers they meet."""
+    return {name: 2 + place for place, name in enumerate(free)}
+
+
+def choices(free: Sequence[str], met: Iterable[int]) -> Iterator[Choice]:
+    """Yield sizes: each dimension, then all at once, has each of the list, while others are small."""
+    tiles = _tiles(met)
+    return _sized(free, [0, 1, *(n for tile in tiles for n in (tile - 1, tile, tile + 1, 2 * tile, 3 * tile + 1))])
+
+
+def drawn_choices(free: Sequence[str], met: Iterable[int], seed: int) -> Iterator[Choice]:
+    """Yield sizes likewise of a number that the seed draws."""
+    return _sized(free, [2 + seed % (3 * _tiles(met)[-1])])
+
+
+def _tiles(met: Iterable[int]) -> list[int]:
+    return sorted({number for number in met if 2 <= number <= LARGEST}) or [USUAL]
+
+
+def _sized(free: Sequence[str], sizes: Iterable[int]) -> Iterator[Choice]:
+    small = first_choice(free)
+    for size in dict.fromkeys(sizes):
+        for names in lines(free):
+            yield small | dict.fromkeys(names, size)
+
+
+def lines(free: Sequence[str]) -> list[list[str]]:
+    """The dimensions that have sizes in turn: each by itself, and all at once."""
+    return [[name] for name in free] + ([list(free)] if len(free) > 1 else [])
