@@ -92,6 +92,7 @@ def main() -> None:
         with _quiet(debug), allowing(parse_bounds(allowed)):
             status = _run(arguments)
         sys.stdout.flush()
+        gc.freeze()  # Python looks for cycles once more when it ends
     except SystemExit as ended:  # of libraries; they leave so where standard output was closed
         if not isinstance(ended.__context__, BrokenPipeError):
             raise

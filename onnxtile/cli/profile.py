@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError, wrong_name
+from onnxtile.ir.collector import collector_paused
 from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def command(
     sizes = parse_bind(bind)
 
     shown: View
-    with progress(f"profile {model.name}"):
+    with progress(f"profile {model.name}"), nullcontext() if torch else collector_paused(for_good=True):
         if tree:
             recording = _recorded(model, input, device)  # which says so where torch isn't installed
             from onnxtile.torch_frontend.module_tree import tree_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import onnx_ir as ir
 
@@ -145,10 +146,23 @@ def elements(value: ir.Value | None) -> Amount:
     return multiplied(sizes)
 
 
+@lru_cache(maxsize=4096)
+def _bytes_of_numbers(sizes: tuple[int, ...], dtype: ir.DataType) -> Amount | None:
+    """Return the bytes of a tensor of that shape, mostly one of few; None where they can't be told."""
+    count = math.prod(sizes)
+    known = count <= LARGEST and dtype not in (ir.DataType.UNDEFINED, ir.DataType.STRING)
+    return bytes_of(count, dtype.bitwidth) if known else None
+
+
 def value_bytes(value: ir.Value) -> Amount:
     """Count the bytes of a value, numbers of fewer than 8 bits packed; an output that is left out has none."""
     if value.name == "":
         return 0
+    shape, kind = value.shape, value.type
+    if shape is not None and type(kind) is ir.TensorType and are_numbers(dims := shape.dims):
+        size = _bytes_of_numbers(dims, kind.dtype)
+        if size is not None:
+            return size
     count = elements(value)
     if isinstance(count, Unknown):
         return count

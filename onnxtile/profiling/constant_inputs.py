@@ -229,7 +229,7 @@ def _whole(node: ir.Node, facts: Facts, index: int, source: ir.Value, role: Role
 
 def stored_size(source: ir.Value) -> tuple[Amount, Amount]:
     """Return bytes and numbers of a stored constant."""
-    sparse = source.meta.get(SPARSE_META)
+    sparse = source.meta.get(SPARSE_META) if source.is_graph_input() else None  # asking for it makes an empty one
     if sparse is not None:
         numbers, indices = math.prod(sparse.values.dims), math.prod(sparse.indices.dims)
         bits = ir.DataType(sparse.values.data_type).bitwidth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from onnxtile.ir.symbolic.amounts import (
     Range,
     Unknown,
     amount_of,
+    are_numbers,
     difference,
     either,
     is_known,
@@ -29,6 +30,7 @@ from onnxtile.ir.symbolic.amounts import (
     total,
 )
 from onnxtile.operators.contractions import contractions_of
+from onnxtile.operators.signatures import signature
 from onnxtile.operators.sizes import value_bytes
 from onnxtile.operators.table import operations_of
 from onnxtile.operators.trip_counts import Trips, boolean
@@ -93,6 +95,7 @@ class CostWalk:
         self._symbols = dict.fromkeys(free, "a free dimension of the model's inputs")
         self._nodes = 0
         self._sizes: dict[ir.Value, Amount] = {}
+        self._equal: dict[tuple[int | None, Hashable | None], Mapping[str, Amount]] = {}
         self._live: set[Amount] = {0}
         self._streamed: set[Amount] = {0}
         self._moved: set[Amount] = {0}
@@ -162,8 +165,7 @@ class CostWalk:
         if self._macs_of is not None:  # another convention counts all in one
             amounts["macs"] = self._macs_of(node, run.opset)
         else:
-            amounts["macs"] = self._macs(node, run.scope)
-            amounts |= vars(operations_of(node, run.opset))
+            amounts |= self._computed(node, run)
             if adds_partial_products(node, bool(run.scope.name)):
                 amounts["partial_sums"] = amounts["elementwise"]
         kept = amounts["output_bytes"] if len(node.outputs) == 1 else self._bytes(_kept(node))
@@ -205,6 +207,16 @@ class CostWalk:
 
     def _bytes_moved(self, node: ir.Node) -> dict[str, Amount]:
         return {"input_bytes": self._bytes(node.inputs), "output_bytes": self._bytes(node.outputs)}
+
+    def _computed(self, node: ir.Node, run: _Run) -> Mapping[str, Amount]:
+        """Return what a node computes, worked out once for nodes that are equal but for names."""
+        key = (run.opset, signature(node, (*node.inputs, *node.outputs)))
+        computed = self._equal.get(key)
+        if computed is None:
+            computed = {"macs": self._macs(node, run.scope), **vars(operations_of(node, run.opset))}
+            if key[1] is not None and are_numbers(list(computed.values())):  # a reason names its node
+                self._equal[key] = computed
+        return computed
 
     def _macs(self, node: ir.Node, scope: Scope) -> Amount:
         amounts: list[Amount] = []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from onnxtile.errors import OnnxtileError, UsageError, suggesting_options, wrong_name
+from onnxtile.ir.collector import collector_paused
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
 from onnxtile.ir.io.progress import Progress, silent
@@ -326,15 +325,3 @@ class _Proof:
 def _limit(sizes: Sequence[int]) -> int:
     """Return the longest side of products, 0 where it follows from the size of a free dimension."""
     return max(sizes, default=0) if len(set(sizes)) == 1 else 0
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Python's search for cycles looks at all objects again and again while very many are made, none of them in one."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

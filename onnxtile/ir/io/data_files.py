@@ -66,7 +66,7 @@ class DataTensor(ir.ExternalTensor):
 
     def __init__(self, tensor: ir.ExternalTensor, file: FoundDataFile) -> None:
         super().__init__(
-            tensor.location, tensor.offset, tensor.length, tensor.dtype, shape=ir.Shape(tensor.shape.numpy()),
+            tensor.location, tensor.offset, tensor.length, tensor.dtype, shape=tensor.shape,
             name=str(tensor.name), doc_string=tensor.doc_string, metadata_props=dict(tensor.metadata_props),
         )  # fmt: skip
         self.file = file

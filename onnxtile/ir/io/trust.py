@@ -28,6 +28,8 @@ _PARTS = ("GraphProto", "NodeProto", "AttributeProto", "TensorProto")
 Find = Callable[[Path, str], FoundDataFile]
 _HELD = {onnx.AttributeProto.TENSOR: "t", onnx.AttributeProto.GRAPH: "g", onnx.AttributeProto.TYPE_PROTO: "tp"}
 """Types of attributes that hold a message, and the field that it's in."""
+_PLACED: dict[type[Message], str] = {onnx.ModelProto: "configuration", onnx.NodeProto: "device_configurations"}
+"""Where messages say on which devices nodes run, from onnx 1.18 on."""
 
 
 def audit(model: onnx.ModelProto, folder: Path | None) -> dict[str, bytes]:
@@ -115,31 +117,32 @@ def _refuse_references(nodes: Iterable[onnx.NodeProto]) -> None:
 
 def _check_part(part: Message, where: str, model: onnx.ModelProto) -> None:
     """Refuse what the IR wouldn't carry."""
-    main = model.graph
     _check_text(part, where)
     if len(UnknownFieldSet(part)):
         raise UnsupportedError(f"{where} has fields that this onnx release doesn't know; install a newer onnx")
-    if isinstance(part, onnx.ModelProto) and part.training_info:
+    if isinstance(part, onnx.NodeProto):
+        _check_node(part, where)
+    elif isinstance(part, onnx.AttributeProto):
+        _check_attribute(part, where)
+    elif isinstance(part, onnx.ModelProto) and part.training_info:
         raise UnsupportedError(
             "the model carries training_info, which names weights that would be cut; remove it first"
         )
-    if isinstance(part, onnx.GraphProto) and part.sparse_initializer and part is not main:
+    elif isinstance(part, onnx.GraphProto) and part.sparse_initializer and part is not model.graph:
         raise UnsupportedError(f"{where} holds sparse initializers, which are carried in the main graph only")
-    if isinstance(part, onnx.NodeProto) and len({attribute.name for attribute in part.attribute}) < len(part.attribute):
-        raise ModelError(f"{where} has two attributes of one name; remove one")
-    if isinstance(part, onnx.NodeProto) and part.op_type == "Split":
-        said = next((a.i for a in part.attribute if a.name == "num_outputs" and a.HasField("i")), None)
-        if said is not None and said < len(part.output):  # onnx's shape inference would end the process
-            raise ModelError(f"{where} has {len(part.output)} outputs and says that they are {said}")
-    if isinstance(part, onnx.AttributeProto):
-        _check_attribute(part, where)
-    field = {onnx.ModelProto: "configuration", onnx.NodeProto: "device_configurations"}.get(type(part), "")
-    placed = getattr(part, field, None)  # of onnx 1.18 and newer
-    if placed and model.ir_version < DEVICES_FROM:
+    field = _PLACED.get(type(part))
+    if field is not None and getattr(part, field, None) and model.ir_version < DEVICES_FROM:
         words = f"has device configurations, which IR version {model.ir_version} doesn't have"
         raise ModelError(f"{where} {words}; remove them, or say IR version {DEVICES_FROM}")
-    if isinstance(part, onnx.AttributeProto) and (part.HasField("sparse_tensor") or part.sparse_tensors):
-        raise UnsupportedError(f"{where} is a sparse tensor, which isn't supported; make it dense")
+
+
+def _check_node(node: onnx.NodeProto, where: str) -> None:
+    if len({attribute.name for attribute in node.attribute}) < len(node.attribute):
+        raise ModelError(f"{where} has two attributes of one name; remove one")
+    if node.op_type == "Split":
+        said = next((a.i for a in node.attribute if a.name == "num_outputs" and a.HasField("i")), None)
+        if said is not None and said < len(node.output):  # onnx's shape inference would end the process
+            raise ModelError(f"{where} has {len(node.output)} outputs and says that they are {said}")
 
 
 @lru_cache(maxsize=64)
@@ -180,6 +183,8 @@ def _check_attribute(part: onnx.AttributeProto, where: str) -> None:
     elif field is not None and not part.HasField(field):
         kind = onnx.AttributeProto.AttributeType.Name(part.type)
         raise ModelError(f"{where} is of type {kind} and holds none; write the model again")
+    if part.HasField("sparse_tensor") or part.sparse_tensors:
+        raise UnsupportedError(f"{where} is a sparse tensor, which isn't supported; make it dense")
 
 
 def _check_tensor(tensor: onnx.TensorProto, where: str, folder: Path | None, find_once: Find) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,11 +16,12 @@ from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, node_name
 from onnxtile.ir.dimensions import LARGEST
 from onnxtile.ir.graphs import node_bodies, nodes_within, subgraphs
+from onnxtile.operators.signatures import signature as signature_of
 from onnxtile.passes.shape_inference.arithmetic import forget
 from onnxtile.passes.shape_inference.believed import OWN, ROUNDED, is_sound, is_sound_in_onnx
 from onnxtile.passes.shape_inference.bounded import bound_numbers
 from onnxtile.passes.shape_inference.extensions import EXTENSIONS
-from onnxtile.passes.shape_inference.flow import Widened, widen
+from onnxtile.passes.shape_inference.flow import FLOW, Widened, widen
 from onnxtile.passes.shape_inference.learning import LEARNING
 from onnxtile.passes.shape_inference.onnx_inference import Inferred
 from onnxtile.passes.shape_inference.rules import Rule
@@ -42,6 +43,7 @@ class Run:
     `reasons`: why a size of that name isn't known; `notes`: why a value's rank isn't; `failures`: what rules raised.
     `doubted`: values at which onnx's inference isn't believed; `owners`: the node that holds a body. `widened`: what
     Loops carry that changes; not `is_stable`: there is more of it than was known, and all has to be inferred anew.
+    `equal`: what was inferred of nodes of a signature.
     """
 
     by_onnx: Inferred
@@ -53,6 +55,7 @@ class Run:
     owners: dict[object, ir.Node] = field(default_factory=dict)
     widened: Widened = field(default_factory=dict)
     is_stable: bool = True
+    equal: dict[Hashable, tuple[ir.Shape, ir.DataType | None]] = field(default_factory=dict)
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -74,7 +77,16 @@ class Run:
                 self.failures.append(error)
 
     def apply(self, context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
-        """Infer a node's outputs."""
+        """Infer a node's outputs; what is agreed of a node is so of all that are equal but for names."""
+        signature = None if self.doubted else _signature(context, node, library)
+        if signature in self.equal:
+            shape, dtype = self.equal[signature]
+            (output,) = node.outputs
+            if _agree(shape, self.by_onnx.get(output, (None, None))[0]):
+                output.shape = shape.copy()
+                if dtype is not None and output.dtype is None:
+                    output.dtype = dtype
+                return
         own = None if library is _left_to_onnx else OWN.get((node.domain, node.op_type))
         reason = None
         try:
@@ -99,6 +111,8 @@ class Run:
         if sound and not taken_for_granted and all(map(self._is_agreed, node.outputs)):
             for output in node.outputs:
                 self._check_numbers(context, output)
+            if signature is not None and (agreed := node.outputs[0].shape) is not None:
+                self.equal[signature] = (agreed.copy(), node.outputs[0].dtype)
             return
         if reason is None:
             reason = f"what {node.op_type} {node_name(node)!r} makes is only known at run time"
@@ -187,6 +201,20 @@ class Run:
         if owner is not None and self._is_doubted(owner):
             return True
         return not self.doubted.isdisjoint(read)
+
+
+def _signature(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> Hashable | None:
+    """Return what the only output's shape and type follow from; None where that may be more, such as numbers."""
+    if len(node.outputs) != 1 or (known := signature_of(node, node.inputs)) is None:
+        return None
+    (output,) = node.outputs
+    for value in node.inputs:
+        dtype, producer = (None, None) if value is None else (value.dtype, value.producer())
+        if value in context._symbolic_values or dtype is None or not dtype.is_floating_point():
+            return None  # integers may be sizes
+        if producer is not None and producer.op_type in FLOW:
+            return None  # the library's rule for MatMul doubts shapes of such
+    return (known, output.dtype, library) if output.shape is None else None
 
 
 def _agree(ours: ir.Shape, theirs: list[int | None] | None) -> bool:

@@ -1,13 +1,16 @@
-"""Our rules are put into onnx_shape_inference by a call, not by an import."""
+"""Our rules are put into onnx_shape_inference by a call, not by an import; equal nodes are inferred alike."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import onnx_ir as ir
 from onnx_shape_inference import registry
 
+from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.shape_inference.library import install
+from tests.support import parse
 
 IMPORTS_ALL = """
 import importlib, pkgutil
@@ -39,3 +42,27 @@ def test_rules_are_installed_once() -> None:
     rule = registry.get("", "MatMul", 13)
     install()
     assert registry.get("", "MatMul", 13) is rule
+
+
+def test_nodes_of_equal_shapes_that_compute_sizes_give_each_its_own() -> None:
+    proto = parse(
+        """<ir_version: 10, opset_import: ["" : 20]> g (float[6] x) => (float[p, q] y, float[r, s] z) <
+           int64[2] one = {1, 1}, int64[2] a = {1, 2}, int64[2] b = {2, 1}> {
+           c = Add (one, a)  d = Add (one, b)  y = Reshape (x, c)  z = Reshape (x, d) }"""
+    )
+    model = ir.from_proto(proto)
+    InferShapes()(model)
+    assert [list(value.shape or ()) for value in model.graph.outputs] == [[2, 3], [3, 2]]
+
+
+def test_equal_products_have_one_shape_and_others_another() -> None:
+    proto = parse(
+        """<ir_version: 10, opset_import: ["" : 20]> g (float[2,3] x, float[3,4] w, float[3,5] v) => (float[m,n] y) {
+           a = MatMul (x, w)  b = MatMul (x, w)  c = MatMul (x, v)  d = Add (a, b)  e = Add (a, d)
+           y = Concat <axis = 1> (c, e) }"""
+    )
+    model = ir.from_proto(proto)
+    InferShapes()(model)
+    shapes = {value.name: list(value.shape or ()) for node in model.graph for value in node.outputs}
+    assert shapes == {"a": [2, 4], "b": [2, 4], "c": [2, 5], "d": [2, 4], "e": [2, 4], "y": [2, 9]}
+    assert {value.dtype for node in model.graph for value in node.outputs} == {ir.DataType.FLOAT}
