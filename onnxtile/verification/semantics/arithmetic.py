@@ -290,23 +290,35 @@ def _extreme(call: Call) -> Value:
     return Value.constant(call.field, np.asarray(array), sized=any(each.sized for each in values))
 
 
-@operator("ReduceSum ReduceProd", "number axis", "axes keepdims noop_with_empty_axes")
+REDUCED: dict[str, Callable[..., Array]] = {
+    "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceMax": np.max, "ReduceMin": np.min,
+}  # fmt: skip
+WRAPS = ("ReduceSum", "ReduceProd")
+"""Those that are exact of whole numbers alone; the others pick one of their numbers."""
+
+
+def _is_sure(known: Array, op_type: str) -> bool:
+    """Return whether all engines reduce a constant to the same: sums of floats are rounded in any order."""
+    if op_type in WRAPS:
+        return known.dtype.kind in "iu"
+    return known.size > 0 and not np.isnan(known.astype(np.float64)).any()
+
+
+@operator("ReduceSum ReduceProd ReduceMax ReduceMin", "number axis", "axes keepdims noop_with_empty_axes")
 def _reduce(call: Call) -> Value:
     value, axes = call.value(0), call.whole(1, "axes")
-    rank, keepdims = len(value.shape), bool(call.attributes.get("keepdims", 1))
+    op_type, rank, keepdims = call.node.op_type, len(value.shape), bool(call.attributes.get("keepdims", 1))
     if not axes and call.attributes.get("noop_with_empty_axes"):
         return value
     over = tuple(sorted({axis % rank for axis in axes})) if axes else tuple(range(rank))
     if axes and any(not -rank <= axis < rank for axis in axes):
-        raise UnprovenError(f"{call.node.op_type} over axes {axes} of a value of {rank}")
-    if value.known is not None and value.known.dtype.kind in "iu":
-        total = (np.sum if call.node.op_type == "ReduceSum" else np.prod)(
-            value.known, axis=over, dtype=value.known.dtype, keepdims=keepdims
-        )
-        return Value.constant(call.field, np.asarray(total), sized=value.sized)
-    if value.known is not None and value.sized:
-        call.run.look(call.node.op_type, value)
-    if call.node.op_type == "ReduceProd":
+        raise UnprovenError(f"{op_type} over axes {axes} of a value of {rank}")
+    if value.known is not None and value.sized and (op_type not in WRAPS or value.known.dtype.kind not in "iu"):
+        call.run.look(op_type, value)
+    if value.known is not None and _is_sure(value.known, op_type):
+        total = np.asarray(REDUCED[op_type](value.known, axis=over, keepdims=keepdims)).astype(value.known.dtype)
+        return Value.constant(call.field, total, value.dtype, value.sized)
+    if op_type != "ReduceSum":
         return call.run.opaque(call)
     waiting = value.product
     if waiting is not None and len(over) == 1 and over[0] < rank - 2 and _both(waiting, over[0]):
