@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxtile.verification.field import Field
 from onnxtile.verification.semantics.entry import Call, operator
-from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, zeros_of
+from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, spanned, zeros_of
 
 MOST_DEGREES = 1_024
 """Degrees of a polynomial up to which numbers that agree by chance are rare: d / 2^21 in a lane."""
@@ -99,7 +99,8 @@ def divides(value: Value) -> bool:
 def inverse(call: Call, value: Value) -> Value:
     """1 / value, exactly: a residue has an inverse."""
     made = Value.computed(value, call.field.inverse(value.lanes))
-    made.scale = -exponent(value)
+    low, high = exponents(value)
+    made.scale = -high, -low
     return made
 
 
@@ -135,7 +136,7 @@ def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
         made = Value.computed(a, call.field.add(one, call.field.negative(other) if negative else other))
     else:
         made = Value(call.field, a.dtype, a.shape, outer=outer)
-    made.degree, made.scale = max(a.degree, b.degree), max(a.scale, b.scale, key=abs)
+    made.degree, made.scale = max(a.degree, b.degree), spanned(a.scale, b.scale)
     made.finite = a.finite and b.finite
     made.bound = a.largest + b.largest if a.dtype.is_integer() else None
     if a.meets is not None or b.meets is not None:
@@ -177,7 +178,7 @@ def times(call: Call, a: Value, b: Value) -> Value:
         return call.run.function(call, operands, shape, a.dtype, "Mul by what isn't finite")
     made = Value.computed(a, call.field.multiply(_wide(a, shape), _wide(b, shape)))
     made.factor = next((p.factor for p, q in ((a, b), (b, a)) if p.factor is not None and q.known is not None), None)
-    multiplied(call, made, a, b, 1, *map(exponent, (a, b)))
+    multiplied(call, made, a, b, 1)
     if a.dtype.is_floating_point():
         made.met = met(a, b, lambda p, q: _numbers(call.field, p, q, shape))
     return made
@@ -226,23 +227,24 @@ def _without_zeros(value: Value) -> Value:
     return value if value.zeros is None else Value.computed(value, np.where(value.zeros, 1.0, value.lanes))
 
 
-def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int, *exponents: float) -> None:
+def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int) -> None:
     """Let a sum of products have its degree, its bound, and the exponents of the constants in it."""
     made.bound = terms * a.largest * b.largest if a.dtype.is_integer() else None
     made.degree, made.linear = a.degree + b.degree, frozenset()
     if made.degree > MOST_DEGREES:
         raise UnprovenError(f"it's a polynomial of more than {MOST_DEGREES:,} degrees")
-    made.scale = sum(exponents) if exponents else a.scale + b.scale
-    call.run.reach = min(call.run.reach[0], made.scale), max(call.run.reach[1], made.scale)
+    (low, high), (lower, higher) = exponents(a), exponents(b)
+    made.scale = low + lower, high + higher
+    call.run.reach = spanned(call.run.reach, made.scale)
 
 
-def exponent(value: Value) -> float:
-    """The exponent of 2 that multiplying by a value adds: of a constant, that of its number that's nearest to 1."""
+def exponents(value: Value) -> tuple[float, float]:
+    """Return the exponents of 2 that multiplying by a value adds, the smallest and the largest of its elements."""
     if value.known is None or not value.dtype.is_floating_point():
         return value.scale
     sizes = np.abs(value.known.astype(np.float64))
-    logs = np.log2(sizes[(sizes > 0) & np.isfinite(sizes)])
-    return float(logs[np.abs(logs).argmin()]) if logs.size else 0.0
+    sizes = sizes[(sizes > 0) & np.isfinite(sizes)]
+    return (math.log2(sizes.min()), math.log2(sizes.max())) if sizes.size else (0.0, 0.0)
 
 
 def _summed_outer(
