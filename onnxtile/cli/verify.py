@@ -171,9 +171,10 @@ def _region_cells(region: RegionVerdict) -> Sequence[Cell]:
     why = {
         "different": str(region.reason),
         "proven": f"as {region.same_as}" if region.same_as else ", ".join(filter(None, (sizes, _overflow(region)))),
+        "unknown": str(region.reason),
         "tested": f"{_TESTED.get(region.method, '')}: {region.note}",
     }[region.status]
-    style = {"proven": "green", "tested": "yellow", "different": "red"}[region.status]
+    style = {"proven": "green", "tested": "yellow", "unknown": "red", "different": "red"}[region.status]
     name, tiles = in_scope(region.scope, region.name), f"{region.tiles:,}" if region.tiles else ""
     return name, region.op, tiles, styled((region.status, style)), why
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import onnx
 
 from onnxtile.verification.facts import Facts
-from onnxtile.verification.graphs import graphs_of
+from onnxtile.verification.graphs import RANDOM, graphs_of
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Region
 from onnxtile.verification.weights import Weights
@@ -42,7 +42,10 @@ def key_of(region: Region, original: Opened, lowered: Opened, facts: Facts, weig
             elif name not in drawn:
                 if math.prod(tensor.dims) > MOST_ELEMENTS:
                     return None
-                digest.update(opened.array(tensor).tobytes())
+                array = opened.array(tensor)
+                digest.update(repr(array.tolist()).encode() if array.dtype.kind in "OSU" else array.tobytes())
+        said = {_renamed(name, names): number for name, number in cone.said.items()}
+        digest.update(repr(sorted(said.items())).encode())
         for node in cone.nodes:
             copy = onnx.NodeProto()
             copy.CopyFrom(node)
@@ -53,19 +56,20 @@ def key_of(region: Region, original: Opened, lowered: Opened, facts: Facts, weig
 
 
 def _rename_node(node: onnx.NodeProto, names: dict[str, str]) -> None:
-    node.name = node.doc_string = ""
+    node.name = ""
+    if node.op_type not in RANDOM:  # it says where that is drawn
+        node.doc_string = ""
     del node.metadata_props[:]
     node.input[:] = [_renamed(name, names) for name in node.input]
     node.output[:] = [_renamed(name, names) for name in node.output]
     for attribute in node.attribute:
         for graph in graphs_of(attribute):
             graph.name = ""
-            del graph.value_info[:]
             for value in (*graph.input, *graph.initializer):
                 value.name = _renamed(value.name, names)
             for inner in graph.node:
                 _rename_node(inner, names)
-            for value in graph.output:
+            for value in (*graph.output, *graph.value_info):
                 value.name = _renamed(value.name, names)
 
 

@@ -17,7 +17,7 @@ from onnxtile.errors import UnsupportedError
 from onnxtile.ir.io.checker import one_line
 from onnxtile.verification import linearity
 from onnxtile.verification.field import Field
-from onnxtile.verification.graphs import RANDOM
+from onnxtile.verification.graphs import RANDOM, types_said
 from onnxtile.verification.semantics import (  # noqa: F401  # they put operators on the list
     arithmetic,
     bodies,
@@ -31,7 +31,7 @@ from onnxtile.verification.semantics import (  # noqa: F401  # they put operator
     sizes,
 )  # fmt: skip
 from onnxtile.verification.semantics.entry import OPERATORS, WHOLE, Call
-from onnxtile.verification.semantics.schemas import DEFAULT, check_types, inferred, since
+from onnxtile.verification.semantics.schemas import DEFAULT, check_said, check_types, inferred, since
 from onnxtile.verification.value import UnprovenError, Value
 
 Names = MutableMapping[str, Value]
@@ -77,6 +77,8 @@ class Evaluator:
         self._place: tuple[int, ...] = ()
         self.made: list[Value] | None = None
         """All values that nodes make, where that's asked for."""
+        self.risky: list[tuple[str, np.ndarray]] = []
+        """Operators that may fail by what numbers are, with hashes of these."""
         self.coarse = False
         """It has a product by packed weights that engines may compute in bytes."""
         self.reach = (0.0, 0.0)
@@ -87,10 +89,10 @@ class Evaluator:
         self._path: tuple[int, ...] = ()
         """The turns of the loops that are running."""
 
-    def run(self, nodes: Iterable[onnx.NodeProto], names: Names, declared: Mapping[str, ir.DataType] = {}) -> None:
+    def run(self, nodes: Iterable[onnx.NodeProto], names: Names, said: Mapping[str, int] = {}) -> None:
         """Evaluate nodes in order, adding what they make to the names. Raises UnprovenError.
 
-        `declared`: types that the file says values have.
+        `said`: types that the file says values have.
         """
         place = self._place
         for position, node in enumerate(nodes):
@@ -104,9 +106,7 @@ class Evaluator:
                     names[name] = value
                     if self.made is not None:
                         self.made.append(value)
-                    if declared.get(name, value.dtype) != value.dtype:
-                        raise UnprovenError(f"{name!r} is said to be {declared[name].name}, and is {value.dtype.name}")
-
+                    check_said(name, value, said)
         self._place = place
 
     def look(self, op_type: str, *values: Value) -> None:
@@ -139,10 +139,13 @@ class Evaluator:
         """Evaluate a graph that a node holds, in this turn of a loop."""
         outer, self._path = self._path, (*self._path, turn)
         names: Names = ChainMap(given, call.names)
+        said = types_said(graph)
+        for name, value in given.items():
+            check_said(name, value, said)
         for tensor in graph.initializer:
             names[tensor.name] = Value.constant(self.field, self.array(tensor), ir.DataType(tensor.data_type))
         self._depth += 1
-        self.run(graph.node, names, declared_types(graph))
+        self.run(graph.node, names, said)
         self._depth, self._path = self._depth - 1, outer
         return [_found(names, value.name) for value in graph.output]
 
@@ -239,6 +242,7 @@ class Evaluator:
 
     def lookup(self, call: Call, table: Value, indices: Value, axis: int) -> Value:
         """A Gather whose indices aren't known: a function of the table, of the index, and of the place in its line."""
+        self.may_fail(f"Gather of {table.shape[axis]}", indices)
         whole = self._whole(f"Gather {axis}", [table])
         states = self.field.states("", [_ranked(indices.lanes, max(len(indices.shape), 1))]) ^ whole
         states = states.reshape(indices.shape)
@@ -267,15 +271,31 @@ class Evaluator:
         named += "".join("_" if value is None else value.dtype.name for value in call.inputs)
         if node.op_type in RANDOM and not node.domain:
             named += f" {' '.join(node.output)} {self._path} {node.doc_string}"  # an input of its own
-        state = self._whole(named, [value for value in call.inputs if value is not None])
-        results: list[Value | None] = []
-        for which, (name, (dtype, shape)) in enumerate(zip(node.output, inferred(call), strict=True)):
-            if not name:
-                results.append(None)
-                continue
-            numbers = self.field.numbers(self.field.filled(state, shape, which))
-            results.append(self._made(dtype, shape, numbers))
-        return results
+        total = ("" if node.domain in DEFAULT else node.domain, node.op_type) in OPERATORS
+        made = self.whole_function(named, [value for value in call.inputs if value is not None], inferred(call), total)
+        return [value if name else None for name, value in zip(node.output, made, strict=True)]
+
+    def whole_function(
+        self, name: str, values: Sequence[Value], wanted: Sequence[tuple[ir.DataType, tuple[int, ...]]], total: bool
+    ) -> list[Value]:
+        """Results of these types and shapes, functions of all elements of some values; if not `total`, it may fail."""
+        state = self._whole(name, values)
+        if not total:
+            self.risky.append((name.split()[0], state.reshape(-1)))
+        return [
+            self._made(dtype, shape, self.field.numbers(self.field.filled(state, shape, which)))
+            for which, (dtype, shape) in enumerate(wanted)
+        ]
+
+    def any_numbers(self, name: str, like: Value) -> Value:
+        """Numbers that stand for any, by their name and how deep in loops they are: the same on both sides."""
+        state = self.field.states(f"any {name} {len(self._path)}", [])
+        numbers = self.field.numbers(self.field.filled(state, like.shape, 0))
+        return self._made(like.dtype, like.shape, numbers)
+
+    def may_fail(self, name: str, value: Value) -> None:
+        """Remember an operator that fails for some numbers."""
+        self.risky.append((name, self.field.states(name, [value.lanes]).reshape(-1)))
 
     def _whole(self, name: str, values: Sequence[Value]) -> np.ndarray:
         """One hash of all elements of some values."""
@@ -287,12 +307,6 @@ class Evaluator:
             with np.errstate(over="ignore"):
                 state = self.field.hashed(state * np.uint64(3) + np.add.reduce(self.field.line(own, (0,))))
         return state
-
-
-def declared_types(graph: onnx.GraphProto) -> dict[str, ir.DataType]:
-    """The types that a graph says its values have; of text, sequences and others it's nothing."""
-    types = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)}
-    return {name: ir.DataType(number) for name, number in types.items() if number}
 
 
 def _signs_of_zeros(value: Value) -> list[np.ndarray]:

@@ -16,6 +16,12 @@ RANDOM = frozenset(
 """Operators whose results may be others in each run."""
 
 
+def types_said(graph: onnx.GraphProto) -> dict[str, int]:
+    """The element types that a graph says its values have; of text, sequences and others it's nothing."""
+    values = (*graph.input, *graph.value_info, *graph.output)
+    return {value.name: number for value in values if (number := value.type.tensor_type.elem_type)}
+
+
 class Made(NamedTuple):
     """Who makes a value: a node, or a constant; neither: it's fed. `depth`: of the graph it belongs to, 0 the main one.
 
@@ -58,6 +64,11 @@ class Scope:
             for output in node.output:
                 if output:
                     made_here[output] = made
+
+    @cached_property
+    def said(self) -> dict[str, int]:
+        """Types that the file says values have, here and around."""
+        return ({} if self.outer is None else self.outer.said) | types_said(self.graph)
 
     @cached_property
     def readers(self) -> dict[str, list[onnx.NodeProto]]:

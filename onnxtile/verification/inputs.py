@@ -27,6 +27,8 @@ MOST_ELEMENTS = 1 << 29
 """Numbers that are made up for a model, or a proof: a few bytes of a file can ask for any size."""
 MOST_AXES = 64
 """Of an array of numpy."""
+MOST_TURNS = 7
+"""Turns of loops that inputs ask for: few, and yet more than a fault needs that the first turns don't show."""
 UNBOUND = 2
 """The size taken for a free dimension that isn't bound: one that would show a mix-up of axes."""
 
@@ -78,9 +80,12 @@ def _floats(kind: Kind, shape: list[int], rng: np.random.Generator) -> np.ndarra
 def _range(value: ir.Value) -> tuple[int, int]:
     """Integers that the model can take: indices of the smallest table that they're used on, or 0 and 1."""
     assert value.dtype is not None
-    tables = [size for node in _indexers(value) if (size := _length(node)) is not None]
+    uses = list(_indexers(value))
+    tables = [size for node in uses if (size := _length(node)) is not None]
     if tables:
         return 0, max(1, min(tables))
+    if uses:
+        return 0, MOST_TURNS + 1
     if value.dtype.bitwidth == 8:
         info = np.iinfo(value.dtype.numpy())
         return int(info.min), int(info.max) + 1
@@ -88,11 +93,11 @@ def _range(value: ir.Value) -> tuple[int, int]:
 
 
 def _indexers(value: ir.Value) -> Iterator[ir.Node]:
-    """Gathers that take the value as indices, perhaps after it was cast or shaped anew."""
+    """Gathers that take the value as indices, perhaps after it was cast or shaped anew; and Loops, as their turns."""
     waiting = [value]
     while waiting:  # without recursion: a file may hold any chain
         for use in waiting.pop().uses():
-            if use.node.op_type == "Gather" and use.idx == 1:
+            if (use.node.op_type, use.idx) in (("Gather", 1), ("Loop", 0)):
                 yield use.node
             elif use.node.op_type in PASSING and use.idx == 0:
                 waiting.extend(use.node.outputs)
@@ -100,7 +105,7 @@ def _indexers(value: ir.Value) -> Iterator[ir.Node]:
 
 def _length(gather: ir.Node) -> int | None:
     table = gather.inputs[0]
-    if table is None or table.shape is None:
+    if gather.op_type != "Gather" or table is None or table.shape is None:
         return None
     axis = attribute_int(gather, "axis", 0)
     if not -len(table.shape) <= axis < len(table.shape):

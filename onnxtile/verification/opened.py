@@ -21,7 +21,7 @@ from onnxtile.ir.io.checker import check_proto, one_line
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.load import carry_over, parse, read_external_data
 from onnxtile.ir.io.trust import audit, read_in
-from onnxtile.ir.opset_imports import settle
+from onnxtile.ir.opset_imports import canonical_domain, settle
 from onnxtile.verification.arguments import with_arguments
 from onnxtile.verification.graphs import name_of, nodes_inside
 
@@ -152,10 +152,12 @@ def _check_names(proto: onnx.ModelProto, place: str) -> None:
         if not function.domain or ENGINES_OWN.fullmatch(function.domain):
             name = f"{function.domain or 'ai.onnx'}.{function.name}"
             raise UnsupportedError(f"{place}: function {name} has the name of an engine's operator; rename it")
-    latest = onnx.defs.onnx_opset_version()
     for imported in proto.opset_import:
-        if imported.domain in ("", "ai.onnx") and imported.version > latest:
-            raise UnsupportedError(f"{place}: operator set {imported.version} isn't known; the latest is {latest}")
+        domain = canonical_domain(imported.domain)
+        latest = _latest().get(domain, imported.version)
+        if imported.version > latest:
+            words = f"operator set {' '.join(filter(None, (domain, str(imported.version))))} isn't known"
+            raise UnsupportedError(f"{place}: {words}; the latest is {latest}")
 
 
 def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
@@ -180,6 +182,15 @@ def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
                 del node.metadata_props[index]
                 break
     return inlined
+
+
+@cache
+def _latest() -> dict[str, int]:
+    """The latest versions of operator sets, by domain."""
+    found = {"com.microsoft": 1, "": onnx.defs.onnx_opset_version()}
+    for schema in onnx.defs.get_all_schemas():
+        found[schema.domain] = max(found.get(schema.domain, 1), schema.since_version)
+    return found
 
 
 @cache

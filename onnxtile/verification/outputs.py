@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import Scope, graphs_of, name_of, reads
-from onnxtile.verification.pairing import Difference, Region
+from onnxtile.verification.pairing import Difference, Pairing, Region
 from onnxtile.verification.verdict import RegionVerdict, ValueVerdict
 
 
@@ -56,14 +56,13 @@ def _upstream(scope: Scope, output: str) -> Iterator[str]:
                 waiting.append(read)
 
 
-def mistyped(lowered: onnx.ModelProto, facts: Facts) -> Iterator[Difference]:
-    """Tell values that the lowered file says are of another type than the original's of their name."""
-    for value in lowered.graph.value_info:
-        fact = facts.values.get(("", value.name))
-        said = value.type.tensor_type.elem_type
-        if fact is not None and said and said != fact.dtype.value:
-            words = f"{value.name!r} is said to be {ir.DataType(said).name}, and is {fact.dtype.name}"
-            yield Difference(value.name, "value", "", words, (value.name,))
+def mistyped(pairing: Pairing, facts: Facts) -> Iterator[Difference]:
+    """Tell shared values that the lowered file says are of another type than they are."""
+    for scope, name, number in pairing.said:
+        fact = facts.values.get((scope, name))
+        if fact is not None and number != fact.dtype.value:
+            words = f"{name!r} is said to be {ir.DataType(number).name}, and is {fact.dtype.name}"
+            yield Difference(name, "value", scope, words, (name,))
 
 
 def as_verdict(difference: Difference) -> RegionVerdict:

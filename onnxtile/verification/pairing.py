@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import onnx
 
 from onnxtile.ir.graphs import CALL_DOMAIN
-from onnxtile.verification.graphs import RANDOM, Made, Scope, graphs_of, name_of, reads
+from onnxtile.verification.graphs import RANDOM, Made, Scope, graphs_of, name_of, nodes_inside, reads, types_said
 from onnxtile.verification.opened import Opened
 
 
@@ -27,15 +27,21 @@ class Cone:
     constants: dict[str, onnx.TensorProto]
     missing: list[str]
     """What is read, but made by nobody."""
+    said: dict[str, int]
+    """Types that the file says values have which nodes make, outputs aside."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """Nodes of the original, and what takes their place: both make `outputs`. `node` is the original's last one."""
+    """Nodes of the original, and what takes their place: both make `outputs`. `node` is the original's last one.
+
+    `inner`: those that their graph doesn't give.
+    """
 
     scope: str
     node: onnx.NodeProto
     outputs: list[str]
+    inner: list[str]
     original: Cone
     lowered: Cone
     same: frozenset[str] = frozenset()
@@ -66,18 +72,20 @@ class Difference:
 class Pairing:
     """The regions, in the original's order; differences; and how many nodes are as they were.
 
-    `idle`: what bears on nothing in the lowered model, and isn't in the original: by scope, its nodes.
+    `idle`: what bears on nothing in the lowered model, and isn't in the original: by scope, its nodes. `said`: types
+    that the lowered file says shared values have, by scope and name.
     """
 
     regions: list[Region] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     idle: list[tuple[str, Cone]] = field(default_factory=list)
+    said: list[tuple[str, str, int]] = field(default_factory=list)
     kept: int = 0
 
 
-def pair(original: Opened, lowered: Opened) -> Pairing:
-    """Lay two models of the same interface side by side."""
-    work = _Work(original, lowered)
+def pair(original: Opened, lowered: Opened, apart: frozenset[str] = frozenset()) -> Pairing:
+    """Lay two models of the same interface side by side. `apart`: names that aren't taken for shared."""
+    work = _Work(original, lowered, apart)
     # what the original lets a caller override: the lowered file may have a newer version for other reasons
     ours, theirs = (Scope(each.proto.graph, overridable=original.overridable) for each in (original, lowered))
     work.defaults(ours, theirs)
@@ -88,7 +96,8 @@ def pair(original: Opened, lowered: Opened) -> Pairing:
 
 
 class _Work:
-    def __init__(self, original: Opened, lowered: Opened) -> None:
+    def __init__(self, original: Opened, lowered: Opened, apart: frozenset[str]) -> None:
+        self.apart = apart
         self._original, self._lowered = original, lowered
         self._opsets = [_opsets(each.proto) for each in (original, lowered)]
         self._functions = [{_key(each): each for each in model.proto.functions} for model in (original, lowered)]
@@ -100,9 +109,13 @@ class _Work:
         """Tell inputs that have another default value, or one in one model only."""
         for name in [*ours.defaults, *(theirs.defaults.keys() - ours.defaults.keys())]:
             one, other = ours.defaults.get(name), theirs.defaults.get(name)
-            if one is None or other is None or not self._original.same(one, self._lowered, other):
+            if not self._lowered.overridable:
+                reason = f"input {name!r} can't be overridden, as the original's can: its file's version is too old"
+            elif one is None or other is None or not self._original.same(one, self._lowered, other):
                 reason = f"input {name!r} has another default value than in the original"
-                self.found.differences.append(Difference(name, "input", "", reason, (name,)))
+            else:
+                continue
+            self.found.differences.append(Difference(name, "input", "", reason, (name,)))
         sparse = [{each.values.name: each for each in scope.graph.sparse_initializer} for scope in (ours, theirs)]
         for name in dict.fromkeys([*sparse[0], *sparse[1]]):
             if sparse[0].get(name) != sparse[1].get(name):
@@ -123,10 +136,12 @@ class _Work:
         """Pair the nodes of two graphs, and those of graphs in them."""
         shared = _Shared(self, ours, theirs)
         self._visited.append((theirs, shared))
+        given = {value.name for value in ours.graph.output}
+        self.found.said += [(ours.name, *each) for each in types_said(theirs.graph).items() if shared(each[0])]
         for node in ours.nodes:
             if _is_constant(ours, node):
                 continue
-            outputs = [name for name in node.output if name and name in theirs.made]
+            outputs = [name for name in node.output if name and name in theirs.made and name not in self.apart]
             if not outputs:
                 continue
             other = theirs.made[outputs[0]].node
@@ -136,10 +151,11 @@ class _Work:
                 self._visit_inside(node, other, ours, theirs)
                 continue
             cones = [_cone(scope, outputs, shared) for scope in (ours, theirs)]
+            inner = [name for name in outputs if name not in given]
             _same_inputs(ours, shared, *cones)
             self._used.update(map(id, cones[1].nodes))
             same = [name for name in cones[0].constants if name in cones[1].constants and shared(name)]
-            self.found.regions.append(Region(ours.name, node, outputs, cones[0], cones[1], frozenset(same)))
+            self.found.regions.append(Region(ours.name, node, outputs, inner, cones[0], cones[1], frozenset(same)))
 
     def idle(self) -> None:
         """Tell nodes of the lowered model that are in no region, and aren't as they were."""
@@ -171,7 +187,7 @@ class _Work:
         if one is None or other is None:
             return False
         same = all(getattr(one, part) == getattr(other, part) for part in _MEANING)
-        return same and all(self._same_meaning(inner) for inner in one.node)
+        return same and all(self._same_meaning(inner) for each in one.node for inner in nodes_inside(each))
 
     def _visit_inside(self, node: onnx.NodeProto, other: onnx.NodeProto, ours: Scope, theirs: Scope) -> None:
         attributes = {each.name: each for each in other.attribute}
@@ -197,7 +213,12 @@ class _Shared:
 
     def _judge(self, name: str) -> bool:
         ours, theirs = self._ours.find(name), self._theirs.find(name)
-        if ours is None or theirs is None or (ours.constant is None) != (theirs.constant is None):
+        if (
+            name in self._work.apart
+            or ours is None
+            or theirs is None
+            or (ours.constant is None) != (theirs.constant is None)
+        ):
             return False
         if ours.constant is not None:
             return self._work.same_constant(ours, theirs)
@@ -242,7 +263,10 @@ def _cone(scope: Scope, outputs: Iterable[str], shared: _Shared) -> Cone:
                 if read not in seen:
                     seen.add(read)
                     waiting.append(read)
-    return Cone([found[at] for at in sorted(found)], list(inputs), constants, list(missing))
+    nodes = [found[at] for at in sorted(found)]
+    inside = (name for node in nodes for name in node.output if name not in own)
+    said = {name: scope.said[name] for name in inside if name in scope.said}
+    return Cone(nodes, list(inputs), constants, list(missing), said)
 
 
 def _drawn_at(depth: int, node: onnx.NodeProto) -> onnx.NodeProto:

@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.operators.table import PRODUCTS
-from onnxtile.verification.evaluator import Evaluator, Names, declared_types
+from onnxtile.verification.evaluator import Evaluator, Names
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.field import DIGITS, MAJORANT, MARKS, Field, holds
 from onnxtile.verification.graphs import name_of, names_inside, nodes_inside
@@ -101,6 +101,8 @@ class Judge:
         try:
             names = self._names(cone, self.lowered, field, self._inputs(scope, cone.inputs, facts, field), {})
             evaluator.run(cone.nodes, names)
+            if evaluator.risky:
+                raise UnprovenError(f"{evaluator.risky[0][0]} may fail by what numbers are")
         except UnprovenError as error:
             finding.different = f"it bears on nothing, and whether it runs can't be told: {error}"
             finding.where = _at(evaluator, cone)
@@ -126,7 +128,7 @@ class Judge:
         try:
             same = {name: wanted[name] for name in region.same if name in wanted}
             got = self._names(region.lowered, self.lowered, number_field, inputs, same | cut)
-            theirs.run(region.lowered.nodes, got, declared_types(self.lowered.proto.graph) if not region.scope else {})
+            theirs.run(region.lowered.nodes, got, region.lowered.said)
             results = [_output(got, name) for name in region.outputs]
         except TooLargeError as error:
             finding.unproven = finding.lowered_too_large = str(error)
@@ -169,6 +171,11 @@ class Judge:
                 finding.where = tuple(suspects(trace, name, unlike.wrong, unlike.lane))[:MOST_NAMED]
                 return finding
             finding.elements += math.prod(one.shape)
+        ours_may_fail = np.concatenate([states for _, states in ours.risky] or [np.zeros(0, np.uint64)])
+        risky = [name for name, states in theirs.risky if not np.isin(states, ours_may_fail).all()]
+        if risky:
+            finding.different = f"{risky[0]} may fail by what numbers are, which the original doesn't"
+            finding.where = _named(region.lowered, risky[0].split()[0])
         return finding
 
     def _marks(self, region: Region, facts: Facts) -> list[ir.DataType]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.printable import several
 
-STATUSES = ("proven", "tested", "different")
+STATUSES = ("proven", "tested", "unknown", "different")
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,16 @@ class RegionVerdict(JsonRecord, members="* status"):
 
     @property
     def status(self) -> str:
-        """`proven`, `tested`, or `different`."""
-        return "different" if not self.equivalent else "proven" if self.method == "exact" else "tested"
+        """`proven`, `tested`, `different`, or `unknown`, where no engine runs the original."""
+        return (
+            "unknown"
+            if self.method == "unknown"
+            else "different"
+            if not self.equivalent
+            else "proven"
+            if self.method == "exact"
+            else "tested"
+        )
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,9 @@ class Verdict(JsonRecord, members="schema * first_outside proven limits"):
         if self.method == "bound":
             first = "" if self.first_outside is None else f"; {self.first_outside!r} is the first outside"
             words = f"{several(self.cases, 'case')} from seed {self.seed} in {self.engine}{first}"
-        return f"{'equivalent' if self.equivalent else 'NOT equivalent'}: {self.reason or words}"
+        unknown = "unknown" in self.counts and "different" not in self.counts
+        answer = "equivalent" if self.equivalent else "not shown to be equivalent" if unknown else "NOT equivalent"
+        return f"{answer}: {self.reason or words}"
 
     @property
     def first_outside(self) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from onnxtile.errors import OnnxtileError, UsageError, suggesting_options, wrong_name
+from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError, suggesting_options, wrong_name
 from onnxtile.ir.collector import collector_paused
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
@@ -37,6 +37,8 @@ CASES = 4
 """Sets of inputs that whole models are run on where nobody says how many."""
 SEEDS = 1 << 32
 """Seeds that engines' inputs are made from."""
+MOST_APART = 64
+"""Names that may be used for something else in the lowered model."""
 Trial = tuple[Choice, Facts]
 
 
@@ -69,7 +71,7 @@ def verify(
     are run on, 4 by default. `bind`: sizes of free dimensions; of others, sizes around the tiles are tried. `inputs`:
     values to take for some inputs, or all. `workers`: threads that prove regions (1 by default).
     `timeout`: seconds that the proof may take. `follow_links`: data files of the models may be links that lead out of
-    their folders. Raises UsageError, ModelError, UnsupportedError (among them: neither engine runs the original).
+    their folders. Raises UsageError, ModelError, UnsupportedError.
     """
     method = method or ("bound" if inputs else "exact")
     if method not in METHODS:
@@ -119,17 +121,30 @@ class _Proof:
         self._proven: dict[str | None, tuple[str, Finding]] = {}
         self._same_as: dict[tuple[str, str], str] = {}
         self._unsettled: dict[tuple[str, str], str] = {}
+        self._apart = frozenset[str]()
+        """Values inside the models that came out different."""
         self._ready: dict[int, Finding] = {}
         """What came of regions at the first sizes, where several were evaluated at once."""
 
     def verdict(self, original: AnyModel, lowered: AnyModel, alone: bool = False) -> Verdict:
-        """What is proven, tested and different. `alone`: nothing is tested by engines."""
-        with collector_paused():
-            return self._verdict(original, lowered, alone)
+        """What is proven, tested and different. `alone`: nothing is tested by engines.
 
-    def _verdict(self, original: AnyModel, lowered: AnyModel, alone: bool) -> Verdict:
+        A name that is used for something else in the lowered model makes a region different: it's tried without.
+        """
+        with collector_paused():
+            first = verdict = self._verdict(original, lowered, alone)
+            apart = frozenset[str]()
+            while (more := self._apart - apart) and len(apart) < MOST_APART:
+                apart |= more
+                verdict = self._verdict(original, lowered, alone, apart)
+            one, other = ({(r.scope, r.name) for r in v.regions if r.status == "tested"} for v in (first, verdict))
+            return verdict if verdict.equivalent and other <= one else first
+
+    def _verdict(
+        self, original: AnyModel, lowered: AnyModel, alone: bool, apart: frozenset[str] = frozenset()
+    ) -> Verdict:
         self._say("lay the models side by side")
-        pairing = pair(self._first, self._second)
+        pairing = pair(self._first, self._second, apart)
         model = bare(self._first.proto)
         shapes = Shapes(model, self._bind)
         sizes = {**shapes.forced, **self._bind}
@@ -159,7 +174,9 @@ class _Proof:
                 for region, verdict in zip(pairing.regions, verdicts, strict=True)
             ]
             verdicts = self._whole(verdicts, original, lowered, sizes | first)
-        differences = [*pairing.differences, *mistyped(self._second.proto, known)]
+        inside = zip(pairing.regions, verdicts, strict=True)
+        self._apart = frozenset(name for region, verdict in inside if not verdict.equivalent for name in region.inner)
+        differences = [*pairing.differences, *mistyped(pairing, known)]
         verdicts += [as_verdict(each) for each in differences]
         for scope, cone in pairing.idle:
             tried = (self._judge.idle(scope, cone, facts) for _, facts in trials or [({}, known)])
@@ -287,7 +304,12 @@ class _Proof:
         if not any(unknown) or not all(verdict.equivalent for verdict in verdicts):
             return verdicts
         plan = Plan(CASES, self._judge.seed % SEEDS)
-        found = compare(original, lowered, plan, bind, self._say)
+        try:
+            found = compare(original, lowered, plan, bind, self._say)
+        except UnsupportedError as problem:
+            words = f"not tested: {problem}"
+            return [replace(each, equivalent=False, reason=f"{each.note}; {words}") if untested else each
+                    for untested, each in zip(unknown, verdicts, strict=True)]  # fmt: skip
         self._warn([found.warning])
         values = (*found.outputs, *found.layers)
         error, allowed = (

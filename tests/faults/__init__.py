@@ -22,6 +22,7 @@ from tests.faults import (
     forged_rounding,
     forged_signs,
     forged_sizes,
+    forged_structure,
     forged_together,
     forms,
     operators,
@@ -40,5 +41,5 @@ FORGERIES: tuple[Forgery, ...] = (
     *forged_rounding.FORGERIES, *forged_names.FORGERIES, *forged_sizes.FORGERIES, *forged_control.FORGERIES,
     *forged_numbers.FORGERIES, *forged_operators.FORGERIES, *forged_lowerings.FORGERIES,
     *forged_hostile.FORGERIES, *forged_layers.FORGERIES, *forged_likeness.FORGERIES, *forged_signs.FORGERIES,
-    *forged_together.FORGERIES,
+    *forged_together.FORGERIES, *forged_structure.FORGERIES,
 )  # fmt: skip

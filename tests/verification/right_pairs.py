@@ -221,6 +221,14 @@ MORE = [
             "p = Concat <axis = 0> (z0, z0, d, z0)  u = Pad (x, p)  r = Reshape (u, f)  t = MatMul (r, w)  "
             "g = Reshape (t, h)  y = Slice (g, z0, s)", ANY, w=W, more={"k": np.array([3]), "k1": np.array([2]),
             "z0": np.array([0]), "f": np.array([-1, 3, 8]), "h": np.array([-1, 4])}),
+    between("a Loop over any number of rows, that may be none", ROWS, "y = MatMul (x, w)", "t = MatMul (x, w)  "
+            "s = Shape <start = 0, end = 1> (x)  n = Squeeze (s)  e, r = Loop (n, , z0) <body = b (int64 k, bool more, "
+            "int64[1] a) => (bool go, int64[1] c, float[1,4] row) { go = Identity (more)  c = Identity (a)  "
+            "i = Reshape (k, z1)  row = Gather (t, i) }>  y = Reshape (r, h)", ANY, w=W, more={"z0": np.array([0]),
+            "z1": np.array([1]), "h": np.array([-1, 4])}),
+    between("names are used for something else", "(float[2,8] x, float[2,8] z) => (float[2,4] y)",
+            "t = MatMul (x, w)  u = MatMul (z, w)  y = Sub (t, u)", "t = MatMul (z, w)  u = MatMul (x, w)  y = Sub (u, t)",
+            {"x": X, "z": X * 2}, w=W),
     between("a random draw stays what it is", SAME, "r = RandomUniformLike <seed = 3.0> (x)  y = Mul (x, r)",
             "r = RandomUniformLike <seed = 3.0> (x)  z = Mul (r, x)  y = Identity (z)", {"x": SQUARE}),
 ]  # fmt: skip

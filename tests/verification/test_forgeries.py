@@ -24,9 +24,6 @@ def test_an_input_shows_that_it_is_wrong(forgery: Forgery) -> None:
 
 
 TESTED = {
-    "the Loop's body lacks Tanh": "a loop's number of turns is an input",
-    "the Loop's body reads what the Loop began with": "a loop's number of turns is an input",
-    "the Loop's count makes a difference from the third turn on": "a loop's number of turns is an input",
     "a sequence's element is limited to 1,000,000": "sequences aren't evaluated",
     "negated, where --bind says that there are no rows": "there are none, so that nothing is shown",
     "negated, where --bind says that there are no rows, with method bound": "there are none, so that nothing is shown",

@@ -20,6 +20,7 @@ from onnxtile.verification import (
     slices,
     suspects,
     trial_sizes,
+    verify,
     weights,
 )
 from onnxtile.verification.semantics import arithmetic, moves, products, schemas, sizes
@@ -174,7 +175,8 @@ def test_lowered_constants_that_need_not_be_slices_and_larger_ones(small: int, m
         (breakpoints, "LARGEST"), (breakpoints, "MOST_AT_ONCE"), (breakpoints, "MOST_PAIRS"), (breakpoints, "ROUNDS"),
         (evaluator, "MOST_DECIDED"), (regions, "MOST_SCALED"), (regions, "MOST_SCALED_IN_FLOAT16"), (regions,
         "MOST_TRIED"), (arithmetic, "MOST_DEGREES"), (products, "MOST_TRIED"), (moves, "MOST"), (schemas,
-        "MOST_ELEMENTS"), (slices, "MOST_INDEXED"), (suspects, "MOST_PIECES"), (weights, "CHUNK"),
+        "MOST_ELEMENTS"), (slices, "MOST_INDEXED"), (suspects, "MOST_PIECES"), (verify, "MOST_APART"),
+        (weights, "CHUNK"),
     ],
     ids=lambda each: each if isinstance(each, str) else each.__name__.rpartition(".")[2],
 )  # fmt: skip

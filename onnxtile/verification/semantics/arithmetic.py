@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxtile.verification.field import Field
 from onnxtile.verification.semantics.entry import Call, operator
-from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, spanned, zeros_of
+from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, zeros_of
 
 MOST_DEGREES = 1_024
 """Degrees of a polynomial up to which numbers that agree by chance are rare: d / 2^21 in a lane."""
@@ -85,7 +85,14 @@ def elementwise(call: Call, values: list[Value], op: str = "") -> Value:
         return _negative(call, values[0])
     if op == "Div" and values[0].dtype.is_floating_point() and divides(values[1]):
         return call.rounded(times(call, values[0], inverse(call, values[1])))
+    if op == "Div":
+        _may_divide_by_zero(call, values[1])
     return call.run.function(call, values, shape)
+
+
+def _may_divide_by_zero(call: Call, value: Value) -> None:
+    if value.dtype.is_integer() and (value.known is None or not value.known.all()):
+        call.run.may_fail("division", value)
 
 
 def divides(value: Value) -> bool:
@@ -99,8 +106,7 @@ def divides(value: Value) -> bool:
 def inverse(call: Call, value: Value) -> Value:
     """1 / value, exactly: a residue has an inverse."""
     made = Value.computed(value, call.field.inverse(value.lanes))
-    low, high = exponents(value)
-    made.scale = -high, -low
+    made.scale = -exponent(value)
     return made
 
 
@@ -136,7 +142,7 @@ def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
         made = Value.computed(a, call.field.add(one, call.field.negative(other) if negative else other))
     else:
         made = Value(call.field, a.dtype, a.shape, outer=outer)
-    made.degree, made.scale = max(a.degree, b.degree), spanned(a.scale, b.scale)
+    made.degree, made.scale = max(a.degree, b.degree), max(a.scale, b.scale, key=abs)
     made.finite = a.finite and b.finite
     made.bound = a.largest + b.largest if a.dtype.is_integer() else None
     if a.meets is not None or b.meets is not None:
@@ -178,7 +184,7 @@ def times(call: Call, a: Value, b: Value) -> Value:
         return call.run.function(call, operands, shape, a.dtype, "Mul by what isn't finite")
     made = Value.computed(a, call.field.multiply(_wide(a, shape), _wide(b, shape)))
     made.factor = next((p.factor for p, q in ((a, b), (b, a)) if p.factor is not None and q.known is not None), None)
-    multiplied(call, made, a, b, 1)
+    multiplied(call, made, a, b, 1, *map(exponent, (a, b)))
     if a.dtype.is_floating_point():
         made.met = met(a, b, lambda p, q: _numbers(call.field, p, q, shape))
     return made
@@ -227,24 +233,23 @@ def _without_zeros(value: Value) -> Value:
     return value if value.zeros is None else Value.computed(value, np.where(value.zeros, 1.0, value.lanes))
 
 
-def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int) -> None:
+def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int, *exponents: float) -> None:
     """Let a sum of products have its degree, its bound, and the exponents of the constants in it."""
     made.bound = terms * a.largest * b.largest if a.dtype.is_integer() else None
     made.degree, made.linear = a.degree + b.degree, frozenset()
     if made.degree > MOST_DEGREES:
         raise UnprovenError(f"it's a polynomial of more than {MOST_DEGREES:,} degrees")
-    (low, high), (lower, higher) = exponents(a), exponents(b)
-    made.scale = low + lower, high + higher
-    call.run.reach = spanned(call.run.reach, made.scale)
+    made.scale = sum(exponents) if exponents else a.scale + b.scale
+    call.run.reach = min(call.run.reach[0], made.scale), max(call.run.reach[1], made.scale)
 
 
-def exponents(value: Value) -> tuple[float, float]:
-    """Return the exponents of 2 that multiplying by a value adds, the smallest and the largest of its elements."""
+def exponent(value: Value) -> float:
+    """The exponent of 2 that multiplying by a value adds: of a constant, that of its number that's nearest to 1."""
     if value.known is None or not value.dtype.is_floating_point():
         return value.scale
     sizes = np.abs(value.known.astype(np.float64))
-    sizes = sizes[(sizes > 0) & np.isfinite(sizes)]
-    return (math.log2(sizes.min()), math.log2(sizes.max())) if sizes.size else (0.0, 0.0)
+    logs = np.log2(sizes[(sizes > 0) & np.isfinite(sizes)])
+    return float(logs[np.abs(logs).argmin()]) if logs.size else 0.0
 
 
 def _summed_outer(
@@ -273,6 +278,7 @@ def _sum_of_all(call: Call) -> Value:
 def _mod(call: Call) -> Value:
     a, b = call.value(0), call.value(1)
     if a.known is None or b.known is None:
+        _may_divide_by_zero(call, b)
         return call.run.function(call, [a, b], np.broadcast_shapes(a.shape, b.shape))
     _look(call, [a, b])
     if a.known.dtype.kind in "iu" and not b.known.all():
@@ -292,35 +298,23 @@ def _extreme(call: Call) -> Value:
     return Value.constant(call.field, np.asarray(array), sized=any(each.sized for each in values))
 
 
-REDUCED: dict[str, Callable[..., Array]] = {
-    "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceMax": np.max, "ReduceMin": np.min,
-}  # fmt: skip
-WRAPS = ("ReduceSum", "ReduceProd")
-"""Those that are exact of whole numbers alone; the others pick one of their numbers."""
-
-
-def _is_sure(known: Array, op_type: str) -> bool:
-    """Return whether all engines reduce a constant to the same: sums of floats are rounded in any order."""
-    if op_type in WRAPS:
-        return known.dtype.kind in "iu"
-    return known.size > 0 and not np.isnan(known.astype(np.float64)).any()
-
-
-@operator("ReduceSum ReduceProd ReduceMax ReduceMin", "number axis", "axes keepdims noop_with_empty_axes")
+@operator("ReduceSum ReduceProd", "number axis", "axes keepdims noop_with_empty_axes")
 def _reduce(call: Call) -> Value:
     value, axes = call.value(0), call.whole(1, "axes")
-    op_type, rank, keepdims = call.node.op_type, len(value.shape), bool(call.attributes.get("keepdims", 1))
+    rank, keepdims = len(value.shape), bool(call.attributes.get("keepdims", 1))
     if not axes and call.attributes.get("noop_with_empty_axes"):
         return value
     over = tuple(sorted({axis % rank for axis in axes})) if axes else tuple(range(rank))
     if axes and any(not -rank <= axis < rank for axis in axes):
-        raise UnprovenError(f"{op_type} over axes {axes} of a value of {rank}")
-    if value.known is not None and value.sized and (op_type not in WRAPS or value.known.dtype.kind not in "iu"):
-        call.run.look(op_type, value)
-    if value.known is not None and _is_sure(value.known, op_type):
-        total = np.asarray(REDUCED[op_type](value.known, axis=over, keepdims=keepdims)).astype(value.known.dtype)
-        return Value.constant(call.field, total, value.dtype, value.sized)
-    if op_type != "ReduceSum":
+        raise UnprovenError(f"{call.node.op_type} over axes {axes} of a value of {rank}")
+    if value.known is not None and value.known.dtype.kind in "iu":
+        total = (np.sum if call.node.op_type == "ReduceSum" else np.prod)(
+            value.known, axis=over, dtype=value.known.dtype, keepdims=keepdims
+        )
+        return Value.constant(call.field, np.asarray(total), sized=value.sized)
+    if value.known is not None and value.sized:
+        call.run.look(call.node.op_type, value)
+    if call.node.op_type == "ReduceProd":
         return call.run.opaque(call)
     waiting = value.product
     if waiting is not None and len(over) == 1 and over[0] < rank - 2 and _both(waiting, over[0]):

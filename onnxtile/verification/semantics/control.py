@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 
+from onnxtile.verification.field import Field
 from onnxtile.verification.semantics.entry import Call, Results, operator
 from onnxtile.verification.value import UnprovenError, Value
 
@@ -23,16 +25,18 @@ def _if(call: Call) -> Results:
     return [call.run.function(call, [condition, *pair], pair[0].shape, pair[0].dtype, "If") for pair in pairs]
 
 
-@operator("Loop", "length condition number", "body")
+@operator("Loop", attributes="body")
 def _loop(call: Call) -> Results:
     body = call.attributes["body"]
     trips, go = (call.optional(index) for index in range(2))
+    carried = [call.value(index) for index in range(2, len(call.inputs))]
+    if any(each is not None and each.known is None for each in (trips, go)):
+        return _any_turns(call, carried)
     count = None if trips is None else trips.whole_numbers("the number of a Loop's turns")[0]
     call.run.turns(count or 0)
     if count is not None:
         call.run.decide(count, count - 1)
     going = True if go is None else bool(go.whole_numbers("the condition of a Loop")[0])
-    carried = [call.value(index) for index in range(2, len(call.inputs))]
     formal = [value.name for value in body.input]
     stacked: list[list[Value]] = [[] for _ in range(len(body.output) - 1 - len(carried))]
     turn = 0
@@ -45,7 +49,30 @@ def _loop(call: Call) -> Results:
         for stack, value in zip(stacked, made[1 + len(carried) :], strict=True):
             stack.append(value)
         turn += 1
-    return [*carried, *(_stacked(stack, call) for stack in stacked)]
+    return [
+        *carried,
+        *(_stacked(*each, call.field) for each in zip(stacked, body.output[1 + len(carried) :], strict=True)),
+    ]
+
+
+def _any_turns(call: Call, carried: list[Value]) -> Results:
+    """A Loop whose turns aren't known: a function of them, of what it begins with, and of its body.
+
+    The body is told by what it makes of any numbers: two that make the same do so in each turn.
+    """
+    body, field = call.attributes["body"], call.field
+    if len(body.output) != 1 + len(carried):
+        raise UnprovenError("a Loop stacks values, and how many turns it has isn't known")
+    turn = Value(field, ir.DataType.INT64, ())
+    states = [call.run.any_numbers(f"{at}", value) for at, value in enumerate((turn, *carried))]
+    formal = [value.name for value in body.input]
+    values = [states[0], Value.constant(field, np.array(True)), *states[1:]]
+    made = call.run.inside(body, dict(zip(formal, values, strict=True)), call)
+    if any((one.shape, one.dtype) != (other.shape, other.dtype) for one, other in zip(carried, made[1:], strict=True)):
+        raise UnprovenError("a Loop's state has another shape or type in each turn, and how many it has isn't known")
+    begins = "".join("_" if each is None else "1" for each in (*call.inputs, None)[:2])
+    given = [each for each in (*call.inputs, _truth(call, made[0]), *made[1:]) if each is not None]
+    return call.run.whole_function(f"Loop {begins}", given, [(each.dtype, each.shape) for each in carried], False)
 
 
 @operator("Scan", attributes="body num_scan_inputs scan_input_axes scan_output_axes scan_input_directions "
@@ -68,7 +95,7 @@ def _scan(call: Call) -> Results:
         carried = made[: len(carried)]
         for stack, value in zip(stacked, made[len(carried) :], strict=True):
             stack.append(value)
-    return [*carried, *(_stacked(stack, call) for stack in stacked)]
+    return [*carried, *(_stacked(*each, call.field) for each in zip(stacked, body.output[len(carried) :], strict=True))]
 
 
 def _truth(call: Call, value: Value) -> Value:
@@ -83,11 +110,16 @@ def _turn(value: Value, turn: int) -> Value:
     return piece
 
 
-def _stacked(values: list[Value], call: Call) -> Value:
+def _stacked(values: list[Value], output: onnx.ValueInfoProto, field: Field) -> Value:
+    """The values of all turns; where there's none, of the shape that engines take from the body's output."""
     from onnxtile.verification.value import joined
 
     if not values:
-        raise UnprovenError(f"{call.node.op_type} has no turn, and nothing to stack")
+        tensor = output.type.tensor_type
+        if not tensor.HasField("shape") or not all(dim.HasField("dim_value") for dim in tensor.shape.dim):
+            raise UnprovenError(f"a loop has no turn, and the shape of {output.name!r} isn't said")
+        dtype = ir.DataType(tensor.elem_type)
+        return Value.constant(field, np.zeros((0, *(dim.dim_value for dim in tensor.shape.dim)), dtype.numpy()), dtype)
     if len({value.shape for value in values}) > 1:
-        raise UnprovenError(f"{call.node.op_type} stacks different shapes")
+        raise UnprovenError("a loop stacks different shapes")
     return joined(values, lambda arrays, lead: np.stack(arrays, lead))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,13 @@ Formal = tuple[frozenset[str], str]
 def check_types(domain: str, op_type: str, opset: int, inputs: Sequence[Value | None]) -> None:
     """Raise UnprovenError for an input of another type than the operator takes, as far as onnx knows it."""
     _check(domain, op_type, opset, tuple(None if value is None else value.dtype for value in inputs))
+
+
+def check_said(name: str, value: Value, said: Mapping[str, int]) -> None:
+    """Raise UnprovenError for a value that the file says is of another type."""
+    number = said.get(name, value.dtype.value)
+    if number != value.dtype.value:
+        raise UnprovenError(f"{name!r} is said to be {ir.DataType(number).name}, and is {value.dtype.name}")
 
 
 @lru_cache(maxsize=1024)
