@@ -17,6 +17,7 @@ from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
+from onnxtile.passes.decompose_grouped_attention import DecomposeGroupedAttention
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.infer_shapes import InferShapes
@@ -40,7 +41,7 @@ AUTO: Literal["auto"] = "auto"
 FormName: TypeAlias = Literal["unrolled", "batched", "loop", "function", "auto"]
 WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
-    "attention": (DecomposeAttention,),
+    "attention": (DecomposeAttention, DecomposeGroupedAttention),
     "matmul": (
         DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized, DecomposeGemm
     ),

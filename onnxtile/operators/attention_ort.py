@@ -105,14 +105,16 @@ def packed_multi_head(node: ir.Node) -> Mapping[str, Size]:
 
 
 def grouped(node: ir.Node) -> Mapping[str, Size]:
-    """GroupQueryAttention: query [batch, length, hidden size], key alike, or all packed into the query. With a past,
-    how many keys there are is known only at run time.
+    """GroupQueryAttention: query [batch, length, hidden size], key alike, or all packed into the query. All rows that
+    hold the past (input 3) count, whether they're filled or not.
     """
     query, heads = shape(node, 0, 3), attribute_int(node, "num_heads", 0)
     packed = not given(node, 1)
     width = heads + 2 * attribute_int(node, "kv_num_heads", 0) if packed else heads
     head = quotient(node, "hidden size of the query", query[2], width)
-    keys = None if given(node, 3) else query[1] if packed else shape(node, 1, 3)[1]
+    keys = query[1] if packed else shape(node, 1, 3)[1]
+    if given(node, 3):
+        keys = sum_of([shape(node, 3, 4)[2], keys])
     return two_products(query[1], keys, head, head, count_of([query[0], heads]))
 
 
@@ -162,6 +164,10 @@ _TWO = (
 _PROJECTED_TWO = f"{PROJECTION}: M = batch x length, K = input size, N = hidden sizes of Q + K + V; {_TWO}"
 _BIASED = ELEMENTWISE * _PROJECTED * is_given(2, "bias")
 _BOTH_ROTATED = _rotary(2 * QUERY_NUMBERS)
+_GROUPED_REFUSED = (
+    "lengths that aren't numbers; a past that is quantized, or in a window that moves; scores as an output; "
+    "normalization of queries and keys; keys of another length than the query's; opsets before 12"
+)
 declare(
     "Attention",
     MICROSOFT,
@@ -214,7 +220,13 @@ declare(
 declare(
     "GroupQueryAttention",
     MICROSOFT,
-    products=Products("attention", grouped, f"{_TWO} of the query; with a past, key length isn't known"),
+    products=Products(
+        "attention",
+        grouped,
+        f"{_TWO} of the query; key length with all rows that hold the past",
+        "decompose-grouped-attention",
+        refused=_GROUPED_REFUSED,
+    ),
     work=by_root_mean_square(QUERY_NUMBERS, QUERIES, QUERY_NUMBERS) * is_given(14, "q_norm_weight")
     + by_root_mean_square(_NEW_KEY_NUMBERS, _NEW_KEYS, _NEW_KEY_NUMBERS) * is_given(15, "k_norm_weight")
     + _rotary(QUERY_NUMBERS + _NEW_KEY_NUMBERS)

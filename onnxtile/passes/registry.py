@@ -33,6 +33,7 @@ BUILT_IN = {
     "decompose-gemm": "passes.decompose_gemm:DecomposeGemm",
     "decompose-blockwise": "passes.decompose_blockwise:DecomposeBlockwise",
     "decompose-attention": "passes.decompose_attention:DecomposeAttention",
+    "decompose-grouped-attention": "passes.decompose_grouped_attention:DecomposeGroupedAttention",
     "tile-matmul": "passes.tile_matmul:TileMatMul",
     "unroll-tiles": "passes.unroll_tiles:UnrollTiles",
     "restore-products": "passes.restore_products:RestoreProducts",
