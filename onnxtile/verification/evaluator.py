@@ -20,6 +20,7 @@ from onnxtile.verification.field import Field
 from onnxtile.verification.graphs import RANDOM, types_said
 from onnxtile.verification.semantics import (  # noqa: F401  # they put operators on the list
     arithmetic,
+    attention_ort,
     bodies,
     casts,
     control,

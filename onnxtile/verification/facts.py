@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import onnx
@@ -37,11 +37,12 @@ class Fact:
 class Facts:
     """What is known of a model's values; those whose rank or sizes aren't known are missing.
 
-    `free`: sizes were taken that nobody gave.
+    `free`: sizes were taken that nobody gave. `lengths`: numbers of a region's inputs that say how long results are.
     """
 
     values: Mapping[Key, Fact]
     free: bool = False
+    lengths: Mapping[str, int] = field(default_factory=dict)
 
     def find(self, scope: str, name: str) -> Fact | None:
         """Return what is known of the value that a graph sees by this name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import ml_dtypes
@@ -13,6 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.operators.table import PRODUCTS
+from onnxtile.verification import lengths
 from onnxtile.verification.evaluator import Evaluator, Names
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.field import DIGITS, MAJORANT, MARKS, Field, holds
@@ -41,7 +42,7 @@ class Finding:
     many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
     met. `decisions`: what sizes decide. `too_large`: the original takes too much memory;
     `lowered_too_large`: the lowered side does, and in what. `limits`: M, K, N of the largest product of the lowered
-    side. `safe_majorant`: see RegionVerdict.
+    side. `safe_majorant`: see RegionVerdict. `lengths`: those that were tried, by the names of inputs.
     """
 
     unproven: str | None = None
@@ -56,6 +57,7 @@ class Finding:
     products: int = 0
     limits: tuple[int, int, int] = (0, 0, 0)
     safe_majorant: float | None = None
+    lengths: tuple[dict[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,18 @@ class Judge:
     _weights: dict[int, tuple[Region, Weights]] = field(default_factory=dict)
 
     def at(self, region: Region, facts: Facts) -> Finding:
-        """Evaluate both sides at the sizes of `facts`.
+        """Evaluate both sides at the sizes of `facts`, and at all lengths that inputs may tell."""
+        tried = lengths.trials(region, facts)
+        finding = Finding()
+        for each in tried:
+            finding = self._read(region, replace(facts, lengths=each))
+            finding.lengths = tuple(tried) if any(tried) else ()
+            if finding.different or finding.unproven:
+                break
+        return finding
+
+    def _read(self, region: Region, facts: Facts) -> Finding:
+        """Evaluate both sides by each reading.
 
         It's enough that they're the same by one reading: with constants that both read drawn as inputs are; as they
         are; or with those that are dequantized not rounded, as integer engines have them.
@@ -218,6 +231,9 @@ class Judge:
             if math.prod(fact.shape) > (MOST_TRIED if facts.free else MOST_NUMBERS):
                 raise TooLargeError(f"{name!r} has {math.prod(fact.shape):,} elements")
             made[name] = Value(number_field, fact.dtype, fact.shape)
+            if name in facts.lengths:
+                number = np.full(fact.shape, facts.lengths[name], fact.dtype.numpy())
+                made[name] = Value.constant(number_field, number, fact.dtype, sized=True)
         return made
 
     def _names(

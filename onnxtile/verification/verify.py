@@ -252,7 +252,7 @@ class _Proof:
         verdict = replace(
             verdict,
             cases=len(ran),
-            sizes=tuple(choice for choice, _ in ran if choice),
+            sizes=tuple(sizes for choice, each in ran for more in each.lengths or ({},) if (sizes := choice | more)),
             tiles=max((each.products for _, each in ran), default=0),
             limits=tuple(_limit([each.limits[axis] for _, each in ran if each.elements]) for axis in range(3)),  # type: ignore[arg-type]
             safe_majorant=next((each.safe_majorant for _, each in ran if each.safe_majorant), None),

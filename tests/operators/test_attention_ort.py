@@ -89,7 +89,7 @@ def test_what_is_not_known_says_why(
             "GroupQueryAttention",
             [[2, 1, 16], None, None, [2, 2, 9, 2], [2, 2, 9, 2]],
             {"num_heads": 4, "kv_num_heads": 2},
-            [(1, 2, None, 8), (1, None, 2, 8)],
+            [(1, 2, 10, 8), (1, 10, 2, 8)],
         ),
         (
             "PackedAttention",

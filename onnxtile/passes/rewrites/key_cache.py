@@ -79,18 +79,17 @@ def kept_rows(steps: Steps, tokens: Tokens, past: ir.Value, length: ir.Value, he
     """
     is_bool, whole = ir.DataType.BOOL, ir.DataType.INT64
     place = steps("Range", "places", 0, length, 1, dtype=whole)
+    past = steps.reshape("past_of_all", past, [-1, 1, 1])
     row = steps("Sub", "new_rows", steps("Add", "behind_buffer", place, tokens.buffer), past)
     is_token = steps("Less", "is_token", place, steps("Add", "new_end", past, tokens.new), dtype=is_bool)
     row = steps("Where", "rows_or_zeros", is_token, row, tokens.buffer + tokens.new, dtype=whole)
     row = steps("Where", "kept", steps("Less", "is_past", place, past, dtype=is_bool), place, row, dtype=whole)
-    row = steps.reshape("kept_of_all", row, [0, 1, -1])
     count = tokens.buffer + tokens.new + 1
     of_heads = np.arange(heads.kv_heads, dtype=np.int64)[None, :, None] * count
     if isinstance(heads.batch, int):
         order: ir.Value | np.ndarray = np.arange(heads.batch, dtype=np.int64)[:, None, None]
     else:
-        batch = steps.reshape("batch", steps("Shape", "kept_sizes", past, dtype=whole), [2])
-        batch = steps("Gather", "batch_size", batch, 0, axis=0)
+        batch = steps("Gather", "batch_size", steps("Shape", "sequences", tokens.total), 0, axis=0)
         order = steps.reshape("batches", steps("Range", "batch_places", 0, batch, 1), [-1, 1, 1])
     first = steps(
         "Add", "first_rows", steps("Mul", "first_heads", order, heads.kv_heads * count, dtype=whole), of_heads

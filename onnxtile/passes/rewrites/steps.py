@@ -42,10 +42,8 @@ class Steps:
         array = operand if isinstance(operand, np.ndarray) else np.array(operand, np.int64)
         return self.new.constant(leaf, array, ir.DataType.from_numpy(array.dtype))
 
-    def reshape(
-        self, leaf: str, value: ir.Value, sizes: Sequence[int], shape: Sequence[Size] | None = None
-    ) -> ir.Value:
-        """Add a Reshape to `sizes`, of which 0 leaves an axis as it is, and -1 is what remains. `shape`: what it gives."""
+    def reshape(self, leaf: str, value: ir.Value, sizes: Sequence[int], shape: Shape | None = None) -> ir.Value:
+        """Add a Reshape to `sizes`; 0 leaves an axis as it is, -1 is what remains. `shape`: what comes of it."""
         return self("Reshape", leaf, value, list(sizes), shape=shape)
 
     def integers(self, leaf: str, value: ir.Value, sizes: Sequence[int]) -> ir.Value:
@@ -54,7 +52,3 @@ class Steps:
         if value.dtype != ir.DataType.INT64:
             wide = self("Cast", f"{leaf}_wide", value, dtype=ir.DataType.INT64, to=ir.DataType.INT64.value)
         return self.reshape(leaf, wide, sizes)
-
-    def both(self, leaf: str, one: ir.Value | None, other: ir.Value) -> ir.Value:
-        """Add the conjunction of two conditions, of which the first may be missing."""
-        return other if one is None else self("And", leaf, one, other)

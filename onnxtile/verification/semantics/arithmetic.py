@@ -56,6 +56,8 @@ def _where(call: Call) -> Value:
 
     _look(call, [condition])
     shape = list(np.broadcast_shapes(condition.shape, one.shape, other.shape))
+    if condition.known.all() or not condition.known.any():
+        return expanded(one if condition.known.all() else other, shape)
     chosen = np.broadcast_to(condition.known, shape)
     return joined([expanded(one, shape), expanded(other, shape)], lambda arrays, _: np.where(chosen, *arrays))
 
