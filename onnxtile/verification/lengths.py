@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 
-from onnxtile.verification.facts import Facts
+from onnxtile.verification.facts import Fact, Facts
+from onnxtile.verification.field import Field
 from onnxtile.verification.inputs import PASSING
 from onnxtile.verification.pairing import Region
+from onnxtile.verification.value import Value
+
+if TYPE_CHECKING:
+    from onnxtile.verification.regions import Finding
 
 GROUPED = ("com.microsoft", "GroupQueryAttention")
 LONGEST = 6
 """Its input that says how many tokens the longest sequence has, with those of the past."""
 MORE = 3
 """By how many the past is longer than it has to be in one of the trials."""
+
+
+def first_apart(region: Region, facts: Facts, read: Callable[[Region, Facts], Finding]) -> Finding:
+    """Return what evaluating a region comes to at the first lengths at which it isn't proven, or at the last ones."""
+    tried = trials(region, facts)
+    found = read(region, replace(facts, lengths=tried[0]))
+    for lengths in tried[1:]:
+        if found.different or found.unproven:
+            break
+        found = read(region, replace(facts, lengths=lengths))
+    found.lengths = tuple(tried) if any(tried) else ()
+    return found
+
+
+def value(field: Field, fact: Fact, length: int) -> Value:
+    """Return the input that says so."""
+    return Value.constant(field, np.full(fact.shape, length, fact.dtype.numpy()), fact.dtype, sized=True)
 
 
 def trials(region: Region, facts: Facts) -> list[dict[str, int]]:

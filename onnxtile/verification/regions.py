@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import ml_dtypes
@@ -72,14 +72,7 @@ class Judge:
 
     def at(self, region: Region, facts: Facts) -> Finding:
         """Evaluate both sides at the sizes of `facts`, and at all lengths that inputs may tell."""
-        tried = lengths.trials(region, facts)
-        finding = Finding()
-        for each in tried:
-            finding = self._read(region, replace(facts, lengths=each))
-            finding.lengths = tuple(tried) if any(tried) else ()
-            if finding.different or finding.unproven:
-                break
-        return finding
+        return lengths.first_apart(region, facts, self._read)
 
     def _read(self, region: Region, facts: Facts) -> Finding:
         """Evaluate both sides by each reading.
@@ -232,8 +225,7 @@ class Judge:
                 raise TooLargeError(f"{name!r} has {math.prod(fact.shape):,} elements")
             made[name] = Value(number_field, fact.dtype, fact.shape)
             if name in facts.lengths:
-                number = np.full(fact.shape, facts.lengths[name], fact.dtype.numpy())
-                made[name] = Value.constant(number_field, number, fact.dtype, sized=True)
+                made[name] = lengths.value(number_field, fact, facts.lengths[name])
         return made
 
     def _names(
