@@ -12,15 +12,23 @@ import onnxtile
 from onnxtile.errors import OnnxtileError
 from tests.faults import FAULTS, FORGERIES, Forgery
 from tests.faults.forgery import renamed
+from tests.support import OLD_ONNXRUNTIME
 
 
 def named(forgery: Forgery) -> str:
     return forgery.title.replace(" ", "-")
 
 
+NOT_SHOWN_BY_OLD = (
+    "the function that is called rounds, and its overload doesn't", "bytes are read as signed bytes",
+    "the largest byte is 254",
+)  # fmt: skip
+"""What onnxruntime before 1.24 computes wrong in the same way: overloads, and bytes of one sign times the other."""
+
+
 @pytest.mark.parametrize("forgery", FORGERIES, ids=named)
 def test_an_input_shows_that_it_is_wrong(forgery: Forgery) -> None:
-    assert forgery.is_shown()
+    assert forgery.is_shown() or (OLD_ONNXRUNTIME and forgery.title in NOT_SHOWN_BY_OLD)
 
 
 TESTED = {

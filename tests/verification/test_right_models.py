@@ -17,7 +17,7 @@ from tests.faults import Forgery
 from tests.faults.fault import SIZES, feeds
 from tests.faults.forgery import ORIGINAL, Build, W, changed, lowered, run, text
 from tests.node_cases import NodeCase, node_cases
-from tests.support import FORMS, ROOT, form_for
+from tests.support import FORMS, OLD_ONNXRUNTIME, ROOT, form_for
 from tests.verification.broken_models import BROKEN, DOUBLED, ENDLESS
 from tests.verification.right_pairs import LOWERED, PAIRS, QUICK, stripped
 
@@ -111,7 +111,8 @@ def test_no_rows_come_out_as_in_the_original() -> None:
         for form in FORMS[1:]:
             made = lowered(model, (4, 4, 4), form=form)
             fed = {"x": np.zeros(shape, np.float32)}
-            assert run(made, fed)[0].shape == run(model, fed)[0].shape
+            engine = "reference" if OLD_ONNXRUNTIME else "onnxruntime"  # which doesn't spread an axis over an empty one
+            assert run(made, fed, engine)[0].shape == run(model, fed, engine)[0].shape
             not_different(model, made)
 
 
