@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from onnxtile.lowering.form_costs import Cost
     from onnxtile.lowering.options import FormName, HowToLower, LoweringOptions, WeightsName
     from onnxtile.lowering.report import Report
+    from onnxtile.passes.decompose_recurrent import StepsName
     from onnxtile.tiling.limits import AnyLimits
     from onnxtile.tiling.plan import Accumulate
 
@@ -75,6 +76,7 @@ def lower(
     max_fan_out: int | None = None,
     pad_tiles: bool = False,
     narrow_products: bool = False,
+    steps: StepsName = "scan",
     external_data: bool = False,
     align_data: int = 4,
     bind: Mapping[str, int] | None = None,
@@ -102,7 +104,8 @@ def lower(
     added (chain, tree, sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or
     Sum, and outputs of a Split, that are made (None: any). `pad_tiles`: products are padded with zeros to the size of
     `max`, for engines that take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut are
-    computed in their type, where they may overflow, and not in float32. `bind`: sizes of free dimensions by name. With
+    computed in their type, where they may overflow, and not in float32. `steps`: those of RNN, LSTM and GRU are a Scan
+    (scan), or written one by one (unroll). `bind`: sizes of free dimensions by name. With
     `output`: `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from
     a multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
 
@@ -122,7 +125,7 @@ def lower(
     options = LoweringOptions.of(
         cast("AnyLimits", limits), ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes,
         max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, external_data=external_data, align_data=align_data,
+        narrow_products=narrow_products, steps=steps, external_data=external_data, align_data=align_data,
     )  # fmt: skip
     if of_torch:
         refuse("ONNX", bind=bind, follow_links=follow_links)
@@ -184,6 +187,7 @@ def estimate(
     max_fan_out: int | None = None,
     pad_tiles: bool = False,
     narrow_products: bool = False,
+    steps: StepsName = "scan",
     bind: Mapping[str, int] | None = None,
 ) -> tuple[Report, list[Cost]]:
     """Return what `lower` would do to each product, and what each form would cost; nothing is written.
@@ -195,6 +199,6 @@ def estimate(
 
     options = LoweringOptions.of(
         max, ops=ops, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in, max_fan_out=max_fan_out,
-        pad_tiles=pad_tiles, narrow_products=narrow_products,
+        pad_tiles=pad_tiles, narrow_products=narrow_products, steps=steps,
     )  # fmt: skip
     return estimate_onnx(model, options, bind)

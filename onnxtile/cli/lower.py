@@ -58,6 +58,9 @@ def command(
         bool,
         typer.Option("--narrow-products", help="Leave cut products of float16 and bfloat16 in their type."),
     ] = False,
+    steps: Annotated[
+        Literal["scan", "unroll"], typer.Option(help="Write steps of RNN, LSTM, GRU as a Scan, or one by one.")
+    ] = "scan",
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Put weights into a data file; above 2 GB they go there anyway.")
     ] = False,
@@ -103,7 +106,7 @@ def command(
     options = LoweringOptions.of(
         max, ops=ops, form=cast("FormName", form), weights=cast("WeightsName", weights), accumulate=accumulate,
         max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, external_data=external_data, align_data=align_data,
+        narrow_products=narrow_products, steps=steps, external_data=external_data, align_data=align_data,
     )  # fmt: skip
     if is_torch(model):
         refuse(model, bind=bind)
@@ -124,7 +127,7 @@ def command(
     watch: list[Instrument] = [timing]
     if dump_after is not None:
         watch.append(DumpAfterPass(*dump_after, keep=[model, target, *also], elsewhere=options.pass_names()))
-    steps = timing.steps if time_passes else None
+    timed = timing.steps if time_passes else None
     verdicts: dict[str, Verdict] = {}
     try:
         with (
@@ -139,9 +142,9 @@ def command(
                 if not all(verdict.equivalent for verdict in verdicts.values()):
                     raise _AbandonedError
     except _AbandonedError:
-        _print(result, verdicts, None, everything, json, report, steps)
+        _print(result, verdicts, None, everything, json, report, timed)
         raise typer.Exit(1) from None
-    _print(result, verdicts, target, everything, json, report, steps)
+    _print(result, verdicts, target, everything, json, report, timed)
     if not result.ok:
         raise typer.Exit(1)
 

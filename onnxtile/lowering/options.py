@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from onnxtile.errors import wrong_name
 from onnxtile.lowering.model_file import DataFilePolicy
@@ -20,6 +20,7 @@ from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_grouped_attention import DecomposeGroupedAttention
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
+from onnxtile.passes.decompose_recurrent import DecomposeRecurrent, StepsName
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.registry import pass_name
 from onnxtile.passes.restore_products import RestoreProducts
@@ -42,6 +43,7 @@ FormName: TypeAlias = Literal["unrolled", "batched", "loop", "function", "auto"]
 WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
     "attention": (DecomposeAttention, DecomposeGroupedAttention),
+    "rnn": (DecomposeRecurrent,),
     "matmul": (
         DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized, DecomposeGemm
     ),
@@ -61,6 +63,7 @@ class Choices(TypedDict, total=False):
     max_fan_out: int | None
     pad_tiles: bool
     narrow_products: bool
+    steps: StepsName
 
 
 class HowToLower(Choices, total=False):
@@ -83,7 +86,8 @@ class LoweringOptions:
     are cut ahead of time (pretile) or at run time (split). `accumulate`: how partial sums along K are added.
     `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
     `pad_tiles`: products are padded with zeros to the size of `limits`. `narrow_products`: those of float16 and
-    bfloat16 whose K is cut are computed in their type, not in float32. `data`: where weights of a file go.
+    bfloat16 whose K is cut are computed in their type, not in float32. `steps`: those of recurrent operators are a
+    Scan, or unrolled. `data`: where weights of a file go.
     """
 
     limits: Limits
@@ -96,6 +100,7 @@ class LoweringOptions:
     max_fan_out: int | None = None
     pad_tiles: bool = False
     narrow_products: bool = False
+    steps: StepsName = "scan"
     data: DataFilePolicy = field(default_factory=DataFilePolicy)
 
     def __post_init__(self) -> None:
@@ -104,6 +109,7 @@ class LoweringOptions:
         if self.weights not in WEIGHTS:
             raise wrong_name(f"weights is {self.weights!r}", self.weights, WEIGHTS)
         TileMatMul(self.limits, self.accumulate)
+        DecomposeRecurrent(self.limits, steps=self.steps)
         form_of("unrolled", self.max_fan_in, self.max_fan_out)
 
     @classmethod
@@ -133,7 +139,8 @@ class LoweringOptions:
             return []
         made_only = "matmul" not in self.families
         tile = TileMatMul(self.limits, self.accumulate, *how, made_only, self.narrow_products)
-        return [*(cls(self.limits, *how) for cls in asked), tile]
+        choices: dict[type[Decompose], dict[str, Any]] = {DecomposeRecurrent: {"steps": self.steps}}
+        return [*(cls(self.limits, *how, **choices.get(cls, {})) for cls in asked), tile]
 
     def pass_names(self) -> list[str]:
         """Return the names of the passes that a lowering may run."""

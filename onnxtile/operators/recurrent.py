@@ -26,6 +26,13 @@ INPUT, STATE, RESET_STATE = "input", "state", "reset state"
 _INPUT = f"{INPUT}: M = steps x batch, K = input size, N = gates x hidden size, batch = directions"
 _STATE = f"{STATE}: M = batch, K = hidden size, N = gates x hidden size, batch = steps x directions"
 
+LOWERED_BY = "decompose-recurrent"
+_REFUSED = (
+    "other types than floats; unknown directions or activations; more activation_alpha or activation_beta than are "
+    "taken; a clip that isn't positive; lengths of sequences above the number of steps, or in opsets before 9; steps "
+    "that aren't a number with `--steps unroll`, and in opsets before 9"
+)
+
 
 def recurrent(gates: int, stored_transposed: bool = False) -> Callable[[ir.Node], Mapping[str, Size]]:
     """RNN, LSTM, GRU: X [steps, batch, input size] (layout 1: [batch, steps, input size]) by W [directions, gates *
@@ -130,7 +137,7 @@ _LSTM = (
 _ZEROED = of_input(1, "W") * is_given(9, "W_zero_point") + of_input(2, "R") * is_given(11, "R_zero_point")
 declare(
     "RNN",
-    products=Products("rnn", recurrent(1), f"{_INPUT}; {_STATE}; 1 gate"),
+    products=Products("rnn", recurrent(1), f"{_INPUT}; {_STATE}; 1 gate", LOWERED_BY, refused=_REFUSED),
     work=_gates(1, 1) + _activations(("Tanh", 1)),
 )
 declare(
@@ -139,10 +146,16 @@ declare(
         "rnn",
         recurrent(3),
         f"{_INPUT}; {_STATE}; without linear_before_reset 2 gates there, and {RESET_STATE}: the third; 3 gates",
+        LOWERED_BY,
+        refused=_REFUSED,
     ),
     work=_gates(3, 3) + ELEMENTWISE * _CELLS * 5 + _activations(("Sigmoid", 2), ("Tanh", 1)),
 )
-declare("LSTM", products=Products("rnn", recurrent(4), f"{_INPUT}; {_STATE}; 4 gates"), work=_LSTM)
+declare(
+    "LSTM",
+    products=Products("rnn", recurrent(4), f"{_INPUT}; {_STATE}; 4 gates", LOWERED_BY, refused=_REFUSED),
+    work=_LSTM,
+)
 declare(
     "DynamicQuantizeLSTM",
     MICROSOFT,

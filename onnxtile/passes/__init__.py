@@ -14,6 +14,7 @@ from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
+from onnxtile.passes.decompose_recurrent import DecomposeRecurrent
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeEinsum",
-    "DecomposeFused", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "InferShapes", "RestoreProducts",
-    "SpecializeFunctions", "TileMatMul", "UnrollTiles",
+    "DecomposeFused", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "DecomposeRecurrent",
+    "InferShapes", "RestoreProducts", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
 ]  # fmt: skip
 
 

@@ -34,6 +34,7 @@ BUILT_IN = {
     "decompose-blockwise": "passes.decompose_blockwise:DecomposeBlockwise",
     "decompose-attention": "passes.decompose_attention:DecomposeAttention",
     "decompose-grouped-attention": "passes.decompose_grouped_attention:DecomposeGroupedAttention",
+    "decompose-recurrent": "passes.decompose_recurrent:DecomposeRecurrent",
     "tile-matmul": "passes.tile_matmul:TileMatMul",
     "unroll-tiles": "passes.unroll_tiles:UnrollTiles",
     "restore-products": "passes.restore_products:RestoreProducts",

@@ -29,6 +29,7 @@ from onnxtile.verification.semantics import (  # noqa: F401  # they put operator
     moves,
     products,
     quantizing,
+    recurrent,
     sizes,
 )  # fmt: skip
 from onnxtile.verification.semantics.entry import OPERATORS, WHOLE, Call

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,20 @@ class Replacement:
         product.name = product.meta[PREFIX_META] = f"{self.prefix}{part}"
         product.doc_string = self._node.doc_string
         product.metadata_props.update(self._node.metadata_props)
+
+    @contextmanager
+    def within(self, folder: str) -> Iterator[None]:
+        """Name what is added meanwhile `prefix/folder/...`."""
+        outer, self.prefix = self.prefix, f"{self.prefix}/{folder}"
+        yield
+        self.prefix = outer
+
+    @contextmanager
+    def inside(self) -> Iterator[list[ir.Node]]:
+        """Collect the nodes that are added meanwhile by themselves: they're for a graph inside a node."""
+        outer, self.nodes = self.nodes, []
+        yield self.nodes
+        self.nodes = outer
 
     def inline(self, graph: ir.Graph, inputs: Mapping[str, ir.Value]) -> dict[str, ir.Value | None]:
         """Add copies of the graph's nodes that read `inputs`, by name; return its outputs by name, `prefix/...`.

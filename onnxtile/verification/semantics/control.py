@@ -79,8 +79,8 @@ def _any_turns(call: Call, carried: list[Value]) -> Results:
           "scan_output_directions")  # fmt: skip
 def _scan(call: Call) -> Results:
     body, count = call.attributes["body"], int(call.attributes["num_scan_inputs"])
-    if any(any(call.attributes.get(name, ())) for name in call.attributes if name.startswith("scan_")):
-        raise UnprovenError("Scan along another axis than the first, or backwards")
+    if any(any(call.attributes.get(name, ())) for name in ("scan_input_axes", "scan_output_axes")):
+        raise UnprovenError("Scan along another axis than the first")
     values = [call.value(index) for index in range(len(call.inputs))]
     carried, scanned = values[: len(values) - count], values[len(values) - count :]
     turns = {value.shape[0] for value in scanned}
@@ -88,14 +88,40 @@ def _scan(call: Call) -> Results:
         raise UnprovenError("Scan of different lengths")
     formal = [value.name for value in body.input]
     stacked: list[list[Value]] = [[] for _ in range(len(body.output) - len(carried))]
-    for turn in range(turns.pop()):
+    length = turns.pop()
+    inwards, outwards = (_backwards(call, f"scan_{side}_directions", n) for side, n in
+                         (("input", count), ("output", len(stacked))))  # fmt: skip
+    for turn in range(length):
         call.run.turn()
-        pieces = [_turn(value, turn) for value in scanned]
+        pieces = [_turn(value, length - 1 - turn if backwards else turn)
+                  for value, backwards in zip(scanned, inwards, strict=True)]  # fmt: skip
         made = call.run.inside(body, dict(zip(formal, [*carried, *pieces], strict=True)), call, turn)
         carried = made[: len(carried)]
         for stack, value in zip(stacked, made[len(carried) :], strict=True):
             stack.append(value)
-    return [*carried, *(_stacked(*each, call.field) for each in zip(stacked, body.output[len(carried) :], strict=True))]
+    outputs = body.output[len(carried) :]
+    if not length and not all(map(_is_said, outputs)):
+        return [*carried, *_nothing(call, formal, carried, scanned)]
+    ordered = [stack[::-1] if backwards else stack for stack, backwards in zip(stacked, outwards, strict=True)]
+    return [*carried, *(_stacked(*each, call.field) for each in zip(ordered, outputs, strict=True))]
+
+
+def _nothing(call: Call, formal: list[str], carried: list[Value], scanned: list[Value]) -> list[Value]:
+    """What a Scan without turns stacks whose body says no shapes: nothing, of the shapes that a turn would give."""
+    pieces = [Value(call.field, value.dtype, value.shape[1:]) for value in scanned]
+    made = call.run.inside(call.attributes["body"], dict(zip(formal, [*carried, *pieces], strict=True)), call, 0)
+    return [
+        Value.constant(call.field, np.zeros((0, *value.shape), value.dtype.numpy()), value.dtype)
+        for value in made[len(carried) :]
+    ]
+
+
+def _backwards(call: Call, name: str, count: int) -> list[bool]:
+    """Of each input that is scanned, or output, whether its turns run backwards."""
+    directions = [bool(each) for each in call.attributes.get(name, ())] or [False] * count
+    if len(directions) != count:
+        raise UnprovenError(f"Scan has {len(directions)} of {name} for {count}")
+    return directions
 
 
 def _truth(call: Call, value: Value) -> Value:
@@ -110,13 +136,19 @@ def _turn(value: Value, turn: int) -> Value:
     return piece
 
 
+def _is_said(output: onnx.ValueInfoProto) -> bool:
+    """Whether a body says what shape an output has."""
+    tensor = output.type.tensor_type
+    return tensor.HasField("shape") and all(dim.HasField("dim_value") for dim in tensor.shape.dim)
+
+
 def _stacked(values: list[Value], output: onnx.ValueInfoProto, field: Field) -> Value:
     """The values of all turns; where there's none, of the shape that engines take from the body's output."""
     from onnxtile.verification.value import joined
 
     if not values:
         tensor = output.type.tensor_type
-        if not tensor.HasField("shape") or not all(dim.HasField("dim_value") for dim in tensor.shape.dim):
+        if not _is_said(output):
             raise UnprovenError(f"a loop has no turn, and the shape of {output.name!r} isn't said")
         dtype = ir.DataType(tensor.elem_type)
         return Value.constant(field, np.zeros((0, *(dim.dim_value for dim in tensor.shape.dim)), dtype.numpy()), dtype)
