@@ -34,7 +34,7 @@ def laid_out(change: Change, letters: str, constant: bool) -> tuple[np.ndarray, 
     node = model.graph[0]
     new = Replacement(node, Names(model))
     source = model.graph.initializers["c"] if constant else model.graph.inputs[0]
-    layout = Layout(source, letters, [3, 4, 3], ir.DataType.FLOAT)
+    layout = Layout(source, letters)
     change(layout)
     value = layout.apply(new, "laid", source.const_value if constant else None)
     operators = [made.op_type for made in new.nodes]
