@@ -72,6 +72,11 @@ class Evaluator:
         self.products: list[tuple[int, int, int]] = []
         self.multiplied: set[ir.DataType] = set()
         """Types that numbers were multiplied in by products."""
+        self.types: set[ir.DataType] = set()
+        """Types of all values."""
+        self.summed: set[ir.DataType] = set()
+        self.narrowed: set[ir.DataType] = set()
+        """Types of floating point in which numbers were added or multiplied, and to which they were cast."""
         self.met: set[int] = set()
         self.looks: dict[tuple[str, bytes], None] = {}
         self.decisions: dict[object, int] = {}
@@ -106,6 +111,7 @@ class Evaluator:
             for name, value in zip(node.output, results, strict=False):
                 if name and value is not None:
                     names[name] = value
+                    self.types.add(value.dtype)
                     if self.made is not None:
                         self.made.append(value)
                     check_said(name, value, said)
@@ -313,12 +319,8 @@ class Evaluator:
 
 def _signs_of_zeros(value: Value) -> list[np.ndarray]:
     """What a function sees of a number that the number alone doesn't say: the signs of zeros, by what they met."""
-    found = [] if value.meets is None or not value.meets.any() else [value.meets]
-    if value.known is not None and value.dtype.is_floating_point():
-        negative = np.asarray((value.known == 0) & np.signbit(value.known.astype(np.float64)))
-        if negative.any():
-            found.append(negative[None].astype(np.float64))
-    return found
+    signs = value.signs_of_zeros
+    return [] if signs is None or not signs.any() else [signs]
 
 
 def _ranked(lanes: np.ndarray, rank: int) -> np.ndarray:

@@ -3,12 +3,14 @@
 Lanes 0 to 2 are exact: sums and products are those of the real numbers, in whatever order they are taken. Lanes 3 and
 4 are the majorant: magnitudes, with Sub as Add, so that terms that cancel don't. Further lanes are 0 and 1 with a mark
 on whatever a type, or one whose numbers that type holds, has rounded or wrapped: marked again, it's the same; marked
-where it wasn't, another number.
+where it wasn't, another number. A mark is a function of the exact number, so sums may be rounded in parts; a type that
+is `strict` has one of what is rounded, roundings before it included, in its second lane, and that itself in its first.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -37,12 +39,17 @@ MOST_OF_AN_ALIAS = 1 << 16
 class Field:
     """The lanes' primes and keys, drawn from a seed; and arithmetic on arrays [lane, *shape] of residues."""
 
-    def __init__(self, seed: int, marks: Sequence[ir.DataType] = ()) -> None:
+    def __init__(
+        self, seed: int, marks: Sequence[ir.DataType] = (), strict: frozenset[ir.DataType] = frozenset()
+    ) -> None:
         """`marks`: types that have lanes for what they round or wrap."""
         self.seed, self.marks, self.lanes = seed, tuple(marks), MARKS + MARKED * len(marks)
+        self.strict = strict
+        self._of_lane = [*range(MARKS), *(0 if dtype in strict else lane for dtype in marks for lane in range(MARKED))]
+        """The exact lane, or that of the majorant, that a lane has the prime of."""
         self._rng = np.random.default_rng(seed)
         primes = [self._prime() for _ in range(MARKS)]
-        self.primes = [*primes, *primes[:MARKED] * len(marks)]
+        self.primes = [primes[lane] for lane in self._of_lane]
         self._keys = [np.uint64(each) for each in self._rng.integers(1 << 62, 1 << 63, 8, np.uint64) | np.uint64(1)]
         p = np.array(self.primes, np.float64)
         self._moduli = [(p.reshape(-1, *[1] * axes), 1 / p.reshape(-1, *[1] * axes)) for axes in range(64)]
@@ -121,16 +128,28 @@ class Field:
         return self.reduce(result)
 
     def rounded(self, a: Array, dtype: ir.DataType, name: str = "") -> Array:
-        """The same numbers, rounded or wrapped by a type: an odd function of exact lanes, otherwise unknown."""
+        """The same numbers, rounded or wrapped by a type: a function of them, otherwise unknown."""
         marked = self.marked(dtype)
         if marked:
             a = a.copy()
             for lane in marked:
-                exact, key = a[(lane - MARKS) % MARKED], self._named(self.mark_of(lane).name + name)
-                states = self._mixed(np.abs(exact).astype(np.uint64) ^ key)
-                bits = (states >> np.uint64(1) & _MASK) | _EXPONENT
-                a[lane] = (bits.view(np.float64) - _OFFSET) * np.sign(exact)
+                mark = self.mark_of(lane)
+                if mark not in self.strict:
+                    a[lane] = self._mark(a[self._of_lane[lane]], lane, name)
+                elif (lane - MARKS) % MARKED == 0:
+                    before, now = a[lane], a[lane + 1].copy()
+                    is_rounded = now == self._mark(before, lane, name)
+                    a[lane] = np.where(is_rounded, before, now)
+                    a[lane + 1] = np.where(is_rounded, now, self._mark(now, lane, name))
         return a
+
+    def _mark(self, numbers: Array, lane: int, name: str) -> Array:
+        """The mark of a lane's type on numbers: rounding is an odd function; wrapping isn't, at the ends of a type."""
+        mark = self.mark_of(lane)
+        sizes = np.abs(numbers) if mark.is_floating_point() else numbers + (numbers < 0) * float(self.primes[lane])
+        states = self._mixed(sizes.astype(np.uint64) ^ self._named(mark.name + name))
+        bits = (states >> np.uint64(1) & _MASK) | _EXPONENT
+        return np.asarray((bits.view(np.float64) - _OFFSET) * np.where(numbers < 0, -1.0, numbers != 0))
 
     def mark_of(self, lane: int) -> ir.DataType:
         """Return the type whose marks a lane has."""
@@ -207,7 +226,7 @@ class Field:
         """Numbers for an input, all independent of each other."""
         half = 1 << (DRAWN - 1)
         numbers = self._rng.integers(-half, half, (MARKS, *shape), np.int32).astype(np.float64)
-        return np.concatenate([numbers, *[numbers[:MARKED]] * len(self.marks)])
+        return numbers[self._of_lane]
 
     # uninterpreted functions
 
@@ -249,6 +268,10 @@ class Field:
         self._spread(states, made)
         return made
 
+    def number(self, name: str, shape: tuple[int, ...]) -> Array:
+        """A number of this name, as often as a shape has elements."""
+        return np.broadcast_to(self.numbers(np.full((1,) * len(shape), self._named(name))), (self.lanes, *shape))
+
     def _named(self, name: str) -> np.uint64:
         digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
         return cast(np.uint64, np.uint64(int.from_bytes(digest[:8], "little")))
@@ -275,7 +298,7 @@ class Field:
             bits |= _EXPONENT
             np.subtract(bits.view(np.float64), _OFFSET, out=made[lane, ...])
         for lane in range(MARKS, self.lanes):
-            made[lane] = made[(lane - MARKS) % MARKED]
+            made[lane] = made[self._of_lane[lane]]
 
 
 _MASK, _EXPONENT = np.uint64((1 << DRAWN) - 1), np.uint64(0x433 << 52)
@@ -288,14 +311,20 @@ def _bits(array: Array) -> tuple[str, tuple[int, ...], bytes]:
 
 DIGITS = {"FLOAT16": (11, 5), "BFLOAT16": (8, 8), "FLOAT": (24, 8), "DOUBLE": (53, 11)}
 """Binary digits of types of floating point, and of their exponents."""
+NARROW = {
+    "FLOAT8E4M3FN": (4, 4), "FLOAT8E4M3FNUZ": (4, 5), "FLOAT8E5M2": (3, 5), "FLOAT8E5M2FNUZ": (3, 6),
+    "FLOAT8E8M0": (1, 8), "FLOAT4E2M1": (2, 2),
+}  # fmt: skip
+"""Those of types that are only cast to and from; a cast to one is a function, since it may saturate."""
 
 
 def holds(to: ir.DataType, dtype: ir.DataType) -> bool:
     """Whether a type has all the numbers of another."""
     if to == dtype or dtype == ir.DataType.BOOL:
         return to == dtype or to.is_integer() or to.name in DIGITS
-    if dtype.name in DIGITS:
-        return to.name in DIGITS and all(map(int.__ge__, DIGITS[to.name], DIGITS[dtype.name]))
+    if dtype.is_floating_point():
+        digits = (DIGITS | NARROW).get(dtype.name, (math.inf, 0))
+        return to.name in DIGITS and all(own >= other for own, other in zip(DIGITS[to.name], digits, strict=True))
     if not dtype.is_integer():
         return False
     signed, width = dtype.is_signed(), dtype.bitwidth

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
-import onnx
 import onnx_ir as ir
 
 from onnxtile.operators.table import PRODUCTS
 from onnxtile.verification import lengths
 from onnxtile.verification.evaluator import Evaluator, Names
 from onnxtile.verification.facts import Facts
-from onnxtile.verification.field import DIGITS, MAJORANT, MARKS, Field, holds
+from onnxtile.verification.field import MAJORANT, MARKS, Field, holds
 from onnxtile.verification.graphs import name_of, names_inside, nodes_inside
 from onnxtile.verification.linearity import NonlinearError
+from onnxtile.verification.marks import marked, types_named
 from onnxtile.verification.opened import Opened
 from onnxtile.verification.pairing import Cone, Region
 from onnxtile.verification.slices import Trace
@@ -40,9 +41,10 @@ class Finding:
 
     `unproven`: why the original can't be evaluated. `different`: what differs, `where`: at which nodes. `elements`: how
     many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
-    met. `decisions`: what sizes decide. `too_large`: the original takes too much memory;
-    `lowered_too_large`: the lowered side does, and in what. `limits`: M, K, N of the largest product of the lowered
-    side. `safe_majorant`: see RegionVerdict. `lengths`: those that were tried, by the names of inputs.
+    met. `decisions`: what sizes decide. `doubtful`: types that round something, and that don't hold the numbers of all
+    types that the original adds and multiplies in; whether it does so in them too. `exact_scales`: see Evaluator.
+    `too_large`: the original takes too much memory; `lowered_too_large`: the lowered side does, and in what. `limits`:
+    M, K, N of the largest product of the lowered side. `safe_majorant`: see RegionVerdict. `lengths`: those tried, by input.
     """
 
     unproven: str | None = None
@@ -52,6 +54,8 @@ class Finding:
     met: set[int] = field(default_factory=set)
     drawn: bool = False
     decisions: dict[object, int] = field(default_factory=dict)
+    doubtful: dict[ir.DataType, bool] = field(default_factory=dict)
+    exact_scales: bool = False
     too_large: bool = False
     lowered_too_large: str | None = None
     products: int = 0
@@ -91,7 +95,23 @@ class Judge:
         if found.different and any(node.op_type == "DequantizeLinear" for node in region.original.nodes):
             exact = self._at(region, facts, plain, exact_scales=True)
             found = found if exact.different else exact
-        return self._at(region, facts, plain, locate=True) if found.different else found
+        if found.different:
+            return self._at(region, facts, plain, locate=True)
+        return self._strictly(region, facts, found, weights if found.drawn else plain) if found.doubtful else found
+
+    def _strictly(self, region: Region, facts: Facts, found: Finding, weights: Weights) -> Finding:
+        """Evaluate once more where numbers are rounded by types that the original computes in wider ones than.
+
+        A type that it casts to alone may round nothing besides; one that it computes in too may round parts of sums.
+        """
+        again = partial(self._at, region, facts, weights, found.exact_scales)
+        only_cast = frozenset(each for each, is_summed in found.doubtful.items() if not is_summed)
+        if again(strict=only_cast).different:
+            return again(strict=only_cast, locate=True)
+        if again(strict=frozenset(found.doubtful)).different:
+            types = " and ".join(each.name for each in found.doubtful)
+            found.unproven = f"numbers are rounded by {types} in another place, and it isn't known if parts of its sums"
+        return found
 
     def weights(self, region: Region) -> Weights:
         """Return what is drawn of a region's constants."""
@@ -115,10 +135,18 @@ class Judge:
         return finding
 
     def _at(
-        self, region: Region, facts: Facts, weights: Weights, exact_scales: bool = False, locate: bool = False
+        self,
+        region: Region,
+        facts: Facts,
+        weights: Weights,
+        exact_scales: bool = False,
+        locate: bool = False,
+        strict: frozenset[ir.DataType] = frozenset(),
+        types: frozenset[ir.DataType] = frozenset(),
     ) -> Finding:
-        """`locate`: name the nodes that a difference comes from."""
-        finding, number_field = Finding(), Field(self.seed, self._marks(region, facts))
+        """`locate`: name the nodes that a difference comes from. `strict`: see Field. `types`: values have these."""
+        marks = self._marks(region, facts, types)
+        finding, number_field = Finding(exact_scales=exact_scales), Field(self.seed, marks, strict)
         ours = self._evaluator(self.original, number_field, facts, _written_out(region), exact_scales)
         theirs = self._evaluator(self.lowered, number_field, facts, exact_scales=exact_scales)
         try:
@@ -142,6 +170,13 @@ class Judge:
         except UnprovenError as error:
             finding.different, finding.where = str(error), _at(theirs, region.lowered)
             return finding
+        seen = types | ours.types | theirs.types
+        if self._marks(region, facts, seen) != marks:
+            return self._at(region, facts, weights, exact_scales, locate, strict, seen)
+        finding.doubtful = {
+            each: each in ours.summed for each in sorted((theirs.summed | theirs.narrowed) & set(marks))
+            if not all(holds(each, other) for other in ours.summed)
+        }  # fmt: skip
         finding.met |= theirs.met
         finding.decisions = {**ours.decisions, **theirs.decisions}
         looks = [op_type for op_type, sees in theirs.looks if (op_type, sees) not in ours.looks]
@@ -184,20 +219,15 @@ class Judge:
             finding.where = _named(region.lowered, risky[0].split()[0])
         return finding
 
-    def _marks(self, region: Region, facts: Facts) -> list[ir.DataType]:
-        """Return types that may round or wrap something: those that don't hold the numbers of all others."""
-        types = set[ir.DataType]()
+    def _marks(self, region: Region, facts: Facts, seen: Iterable[ir.DataType]) -> list[ir.DataType]:
+        """Return types that have marks, as far as it can be told before it's evaluated, and of values seen then."""
+        types = set(seen)
         for cone, opened in ((region.original, self.original), (region.lowered, self.lowered)):
             types.update(ir.DataType(each.data_type) for each in cone.constants.values())
-            types.update(_types(cone.nodes, opened))
+            types.update(types_named(cone.nodes, opened.proto))
         known = (facts.find(region.scope, name) for name in region.inputs)
         types.update(fact.dtype for fact in known if fact is not None)
-        numbers = {each for each in types if each.name in DIGITS or (each.is_integer() and each.bitwidth < 64)}
-        floats = [each for each in numbers if each.name in DIGITS]
-        plain = numbers <= {ir.DataType.FLOAT}
-        return [] if plain else sorted(
-            each for each in numbers if not all(holds(each, other) for other in numbers) or each not in floats
-        )  # fmt: skip
+        return marked(types)
 
     def _evaluator(
         self,
@@ -322,25 +352,3 @@ def _written_out(region: Region) -> frozenset[tuple[str, str]]:
         for cone in (region.original, region.lowered)
     )
     return frozenset(each for each in ours - theirs if each in PRODUCTS)
-
-
-_TYPES = frozenset(each.value for each in ir.DataType) - {0}
-
-
-def _types(nodes: Iterable[onnx.NodeProto], opened: Opened) -> Iterator[ir.DataType]:
-    """Yield types that nodes name, or make of themselves, in functions that they call too."""
-    functions = {(each.domain, each.name, each.overload): each for each in opened.proto.functions}
-    for node in (inner for each in nodes for inner in nodes_inside(each)):
-        function = functions.get((node.domain, node.op_type, node.overload))
-        if function is not None:
-            yield from _types(function.node, opened)
-        if "Integer" in node.op_type or node.op_type.startswith(("QLinear", "Q", "Dequantize")):
-            yield ir.DataType.INT32
-        for attribute in node.attribute:
-            if (
-                attribute.name in ("to", "dtype", "output_dtype", "stash_type", "softmax_precision")
-                and attribute.i in _TYPES
-            ):
-                yield ir.DataType(attribute.i)
-            if attribute.HasField("t"):
-                yield ir.DataType(attribute.t.data_type)

@@ -147,6 +147,14 @@ class Value:
         self.met = () if numbers is None else (Value(self.field, self.dtype, self.shape, numbers=numbers),)
 
     @property
+    def signs_of_zeros(self) -> Array | None:
+        """What zeros were multiplied by, whose sign they have; of a constant, a number where it's -0; None: nothing."""
+        if self.known is None or not self.dtype.is_floating_point():
+            return self.meets
+        negative = np.signbit(self.known.astype(np.float64)) & self.zeros if self.zeros is not None else NOWHERE
+        return negative * self.field.number("-0", self.shape) if negative.any() else None
+
+    @property
     def largest(self) -> int:
         """What no magnitude of whole numbers exceeds."""
         if self.known is not None:
@@ -219,8 +227,10 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
     made.degree, made.finite = max(each.degree for each in values), all(each.finite for each in values)
     made.scale = max((each.scale for each in values), key=abs)
     made.bound = max(each.largest for each in values) if first.dtype.is_integer() else None
-    if any(each.meets is not None for each in values):
-        made.meets = join([np.zeros_like(each.lanes) if each.meets is None else each.meets for each in values], 1)
+    signs = [each.signs_of_zeros for each in values]
+    if any(each is not None for each in signs):
+        pairs = zip(signs, values, strict=True)
+        made.meets = join([np.zeros_like(each.lanes) if own is None else own for own, each in pairs], 1)
     return made
 
 

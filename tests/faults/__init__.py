@@ -24,6 +24,7 @@ from tests.faults import (
     forged_sizes,
     forged_structure,
     forged_together,
+    forged_types,
     forms,
     operators,
     tiles,
@@ -41,5 +42,5 @@ FORGERIES: tuple[Forgery, ...] = (
     *forged_rounding.FORGERIES, *forged_names.FORGERIES, *forged_sizes.FORGERIES, *forged_control.FORGERIES,
     *forged_numbers.FORGERIES, *forged_operators.FORGERIES, *forged_lowerings.FORGERIES,
     *forged_hostile.FORGERIES, *forged_layers.FORGERIES, *forged_likeness.FORGERIES, *forged_signs.FORGERIES,
-    *forged_together.FORGERIES, *forged_structure.FORGERIES,
+    *forged_together.FORGERIES, *forged_structure.FORGERIES, *forged_types.FORGERIES,
 )  # fmt: skip

@@ -28,8 +28,8 @@ def _quotient(a: Array, b: Array) -> Array:
         return np.asarray(a / b)
     if not b.all():
         raise UnprovenError("Div by 0")
-    quotient = np.abs(a) // np.abs(b)
-    return np.asarray(np.where((a < 0) != (b < 0), -quotient, quotient)).astype(a.dtype)
+    quotient = a // b
+    return np.asarray(quotient + (((a < 0) != (b < 0)) & (quotient * b != a))).astype(a.dtype)
 
 
 KNOWN: dict[str, Callable[..., Array]] = {
@@ -175,7 +175,7 @@ def _negative(call: Call, a: Value) -> Value:
     made = Value.computed(a, call.field.negative(a.lanes))
     made.meets = None if a.meets is None else call.field.negative(a.meets)
     made.bound = a.bound
-    return made
+    return call.rounded(made) if a.dtype.is_integer() else made
 
 
 def times(call: Call, a: Value, b: Value) -> Value:

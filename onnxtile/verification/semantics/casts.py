@@ -24,6 +24,7 @@ def _cast_like(call: Call) -> Value:
 
 def cast(call: Call, value: Value, to: ir.DataType) -> Value:
     """The value in another type."""
+    call.run.types.add(to)
     if to == value.dtype:
         return value
     if value.known is not None and value.known.dtype.kind not in "OSU":
@@ -37,9 +38,13 @@ def cast(call: Call, value: Value, to: ir.DataType) -> Value:
         return call.run.function(
             call, [value], value.shape, to, f"Cast {value.dtype.name} {to.name} {call.attributes.get('saturate', 1)}"
         )
+    if not held and to.is_floating_point():
+        call.run.narrowed.add(to)
     if value.outer is not None:
         made = replace(value, dtype=to, _zeros=None)
-        return made if held else call.rounded(made)
+        if not held:
+            made.round()
+        return made
     if held and value.product is not None:
         return replace(value, dtype=to)
     numbers = value.lanes if held else call.field.rounded(value.lanes, to)

@@ -64,6 +64,9 @@ class Call:
 
     def rounded(self, value: Value) -> Value:
         """The result of arithmetic, rounded or wrapped by its type."""
+        self.run.types.add(value.dtype)
+        if value.dtype.is_floating_point():
+            self.run.summed.add(value.dtype)
         value.round()
         return value
 

@@ -51,12 +51,13 @@ def _fold(call: Call, factors: tuple[Value, ...], scale: Value) -> None:
 def _dequantize(call: Call) -> Value:
     value, scale, zero = call.value(0), call.value(1), call.optional(2)
     axis = _along(call, value)
-    wide = cast(call, value, ir.DataType.INT32)
+    difference = scale.dtype if value.dtype.is_floating_point() else ir.DataType.INT32
+    wide = cast(call, value, difference)
     if zero is not None:
-        wide = elementwise(call, [wide, cast(call, _spread(zero, value, axis), ir.DataType.INT32)], "Sub")
+        wide = elementwise(call, [wide, cast(call, _spread(zero, value, axis), difference)], "Sub")
     scale = _spread(scale, value, axis)
     folded = wide.known is not None and scale.known is not None and not call.run.exact_scales
-    if folded or value.dtype.bitwidth > 16:
+    if folded or value.dtype.bitwidth > 16 or value.dtype.is_floating_point():
         return elementwise(call, [cast(call, wide, scale.dtype), scale], "Mul")
     real = Value.computed(wide, wide.lanes, scale.dtype)  # so few digits are never rounded
     if not call.run.exact_scales:

@@ -1,0 +1,42 @@
+"""Which types have lanes with marks in the proof of a region: those that may round or wrap something in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+import onnx
+import onnx_ir as ir
+
+from onnxtile.verification.field import DIGITS, holds
+from onnxtile.verification.graphs import nodes_inside
+
+_TYPES = frozenset(each.value for each in ir.DataType) - {0}
+_NAMING = ("to", "dtype", "output_dtype", "stash_type", "softmax_precision")
+
+
+def marked(types: Collection[ir.DataType]) -> list[ir.DataType]:
+    """Return the types that may round or wrap numbers of these types: those that don't hold the numbers of all others.
+
+    Sums and products of int64 are the same modulo 2^64, wherever they wrap: it counts only beside uint64.
+    """
+    most = 64 if ir.DataType.UINT64 in types else 63
+    numbers = {each for each in types if each.name in DIGITS or (each.is_integer() and each.bitwidth <= most)}
+    if numbers <= {ir.DataType.FLOAT}:
+        return []
+    return sorted(each for each in numbers if each.is_integer() or not all(holds(each, other) for other in numbers))
+
+
+def types_named(nodes: Iterable[onnx.NodeProto], model: onnx.ModelProto) -> Iterator[ir.DataType]:
+    """Yield types that nodes name, or make of themselves, in functions that they call too."""
+    functions = {(each.domain, each.name, each.overload): each for each in model.functions}
+    for node in (inner for each in nodes for inner in nodes_inside(each)):
+        function = functions.get((node.domain, node.op_type, node.overload))
+        if function is not None:
+            yield from types_named(function.node, model)
+        if "Integer" in node.op_type or node.op_type.startswith(("QLinear", "Q", "Dequantize")):
+            yield ir.DataType.INT32
+        for attribute in node.attribute:
+            if attribute.name in _NAMING and attribute.i in _TYPES:
+                yield ir.DataType(attribute.i)
+            if attribute.HasField("t"):
+                yield ir.DataType(attribute.t.data_type)
