@@ -44,7 +44,8 @@ class Finding:
     met. `decisions`: what sizes decide. `doubtful`: types that round something, and that don't hold the numbers of all
     types that the original adds and multiplies in; whether it does so in them too. `exact_scales`: see Evaluator.
     `too_large`: the original takes too much memory; `lowered_too_large`: the lowered side does, and in what. `limits`:
-    M, K, N of the largest product of the lowered side. `safe_majorant`: see RegionVerdict. `lengths`: those tried, by input.
+    M, K, N of the largest product of the lowered side. `safe_majorant`: see RegionVerdict. `lengths`: those
+    that were tried, by the names of inputs.
     """
 
     unproven: str | None = None
