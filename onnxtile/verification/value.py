@@ -61,10 +61,11 @@ class Value:
 
     `sized`: it follows from the size of a free dimension; `counts`: only its length does. `met`: terms, whose sum is of
     each element the numbers that zeros were multiplied by. `degree`: of the polynomial that it is. `scale`: the
-    exponent of 2 by which constants have multiplied it. `finite`: none of its constants is infinite or NaN. `bound`:
-    what no magnitude of computed whole numbers exceeds, or those that were cast to floats. `factor`: scales that it's
-    whole numbers times, if they're known. `product`: what its numbers are to be computed of. `outer`: two arrays that
-    broadcast to its numbers, whose product they are. `linear`: weights that it's linear in (weights.py).
+    smallest and the largest exponent of 2 by which constants have multiplied an element. `finite`: none of its
+    constants is infinite or NaN. `bound`: what no magnitude of computed whole numbers exceeds, or those that were cast
+    to floats. `factor`: scales that it's whole numbers times, if they're known. `product`: what its numbers are to be
+    computed of. `outer`: two arrays that broadcast to its numbers, whose product they are. `linear`: weights that it's
+    linear in (weights.py).
     """
 
     field: Field
@@ -79,7 +80,7 @@ class Value:
     outer: tuple[Array, Array] | None = None
     linear: frozenset[str] = frozenset()
     degree: int = 1
-    scale: float = 0.0
+    scale: tuple[float, float] = (0.0, 0.0)
     finite: bool = True
     bound: int | None = None
     counts: bool = False
@@ -225,13 +226,18 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
     made = Value.computed(first, numbers)
     made.linear = frozenset[str]().union(*(each.linear for each in values))
     made.degree, made.finite = max(each.degree for each in values), all(each.finite for each in values)
-    made.scale = max((each.scale for each in values), key=abs)
+    made.scale = spanned(*(each.scale for each in values))
     made.bound = max(each.largest for each in values) if first.dtype.is_integer() else None
     signs = [each.signs_of_zeros for each in values]
     if any(each is not None for each in signs):
         pairs = zip(signs, values, strict=True)
         made.meets = join([np.zeros_like(each.lanes) if own is None else own for own, each in pairs], 1)
     return made
+
+
+def spanned(*ranges: tuple[float, float]) -> tuple[float, float]:
+    """The range from the smallest to the largest number of several."""
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 NOWHERE = np.zeros(0, bool)

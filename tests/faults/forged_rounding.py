@@ -135,6 +135,8 @@ CANCELLED = [
             "reference", w=W.astype(HALF), more={"c": HALF(2048)}),
 ]  # fmt: skip
 
+FAR = np.float32([2.0**100 if column % 2 else 1 for column in range(8)])
+"""Half of its elements are 1: all of them have to be looked at."""
 UP, UPS = scaled(2.0**22, 2.0**-22, 6)
 SMALL, SMALLS = scaled(2.0**-8, 2.0**8, 20)
 DIV = "a = Mul (t, c)  b = Mul (a, c)  d = Div (b, c)  y = Div (d, c)"
@@ -149,6 +151,13 @@ RANGES = [
     behind("the product is multiplied up past infinity and down again", UP, **UPS),
     behind("the product is multiplied down below the smallest number and up again", SMALL, **SMALLS),
     behind("the product is multiplied past infinity and divided again", DIV, c=F32(1e30)),
+    product("columns of x are multiplied up, and rows of the weight down", "s = Mul (x, far)  y = MatMul (s, v)",
+            {"x": X * F32(2.0**30)}, far=FAR, v=W / FAR[:, None]),
+    product("a diagonal matrix multiplies x, and the weight's rows are as much smaller",
+            "s = MatMul (x, far)  y = MatMul (s, v)", {"x": X * F32(2.0**30)}, far=np.diag(FAR), v=W / FAR[:, None]),
+    product("columns of the product are multiplied down to nothing and up again",
+            "t = MatMul (x, w)  s = Mul (t, down)  u = Mul (s, down)  a = Mul (u, up)  y = Mul (a, up)",
+            down=1 / FAR[:4], up=FAR[:4]),
     between("a float16 product is multiplied past 65,504 and back", ARROWS, "y = MatMul (x, w)",
             "t = MatMul (x, w)  s = Mul (t, up)  y = Mul (s, down)", {"x": np.full((2, 8), 99, HALF)},
             "reference", more={"up": HALF(1024), "down": HALF(2**-10)}, **OF_HALF),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from onnxtile.verification.field import Field
 from onnxtile.verification.semantics.entry import Call, operator
-from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, zeros_of
+from onnxtile.verification.semantics.zeros import met
+from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, spanned
 
 MOST_DEGREES = 1_024
 """Degrees of a polynomial up to which numbers that agree by chance are rare: d / 2^21 in a lane."""
@@ -108,7 +109,8 @@ def divides(value: Value) -> bool:
 def inverse(call: Call, value: Value) -> Value:
     """1 / value, exactly: a residue has an inverse."""
     made = Value.computed(value, call.field.inverse(value.lanes))
-    made.scale = -exponent(value)
+    low, high = exponents(value)
+    made.scale = -high, -low
     return made
 
 
@@ -144,7 +146,7 @@ def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
         made = Value.computed(a, call.field.add(one, call.field.negative(other) if negative else other))
     else:
         made = Value(call.field, a.dtype, a.shape, outer=outer)
-    made.degree, made.scale = max(a.degree, b.degree), max(a.scale, b.scale, key=abs)
+    made.degree, made.scale = max(a.degree, b.degree), spanned(a.scale, b.scale)
     made.finite = a.finite and b.finite
     made.bound = a.largest + b.largest if a.dtype.is_integer() else None
     if a.meets is not None or b.meets is not None:
@@ -186,7 +188,7 @@ def times(call: Call, a: Value, b: Value) -> Value:
         return call.run.function(call, operands, shape, a.dtype, "Mul by what isn't finite")
     made = Value.computed(a, call.field.multiply(_wide(a, shape), _wide(b, shape)))
     made.factor = next((p.factor for p, q in ((a, b), (b, a)) if p.factor is not None and q.known is not None), None)
-    multiplied(call, made, a, b, 1, *map(exponent, (a, b)))
+    multiplied(call, made, a, b, 1)
     if a.dtype.is_floating_point():
         made.met = met(a, b, lambda p, q: _numbers(call.field, p, q, shape))
     return made
@@ -198,60 +200,24 @@ def _numbers(field: Field, a: Value, b: Value, shape: tuple[int, ...]) -> Value:
     return Value(field, a.dtype, shape, numbers=np.broadcast_to(numbers, (field.lanes, *shape)))
 
 
-def met(a: Value, b: Value, multiply: Callable[[Value, Value], Value]) -> tuple[Value, ...]:
-    """Terms of what zeros of either operand meet in the other, constants aside, and what either has met before.
-
-    What was met stays where it's multiplied by 0.
-    """
-    terms: list[Value] = []
-    if a.zeros is not None and not _is_never_infinite(b):
-        terms += [multiply(ones, b) for ones in _where_zero(a)]
-    if b.zeros is not None and not _is_never_infinite(a):
-        terms += [multiply(a, ones) for ones in _where_zero(b)]
-    terms += [multiply(term, _without_zeros(b)) for term in a.met]
-    terms += [multiply(_without_zeros(a), term) for term in b.met]
-    return tuple(term for term in terms if term.outer is None or all(factor.any() for factor in term.outer))
-
-
-def _is_never_infinite(value: Value) -> bool:
-    """Whether it's a constant, or was cast from whole numbers."""
-    return value.known is not None or value.bound is not None
-
-
-def _where_zero(value: Value) -> Iterator[Value]:
-    """Yield ones where a value is 0, of an outer product as a sum of outer ones: 1 - (1 where it isn't)."""
-    assert value.zeros is not None
-    if value.outer is None:
-        numbers = np.broadcast_to(value.zeros.astype(np.float64), (value.field.lanes, *value.shape))
-        yield Value(value.field, value.dtype, value.shape, numbers=numbers)
-        return
-    one, other = (np.ones_like(factor) for factor in value.outer)
-    yield Value(value.field, value.dtype, value.shape, outer=(one, other))
-    outer = zeros_of(value.outer[0]) - one, other - zeros_of(value.outer[1])
-    yield Value(value.field, value.dtype, value.shape, outer=outer)
-
-
-def _without_zeros(value: Value) -> Value:
-    return value if value.zeros is None else Value.computed(value, np.where(value.zeros, 1.0, value.lanes))
-
-
-def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int, *exponents: float) -> None:
+def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int) -> None:
     """Let a sum of products have its degree, its bound, and the exponents of the constants in it."""
     made.bound = terms * a.largest * b.largest if a.dtype.is_integer() else None
     made.degree, made.linear = a.degree + b.degree, frozenset()
     if made.degree > MOST_DEGREES:
         raise UnprovenError(f"it's a polynomial of more than {MOST_DEGREES:,} degrees")
-    made.scale = sum(exponents) if exponents else a.scale + b.scale
-    call.run.reach = min(call.run.reach[0], made.scale), max(call.run.reach[1], made.scale)
+    (low, high), (lower, higher) = exponents(a), exponents(b)
+    made.scale = low + lower, high + higher
+    call.run.reach = spanned(call.run.reach, made.scale)
 
 
-def exponent(value: Value) -> float:
-    """The exponent of 2 that multiplying by a value adds: of a constant, that of its number that's nearest to 1."""
+def exponents(value: Value) -> tuple[float, float]:
+    """Return the exponents of 2 that multiplying by a value adds, the smallest and the largest of its elements."""
     if value.known is None or not value.dtype.is_floating_point():
         return value.scale
     sizes = np.abs(value.known.astype(np.float64))
-    logs = np.log2(sizes[(sizes > 0) & np.isfinite(sizes)])
-    return float(logs[np.abs(logs).argmin()]) if logs.size else 0.0
+    sizes = sizes[(sizes > 0) & np.isfinite(sizes)]
+    return (math.log2(sizes.min()), math.log2(sizes.max())) if sizes.size else (0.0, 0.0)
 
 
 def _summed_outer(
@@ -300,23 +266,35 @@ def _extreme(call: Call) -> Value:
     return Value.constant(call.field, np.asarray(array), sized=any(each.sized for each in values))
 
 
-@operator("ReduceSum ReduceProd", "number axis", "axes keepdims noop_with_empty_axes")
+REDUCED: dict[str, Callable[..., Array]] = {
+    "ReduceSum": np.sum, "ReduceProd": np.prod, "ReduceMax": np.max, "ReduceMin": np.min,
+}  # fmt: skip
+WRAPS = ("ReduceSum", "ReduceProd")
+"""Those that are exact of whole numbers alone; the others pick one of their numbers."""
+
+
+def _is_sure(known: Array, op_type: str) -> bool:
+    """Return whether all engines reduce a constant to the same: sums of floats are rounded in any order."""
+    if op_type in WRAPS:
+        return known.dtype.kind in "iu"
+    return known.size > 0 and not np.isnan(known.astype(np.float64)).any()
+
+
+@operator("ReduceSum ReduceProd ReduceMax ReduceMin", "number axis", "axes keepdims noop_with_empty_axes")
 def _reduce(call: Call) -> Value:
     value, axes = call.value(0), call.whole(1, "axes")
-    rank, keepdims = len(value.shape), bool(call.attributes.get("keepdims", 1))
+    op_type, rank, keepdims = call.node.op_type, len(value.shape), bool(call.attributes.get("keepdims", 1))
     if not axes and call.attributes.get("noop_with_empty_axes"):
         return value
     over = tuple(sorted({axis % rank for axis in axes})) if axes else tuple(range(rank))
     if axes and any(not -rank <= axis < rank for axis in axes):
-        raise UnprovenError(f"{call.node.op_type} over axes {axes} of a value of {rank}")
-    if value.known is not None and value.known.dtype.kind in "iu":
-        total = (np.sum if call.node.op_type == "ReduceSum" else np.prod)(
-            value.known, axis=over, dtype=value.known.dtype, keepdims=keepdims
-        )
-        return Value.constant(call.field, np.asarray(total), sized=value.sized)
-    if value.known is not None and value.sized:
-        call.run.look(call.node.op_type, value)
-    if call.node.op_type == "ReduceProd":
+        raise UnprovenError(f"{op_type} over axes {axes} of a value of {rank}")
+    if value.known is not None and value.sized and (op_type not in WRAPS or value.known.dtype.kind not in "iu"):
+        call.run.look(op_type, value)
+    if value.known is not None and _is_sure(value.known, op_type):
+        total = np.asarray(REDUCED[op_type](value.known, axis=over, keepdims=keepdims)).astype(value.known.dtype)
+        return Value.constant(call.field, total, value.dtype, value.sized)
+    if op_type != "ReduceSum":
         return call.run.opaque(call)
     waiting = value.product
     if waiting is not None and len(over) == 1 and over[0] < rank - 2 and _both(waiting, over[0]):

@@ -9,10 +9,11 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.verification.field import Field
-from onnxtile.verification.semantics.arithmetic import elementwise, met, multiplied, summed, times
+from onnxtile.verification.semantics.arithmetic import elementwise, multiplied, summed, times
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import expanded, reshaped
+from onnxtile.verification.semantics.zeros import met
 from onnxtile.verification.value import Array, Product, TooLargeError, UnprovenError, Value, broadcast
 
 MOST_TRIED = 1 << 25
