@@ -18,6 +18,7 @@ from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_grouped_attention import DecomposeGroupedAttention
+from onnxtile.passes.decompose_linear import DecomposeLinear
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent, StepsName
@@ -45,7 +46,8 @@ DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
     "attention": (DecomposeAttention, DecomposeGroupedAttention),
     "rnn": (DecomposeRecurrent,),
     "matmul": (
-        DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized, DecomposeGemm
+        DecomposeLinear, DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized,
+        DecomposeGemm,
     ),
 }  # fmt: skip
 """The passes that write operators of a family out as MatMul, in the order in which they run."""

@@ -93,6 +93,10 @@ def _transforms(node: ir.Node, opset: int | None) -> bool:
     return attribute is not None and attribute.value not in ("NONE", 0)
 
 
+_REFUSED = (
+    "X of more than two axes; coefficients, intercepts or labels that contradict; post_transform of one score, and "
+    "one row of coefficients without LOGISTIC, where engines disagree"
+)
 _TREES = (ELEMENTWISE + COMPARISON) * _BRANCHES + TRANSCENDENTAL * _BRANCHES * _transforms
 declare("Binarizer Imputer", ML, work=COMPARISON * X)
 declare("Scaler", ML, work=2 * ELEMENTWISE * X)
@@ -109,13 +113,19 @@ declare("TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor", ML, work=_T
 declare(
     "LinearRegressor",
     ML,
-    products=one_product("matmul", regression, "M = rows, K = features, N = targets"),
+    products=one_product("matmul", regression, "M = rows, K = features, N = targets", "decompose-linear", _REFUSED),
     work=ELEMENTWISE * RESULTS * has_attribute("intercepts") + _post_transformed(RESULTS, RESULT_ROWS),
 )
 declare(
     "LinearClassifier",
     ML,
-    products=one_product("matmul", by("coefficients"), "M = rows, K = features, N = coefficients / features"),
+    products=one_product(
+        "matmul",
+        by("coefficients"),
+        "M = rows, K = features, N = coefficients / features",
+        "decompose-linear",
+        _REFUSED,
+    ),
     work=ELEMENTWISE * RESULTS * has_attribute("intercepts")
     + COMPARISON * (RESULTS - RESULT_ROWS)
     + _post_transformed(RESULTS, RESULT_ROWS),

@@ -12,6 +12,7 @@ from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
+from onnxtile.passes.decompose_linear import DecomposeLinear
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeEinsum",
-    "DecomposeFused", "DecomposeGemm", "DecomposeQdq", "DecomposeQuantized", "DecomposeRecurrent",
+    "DecomposeFused", "DecomposeGemm", "DecomposeLinear", "DecomposeQdq", "DecomposeQuantized", "DecomposeRecurrent",
     "InferShapes", "RestoreProducts", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
 ]  # fmt: skip
 

@@ -18,20 +18,7 @@ from onnxtile.ir.io.checker import one_line
 from onnxtile.verification import linearity
 from onnxtile.verification.field import Field
 from onnxtile.verification.graphs import RANDOM, types_said
-from onnxtile.verification.semantics import (  # noqa: F401  # they put operators on the list
-    arithmetic,
-    attention_ort,
-    bodies,
-    casts,
-    control,
-    functions,
-    microsoft,
-    moves,
-    products,
-    quantizing,
-    recurrent,
-    sizes,
-)  # fmt: skip
+from onnxtile.verification.semantics import families  # noqa: F401  # it puts operators on the list
 from onnxtile.verification.semantics.entry import OPERATORS, WHOLE, Call
 from onnxtile.verification.semantics.schemas import DEFAULT, check_said, check_types, inferred, since
 from onnxtile.verification.value import UnprovenError, Value
@@ -116,6 +103,11 @@ class Evaluator:
                         self.made.append(value)
                     check_said(name, value, said)
         self._place = place
+
+    @property
+    def default_opset(self) -> int:
+        """The version of the default operator set that nodes are written in."""
+        return self._opsets.get("", self._opsets.get("ai.onnx", 0))
 
     def look(self, op_type: str, *values: Value) -> None:
         """Remember an operator that decides something by a size, and what it sees."""

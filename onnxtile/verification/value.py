@@ -227,7 +227,8 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
     made.linear = frozenset[str]().union(*(each.linear for each in values))
     made.degree, made.finite = max(each.degree for each in values), all(each.finite for each in values)
     made.scale = spanned(*(each.scale for each in values))
-    made.bound = max(each.largest for each in values) if first.dtype.is_integer() else None
+    if first.dtype.is_integer() or all(each.bound is not None or _is_filler(each) for each in values):
+        made.bound = max(each.largest for each in values)  # floats that were cast from whole numbers stay such
     signs = [each.signs_of_zeros for each in values]
     if any(each is not None for each in signs):
         pairs = zip(signs, values, strict=True)
@@ -238,6 +239,11 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
 def spanned(*ranges: tuple[float, float]) -> tuple[float, float]:
     """The range from the smallest to the largest number of several."""
     return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _is_filler(value: Value) -> bool:
+    """Whether it's a constant of whole numbers, such as the zeros of a padding."""
+    return value.known is not None and value.finite and bool((value.known == np.trunc(value.known)).all())
 
 
 NOWHERE = np.zeros(0, bool)

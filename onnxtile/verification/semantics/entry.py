@@ -76,6 +76,12 @@ class Call:
         node = onnx.helper.make_node(op_type, names, ["output"], domain=domain, **attributes)
         return self.run.evaluated([node], dict(zip(names, values, strict=True)), ["output"])[0]
 
+    def reduced(self, op_type: str, value: Value, axis: int, axes_from: int) -> Value:
+        """A reduction along one axis, which stays; axes are an input from that opset on."""
+        if self.run.default_opset < axes_from:
+            return self.of(op_type, value, axes=[axis], keepdims=1)
+        return self.of(op_type, value, self.constant([axis], ir.DataType.INT64), keepdims=1)
+
     def constant(self, number: Any, dtype: ir.DataType) -> Value:
         """A number as a value."""
         return Value.constant(self.field, np.asarray(number, dtype.numpy()), dtype)

@@ -1,0 +1,17 @@
+"""All families of operators: importing them puts their operators on the list."""
+
+from onnxtile.verification.semantics import (  # noqa: F401
+    arithmetic,
+    attention_ort,
+    bodies,
+    casts,
+    control,
+    functions,
+    learning,
+    microsoft,
+    moves,
+    products,
+    quantizing,
+    recurrent,
+    sizes,
+)  # fmt: skip
