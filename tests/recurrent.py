@@ -145,7 +145,8 @@ def _functions(op_type: str, directions: int, attributes: dict[str, Any]) -> lis
             (waiting.pop(0) if waiting else default)
             for waiting, default in zip((alphas, betas), TAKES.get(name, ()), strict=False)
         ]
-        made.append(_function(name, [*numbers, math.nan, math.nan], attributes.get("clip")))
+        is_gate = op_type != "LSTM" or len(made) % 3 < 2  # what an LSTM shows isn't clipped
+        made.append(_function(name, [*numbers, math.nan, math.nan], attributes.get("clip") if is_gate else None))
     return made
 
 

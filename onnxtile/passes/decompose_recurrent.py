@@ -73,7 +73,8 @@ def _step_refusals(of: Recurrent, opset: int, model: ir.Model, unrolled: bool) -
     """Yield why steps and the first state can't be written."""
     if unrolled and not isinstance(of.steps, int):
         cure = "bind it" if _has_no_scan(opset, model) else "bind it, or take --steps scan"
-        yield Refusal("symbolic-steps", f"its steps are {of.steps}, not a number, and can't be unrolled; {cure}")
+        known = "aren't known" if of.steps is None else f"are {of.steps}, not a number,"
+        yield Refusal("symbolic-steps", f"its steps {known} and can't be unrolled; {cure}")
     if unrolled and isinstance(of.steps, int) and of.steps > MOST_STEPS:
         yield Refusal("too-many-steps", f"{of.steps:,} steps are more than {MOST_STEPS:,}; take --steps scan")
     if opset < EXPAND_FROM and not isinstance(of.batch, int) and of.input(5) is None:

@@ -19,6 +19,7 @@ from tests.faults import (
     forged_names,
     forged_numbers,
     forged_operators,
+    forged_recurrent,
     forged_rounding,
     forged_signs,
     forged_sizes,
@@ -43,4 +44,5 @@ FORGERIES: tuple[Forgery, ...] = (
     *forged_numbers.FORGERIES, *forged_operators.FORGERIES, *forged_lowerings.FORGERIES,
     *forged_hostile.FORGERIES, *forged_layers.FORGERIES, *forged_likeness.FORGERIES, *forged_signs.FORGERIES,
     *forged_together.FORGERIES, *forged_structure.FORGERIES, *forged_types.FORGERIES,
+    *forged_recurrent.FORGERIES,
 )  # fmt: skip

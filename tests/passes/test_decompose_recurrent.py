@@ -108,6 +108,13 @@ def test_onnxruntime_agrees_on_lengths_states_and_directions(op_type: str) -> No
     lowered_right(own, steps="unroll")
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("op_type", OP_TYPES)
+def test_a_clip_bounds_what_goes_into_gates(op_type: str, seed: int) -> None:
+    activations = ["Relu"] * len(DEFAULT[op_type])
+    lowered_right(layer(op_type, steps=5, activations=activations, clip=1.0, seed=seed, states=True))
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_activation(name: str) -> None:
     numbers = {"Affine": (0.5, 0.25), "ScaledTanh": (1.5, 0.75), "HardSigmoid": (0.3, 0.4)}.get(name, (0.7,))

@@ -48,10 +48,10 @@ class Cell:
         """Add a node of values that all have a row a sequence; what it gives has the first one's shape."""
         return self.new.node(op_type, leaf, operands, None, operands[0].shape, operands[0].dtype)
 
-    def activated(self, which: int, leaf: str, x: ir.Value) -> ir.Value:
-        """Add activation(clip(x))."""
+    def activated(self, which: int, leaf: str, x: ir.Value, is_gate: bool = True) -> ir.Value:
+        """Add activation(clip(x)); what isn't a gate isn't clipped."""
         of, activation, new = self.of, self._activations[which], self.new
-        if of.clip is not None:
+        if of.clip is not None and is_gate:
             limits = {} if self._limits else {"min": -of.clip, "max": of.clip}
             x = new.node("Clip", f"{leaf}_clipped", [x, *self._limits], limits, x.shape, x.dtype)
         if activation.name == "Affine":
@@ -74,7 +74,10 @@ class Rnn(Cell):
 
 
 class Lstm(Cell):
-    """Gates i, o, f, c: C' = f(f) * C + f(i) * g(c), H' = f(o) * h(C'); peepholes add P * C to gates, of o P * C'."""
+    """Gates i, o, f, c: C' = f(f) * C + f(i) * g(c), H' = f(o) * h(C'); peepholes add P * C to gates, of o P * C'.
+
+    A clip bounds gates alone, and not C' before h: engines have it so, whatever ONNX says of inputs of activations.
+    """
 
     def __init__(self, of: Recurrent, axes: Axes, weights: DirectionWeights, activations: Sequence[Activation]) -> None:
         super().__init__(of, axes, weights, activations)
@@ -94,7 +97,7 @@ class Lstm(Cell):
         z = self.activated(1, "z", z)
         c = self.node("Add", "c", self.node("Mul", "kept", f, c), self.node("Mul", "added", i, z))
         o = self.activated(0, "o", self._peeped(1, "o", o, c))
-        return [self.node("Mul", "h", o, self.activated(2, "shown", c)), c]
+        return [self.node("Mul", "h", o, self.activated(2, "shown", c, is_gate=False)), c]
 
     def _peeped(self, which: int, leaf: str, gate: ir.Value, c: ir.Value) -> ir.Value:
         if not self._peepholes:

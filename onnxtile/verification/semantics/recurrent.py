@@ -65,7 +65,7 @@ def _gru(call: Call) -> Results:
 
 @operator("LSTM", attributes=f"{ATTRIBUTES} input_forget")
 def _lstm(call: Call) -> Results:
-    """Ct = ft (.) Ct-1 + it (.) ct; Ht = ot (.) h(Ct); gates i, o, f, c."""
+    """Ct = ft (.) Ct-1 + it (.) ct; Ht = ot (.) h(Ct); gates i, o, f, c. A clip bounds gates, as engines have it."""
 
     def step(direction: Direction, x: Value, h: Value, c: Value | None) -> tuple[Value, Value]:
         assert c is not None
@@ -218,19 +218,20 @@ def _functions(call: Call, default: list[str], directions: int) -> list[Function
         alpha, beta = DEFAULTS.get(name.lower(), (None, None))
         alpha = alphas.pop(0) if alphas and name.lower() in ALPHA else alpha
         beta = betas.pop(0) if betas and name.lower() in BETA else beta
-        functions.append(_function(call, name.lower(), alpha, beta))
+        is_gate = len(default) < 3 or len(functions) % 3 < 2
+        functions.append(_function(call, name.lower(), alpha, beta, is_gate))
     if alphas or betas:
         raise UnprovenError(f"{call.node.op_type} has more activation_alpha or activation_beta than functions take")
     return functions
 
 
-def _function(call: Call, name: str, alpha: float | None, beta: float | None) -> Function:
+def _function(call: Call, name: str, alpha: float | None, beta: float | None, is_gate: bool) -> Function:
     given: dict[str, Any] = {key: number for key, number in (("alpha", alpha), ("beta", beta)) if number is not None}
     if name not in OPERATORS and (name not in DEFAULTS or len(given) < 2):
         raise UnprovenError(f"activation {name!r} of {call.node.op_type} isn't known, or lacks alpha or beta")
 
     def function(x: Value) -> Value:
-        x = _clipped(call, x)
+        x = _clipped(call, x) if is_gate else x
         if name in OPERATORS:
             return call.of(OPERATORS[name], x, **given)
         factor, more = (call.constant(given[key], x.dtype) for key in ("alpha", "beta"))
