@@ -129,6 +129,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
         "passes.rewrites.recurrent_cells.CLIP_AS_INPUT", "passes.rewrites.recurrent_layer.ALLOW_ZERO_FROM",
         "passes.rewrites.recurrent_node.WHERE_FROM", "passes.rewrites.recurrent_node.RANGE_FROM",
         "passes.rewrites.score_transforms.WHERE_FROM", "passes.rewrites.grouped_query.FIRST_OPSET", "passes.rewrites.grouped_query.BFLOAT16_FROM",
+        "passes.rewrites.recurrent_quantized.DYNAMIC_FROM",
         "passes.shape_inference.extensions.GEMM", "passes.shape_inference.extensions.MATMUL",
     ),
     "a version of ONNX or of its operators: properties are drawn over all of them",

@@ -159,7 +159,13 @@ declare(
 declare(
     "DynamicQuantizeLSTM",
     MICROSOFT,
-    products=Products("rnn", recurrent(4, stored_transposed=True), f"{_INPUT}; {_STATE}; 4 gates"),
+    products=Products(
+        "rnn",
+        recurrent(4, stored_transposed=True),
+        f"{_INPUT}; {_STATE}; 4 gates",
+        LOWERED_BY,
+        refused=f"{_REFUSED}; lengths of sequences at all; weights, scales or zero points that aren't constants",
+    ),
     # input and state are quantized as DynamicQuantizeLinear does, what comes of each gate's two products is scaled
     work=_LSTM + ELEMENTWISE * (3 * X + _CELLS * 3 + _CELLS * 8 + _ZEROED) + COMPARISON * (4 * X + _CELLS * 4),
     quantization=(8, 9, 10, 11),

@@ -15,6 +15,7 @@ from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.recurrent_layer import Layer
 from onnxtile.passes.rewrites.recurrent_node import Recurrent, activation_refusals, length_refusals, recurrent_of
+from onnxtile.passes.rewrites.recurrent_quantized import quantized_refusals
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal, type_refusals
 
@@ -31,9 +32,9 @@ MOST_STEPS = 10_000
 class DecomposeRecurrent(Decompose):
     """H[t] = f(X[t] W' + H[t - 1] R' + b) for every RNN, LSTM and GRU of which a product exceeds `max`.
 
-    None given: for every one. X W' is one product of all steps; that with the state is inside a Scan, or with
-    `steps=unroll` in each of the steps, written one after the other, where there's a number of them. Opsets 7 and 8,
-    whose Scan is another one, and bodies that can't see constants are unrolled anyway.
+    None given: for every one; DynamicQuantizeLSTM likewise. X W' is one product of all steps; that with the state is
+    inside a Scan, or with `steps=unroll` in each of the steps, written one after the other, where there's a number of
+    them. Opsets 7 and 8, whose Scan is another one, and bodies that can't see constants are unrolled anyway.
     """
 
     steps: StepsName = "scan"
@@ -53,6 +54,7 @@ class DecomposeRecurrent(Decompose):
             yield recurrent
             return
         yield from activation_refusals(recurrent, product.opset)
+        yield from quantized_refusals(recurrent, model, product.opset)
         yield from length_refusals(recurrent, model, product.opset)
         yield from _step_refusals(recurrent, product.opset, model, self._unrolls(product.opset, model))
 

@@ -14,6 +14,7 @@ from onnxtile.operators.sizes import count_of
 from onnxtile.passes.rewrites.axes import INT64, Axes, sized
 from onnxtile.passes.rewrites.recurrent_cells import CELLS, Cell
 from onnxtile.passes.rewrites.recurrent_node import Recurrent
+from onnxtile.passes.rewrites.recurrent_quantized import QuantizedWeights
 from onnxtile.passes.rewrites.recurrent_weights import DirectionWeights
 from onnxtile.passes.rewrites.replacement import Replacement
 
@@ -84,7 +85,8 @@ class Layer:
     ) -> list[ir.Value | None]:
         """Add a direction; return Y without its axis of directions, if it's read, and the last states."""
         of = self.of
-        weights = DirectionWeights(of, direction, self.axes, self._model)
+        kind = QuantizedWeights if of.node.domain else DirectionWeights
+        weights = kind(of, direction, self.axes, self._model)
         x = self._of_input(weights)
         with self.new.within("step"):
             cell = CELLS[of.kind](of, self.axes, weights, of.activations[direction])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 
 from onnxtile.verification.semantics.entry import Call, Results, operator
+from onnxtile.verification.semantics.moves import reshaped
+from onnxtile.verification.semantics.products import integer_product
 from onnxtile.verification.value import UnprovenError, Value, joined
 
 Function = Callable[[Value], Value]
@@ -64,6 +68,7 @@ def _gru(call: Call) -> Results:
 
 
 @operator("LSTM", attributes=f"{ATTRIBUTES} input_forget")
+@operator("DynamicQuantizeLSTM", attributes=f"{ATTRIBUTES} input_forget", domain="com.microsoft")
 def _lstm(call: Call) -> Results:
     """Ct = ft (.) Ct-1 + it (.) ct; Ht = ot (.) h(Ct); gates i, o, f, c. A clip bounds gates, as engines have it."""
 
@@ -90,15 +95,19 @@ class Direction:
     """Weights and functions of one direction. `state_biases`: of the state, a gate each."""
 
     def __init__(self, call: Call, index: int, gates: int, functions: list[Function]) -> None:
-        self.call, self.functions = call, functions
-        self._state = _at(call.value(2), index)
+        self.call, self.functions, self._index = call, functions, index
+        self.quantized = call.node.op_type.startswith("DynamicQuantize")
+        weight, state = (_at(call.value(place), index) for place in (1, 2))
+        if self.quantized:  # they're stored the other way round
+            weight, state = _transposed(weight), _transposed(state)
+        self._state = state
         self.hidden = self._state.shape[-1]
         if (call.attributes.get("hidden_size", self.hidden), self._state.shape[0]) != (
             self.hidden,
             gates * self.hidden,
         ):
             raise UnprovenError(f"{call.node.op_type} has R of {list(self._state.shape)}")
-        self.weight = _at(call.value(1), index)
+        self.weight = weight
         biases, peepholes = call.optional(3), call.optional(7)
         both = [] if biases is None else [_gate(_at(biases, index), at, self.hidden) for at in range(2 * gates)]
         self.input_biases = both[:gates] or None
@@ -107,7 +116,18 @@ class Direction:
 
     def recurrence(self, h: Value, rows: slice) -> Value:
         """Ht-1*(R^T), of so many rows of R."""
+        if self.quantized:
+            return self._in_bytes(h, self._state, 10)
         return self.call.of("MatMul", h, _transposed(self._state.moved(lambda array, lead: array[_front(lead, rows)])))
+
+    def _in_bytes(self, x: Value, weight: Value, scale: int) -> Value:
+        """X*(W^T), X quantized by its range; `scale`: the input that is W's, and behind it its zero point."""
+        node = onnx.helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "scale", "zero"])
+        y, x_scale, x_zero = self.call.run.evaluated([node], {"x": x}, ["y", "scale", "zero"])
+        own_scale, own_zero = (_at(self.call.value(place), self._index) for place in (scale, scale + 1))
+        total = integer_product(self.call, y, _transposed(weight), x_zero, own_zero)
+        scales = self.call.of("Mul", x_scale, own_scale)
+        return self.call.of("Mul", self.call.of("Cast", total, to=ir.DataType.FLOAT.value), scales)
 
     def peeped(self, gate: Value, which: int, c: Value) -> Value:
         if self._peepholes is None:
@@ -116,7 +136,11 @@ class Direction:
 
     def of_input(self, x: Value, apart: bool) -> Value:
         """Xt*(W^T) + Wb + Rb of all steps; `apart`: but for Rb of the last gate."""
-        total = self.call.of("MatMul", x, _transposed(self.weight))
+        if self.quantized:
+            rows = self._in_bytes(reshaped(x, [math.prod(x.shape[:2]), x.shape[2]]), self.weight, 8)
+            total = reshaped(rows, [*x.shape[:2], rows.shape[-1]])
+        else:
+            total = self.call.of("MatMul", x, _transposed(self.weight))
         if self.input_biases is None or self.state_biases is None:
             return total
         pairs = list(zip(self.input_biases, self.state_biases, strict=True))
@@ -128,7 +152,7 @@ class Direction:
 
 def _layer(call: Call, gates: int, default: list[str], step: Step, apart: bool = False) -> Results:
     """Run all directions; return Y, Y_h and Y_c with their axes as the layout has them."""
-    if call.opset < 7:
+    if call.opset < 7 and not call.node.domain:
         raise UnprovenError(f"{call.node.op_type} of opset {call.opset}")
     directions = DIRECTIONS[call.attributes.get("direction", b"forward")]
     functions = _functions(call, default, len(directions))
@@ -188,6 +212,8 @@ def _mask(call: Call, x: Value) -> Value | None:
     lengths = call.optional(4)
     if lengths is None:
         return None
+    if call.node.domain and (lengths.known is None or (lengths.known != x.shape[0]).any()):
+        raise UnprovenError(f"{call.node.op_type} with lengths of sequences: X's range is that of the steps that run")
     steps = np.arange(x.shape[0], dtype=np.int32).reshape(-1, 1, 1)
     if lengths.known is not None and not ((lengths.known >= 0) & (lengths.known <= x.shape[0])).all():
         raise UnprovenError(f"{call.node.op_type} has lengths of sequences above its steps")
@@ -213,7 +239,7 @@ def _functions(call: Call, default: list[str], directions: int) -> list[Function
     if len(names) != len(default) * directions:
         raise UnprovenError(f"{call.node.op_type} names {len(names)} activations")
     alphas, betas = (list(call.attributes.get(f"activation_{name}", ())) for name in ("alpha", "beta"))
-    functions = []
+    functions: list[Function] = []
     for name in names:
         alpha, beta = DEFAULTS.get(name.lower(), (None, None))
         alpha = alphas.pop(0) if alphas and name.lower() in ALPHA else alpha
@@ -246,7 +272,7 @@ def _clipped(call: Call, x: Value) -> Value:
     clip: Any = call.attributes.get("clip")
     if clip is None:
         return x
-    if call.opset < 11:
+    if call.opset < 11 and not call.node.domain:
         return call.of("Clip", x, min=-clip, max=clip)
     return call.of("Clip", x, call.constant(-clip, x.dtype), call.constant(clip, x.dtype))
 
