@@ -151,9 +151,7 @@ def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> No
 
     `light`: the model's skeleton, where there is one already.
     """
-    _check_order(model.graph, set())
-    for function in model.functions.values():
-        _check_order(function, set())
+    check_order(model)
     try:
         if light is None:  # a model that was in a file was checked for names before
             light = skeleton(model)
@@ -183,6 +181,13 @@ def _check(light: onnx.ModelProto) -> None:
         raise ModelError(f"onnx's checker says: {one_line(error)}") from error
 
 
+def check_order(model: ir.Model) -> None:
+    """Check that every value that's read or given is computed before, in its graph or around it. Raises ModelError."""
+    _check_order(model.graph, set())
+    for function in model.functions.values():
+        _check_order(function, set())
+
+
 def _check_order(graph: ir.Graph | ir.Function, outer: set[ir.Value]) -> None:
     """Check that every value is computed before it's read; `outer` holds those of the graphs around."""
     known = {*outer, *graph.inputs, *(graph.initializers.values() if isinstance(graph, ir.Graph) else ())}
@@ -190,7 +195,9 @@ def _check_order(graph: ir.Graph | ir.Function, outer: set[ir.Value]) -> None:
         for value in node.inputs:
             if value is not None and value not in known:
                 what = f"{node.op_type} {node_name(node)!r} reads {value.name!r}"
-                raise ModelError(f"{what}, which nothing before it computes; there is a cycle, or a value is missing")
+                raise ModelError(
+                    f"{what}, which nothing before it computes; there is a cycle, or it's missing, or of another graph"
+                )
         for attribute in node.attributes.values():
             for inner in subgraphs(attribute):
                 _check_order(inner, known)

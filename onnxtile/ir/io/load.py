@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError, OnnxtileError, system_words
 from onnxtile.ir.graphs import all_graphs, subgraphs
-from onnxtile.ir.io.checker import check_structure, one_line, skeleton_of_proto
+from onnxtile.ir.io.checker import check_order, check_structure, one_line, skeleton_of_proto
 from onnxtile.ir.io.data_files import DataTensor, find
 from onnxtile.ir.io.trust import audit, read_in
 from onnxtile.ir.left_out_outputs import name_left_out
@@ -159,8 +159,12 @@ def from_ir(model: ir.Model) -> ir.Model:
 
 
 def copy_of(model: ir.Model) -> ir.Model:
-    """Return a copy to change or to keep; weights are shared."""
-    copy = model.clone()
+    """Return a copy to change or to keep; weights are shared. Raises ModelError where values aren't the model's own."""
+    try:
+        copy = model.clone()
+    except RuntimeError as error:
+        check_order(model)
+        raise ModelError(f"the model can't be copied: {one_line(error.__cause__ or error)}") from error
     copy.meta.update(model.meta)
     return copy
 

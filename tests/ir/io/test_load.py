@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,59 @@ def test_a_model_in_memory_is_checked_and_stays() -> None:
     original.graph[0].op_type = "Nonesuch"
     with pytest.raises(ModelError, match="onnx's checker says: No Op registered for Nonesuch"):
         loading.from_ir(original)
+
+
+def strange(name: str | None = "q") -> ir.Value:
+    return ir.Value(name=name, type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape([1]))
+
+
+def missing_output(broken: ir.Model) -> None:
+    broken.graph.outputs[0] = strange()
+
+
+def missing_input(broken: ir.Model) -> None:
+    broken.graph[0].replace_input_with(0, strange())
+
+
+def nameless_input(broken: ir.Model) -> None:
+    broken.graph[0].replace_input_with(0, strange(None))
+
+
+def input_of_another_graph(broken: ir.Model) -> None:
+    broken.graph[0].replace_input_with(0, ir.from_proto(model()).graph.inputs[0])
+
+
+def producer_taken_out(broken: ir.Model) -> None:
+    broken.graph.remove(broken.graph[0])
+
+
+def missing_output_of_a_body(broken: ir.Model) -> None:
+    bodies = {name: ir.Graph([], [strange()], nodes=[]) for name in ("then_branch", "else_branch")}
+    broken.graph.append(ir.node("If", [broken.graph.inputs[0]], bodies))
+
+
+def missing_output_of_a_function(broken: ir.Model) -> None:
+    function = ir.Function("d", "f", graph=ir.Graph([strange("x")], [strange()], nodes=[]), attributes=[])
+    broken.functions[function.identifier()] = function
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (missing_output, "nothing computes the output 'q'"),
+        (missing_input, "Add 'y' reads 'q', which nothing before it computes"),
+        (nameless_input, "Add 'y' reads None, which nothing before it computes"),
+        (input_of_another_graph, "Add 'y' reads 'x', which nothing before it computes; .* or of another graph"),
+        (producer_taken_out, "nothing computes the output 'y'"),
+        (missing_output_of_a_body, "nothing computes the output 'q'"),
+        (missing_output_of_a_function, "nothing computes the output 'q'"),
+    ],
+)
+def test_values_in_memory_that_nothing_computes(spoil: Callable[[ir.Model], None], words: str) -> None:
+    broken = ir.from_proto(model())
+    spoil(broken)
+    with pytest.raises(ModelError, match=words):
+        loading.from_ir(broken)
 
 
 @pytest.mark.parametrize("described", [False, True])
