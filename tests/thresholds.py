@@ -121,6 +121,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
 
 NO_SIZES: dict[str, str] = dict.fromkeys(
     (
+        "passes.rewrites.moves.PADS_AS_INPUT", "passes.rewrites.moves.SLICES_WITH_STEPS",
         "ir.io.trust.DEVICES_FROM", "ir.constants.OVERRIDABLE_FROM", "tiling.forms.loop.FIRST_OPSET", "tiling.legality.SYMBOLIC_M_OPSET", "ir.opset_imports.SETTLED_FROM",
         "passes.base.CONSTANTS_FROM", "passes.tile_matmul.FUNCTIONS_FROM", "profiling.conventions.ptflops._SOFTMAX_OF_ONE_AXIS",
         "operators.trip_counts._SCAN_OPSET", "passes.rewrites.activations.THRESHOLDED_FROM", "torch_frontend.export.OPSET",
@@ -134,6 +135,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     ),
     "a version of ONNX or of its operators: properties are drawn over all of them",
 ) | {
+    "passes.rewrites.moves.ENDLESS": "stands for the end",
     "cli.capture.MEMORY": "the default of an option, capturing.capturer.MEMORY",
     "ir.functions._COUNTED": "a number that is more than any bound",
     "cli.app.YOUNG": "a setting of the garbage collector",

@@ -14,6 +14,7 @@ from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
+from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
@@ -45,6 +46,7 @@ WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
     "attention": (DecomposeAttention, DecomposeGroupedAttention),
     "rnn": (DecomposeRecurrent,),
+    "conv": (DecomposeConvolution,),
     "matmul": (
         DecomposeLinear, DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized,
         DecomposeGemm,

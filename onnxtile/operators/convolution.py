@@ -6,13 +6,12 @@ DeformConv interpolates what it multiplies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import onnx_ir as ir
 
-from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import attribute_int, attribute_ints, attribute_string, node_name
-from onnxtile.ir.symbolic.amounts import Amount, Dim
+from onnxtile.ir.attributes import attribute_int
+from onnxtile.ir.symbolic.amounts import Amount
 from onnxtile.operators.elementwise import activation, bias
 from onnxtile.operators.formula import measure
 from onnxtile.operators.fused import ACTIVATED
@@ -20,7 +19,8 @@ from onnxtile.operators.measures import RESULTS, WINDOWS, X, Y, input_sizes, is_
 from onnxtile.operators.quantized import QUANTIZED, TWO_OPERANDS, shifted
 from onnxtile.operators.registry import MICROSOFT, NCHWC, NHWC, Products, declare, one_product, unsized
 from onnxtile.operators.resampling import interpolated
-from onnxtile.operators.sizes import Size, count_of, quotient, read_size, same, shape
+from onnxtile.operators.sizes import Size, count_of, quotient, same, shape
+from onnxtile.operators.windows import Geometry, operands
 from onnxtile.operators.work import ELEMENTWISE, MOVEMENT
 
 
@@ -32,14 +32,7 @@ def convolution(
     """
 
     def size(node: ir.Node) -> Size:
-        last = channels_last(node)
-        batch, channels, positions, weight = _operands(node, x, w, last, kernel_first)
-        group = attribute_int(node, "group", 1)
-        of_group = quotient(node, "number of channels", channels, group)
-        same(node, "the number of channels of a group", of_group, weight[1])
-        n = quotient(node, "number of output channels", weight[0], group)
-        windows = _windows(node, positions, weight[2:], last)
-        return Size(count_of([batch, *windows]), count_of(weight[1:]), n, group)
+        return Geometry.of(node, x, w, channels_last(node), kernel_first).size
 
     return size
 
@@ -48,7 +41,7 @@ def transposed(node: ir.Node) -> Size:
     """ConvTranspose of X [batch, channels, *positions] by W [channels, output channels / group, *kernel]: each position
     times all kernels; what overlaps is then added (col2im). So M has no part in strides and pads.
     """
-    batch, channels, positions, weight = _operands(node, 0, 1, last=False)
+    batch, channels, positions, weight = operands(node, 0, 1, channels_last=False)
     group = attribute_int(node, "group", 1)
     k = quotient(node, "number of channels", same(node, "the number of channels", channels, weight[0]), group)
     return Size(count_of([batch, *positions]), k, count_of(weight[1:]), group)
@@ -65,61 +58,21 @@ def depthwise(node: ir.Node) -> Size:
     return Size(count_of(x[:-1] if last else [x[0], *x[2:]]), count_of(weight[1:]), 1, channels)
 
 
-def _operands(
-    node: ir.Node, x: int, w: int, last: bool, kernel_first: bool = False
-) -> tuple[Dim, Dim, list[Dim], list[Dim]]:
-    """Return batch, channels and positions of the data, and the weight's shape, its kernel last."""
-    data = shape(node, x, least=3)
-    weight = shape(node, w, len(data))
-    if kernel_first:
-        weight = [weight[0], weight[-1], *weight[1:-1]]
-    kernel = _list(node, "kernel_shape", weight[2:])
-    weight[2:] = [same(node, "the kernel", *pair) for pair in zip(kernel, weight[2:], strict=True)]
-    return data[0], data[-1 if last else 1], data[1:-1] if last else data[2:], weight
-
-
-def _windows(node: ir.Node, positions: list[Dim], kernel: list[Dim], last: bool) -> list[Dim]:
-    """Return output positions along each axis: worked out where sizes are numbers, else by the output's shape."""
-    axes = len(positions)
-    strides, dilations = (_list(node, name, [1] * axes) for name in ("strides", "dilations"))
-    pads, auto_pad = _list(node, "pads", [0] * (2 * axes)), attribute_string(node, "auto_pad", "NOTSET")
-    output = node.outputs[0].shape
-    windows: list[Dim] = []
-    for axis, (length, extent, stride, dilation) in enumerate(zip(positions, kernel, strides, dilations, strict=True)):
-        assert isinstance(stride, int) and isinstance(dilation, int)
-        if stride < 1:
-            raise ModelError(f"{node.op_type} {node_name(node)!r}: a stride is {stride}; it must be 1 or more")
-        if not isinstance(length, int) or not isinstance(extent, int):
-            dim = None if output is None or len(output) != axes + 2 else output[axis + (1 if last else 2)]
-            windows.append(None if dim is None else read_size(dim))
-        elif auto_pad.startswith("SAME"):
-            windows.append(-(-length // stride))
-        else:
-            padded = length + sum(pads[axis::axes]) if auto_pad == "NOTSET" else length  # type: ignore[arg-type]  # numbers
-            windows.append(max(0, (padded - (extent - 1) * dilation - 1) // stride + 1))
-    return windows
-
-
-def _list(node: ir.Node, name: str, default: Sequence[Dim]) -> Sequence[Dim]:
-    """Read an attribute with a number for each axis (pads: two); ModelError where it has another length."""
-    values = attribute_ints(node, name, ()) or default
-    if len(values) != len(default):
-        raise ModelError(f"{node.op_type} {node_name(node)!r}: {name} has {len(values)} numbers, not {len(default)}")
-    return values
-
-
 _IM2COL = (
-    "M = batch x output positions, K = channels / group x kernel, N = output channels / group, batch = group (im2col)"
+    "M = batch x output positions, K = channels / group x kernel, N = output channels / group, batch = group (im2col); "
+    "a batch that isn't a number is one of batch"
 )
 
 
-def _im2col(w: int = 1, more: str = "", last: bool | None = False, kernel_first: bool = False) -> Products:
+def _im2col(
+    w: int = 1, more: str = "", last: bool | None = False, kernel_first: bool = False, lowered_by: str | None = None
+) -> Products:
     """Return the products of a convolution by input `w`. `last`: whether channels are; None: as channels_last says."""
 
     def channels_last(node: ir.Node) -> bool:
         return bool(attribute_int(node, "channels_last", 0)) if last is None else last
 
-    return one_product("conv", convolution(0, w, channels_last, kernel_first), _IM2COL + more)
+    return one_product("conv", convolution(0, w, channels_last, kernel_first), _IM2COL + more, lowered_by)
 
 
 _COL2IM = one_product(
@@ -143,7 +96,7 @@ def _deformed(node: ir.Node, opset: int | None) -> Amount:
     return interpolated([2] * (len(input_sizes(node, 0, 3)) - 2))
 
 
-declare("Conv", products=_im2col(), work=bias(2, "B"))
+declare("Conv", products=_im2col(lowered_by="decompose-convolution"), work=bias(2, "B"))
 declare("Conv", NHWC, products=_INTERNAL, work=bias(2, "B"))
 declare("Conv", NCHWC, products=_INTERNAL, work=_FUSED)
 declare("FusedConv", MICROSOFT, products=_im2col(), work=_FUSED)

@@ -9,6 +9,7 @@ from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.check_limits import CheckLimits
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
+from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from onnxtile.profiling.annotate import Annotate as Annotate
 
 __all__ = [
-    "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeEinsum",
-    "DecomposeFused", "DecomposeGemm", "DecomposeLinear", "DecomposeQdq", "DecomposeQuantized", "DecomposeRecurrent",
-    "InferShapes", "RestoreProducts", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
+    "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeConvolution",
+    "DecomposeEinsum", "DecomposeFused", "DecomposeGemm", "DecomposeLinear", "DecomposeQdq", "DecomposeQuantized",
+    "DecomposeRecurrent", "InferShapes", "RestoreProducts", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
 ]  # fmt: skip
 
 

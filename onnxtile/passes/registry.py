@@ -32,6 +32,7 @@ BUILT_IN = {
     "decompose-quantized": "passes.decompose_quantized:DecomposeQuantized",
     "decompose-gemm": "passes.decompose_gemm:DecomposeGemm",
     "decompose-blockwise": "passes.decompose_blockwise:DecomposeBlockwise",
+    "decompose-convolution": "passes.decompose_convolution:DecomposeConvolution",
     "decompose-linear": "passes.decompose_linear:DecomposeLinear",
     "decompose-attention": "passes.decompose_attention:DecomposeAttention",
     "decompose-grouped-attention": "passes.decompose_grouped_attention:DecomposeGroupedAttention",

@@ -8,11 +8,12 @@ from onnxtile.ir.metadata import ATTENTION_META, PREFIX_META
 from onnxtile.ir.names import Names
 from onnxtile.operators.contractions import contractions
 from onnxtile.passes.decompose_attention import DecomposeAttention
+from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.rewrites.replacement import Replacement
 
-EXPANDED = (DecomposeAttention, DecomposeEinsum, DecomposeFused)
+EXPANDED = (DecomposeAttention, DecomposeConvolution, DecomposeEinsum, DecomposeFused)
 """Passes that write operators out whose bounds can't be had from the operator itself."""
 Values = set[tuple[str, str]]
 """Values by scope and name."""

@@ -15,7 +15,7 @@ SUMS = frozenset(
     )
 )  # fmt: skip
 """Linear in all their operands. (Div is, or it's a function.)"""
-PRODUCTS = frozenset(("Mul", "MatMul", "Gemm", "FusedMatMul", "TransposeMatMul", "Einsum"))
+PRODUCTS = frozenset(("Mul", "MatMul", "Gemm", "FusedMatMul", "TransposeMatMul", "Einsum", "Conv"))
 """Linear in one operand at a time."""
 CONTROL = frozenset(("If", "Loop", "Scan"))
 """What's inside says it."""

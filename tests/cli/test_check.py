@@ -48,8 +48,8 @@ def test_families_that_are_not_asked_for_are_counted(cli: Cli, tmp_path: Path) -
     assert out.splitlines()[0] == "not asked: 1 conv, 2 rnn (--ops)"
     status, out, _ = cli("lower", path, "--max", "4,4,4", "--ops", "matmul,conv", "--json")
     row, *others = json.loads(out)["contractions"]
-    assert status == 1
-    assert (row["status"], row["reason"]) == ("refused", "operator: Conv isn't lowered yet")
+    assert status == 0
+    assert (row["status"], row["tiles"]) == ("tiled", {"m": 4, "k": 4, "n": 4})
     assert [(each["family"], each["part"], each["status"]) for each in others] == [
         ("rnn", "input", "not-asked"),
         ("rnn", "state", "not-asked"),

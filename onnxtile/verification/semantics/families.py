@@ -6,6 +6,7 @@ from onnxtile.verification.semantics import (  # noqa: F401
     bodies,
     casts,
     control,
+    convolution,
     functions,
     learning,
     microsoft,

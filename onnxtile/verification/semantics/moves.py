@@ -241,16 +241,22 @@ def _pad(call: Call) -> Value:
     pairs = [(0, 0)] * rank
     for place, axis in enumerate(axes):
         pairs[axis] = (amounts[place], amounts[place + len(axes)])
+    filler = call.optional(2)
+    if filler is None:
+        number = np.array(call.attributes.get("value", 0), value.dtype.numpy())
+        filler = Value.constant(call.field, number, value.dtype)
+    return padded(call, value, pairs, filler)
+
+
+def padded(call: Call, value: Value, pairs: list[tuple[int, int]], filler: Value) -> Value:
+    """The value with so many elements more in front of each axis and behind it, or fewer where they're negative."""
+    rank = len(value.shape)
     for axis, pair in enumerate(pairs):
         front, back = (max(-each, 0) for each in pair)
         if front + back > value.shape[axis]:
             raise UnprovenError(f"Pad takes {front + back} off {value.shape[axis]}")
         if front or back:
             value = _piece(value, axis, slice(front, value.shape[axis] - back))
-    filler = call.optional(2)
-    if filler is None:
-        number = np.array(call.attributes.get("value", 0), value.dtype.numpy())
-        filler = Value.constant(call.field, number, value.dtype)
     call.run.decide(*(each for pair in pairs for each in pair))
     grown = [(max(front, 0), max(back, 0)) for front, back in pairs]
     if not any(map(any, grown)):
