@@ -20,6 +20,8 @@ from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_grouped_attention import DecomposeGroupedAttention
 from onnxtile.passes.decompose_linear import DecomposeLinear
+from onnxtile.passes.decompose_multihead_attention import DecomposeMultiheadAttention
+from onnxtile.passes.decompose_projected_attention import DecomposeProjectedAttention
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent, StepsName
@@ -44,9 +46,11 @@ AUTO: Literal["auto"] = "auto"
 FormName: TypeAlias = Literal["unrolled", "batched", "loop", "function", "auto"]
 WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
-    "attention": (DecomposeAttention, DecomposeGroupedAttention),
     "rnn": (DecomposeRecurrent,),
     "conv": (DecomposeConvolution,),
+    "attention": (
+        DecomposeAttention, DecomposeProjectedAttention, DecomposeMultiheadAttention, DecomposeGroupedAttention
+    ),
     "matmul": (
         DecomposeLinear, DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized,
         DecomposeGemm,

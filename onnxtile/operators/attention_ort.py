@@ -168,16 +168,32 @@ _GROUPED_REFUSED = (
     "lengths that aren't numbers; a past that is quantized, or in a window that moves; scores as an output; "
     "normalization of queries and keys; keys of another length than the query's; opsets before 12"
 )
+_MASKED_REFUSED = (
+    "lengths that aren't numbers; a past in a shared buffer, or of beams; scores as an output; masks with 4 axes; "
+    "opsets before 9"
+)
 declare(
     "Attention",
     MICROSOFT,
-    products=Products("attention", projected(past=4), _PROJECTED_TWO),
+    products=Products(
+        "attention",
+        projected(past=4),
+        _PROJECTED_TWO,
+        "decompose-projected-attention",
+        refused=f"{_MASKED_REFUSED}; rotation",
+    ),
     work=_BIASED + _BOTH_ROTATED + _SCALED + masked(3, causal="unidirectional") + _bias(5) + _past(4, "past"),
 )
 declare(
     "QAttention",
     MICROSOFT,
-    products=Products("attention", projected(past=8), _PROJECTED_TWO),
+    products=Products(
+        "attention",
+        projected(past=8),
+        _PROJECTED_TWO,
+        "decompose-projected-attention",
+        refused=f"{_MASKED_REFUSED}; rotation; types other than int8 and uint8",
+    ),
     work=ELEMENTWISE * (X * is_given(6, "input_zero_point") + of_input(1, "weight") * is_given(7, "weight_zero_point"))
     + ELEMENTWISE * _PROJECTED
     + _BIASED
@@ -202,13 +218,13 @@ declare(
 declare(
     "MultiHeadAttention",
     MICROSOFT,
-    products=Products("attention", multi_head(6, 8), _TWO),
+    products=Products("attention", multi_head(6, 8), _TWO, "decompose-multihead-attention", refused=_MASKED_REFUSED),
     work=_MIXED * is_given(3, "bias") + _SCALED + masked(4, causal="unidirectional") + _bias(5) + _past(6),
 )
 declare(
     "DecoderMaskedMultiHeadAttention",
     MICROSOFT,
-    products=Products("attention", multi_head(5, 7), _TWO),
+    products=Products("attention", multi_head(5, 7), _TWO, "decompose-multihead-attention", refused=_MASKED_REFUSED),
     work=_MIXED * is_given(10, "bias") + _SCALED + masked(3) + _bias(4) + _past(5),
 )
 declare(

@@ -35,6 +35,8 @@ BUILT_IN = {
     "decompose-convolution": "passes.decompose_convolution:DecomposeConvolution",
     "decompose-linear": "passes.decompose_linear:DecomposeLinear",
     "decompose-attention": "passes.decompose_attention:DecomposeAttention",
+    "decompose-projected-attention": "passes.decompose_projected_attention:DecomposeProjectedAttention",
+    "decompose-multihead-attention": "passes.decompose_multihead_attention:DecomposeMultiheadAttention",
     "decompose-grouped-attention": "passes.decompose_grouped_attention:DecomposeGroupedAttention",
     "decompose-recurrent": "passes.decompose_recurrent:DecomposeRecurrent",
     "tile-matmul": "passes.tile_matmul:TileMatMul",

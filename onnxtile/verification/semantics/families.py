@@ -2,6 +2,7 @@
 
 from onnxtile.verification.semantics import (  # noqa: F401
     arithmetic,
+    attention_masked,
     attention_ort,
     bodies,
     casts,

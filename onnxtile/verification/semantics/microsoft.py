@@ -21,35 +21,35 @@ MICROSOFT = "com.microsoft"
 def _qlinear_matmul(call: Call) -> Value:
     a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = (call.value(index) for index in range(8))
     total = integer_product(call, a, b, a_zero, b_zero)
-    scale = call.of("Mul", _number(_rows(a_scale)), _number(b_scale))
-    return _requantized(call, total, scale, y_scale, y_zero)
+    scale = call.of("Mul", number_of(rows_of(a_scale)), number_of(b_scale))
+    return requantized(call, total, scale, y_scale, y_zero)
 
 
-def _rows(parameter: Value) -> Value:
+def rows_of(parameter: Value) -> Value:
     """A scale a row of A, as a column."""
     several = len(parameter.shape) == 1 and parameter.shape != (1,)
     return reshaped(parameter, [*parameter.shape, 1]) if several else parameter
 
 
-def _number(parameter: Value) -> Value:
+def number_of(parameter: Value) -> Value:
     return reshaped(parameter, []) if parameter.shape and set(parameter.shape) == {1} else parameter
 
 
-def _requantized(call: Call, total: Value, scale: Value, y_scale: Value | None, y_zero: Value | None) -> Value:
+def requantized(call: Call, total: Value, scale: Value, y_scale: Value | None, y_zero: Value | None) -> Value:
     """quantize(scale / sY * total), the factor being one float; without sY, scale * total."""
     if y_scale is not None:
-        scale = call.of("Div", scale, _number(y_scale))
+        scale = call.of("Div", scale, number_of(y_scale))
     real = call.of("Mul", cast(call, total, FLOAT), scale)
     if y_scale is None or y_zero is None:
         return real
-    return quantized(call, real, call.constant(1, FLOAT), _number(y_zero))
+    return quantized(call, real, call.constant(1, FLOAT), number_of(y_zero))
 
 
 @operator("MatMulIntegerToFloat", domain=MICROSOFT)
 def _matmul_integer_to_float(call: Call) -> Value:
     a, b, a_scale, b_scale = (call.value(index) for index in range(4))
     total = integer_product(call, a, b, call.optional(4), call.optional(5))
-    real = _requantized(call, total, call.of("Mul", _number(_rows(a_scale)), _number(b_scale)), None, None)
+    real = requantized(call, total, call.of("Mul", number_of(rows_of(a_scale)), number_of(b_scale)), None, None)
     bias = call.optional(6)
     return real if bias is None else call.of("Add", real, bias)
 
@@ -59,7 +59,7 @@ def _dynamic_quantize_matmul(call: Call) -> Value:
     node = onnx.helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "scale", "zero"])
     a, a_scale, a_zero = call.run.evaluated([node], {"x": call.value(0)}, ["y", "scale", "zero"])
     total = integer_product(call, a, call.value(1), a_zero, call.optional(3))
-    real = _requantized(call, total, call.of("Mul", a_scale, _number(call.value(2))), None, None)
+    real = requantized(call, total, call.of("Mul", a_scale, number_of(call.value(2))), None, None)
     bias = call.optional(4)
     return real if bias is None else call.of("Add", real, bias)
 
@@ -71,10 +71,10 @@ def _qgemm(call: Call) -> Value:
     b = swapped(b) if call.attributes.get("transB") else b
     total, bias = integer_product(call, a, b, a_zero, b_zero), call.optional(6)
     total = total if bias is None else call.of("Add", total, bias)
-    alpha, scale = float(call.attributes.get("alpha", 1.0)), _number(_rows(a_scale))
+    alpha, scale = float(call.attributes.get("alpha", 1.0)), number_of(rows_of(a_scale))
     scale = scale if alpha == 1 else call.of("Mul", call.constant(alpha, FLOAT), scale)
-    scale = call.of("Mul", scale, _number(b_scale))
-    return _requantized(call, total, scale, call.optional(7), call.optional(8))
+    scale = call.of("Mul", scale, number_of(b_scale))
+    return requantized(call, total, scale, call.optional(7), call.optional(8))
 
 
 BYTES = 4
