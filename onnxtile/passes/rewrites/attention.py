@@ -105,7 +105,7 @@ def weights_of(steps: Steps, scores: ir.Value, heads: Heads, sink: ir.Value | No
     if sink is None:
         return steps("Softmax", "weights", scores, axis=-1)
     column = steps.reshape("sink", sink, [1, -1, 1, 1])
-    sizes = steps("Concat", "sink_sizes", steps("Shape", "batch_size", scores, dtype=ir.DataType.INT64), axis=0)
+    sizes = steps("Shape", "score_sizes", scores, dtype=ir.DataType.INT64)
     first = steps("Slice", "sink_batch", sizes, [0], [1], [0])
     sizes = steps("Concat", "sink_shape", first, [heads.heads, heads.queries, 1], axis=0)
     column = steps("Expand", "sink_column", column, sizes)
