@@ -61,8 +61,7 @@ class Evaluator:
         """Types that numbers were multiplied in by products."""
         self.types: set[ir.DataType] = set()
         """Types of all values."""
-        self.summed: set[ir.DataType] = set()
-        self.narrowed: set[ir.DataType] = set()
+        self.summed, self.narrowed = set[ir.DataType](), set[ir.DataType]()
         """Types of floating point in which numbers were added or multiplied, and to which they were cast."""
         self.met: set[int] = set()
         self.looks: dict[tuple[str, bytes], None] = {}
@@ -75,8 +74,8 @@ class Evaluator:
         """Operators that may fail by what numbers are, with hashes of these."""
         self.coarse = False
         """It has a product by packed weights that engines may compute in bytes."""
-        self.reach = (0.0, 0.0)
-        """The smallest and the largest exponent of 2 by which constants have multiplied a number."""
+        self.reach, self.peak = (0.0, 0.0), -math.inf
+        """The smallest and largest exponent of 2 by which constants have multiplied a number; a product of floats."""
         self.at: onnx.NodeProto | None = None
         """The node that is being evaluated, of the outermost graph."""
         self._turns = self._depth = 0
@@ -269,7 +268,7 @@ class Evaluator:
             each.SerializeToString(deterministic=True).hex() for each in sorted(node.attribute, key=lambda x: x.name)
         )
         named += "".join("_" if value is None else value.dtype.name for value in call.inputs)
-        if node.op_type in RANDOM and not node.domain:
+        if node.op_type in RANDOM:
             named += f" {' '.join(node.output)} {self._path} {node.doc_string}"  # an input of its own
         total = ("" if node.domain in DEFAULT else node.domain, node.op_type) in OPERATORS
         made = self.whole_function(named, [value for value in call.inputs if value is not None], inferred(call), total)
@@ -303,9 +302,10 @@ class Evaluator:
         for value in values:
             operands = [value.lanes, *_signs_of_zeros(value)]
             operands = [each.reshape(len(each), -1) for each in operands]
-            own = self.field.states(f"{value.shape}", operands)
+            own = self.field.states("", operands)
             with np.errstate(over="ignore"):
-                state = self.field.hashed(state * np.uint64(3) + np.add.reduce(self.field.line(own, (0,))))
+                shaped = state * np.uint64(3) + self.field.states(f"{value.shape}", [])
+                state = self.field.hashed(shaped + np.add.reduce(self.field.line(own, (0,))))
         return state
 
 

@@ -11,8 +11,11 @@ import onnx
 from onnxtile.ir.opset_imports import canonical_domain
 
 RANDOM = frozenset(
-    ("Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
-)
+    (
+        "Bernoulli", "BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Dropout", "Multinomial", "RandomNormal",
+        "RandomNormalLike", "RandomUniform", "RandomUniformLike",
+    )
+)  # fmt: skip
 """Operators whose results may be others in each run."""
 
 

@@ -31,7 +31,7 @@ MOST_NAMED = 2_000
 """Nodes that a verdict names."""
 MOST_NUMBERS, MOST_TRIED = 1 << 28, 1 << 24
 """Elements of an input up to which a region is evaluated; the second at sizes that may as well be others."""
-MOST_SCALED, MOST_SCALED_IN_FLOAT16 = 16, 3
+MOST_SCALED, MOST_SCALED_IN_FLOAT16 = 8, 2
 """Exponents of 2 by which constants may multiply numbers on their way more than the original does, or less."""
 
 
@@ -190,9 +190,9 @@ class Judge:
             finding.where = _named(region.lowered, "MatMulNBits")
             return finding
         apart = max(ours.reach[0] - theirs.reach[0], theirs.reach[1] - ours.reach[1])
-        if apart > (
-            MOST_SCALED_IN_FLOAT16 if any(each.dtype == ir.DataType.FLOAT16 for each in results) else MOST_SCALED
-        ):
+        apart = max(apart, theirs.peak - ours.peak) if ours.products else apart
+        few = ir.DataType.FLOAT16 in theirs.summed | {each.dtype for each in results}
+        if apart > (MOST_SCALED_IN_FLOAT16 if few else MOST_SCALED):
             finding.different = f"constants multiply numbers by 2^{apart:.0f} more than in the original, and back"
             finding.where = _all(region.lowered)
             return finding

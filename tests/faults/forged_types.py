@@ -14,6 +14,7 @@ HUGE = {"x": X * 1e5}
 PAIR = "(float[2,4] a, float[2,4] b) => (float16[2,4] y)"
 LARGE = {"a": np.full((2, 4), 7e4, F32), "b": np.full((2, 4), -6.9e4, F32)}
 SMALL = np.round(W) / F32(256)
+OF_HALF, HALVES = np.ones((8, 4), HALF), {"x": np.full((2, 8), 2e3, HALF)}
 FAR = F32([1e30, 1, 1, 1])
 """A factor of each column; only the first one is far from 1."""
 
@@ -75,6 +76,12 @@ SCALED = [
            "a = Mul (t, d)  b = Mul (a, d)  c = Div (b, d)  y = Div (c, d)", d=FAR),
     behind("columns are multiplied up past infinity and divided again, by a diagonal matrix",
            "a = MatMul (t, d)  b = Mul (a, v)  c = Div (b, v)  y = Div (c, v)", v=FAR, d=np.diag(FAR)),
+    between("a product of float16 is multiplied by 8 and down again", "(float16[2,8] x) => (float16[2,4] y)",
+            "y = MatMul (x, w)", "t = MatMul (x, w)  a = Mul (t, d)  y = Mul (a, e)", HALVES, "reference",
+            w=OF_HALF, more={"d": HALF(8), "e": HALF(1 / 8)}),
+    between("a product of float16 is scaled behind, not before", "(float16[2,8] x) => (float16[2,4] y)",
+            "s = Mul (x, e)  y = MatMul (s, w)", "t = MatMul (x, w)  y = Mul (t, e)", {"x": np.full((2, 8), 3e4, HALF)},
+            "reference", w=OF_HALF, e=HALF(1 / 64)),
 ]  # fmt: skip
 
 EIGHT = [

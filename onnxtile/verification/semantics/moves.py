@@ -173,6 +173,8 @@ def _slice(call: Call) -> Value:
     crossings: list[int] = []
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         size, axis = value.shape[axis % rank], axis % rank
+        if step < 0 and end >= ENDLESS - 1:
+            raise UnprovenError(f"Slice runs backwards to {end}: its last element, or its first")
         start, end = (each + size if each < 0 else each for each in (start, end))
         crossings += [size - each for each in (start, end) if abs(each) < ENDLESS] + [start, end, end - start]
         if step > 0:

@@ -58,6 +58,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
         made = Value.computed(a, call.field.matmul(*operands))
     multiplied(call, made, a, b, a.shape[-1])
     if a.dtype.is_floating_point():
+        call.run.peak = max(call.run.peak, made.scale[1])
         if not (a.finite and b.finite):
             raise UnprovenError(f"{call.node.op_type} by a constant that isn't finite")
         made.met = met(a, b, lambda p, q: _numbers(call.field, p, q, shape))
@@ -130,6 +131,8 @@ def scaled(call: Call, a: Value, b: Value, c: Value | None) -> Value:
 def _factor(call: Call, name: str, dtype: ir.DataType) -> Value | None:
     """An attribute as a number; None: it's 1."""
     factor = float(call.attributes.get(name, 1.0))
+    if dtype.is_integer() and not factor.is_integer():
+        raise UnprovenError(f"{call.node.op_type} of whole numbers has {name} {factor:g}")
     return None if factor == 1 else Value.constant(call.field, np.array(factor, dtype.numpy()), dtype)
 
 

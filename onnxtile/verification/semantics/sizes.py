@@ -38,6 +38,10 @@ def _range(call: Call) -> Value:
     if step == 0 or (limit - first) / step > MOST:
         raise UnprovenError(f"Range from {first} to {limit} by {step}")
     array = np.arange(first, limit, step).astype(values[0].dtype.numpy())
+    if array.dtype.kind == "f" and array.size:  # engines add steps up, or multiply them
+        added = np.cumsum([first, *[step] * (array.size - 1)], dtype=array.dtype)
+        if not np.array_equal(added, array):
+            return call.run.opaque(call)
     made = Value.constant(call.field, array, sized=any(value.sized for value in values))
     made.counts = not (values[0].sized or values[2].sized)
     return made

@@ -33,3 +33,10 @@ CONSTANTS = {
 )  # fmt: skip
 def test_elements_stay_in_their_places(original: str, lowered: str, wanted: str) -> None:
     assert status(X, original, lowered, **CONSTANTS) == wanted
+
+
+def test_a_slice_that_runs_backwards_to_the_largest_number_is_read_in_two_ways() -> None:
+    """onnxruntime takes it for the first element, the specification's clamping for the last."""
+    nodes = "t = Slice (x, a, b, c, d)  y = Neg (t)"
+    numbers = {"a": np.array([3]), "b": np.array([2**63 - 1]), "c": np.array([0]), "d": np.array([-1])}
+    assert status("(float[4] x) => (float[n] y)", nodes, nodes.replace("t", "u"), **numbers) != "proven"

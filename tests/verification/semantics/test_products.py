@@ -35,3 +35,9 @@ def test_zero_points_are_taken_off(zero: str, wanted: str) -> None:
         y = MatMul (d, b)"""
     constants = {"za": np.array(3, np.uint8), "zb": np.array(4, np.uint8)}
     assert status(signature, "y = MatMulInteger (x, w, za)", lowered, **constants) == wanted
+
+
+def test_a_fraction_of_a_product_of_whole_numbers_is_not_told() -> None:
+    nodes = "y = Gemm <alpha = 0.5> (x, w)"
+    constants = {"w": np.ones((4, 4), np.int32), "z": np.zeros((2, 4), np.int32)}
+    assert status("(int32[2,4] x) => (int32[2,4] y)", nodes, "y = Mul (z, z)", **constants) != "proven"

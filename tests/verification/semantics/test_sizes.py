@@ -29,3 +29,15 @@ def test_a_range_is_its_numbers() -> None:
     numbers = {name: np.array(number, np.int64) for name, number in (("zero", 0), ("four", 4), ("one", 1))}
     lowered = "i = Range (zero, four, one)  y = Gather (x, i)"
     assert status(signature, "y = Identity (x)", lowered, **numbers) == "proven"
+
+
+def test_a_range_whose_steps_round_is_a_function() -> None:
+    numbers = {"a": np.float32(0), "b": np.float32(1.05), "c": np.float32(0.1)}
+    table = np.arange(0, 1.05, np.float32(0.1), np.float32)
+    signature = "(float[11] x) => (float[11] y)"
+    added = "r = Range (a, b, c)  y = Add (x, r)"
+    assert status(signature, added, "y = Add (x, t)", **numbers, t=table) == "different"
+    assert status(signature, added, "q = Range (a, b, c)  y = Add (q, x)", **numbers) == "proven"
+    numbers["c"], numbers["b"] = np.float32(0.25), np.float32(2.75)
+    table = np.arange(0, 2.75, 0.25, np.float32)
+    assert status(signature, added, "y = Add (x, t)", **numbers, t=table) == "proven"
