@@ -14,6 +14,7 @@ from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
+from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
 from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
@@ -24,6 +25,7 @@ from onnxtile.passes.decompose_multihead_attention import DecomposeMultiheadAtte
 from onnxtile.passes.decompose_projected_attention import DecomposeProjectedAttention
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
+from onnxtile.passes.decompose_quantized_convolution import DecomposeQuantizedConvolution
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent, StepsName
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.registry import pass_name
@@ -47,7 +49,7 @@ FormName: TypeAlias = Literal["unrolled", "batched", "loop", "function", "auto"]
 WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
     "rnn": (DecomposeRecurrent,),
-    "conv": (DecomposeConvolution,),
+    "conv": (DecomposeQuantizedConvolution, DecomposeConvolution, DecomposeConvTranspose),
     "attention": (
         DecomposeAttention, DecomposeProjectedAttention, DecomposeMultiheadAttention, DecomposeGroupedAttention
     ),

@@ -40,11 +40,14 @@ def convolution(
 def transposed(node: ir.Node) -> Size:
     """ConvTranspose of X [batch, channels, *positions] by W [channels, output channels / group, *kernel]: each position
     times all kernels; what overlaps is then added (col2im). So M has no part in strides and pads.
+    A batch that alone isn't known is one of products: M is a number then.
     """
     batch, channels, positions, weight = operands(node, 0, 1, channels_last=False)
     group = attribute_int(node, "group", 1)
     k = quotient(node, "number of channels", same(node, "the number of channels", channels, weight[0]), group)
-    return Size(count_of([batch, *positions]), k, count_of(weight[1:]), group)
+    apart = not isinstance(batch, int) and all(isinstance(length, int) for length in positions)
+    m, count = (count_of(positions), count_of([batch, group])) if apart else (count_of([batch, *positions]), group)
+    return Size(m, k, count_of(weight[1:]), count)
 
 
 def depthwise(node: ir.Node) -> Size:
@@ -75,11 +78,9 @@ def _im2col(
     return one_product("conv", convolution(0, w, channels_last, kernel_first), _IM2COL + more, lowered_by)
 
 
-_COL2IM = one_product(
-    "conv",
-    transposed,
+_TRANSPOSED = (
     "M = batch x input positions, K = channels / group, N = output channels / group x kernel, batch = group; "
-    "what overlaps is added (col2im)",
+    "a batch that alone isn't known is one of products; what overlaps is added (col2im)"
 )
 _DEPTHWISE = "M = batch x positions, K = kernel, N = 1, batch = channels"
 _INTERNAL = unsized(
@@ -109,15 +110,22 @@ declare(
 declare("NhwcFusedConv", MICROSOFT, products=_im2col(more="; channels last, W as Conv's", last=True), work=_FUSED)
 declare(
     "ConvInteger",
-    products=_im2col(),
+    products=_im2col(lowered_by="decompose-quantized-convolution"),
     work=shifted(0, "X", 2, "x_zero_point") + shifted(1, "W", 3, "w_zero_point"),
     quantization=(2, 3),
 )
-declare("QLinearConv", products=_im2col(3), work=_QUANTIZED, quantization=TWO_OPERANDS)
+declare(
+    "QLinearConv",
+    products=_im2col(3, lowered_by="decompose-quantized-convolution"),
+    work=_QUANTIZED,
+    quantization=TWO_OPERANDS,
+)
 declare(
     "QLinearConv",
     MICROSOFT,
-    products=_im2col(3, "; channels last where channels_last says so", last=None),
+    products=_im2col(
+        3, "; channels last where channels_last says so", last=None, lowered_by="decompose-quantized-convolution"
+    ),
     work=_QUANTIZED,
     quantization=TWO_OPERANDS,
 )
@@ -130,9 +138,25 @@ declare(
     # an offset is added to a place, whose fraction gives two weights; a mask weighs what was interpolated
     work=ELEMENTWISE * (WINDOWS * _deformed + 4 * _OFFSETS + WINDOWS * is_given(4, "mask")) + bias(3, "B"),
 )
-declare("ConvTranspose", products=_COL2IM, work=ELEMENTWISE * RESULTS + bias(2, "B"))
+declare(
+    "ConvTranspose",
+    products=one_product(
+        "conv",
+        transposed,
+        _TRANSPOSED,
+        "decompose-conv-transpose",
+        "types other than floats of 16, 32, 64 bits; pads that would be negative, and odd ones below opset 11 that "
+        "follow from auto_pad or output_shape; output_shape with lengths that aren't known; no positions or output",
+    ),
+    work=ELEMENTWISE * RESULTS + bias(2, "B"),
+)
 declare("ConvTranspose", NHWC, products=_INTERNAL, work=ELEMENTWISE * RESULTS + bias(2, "B"))
-declare("ConvTransposeWithDynamicPads", MICROSOFT, products=_COL2IM, work=ELEMENTWISE * RESULTS + bias(3, "B"))
+declare(
+    "ConvTransposeWithDynamicPads",
+    MICROSOFT,
+    products=one_product("conv", transposed, _TRANSPOSED),
+    work=ELEMENTWISE * RESULTS + bias(3, "B"),
+)
 declare("Col2Im", work=ELEMENTWISE * X)
 declare("CausalConvWithState", products=one_product("conv", depthwise, _DEPTHWISE), work=_SILU)
 declare(

@@ -9,6 +9,7 @@ from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.check_limits import CheckLimits
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
+from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
 from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
@@ -16,6 +17,7 @@ from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_linear import DecomposeLinear
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
+from onnxtile.passes.decompose_quantized_convolution import DecomposeQuantizedConvolution
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.restore_products import RestoreProducts
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
     from onnxtile.profiling.annotate import Annotate as Annotate
 
 __all__ = [
-    "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeConvolution",
-    "DecomposeEinsum", "DecomposeFused", "DecomposeGemm", "DecomposeLinear", "DecomposeQdq", "DecomposeQuantized",
-    "DecomposeRecurrent", "InferShapes", "RestoreProducts", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
+    "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeConvTranspose",
+    "DecomposeConvolution", "DecomposeEinsum", "DecomposeFused", "DecomposeGemm", "DecomposeLinear", "DecomposeQdq",
+    "DecomposeQuantized", "DecomposeQuantizedConvolution", "DecomposeRecurrent", "InferShapes", "RestoreProducts",
+    "SpecializeFunctions", "TileMatMul", "UnrollTiles",
 ]  # fmt: skip
 
 

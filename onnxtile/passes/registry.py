@@ -39,6 +39,8 @@ BUILT_IN = {
     "decompose-multihead-attention": "passes.decompose_multihead_attention:DecomposeMultiheadAttention",
     "decompose-grouped-attention": "passes.decompose_grouped_attention:DecomposeGroupedAttention",
     "decompose-recurrent": "passes.decompose_recurrent:DecomposeRecurrent",
+    "decompose-conv-transpose": "passes.decompose_conv_transpose:DecomposeConvTranspose",
+    "decompose-quantized-convolution": "passes.decompose_quantized_convolution:DecomposeQuantizedConvolution",
     "tile-matmul": "passes.tile_matmul:TileMatMul",
     "unroll-tiles": "passes.unroll_tiles:UnrollTiles",
     "restore-products": "passes.restore_products:RestoreProducts",

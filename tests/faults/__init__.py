@@ -29,6 +29,7 @@ from tests.faults import (
     forms,
     operators,
     tiles,
+    transposed,
 )
 from tests.faults.cases import Case
 from tests.faults.fault import SIZES, Fault, distance, failing, feeds, run
@@ -36,7 +37,7 @@ from tests.faults.forgery import Forgery
 
 __all__ = ["CASES", "FAULTS", "FORGERIES", "SIZES", "Case", "Fault", "Forgery", "distance", "failing", "feeds", "run"]
 
-FAULTS: tuple[Fault, ...] = (*tiles.FAULTS, *forms.FAULTS, *operators.FAULTS, *elsewhere.FAULTS)
+FAULTS: tuple[Fault, ...] = (*tiles.FAULTS, *forms.FAULTS, *operators.FAULTS, *elsewhere.FAULTS, *transposed.FAULTS)
 CASES: tuple[Case, ...] = tuple(dict.fromkeys(fault.case for fault in FAULTS))
 """The models that the faults are put into, each once."""
 FORGERIES: tuple[Forgery, ...] = (

@@ -17,7 +17,7 @@ from onnxtile.operators.block_packing import pack
 from tests.support import parse
 
 HEAD = """<ir_version: 10, opset_import: ["" : 20, "com.microsoft" : 1, "local" : 1]>"""
-FAMILIES = "matmul,attention,rnn"
+FAMILIES = "all"
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,6 +66,11 @@ class Im2col:
         layout.reshape([*self.group, *alone, geometry.depth, columns])
         return layout.apply(self._moves.new, "w_columns", tensor)
 
+    @property
+    def filter_dims(self) -> list[int]:
+        """The shape in which a number for each filter broadcasts over the product."""
+        return [*self.group, *[1] * (len(self.rows) * len(self.group)), self.geometry.filters_of_group]  # type: ignore[list-item]  # they're numbers
+
     def of_filters(self, leaf: str, value: ir.Value, tensor: ir.TensorProtocol | None) -> ir.Value:
         """Return a number for each filter (a bias, a scale) so that it broadcasts over the product."""
         layout = Layout(value, ["f"])

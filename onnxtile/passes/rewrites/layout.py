@@ -68,14 +68,14 @@ class Layout:
         if not axes:
             return
         own, wide = self._dtype, SUMMED_AS.get(self._dtype, self._dtype)
-        self._cast(wide)
+        self.cast(wide)
         dims = [dim for index, dim in enumerate(self.dims) if index not in axes]
         as_input = opset >= 13
         attributes: dict[str, int | list[int]] = {"keepdims": 0} | ({} if as_input else {"axes": axes})
         numbers = [axes] if as_input else []
         self._move("ReduceSum", attributes, numbers, lambda array: array.sum(tuple(axes), dtype=array.dtype), dims)
         self.letters = [letter for letter in self.letters if letter not in letters]
-        self._cast(own)
+        self.cast(own)
 
     def reshape(self, dims: Sequence[Dim], letters: Sequence[str] = ()) -> None:
         """Reshape to `dims`; one that isn't known, beside those that stay where they are, can be worked out."""
@@ -117,7 +117,8 @@ class Layout:
         shape = ir.Shape(map(dimension, self.dims))
         return ir.LazyTensor(laid_out, dtype=self._dtype, shape=shape)
 
-    def _cast(self, dtype: ir.DataType) -> None:
+    def cast(self, dtype: ir.DataType) -> None:
+        """Change the type of the elements."""
         if dtype != self._dtype:
             self._dtype = dtype
             self._move("Cast", {"to": dtype.value}, [], lambda array: array.astype(dtype.numpy()), self.dims)

@@ -78,18 +78,29 @@ def integer_refusals(sides: tuple[Quantized, ...]) -> Iterator[Refusal]:
 def integer_product(fold: Arithmetic, a: Quantized, b: Quantized, shape: ir.Shape | None) -> ir.Value:
     """Add (A - zA) @ (B - zB) in int32: MatMulInteger of the integers as they are, less what zero points add."""
     assert a.value is not None and b.value is not None and a.value.shape is not None and b.value.shape is not None
-    total: Term = fold.new.node("MatMulInteger", "product", [a.value, b.value], shape=shape, dtype=INT32)
     # both are K, and a model may say it of one operand alone; of which is what legality made sure
     lengths = (a.value.shape[-1], b.value.shape[-2])
     depth = np.array(next(length for length in lengths if isinstance(length, int)), np.int32)
-    a_zero, b_zero = _zero_point(fold, a), _zero_point(fold, b)
+    return product_less_zeros(fold, (a.value, b.value), (_zero_point(fold, a), _zero_point(fold, b)), depth, shape)
+
+
+def product_less_zeros(
+    fold: Arithmetic, operands: tuple[ir.Value, ir.Value], zeros: tuple[Term | None, Term | None], depth: np.ndarray,
+    shape: ir.Shape | None,
+) -> ir.Value:  # fmt: skip
+    """Add (A - zA) @ (B - zB) in int32, zero points in int32 (None: 0) that broadcast over the product.
+
+    The product of the integers as they are, less what zero points add: zA a column of B, zB a row of A. `depth`: K.
+    """
+    (a, b), (a_zero, b_zero) = operands, zeros
+    total: Term = fold.new.node("MatMulInteger", "product", [a, b], shape=shape, dtype=INT32)
     if a_zero is not None:
-        columns = fold.sum(fold.cast(fold.term(b.value), "b_wide", INT32), "columns", -2, INT32)
+        columns = fold.sum(fold.cast(fold.term(b), "b_wide", INT32), "columns", -2, INT32)
         if b_zero is not None:
             columns = fold.of("Sub", "columns_off", columns, fold.of("Mul", "b_zeros", b_zero, depth, INT32), INT32)
         total = fold.of("Sub", "less_a", total, fold.of("Mul", "a_share", columns, a_zero, INT32), INT32)
     if b_zero is not None:
-        rows = fold.sum(fold.cast(fold.term(a.value), "a_wide", INT32), "rows", -1, INT32)
+        rows = fold.sum(fold.cast(fold.term(a), "a_wide", INT32), "rows", -1, INT32)
         total = fold.of("Sub", "less_b", total, fold.of("Mul", "b_share", rows, b_zero, INT32), INT32)
     assert isinstance(total, ir.Value)
     return total

@@ -1,0 +1,106 @@
+"""Add up what overlaps in a transposed convolution: by Col2Im, or tap by tap along one axis after the other."""
+
+from __future__ import annotations
+
+from math import prod
+
+import onnx_ir as ir
+
+from onnxtile.passes.rewrites.moves import Moves, dims_of
+from onnxtile.passes.rewrites.run_time_sizes import Along, AnySize, RunTimeSizes
+from onnxtile.passes.rewrites.transposed_geometry import TransposedGeometry
+
+COL2IM_FROM = 18
+"""The version of the default operator set that brought Col2Im."""
+
+
+def by_col2im(geometry: TransposedGeometry, dtype: ir.DataType, opset: int) -> bool:
+    """Return whether Col2Im adds up what overlaps: onnxruntime has it for float, with dilations along two axes."""
+    dilated = len(geometry.kernel) > 2 and max(geometry.dilations) > 1
+    return opset >= COL2IM_FROM and dtype == ir.DataType.FLOAT and not dilated and not geometry.is_tiling
+
+
+class Overlaps:
+    """Adds up the windows of a transposed convolution's product: [batch, filters, *output] comes of them."""
+
+    def __init__(self, moves: Moves, geometry: TransposedGeometry, sizes: RunTimeSizes) -> None:
+        self._moves, self._geometry, self._sizes = moves, geometry, sizes
+        self._filters = geometry.filters * geometry.group
+        self._lengths = [Along(2 + axis) for axis in range(len(geometry.lengths))]
+
+    def by_col2im(self, y: ir.Value) -> ir.Value:
+        """Take y [batch, (group,) filters x kernel, *positions]."""
+        moves, geometry, sizes = self._moves, self._geometry, self._sizes
+        y = sizes.join("columns", y, [Along(0), self._filters * prod(geometry.kernel)], self._lengths)
+        one = [1] * (len(geometry.kernel) == 1)  # of one axis onnxruntime's Col2Im forgets dilations
+        overlap = [span - stride for span, stride in zip(geometry.spans, geometry.strides, strict=True)]
+        image: list[AnySize] = [*one, *self._strided(overlap)]
+        inputs = [y, sizes.vector("image", image), moves.numbers("kernel", [*one, *geometry.kernel])]
+        attributes = {"strides": [*one, *geometry.strides], "dilations": [*one, *geometry.dilations]}
+        dims = [sizes.dim(Along(0)), self._filters, *map(sizes.dim, image)]
+        y = moves.node("Col2Im", "overlapped", inputs, dims, {**attributes, "pads": [0] * (2 * len(image))})
+        if one:
+            y = moves.node("Squeeze", "line", [y, moves.numbers("line_axes", [2])], [*dims[:2], *dims[3:]])
+        return self._cropped(y, overlap)
+
+    def by_taps(self, y: ir.Value) -> ir.Value:
+        """Take y [batch, (group,) filters, *kernel, *positions].
+
+        Tap t of element i goes to element stride * (i + q) + r, where q and r are the quotient and the rest of
+        t * dilation / stride: it's moved by q, taps of equal r are added, and the sums are interleaved.
+        """
+        geometry = self._geometry
+        front: list[AnySize] = [Along(0), self._filters]
+        if geometry.group > 1:
+            y = self._sizes.reshape("merged", y, [*front, *geometry.kernel, *self._lengths])
+        reach = [(span - 1) // stride for span, stride in zip(geometry.spans, geometry.strides, strict=True)]
+        grown = [stride * amount for stride, amount in zip(geometry.strides, reach, strict=True)]
+        joined = self._strided(grown)
+        for axis in reversed(range(len(geometry.kernel))):
+            taps, along = 2 + axis, 3 + 2 * axis
+            y = self._phases(y, axis, reach[axis])
+            if geometry.strides[axis] > 1:
+                order = [index for index in range(len(dims_of(y))) if index != taps]
+                y = self._moves.transpose(f"axis{axis}_paired", y, [*order[:along], taps, *order[along:]])
+            kept: list[AnySize] = [*geometry.kernel[:axis], *self._lengths[:axis]]
+            y = self._sizes.reshape(f"axis{axis}_interleaved", y, [*front, *kept, *joined[axis:]])
+        return self._cropped(y, grown)
+
+    def interleaved(self, y: ir.Value) -> ir.Value:
+        """Take y [batch, (group,) filters, *positions], each with its taps behind it, none of which overlap."""
+        none = [0] * len(self._lengths)
+        return self._cropped(
+            self._sizes.reshape("interleaved", y, [Along(0), self._filters, *self._strided(none)]), none
+        )
+
+    def _strided(self, grown: list[int]) -> list[Along]:
+        """Return the sizes stride * length + grown along all axes."""
+        pairs = zip(self._geometry.strides, grown, strict=True)
+        return [Along(2 + axis, stride, more) for axis, (stride, more) in enumerate(pairs)]
+
+    def _cropped(self, y: ir.Value, grown: list[int]) -> ir.Value:
+        """Crop or pad y, stride * length + grown long along its axes, to what the operator gives."""
+        geometry = self._geometry
+        ends = [own - other + begin for own, other, begin in zip(geometry.grown, grown, geometry.begins, strict=True)]
+        pads = [(-begin, end) for begin, end in zip(geometry.begins, ends, strict=True)]
+        return self._moves.pad("cropped", y, [(0, 0), (0, 0), *pads])
+
+    def _phases(self, y: ir.Value, axis: int, reach: int) -> ir.Value:
+        """Return y with as many phases as the stride in the place of the axis of taps."""
+        moves, geometry, rank = self._moves, self._geometry, len(dims_of(y))
+        size, stride, dilation = geometry.kernel[axis], geometry.strides[axis], geometry.dilations[axis]
+        taps, along = 2 + axis, 3 + 2 * axis
+        phases: dict[int, list[ir.Value]] = {}
+        for tap in range(size):
+            leaf, (shift, phase) = f"axis{axis}_tap{tap}", divmod(tap * dilation, stride)
+            piece = moves.slice(leaf, y, taps, tap, tap + 1, 1, 1) if size > 1 else y
+            pads = [(shift, reach - shift) if index == along else (0, 0) for index in range(rank)]
+            phases.setdefault(phase, []).append(moves.pad(f"{leaf}_moved", piece, pads))
+        sums, filled = [], sorted(phases)
+        for phase, following in zip(filled, [*filled[1:], stride], strict=True):
+            leaf, (total, *more) = f"axis{axis}_phase{phase}", phases[phase]
+            for index, piece in enumerate(more):
+                total = moves.node("Add", f"{leaf}_{index}", [total, piece], dims_of(total))
+            pads = [(0, following - phase - 1) if index == taps else (0, 0) for index in range(rank)]
+            sums.append(moves.pad(f"{leaf}_spaced", total, pads))
+        return moves.concat(f"axis{axis}_phases", sums, taps)
