@@ -9,6 +9,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import helper
 
 import onnxtile
 from tests.attention_cases import grouped, grouped_feeds, grouped_in_numpy
@@ -153,3 +154,30 @@ def test_narrow_types(dtype: Any) -> None:
     for result, wanted in zip(run_onnxruntime(lowered, feeds), run_onnxruntime(model, feeds), strict=True):
         np.testing.assert_allclose(result.astype(float), wanted.astype(float), atol=5e-3)
     assert onnxtile.verify(model, lowered).regions[0].status == "proven"
+
+
+def test_in_a_local_function_and_in_a_body() -> None:
+    feeds = grouped_feeds(np.random.default_rng(1), past=(4,), new=2, buffer=8, rotary=8)
+    model = grouped(feeds, ("y",), num_heads=4, kv_num_heads=2, do_rotary=1)
+    (node,), graph, opsets = model.graph.node, model.graph, model.opset_import
+    inputs = [name for name in node.input if name]
+    function = helper.make_function("own", "Attend", inputs, ["y"], [node], opsets)
+    call = helper.make_node("Attend", inputs, ["y"], "call", domain="own")
+    called = helper.make_model(
+        helper.make_graph([call], "graph", graph.input, graph.output),
+        functions=[function], opset_imports=[*opsets, helper.make_opsetid("own", 1)], ir_version=10,
+    )  # fmt: skip
+    branch = helper.make_graph([node], "branch", [], graph.output)
+    choice = helper.make_node("If", ["chosen"], ["z"], "choice", then_branch=branch, else_branch=branch)
+    z, chosen = (
+        helper.make_tensor_value_info(name, kind, None if kind == 1 else []) for name, kind in (("z", 1), ("chosen", 9))
+    )
+    chose = helper.make_model(
+        helper.make_graph([choice], "graph", [*graph.input, chosen], [z]), opset_imports=opsets, ir_version=10
+    )
+    wanted = grouped_in_numpy(feeds, 4, 2, do_rotary=1)[0]
+    for nested, fed in ((called, feeds), (chose, feeds | {"chosen": np.array(True)})):
+        lowered = onnxtile.lower(nested, LIMITS, ops="all", form="batched")
+        np.testing.assert_allclose(run_onnxruntime(lowered, fed)[0], wanted, atol=2e-6, rtol=2e-5)
+        assert "GroupQueryAttention" not in str(lowered)
+        assert {region.status for region in onnxtile.verify(nested, lowered).regions} == {"proven"}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.verification.semantics.attention_ort import MICROSOFT, Attending
+from onnxtile.verification.semantics.attention_ort import MICROSOFT, Attending, only_unset
 from onnxtile.verification.semantics.entry import Call, Results, operator
 from onnxtile.verification.semantics.microsoft import number_of, requantized, rows_of
 from onnxtile.verification.semantics.moves import reshaped
@@ -123,7 +123,8 @@ def _three(spec: Masked, call: Call) -> list[Value]:
     return found
 
 
-@operator("Attention", attributes="num_heads scale mask_filter_value unidirectional qkv_hidden_sizes",
+@operator("Attention", attributes="num_heads scale mask_filter_value unidirectional qkv_hidden_sizes do_rotary "
+          "rotary_embedding_dim past_present_share_buffer",
           domain=MICROSOFT)  # fmt: skip
 def _attention(call: Call) -> Results:
     if call.optional(6) is not None:
@@ -132,7 +133,8 @@ def _attention(call: Call) -> Results:
     return _projected(call, projected, mask=3, past=4, bias=5)
 
 
-@operator("QAttention", attributes="num_heads scale mask_filter_value unidirectional", domain=MICROSOFT)
+@operator("QAttention", attributes="num_heads scale mask_filter_value unidirectional do_rotary "
+          "past_present_share_buffer", domain=MICROSOFT)  # fmt: skip
 def _quantized_attention(call: Call) -> Results:
     total = integer_product(call, call.value(0), call.value(1), call.optional(6), call.optional(7))
     scale = call.of("Mul", number_of(rows_of(call.value(3))), number_of(call.value(4)))
@@ -141,6 +143,7 @@ def _quantized_attention(call: Call) -> Results:
 
 def _projected(call: Call, projected: Value, mask: int, past: int, bias: int | None) -> Results:
     """Attention of what the input was multiplied to."""
+    only_unset(call, "do_rotary", "past_present_share_buffer")
     spec = Masked(call)
     if call.optional(2) is not None:
         projected = spec.of("Add", projected, call.value(2))

@@ -23,6 +23,13 @@ BEHIND_ALL = 1 << 31
 WHOLE = ir.DataType.INT64
 
 
+def only_unset(call: Call, *names: str) -> None:
+    """Raise UnprovenError for an attribute that says something: what isn't evaluated is 0, or b"NONE"."""
+    for name in names:
+        if call.attributes.get(name, 0) not in (0, b"NONE"):
+            raise UnprovenError(f"{call.node.op_type} with {name}")
+
+
 class Attending:
     """Operators on values, in the words of attention."""
 
@@ -103,7 +110,8 @@ class Attending:
 @operator(
     "GroupQueryAttention",
     attributes="causal do_rotary kv_num_heads local_window_size num_heads rotary_interleaved scale smooth_softmax "
-    "softcap",
+    "softcap qk_output sliding_window_cache kv_cache_bit_width k_quant_type v_quant_type qk_norm_epsilon "
+    "q_norm_epsilon k_norm_epsilon",
     domain=MICROSOFT,
 )
 def _group_query_attention(call: Call) -> Results:
@@ -115,6 +123,7 @@ class _Grouped(Attending):
 
     def __init__(self, call: Call) -> None:
         super().__init__(call)
+        only_unset(call, "qk_output", "sliding_window_cache", "kv_cache_bit_width", "k_quant_type", "v_quant_type")
         if any(call.optional(index) is not None for index in (12, 13, 14, 15)):
             raise UnprovenError("GroupQueryAttention that is quantized, or normalizes what it gets")
         self.heads, self.groups = (int(call.attributes[name]) for name in ("num_heads", "kv_num_heads"))

@@ -33,6 +33,14 @@ def test_each_attribute_counts(other: dict[str, Any]) -> None:
     assert verdict.equivalent == (other == {"kv_num_heads": 2})
 
 
+def test_attributes_that_say_nothing_are_allowed() -> None:
+    feeds = grouped_feeds(np.random.default_rng(1))
+    nothing = {"qk_output": 0, "k_quant_type": "NONE", "sliding_window_cache": 0, "kv_cache_bit_width": 0}
+    model = grouped(feeds, num_heads=4, kv_num_heads=2, **nothing)
+    verdict = onnxtile.verify(model, onnxtile.lower(model, (3, 5, 7), ops="all"))
+    assert [region.status for region in verdict.regions] == ["proven"]
+
+
 def test_what_isnt_evaluated_isnt_proven() -> None:
     feeds = grouped_feeds(np.random.default_rng(1))
     model = grouped(feeds, num_heads=4, kv_num_heads=2, qk_output=0)
