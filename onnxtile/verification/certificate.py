@@ -143,7 +143,7 @@ def _repeat(
 def _sizes_differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether either was tried at sizes that the other wasn't, those aside that a seed draws."""
     sets = [{tuple(sorted(choice.items())) for choice in region["sizes"]} for region in (one, other)]
-    drawn = len(lines(list(next(iter(one["sizes"]), {}))))
+    drawn = len(lines(next(iter(one["sizes"]), {})))
     return any(len(tried - others) > drawn for tried, others in (sets, sets[::-1]))
 
 

@@ -17,7 +17,7 @@ from onnxtile.errors import UnsupportedError
 from onnxtile.ir.io.checker import one_line
 from onnxtile.verification import linearity
 from onnxtile.verification.field import Field
-from onnxtile.verification.graphs import RANDOM, types_said
+from onnxtile.verification.graphs import RANDOM, types_said, with_attributes
 from onnxtile.verification.semantics import families  # noqa: F401  # it puts operators on the list
 from onnxtile.verification.semantics.entry import OPERATORS, WHOLE, Call
 from onnxtile.verification.semantics.schemas import DEFAULT, check_said, check_types, inferred, since
@@ -27,7 +27,9 @@ Names = MutableMapping[str, Value]
 Key = tuple[str, str, str]
 MOST_TURNS = 200_000
 """Turns of loops that are run for a region."""
-MOST_DECIDED = 16
+MOST_LOOKED_AT = 8
+"""Turns of a loop in which what sizes decide is looked at."""
+MOST_DECIDED = 64
 """Elements of an array of sizes that are looked at."""
 BOOLEAN = frozenset(
     ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf")
@@ -65,6 +67,9 @@ class Evaluator:
         """Types of floating point in which numbers were added or multiplied, and to which they were cast."""
         self.met: set[int] = set()
         self.looks: dict[tuple[str, bytes], None] = {}
+        self.divisors: set[int] = set()
+        """Numbers that sizes are divided by, 0 for a size."""
+        self._before: dict[object, int] = {}
         self.decisions: dict[object, int] = {}
         """By how much numbers that decide something by a size are below others (breakpoints.py)."""
         self._place: tuple[int, ...] = ()
@@ -117,12 +122,19 @@ class Evaluator:
         self.looks[op_type, digest.digest()] = None
 
     def decide(self, *numbers: np.ndarray | int) -> None:
-        """Remember numbers whose sign decides something, in the first turns of loops."""
-        if self.free and max(self._path, default=0) <= 0:
-            elements = (each for array in numbers for each in np.asarray(array).reshape(-1)[:MOST_DECIDED])
-            self.decisions.update(
-                ((self.is_original, self._place, at), int(number)) for at, number in enumerate(elements)
-            )
+        """Remember numbers whose sign decides something, in the first turns of loops; and turns after that changed."""
+        if not self.free:
+            return
+        elements = (int(each) for array in numbers for each in np.asarray(array).reshape(-1)[:MOST_DECIDED])
+        turn = max(self._path, default=0)
+        for at, number in enumerate(elements):
+            key = self.is_original, self._place, at
+            if turn < MOST_LOOKED_AT:
+                self.decisions[key if turn <= 0 else (key, self._path)] = number
+            change = number - self._before.get(key, number)
+            self._before[key] = number
+            if turn > 0 and change:
+                self.decisions[key, "turns"] = number // change
 
     def evaluated(
         self, nodes: Iterable[onnx.NodeProto], given: dict[str, Value], outputs: Sequence[str]
@@ -205,7 +217,7 @@ class Evaluator:
         given = {each.name: each for each in (*function.attribute_proto, *call.node.attribute)}
         outer, self._opsets = self._opsets, {each.domain: each.version for each in function.opset_import}
         self._depth += 1
-        self.run([_bound(node, given) for node in function.node], names)
+        self.run([with_attributes(node, given) for node in function.node], names)
         self._opsets, self._depth = outer, self._depth - 1
         return [names.get(name) for name in function.output]
 
@@ -324,19 +336,3 @@ def _found(names: Names, name: str) -> Value:
     if value is None:
         raise UnprovenError(f"{name!r} is read but made by nobody")
     return value
-
-
-def _bound(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
-    """The node of a function's body with the attributes of the call."""
-    if not any(each.ref_attr_name for each in node.attribute):
-        return node
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    del copy.attribute[:]
-    for each in node.attribute:
-        if not each.ref_attr_name:
-            copy.attribute.append(each)
-        elif each.ref_attr_name in given:
-            copy.attribute.append(given[each.ref_attr_name])
-            copy.attribute[-1].name = each.name
-    return copy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple, cast
 
@@ -190,6 +190,22 @@ def nodes_inside(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
 def names_inside(node: onnx.NodeProto) -> Iterator[str]:
     """The names of the node and of those in graphs inside it."""
     return map(name_of, nodes_inside(node))
+
+
+def with_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
+    """The node of a function's body with the attributes of the call."""
+    if not any(each.ref_attr_name for each in node.attribute):
+        return node
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    del copy.attribute[:]
+    for each in node.attribute:
+        if not each.ref_attr_name:
+            copy.attribute.append(each)
+        elif each.ref_attr_name in given:
+            copy.attribute.append(given[each.ref_attr_name])
+            copy.attribute[-1].name = each.name
+    return copy
 
 
 _HOLDS_GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)

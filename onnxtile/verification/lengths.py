@@ -13,7 +13,7 @@ from onnxtile.verification.facts import Fact, Facts
 from onnxtile.verification.field import Field
 from onnxtile.verification.inputs import PASSING
 from onnxtile.verification.pairing import Region
-from onnxtile.verification.value import Value
+from onnxtile.verification.value import SIZE, Value
 
 if TYPE_CHECKING:
     from onnxtile.verification.regions import Finding
@@ -39,7 +39,7 @@ def first_apart(region: Region, facts: Facts, read: Callable[[Region, Facts], Fi
 
 def value(field: Field, fact: Fact, length: int) -> Value:
     """Return the input that says so."""
-    return Value.constant(field, np.full(fact.shape, length, fact.dtype.numpy()), fact.dtype, sized=True)
+    return Value.constant(field, np.full(fact.shape, length, fact.dtype.numpy()), fact.dtype, sized=SIZE)
 
 
 def trials(region: Region, facts: Facts) -> list[dict[str, int]]:

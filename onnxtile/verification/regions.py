@@ -41,11 +41,11 @@ class Finding:
 
     `unproven`: why the original can't be evaluated. `different`: what differs, `where`: at which nodes. `elements`: how
     many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
-    met. `decisions`: what sizes decide. `doubtful`: types that round something, and that don't hold the numbers of all
-    types that the original adds and multiplies in; whether it does so in them too. `exact_scales`: see Evaluator.
-    `too_large`: the original takes too much memory; `lowered_too_large`: the lowered side does, and in what. `limits`:
-    M, K, N of the largest product of the lowered side. `safe_majorant`: see RegionVerdict. `lengths`: those
-    that were tried, by the names of inputs.
+    met. `decisions`: what sizes decide. `divisors`: by what they're divided, if the original doesn't. `doubtful`: types
+    that round something, and that don't hold the numbers of all types that the original adds and multiplies in; whether
+    it does so in them too. `exact_scales`: see Evaluator. `too_large`: the original takes too much memory;
+    `lowered_too_large`: the lowered side does, and in what. `limits`: M, K, N of the largest product of the lowered
+    side. `safe_majorant`: see RegionVerdict. `lengths`: those that were tried, by the names of inputs.
     """
 
     unproven: str | None = None
@@ -55,6 +55,7 @@ class Finding:
     met: set[int] = field(default_factory=set)
     drawn: bool = False
     decisions: dict[object, int] = field(default_factory=dict)
+    divisors: set[int] = field(default_factory=set)
     doubtful: dict[ir.DataType, bool] = field(default_factory=dict)
     exact_scales: bool = False
     too_large: bool = False
@@ -180,6 +181,7 @@ class Judge:
         }  # fmt: skip
         finding.met |= theirs.met
         finding.decisions = {**ours.decisions, **theirs.decisions}
+        finding.divisors = theirs.divisors | ours.divisors if theirs.divisors - ours.divisors else set()
         looks = [op_type for op_type, sees in theirs.looks if (op_type, sees) not in ours.looks]
         if looks:
             finding.different = f"{looks[0]} decides something by a size, which the original doesn't"

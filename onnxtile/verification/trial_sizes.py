@@ -34,10 +34,14 @@ def _tiles(met: Iterable[int]) -> list[int]:
 def _sized(free: Sequence[str], sizes: Iterable[int]) -> Iterator[Choice]:
     small = first_choice(free)
     for size in dict.fromkeys(sizes):
-        for names in lines(free):
-            yield small | dict.fromkeys(names, size)
+        for names, rest in lines(small):
+            yield small | rest | dict.fromkeys(names, size)
 
 
-def lines(free: Sequence[str]) -> list[list[str]]:
-    """The dimensions that have sizes in turn: each by itself, and all at once."""
-    return [[name] for name in free] + ([list(free)] if len(free) > 1 else [])
+def lines(small: Choice) -> list[tuple[list[str], Choice]]:
+    """The dimensions that have sizes in turn, and the sizes of others: small ones, 1, or all have the same."""
+    if len(small) == 1:
+        return [(list(small), {})]
+    rests = [[({name: size for name, size in rest.items() if name != one}, one) for one in small]
+             for rest in (small, dict.fromkeys(small, 1))]  # fmt: skip
+    return [([one], rest) for each in rests for rest, one in each] + [(list(small), {})]

@@ -12,6 +12,8 @@ import onnx_ir as ir
 from onnxtile.verification.field import Field
 
 Array = np.ndarray
+TURN, SIZE = 1, 2
+"""What numbers follow from."""
 Move = Callable[[Array, int], Array]
 """Moves an array's elements; the second argument says how many axes in front (lanes) stay as they are."""
 
@@ -59,9 +61,10 @@ class Product:
 class Value:
     """A tensor. `known`: its elements, if they're known; `numbers`: residues, [lane, *shape]; neither: it's an input.
 
-    `sized`: it follows from the size of a free dimension; `counts`: only its length does. `met`: terms, whose sum is of
-    each element the numbers that zeros were multiplied by. `degree`: of the polynomial that it is. `scale`: the
-    smallest and the largest exponent of 2 by which constants have multiplied an element. `finite`: none of its
+    `sized`: it follows from the size of a free dimension (SIZE), or from turns of a loop (TURN); `counts`: only its
+    length does. `met`: terms, whose sum is of each element the numbers that zeros were multiplied by. `degree`: of the
+    polynomial that it is. `scale`: the smallest and the largest exponent of 2 by which constants have multiplied an
+    element. `finite`: none of its
     constants is infinite or NaN. `bound`: what no magnitude of computed whole numbers exceeds, or those that were cast
     to floats. `factor`: scales that it's whole numbers times, if they're known. `product`: what its numbers are to be
     computed of. `outer`: two arrays that broadcast to its numbers, whose product they are. `linear`: weights that it's
@@ -73,7 +76,7 @@ class Value:
     shape: tuple[int, ...]
     known: Array | None = None
     numbers: Array | None = None
-    sized: bool = False
+    sized: int = 0
     met: tuple[Value, ...] = ()
     factor: tuple[Value, ...] | None = None
     product: Product | None = None
@@ -95,7 +98,7 @@ class Value:
         return cls(field, dtype, shape, outer=outer, linear=frozenset((name,)))
 
     @classmethod
-    def constant(cls, field: Field, array: Array, dtype: ir.DataType | None = None, sized: bool = False) -> Value:
+    def constant(cls, field: Field, array: Array, dtype: ir.DataType | None = None, sized: int = 0) -> Value:
         dtype = dtype or ir.DataType.from_numpy(array.dtype)
         finite = not dtype.is_floating_point() or bool(np.isfinite(array).all())
         return cls(field, dtype, array.shape, known=array, sized=sized, degree=0, finite=finite)
@@ -219,7 +222,7 @@ def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Va
     first = values[0]
     if all(each.known is not None for each in values):
         known = join([each.known for each in values if each.known is not None], 0)
-        sized, finite = any(each.sized for each in values), all(each.finite for each in values)
+        sized, finite = max(each.sized for each in values), all(each.finite for each in values)
         return replace(first, shape=known.shape, known=known, numbers=None, met=(), _zeros=None, sized=sized,
                        counts=False, finite=finite)  # fmt: skip
     numbers = join([each.lanes for each in values], 1)

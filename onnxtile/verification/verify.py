@@ -218,9 +218,9 @@ class _Proof:
             asked: list[tuple[Choice, Mapping[object, int] | None]] = []
             for _ in range(ROUNDS):
                 tried = [*asked, *((choice, None if each.unproven else each.decisions) for choice, each in found)]
-                wanted, beyond = further(tried, first_choice(shapes.free))
-                if beyond is not None:
-                    words = f"it decides something by a size of about {beyond:,}, which isn't tried"
+                divisors = {number for _, each in found for number in each.divisors}
+                wanted, words = further(tried, first_choice(shapes.free), divisors)
+                if words is not None:
                     self._unsettled[region.scope, region.name] = words
                 if not wanted or any(each.different for _, each in found):
                     break

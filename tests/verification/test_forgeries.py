@@ -32,6 +32,7 @@ def test_an_input_shows_that_it_is_wrong(forgery: Forgery) -> None:
 
 
 TESTED = {
+    "negated for 7 more than multiples of 101 that are 9 more than multiples of 103": "there are too many remainders",
     "a sequence's element is limited to 1,000,000": "sequences aren't evaluated",
     "negated, where --bind says that there are no rows": "there are none, so that nothing is shown",
     "negated, where --bind says that there are no rows, with method bound": "there are none, so that nothing is shown",

@@ -172,7 +172,9 @@ def test_lowered_constants_that_need_not_be_slices_and_larger_ones(small: int, m
 @pytest.mark.parametrize(
     ("module", "constant"),
     [
-        (breakpoints, "LARGEST"), (breakpoints, "MOST_AT_ONCE"), (breakpoints, "MOST_PAIRS"), (breakpoints, "ROUNDS"),
+        (breakpoints, "LARGEST"), (breakpoints, "MOST_AT_ONCE"), (breakpoints, "MOST_OF_A_LINE"),
+        (breakpoints, "MOST_REMAINDERS"),
+        (breakpoints, "MOST_TOGETHER"), (breakpoints, "ROUNDS"), (evaluator, "MOST_LOOKED_AT"),
         (evaluator, "MOST_DECIDED"), (regions, "MOST_SCALED"), (regions, "MOST_SCALED_IN_FLOAT16"), (regions,
         "MOST_TRIED"), (arithmetic, "MOST_DEGREES"), (products, "MOST_TRIED"), (moves, "MOST"), (schemas,
         "MOST_ELEMENTS"), (slices, "MOST_INDEXED"), (suspects, "MOST_PIECES"), (verify, "MOST_APART"),

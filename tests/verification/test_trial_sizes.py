@@ -14,8 +14,9 @@ def test_both_sides_of_a_tile_are_tried_in_each_dimension_and_in_all() -> None:
     for size in (0, 1, 15, 16, 17, 32, 49):
         assert {"N": size, "M": 3} in tried
         assert {"N": 2, "M": size} in tried
+        assert {"N": size, "M": 1} in tried
         assert {"N": size, "M": size} in tried
-    assert len(tried) == 21
+    assert len(tried) == 35
 
 
 def test_numbers_that_cannot_be_tiles_are_left_out() -> None:
@@ -29,6 +30,7 @@ def test_a_drawn_size_follows_from_the_seed() -> None:
     assert sizes == set(range(2, 14))
 
 
-def test_lines_of_one_dimension_are_itself() -> None:
-    assert lines(["N"]) == [["N"]]
-    assert lines(["N", "M"]) == [["N"], ["M"], ["N", "M"]]
+def test_lines_of_one_dimension_are_itself_and_of_two_leave_the_other_small_or_one() -> None:
+    assert lines({"N": 2}) == [(["N"], {})]
+    small, ones = [(["N"], {"M": 3}), (["M"], {"N": 2})], [(["N"], {"M": 1}), (["M"], {"N": 1})]
+    assert lines({"N": 2, "M": 3}) == [*small, *ones, (["N", "M"], {})]

@@ -14,8 +14,10 @@ def verdict(*regions: RegionVerdict) -> Verdict:
     return Verdict(equivalent, "exact", "none", 1, 7, (), None, regions, kept=2)
 
 
-def test_a_region_is_proven_tested_or_different() -> None:
-    assert [region("exact").status, region("bound").status, region("exact", False).status] == list(STATUSES)
+def test_a_region_is_proven_tested_unknown_or_different() -> None:
+    regions = [region("exact"), region("bound"), region("unknown", False), region("exact", False)]
+    assert [each.status for each in regions] == list(STATUSES)
+    assert verdict(regions[2]).summary.startswith("not shown to be equivalent")
 
 
 def test_the_last_line_counts_the_three_apart() -> None:

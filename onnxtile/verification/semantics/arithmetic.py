@@ -12,7 +12,7 @@ import numpy as np
 from onnxtile.verification.field import Field
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.zeros import met
-from onnxtile.verification.value import Array, Product, UnprovenError, Value, broadcast, spanned
+from onnxtile.verification.value import SIZE, Array, Product, UnprovenError, Value, broadcast, spanned
 
 MOST_DEGREES = 1_024
 """Degrees of a polynomial up to which numbers that agree by chance are rare: d / 2^21 in a lane."""
@@ -22,6 +22,7 @@ SIZES = frozenset(("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Sign", "Min", "Max
 
 DECIDING = frozenset(("Div", "Mod", "Min", "Max"))
 """Of those, what depends on which of two numbers is larger."""
+COMPARISONS = frozenset(("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"))
 
 
 def _quotient(a: Array, b: Array) -> Array:
@@ -79,7 +80,7 @@ def elementwise(call: Call, values: list[Value], op: str = "") -> Value:
             array = np.asarray(KNOWN[op](*known))
         if op in SIZES or op in ("Floor", "Ceil", "Sqrt"):
             array = array.astype(known[0].dtype)
-        return Value.constant(call.field, array, sized=any(each.sized for each in values))
+        return Value.constant(call.field, array, sized=max(each.sized for each in values))
     if op in ("Add", "Sub"):
         return call.rounded(_sum(call, values[0], values[1], negative=op == "Sub"))
     if op == "Mul":
@@ -117,15 +118,20 @@ def inverse(call: Call, value: Value) -> Value:
 def _look(call: Call, values: list[Value], op: str = "") -> None:
     """Remember constants that sizes of free dimensions meet: they say which sizes matter. And what sizes decide."""
     op = op or call.node.op_type
-    if not any(each.sized for each in values):
+    level = max(each.sized for each in values)
+    known = [each.known for each in values if each.known is not None and each.known.dtype.kind in "iuf"]
+    if level < SIZE:
+        if level and op in (*DECIDING, *COMPARISONS) and len(known) > 1:
+            call.run.decide(*(np.floor(one - other) for one, other in pairwise(known)))
         return
-    if op not in SIZES or any(each.sized and each.dtype.is_floating_point() for each in values):
+    if op not in SIZES or any(each.sized == SIZE and each.dtype.is_floating_point() for each in values):
         call.run.look(op, *values)
         return
+    if op in ("Div", "Mod") and values[1].known is not None:
+        call.run.divisors.update({0} if values[1].sized == SIZE else map(abs, values[1].whole_numbers(op)))
     for each in values:
         if not each.sized and each.known is not None and each.known.size <= 64:
             call.run.met.update(abs(int(number)) for number in each.known.reshape(-1))
-    known = [each.known for each in values if each.known is not None and each.known.dtype.kind in "iu"]
     if op in ("Sign", "Abs"):
         call.run.decide(known[0])
     elif op in DECIDING and len(known) > 1:
@@ -252,7 +258,7 @@ def _mod(call: Call) -> Value:
     if a.known.dtype.kind in "iu" and not b.known.all():
         raise UnprovenError("Mod by 0")
     rest = np.fmod(a.known, b.known) if call.attributes.get("fmod") else np.mod(a.known, b.known)
-    return Value.constant(call.field, np.asarray(rest), sized=a.sized or b.sized)
+    return Value.constant(call.field, np.asarray(rest), sized=max(a.sized, b.sized))
 
 
 @operator("Min Max")
@@ -263,7 +269,7 @@ def _extreme(call: Call) -> Value:
     _look(call, values)
     pick: Callable[[Array, Array], Array] = np.minimum if call.node.op_type == "Min" else np.maximum
     array = reduce(pick, [np.asarray(each.known) for each in values])
-    return Value.constant(call.field, np.asarray(array), sized=any(each.sized for each in values))
+    return Value.constant(call.field, np.asarray(array), sized=max(each.sized for each in values))
 
 
 REDUCED: dict[str, Callable[..., Array]] = {
@@ -289,7 +295,8 @@ def _reduce(call: Call) -> Value:
     over = tuple(sorted({axis % rank for axis in axes})) if axes else tuple(range(rank))
     if axes and any(not -rank <= axis < rank for axis in axes):
         raise UnprovenError(f"{op_type} over axes {axes} of a value of {rank}")
-    if value.known is not None and value.sized and (op_type not in WRAPS or value.known.dtype.kind not in "iu"):
+    exact = op_type in WRAPS and value.known is not None and value.known.dtype.kind in "iu"
+    if value.known is not None and value.sized == SIZE and not exact:
         call.run.look(op_type, value)
     if value.known is not None and _is_sure(value.known, op_type):
         total = np.asarray(REDUCED[op_type](value.known, axis=over, keepdims=keepdims)).astype(value.known.dtype)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxtile.verification.field import DIGITS, holds
 from onnxtile.verification.semantics.entry import Call, operator
-from onnxtile.verification.value import Value
+from onnxtile.verification.value import SIZE, Value
 
 
 @operator("Cast", attributes="to saturate")
@@ -28,7 +28,7 @@ def cast(call: Call, value: Value, to: ir.DataType) -> Value:
     if to == value.dtype:
         return value
     if value.known is not None and value.known.dtype.kind not in "OSU":
-        if value.sized and not to.is_integer():
+        if value.sized == SIZE and not to.is_integer():
             call.run.look("Cast", value)
         if _is_sure(value.known, value.dtype, to):
             with np.errstate(all="ignore"):

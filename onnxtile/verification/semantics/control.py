@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from onnxtile.verification.field import Field
 from onnxtile.verification.semantics.entry import Call, Results, operator
-from onnxtile.verification.value import UnprovenError, Value
+from onnxtile.verification.value import SIZE, TURN, UnprovenError, Value
 
 
 @operator("If", attributes="then_branch else_branch")
@@ -16,7 +16,7 @@ def _if(call: Call) -> Results:
     condition = _truth(call, call.value(0))
     branches = [call.attributes[name] for name in ("then_branch", "else_branch")]
     if condition.known is not None:
-        if condition.sized:
+        if condition.sized == SIZE:
             call.run.look("If", condition)
         return call.run.inside(branches[0 if condition.known.reshape(-1)[0] else 1], {}, call)
     pairs = list(zip(*(call.run.inside(branch, {}, call) for branch in branches), strict=True))
@@ -42,7 +42,11 @@ def _loop(call: Call) -> Results:
     turn = 0
     while going and (count is None or turn < count):
         call.run.turn()
-        values = [Value.constant(call.field, np.array(turn)), Value.constant(call.field, np.array(True)), *carried]
+        values = [
+            Value.constant(call.field, np.array(turn), sized=TURN),
+            Value.constant(call.field, np.array(True)),
+            *carried,
+        ]
         made = call.run.inside(body, dict(zip(formal, values, strict=True)), call, turn)
         going = bool(_truth(call, made[0]).whole_numbers("whether a Loop goes on")[0])
         carried = made[1 : 1 + len(carried)]
@@ -132,7 +136,7 @@ def _truth(call: Call, value: Value) -> Value:
 
 def _turn(value: Value, turn: int) -> Value:
     piece = value.moved(lambda array, lead: array[(slice(None),) * lead + (turn,)])
-    piece.sized &= not value.counts
+    piece.sized = TURN if value.counts else value.sized
     return piece
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from onnxtile.verification.semantics.entry import Call, Results, operator
-from onnxtile.verification.value import Array, UnprovenError, Value, joined
+from onnxtile.verification.value import SIZE, Array, UnprovenError, Value, joined
 
 ENDLESS = 1 << 31
 """Ends of slices from which on they mean all."""
@@ -168,7 +168,7 @@ def _slice(call: Call) -> Value:
     steps = call.whole(4) or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps) or len(_axes(axes, rank)) != len(axes) or 0 in steps:
         raise UnprovenError(f"Slice has starts {starts}, ends {ends}, axes {axes}, steps {steps}")
-    if any(each is not None and each.sized for each in call.inputs[1:]):
+    if any(each is not None and each.sized == SIZE for each in call.inputs[1:]):
         _look_up(call, value, [axis % rank for axis in axes], call.inputs[1:])
     crossings: list[int] = []
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
@@ -189,7 +189,7 @@ def _slice(call: Call) -> Value:
 
 def _look_up(call: Call, table: Value, axes: list[int], places: Sequence[Value | None]) -> None:
     """Tell what a table of constants makes of a size, unless its numbers grow with their places, or are the same."""
-    if table.known is None or table.sized or table.known.dtype.kind in "OSU":
+    if table.known is None or table.sized == SIZE or table.known.dtype.kind in "OSU":
         return
     order = 2 if table.dtype.is_integer() else 1
     numbers = table.known.astype(np.float64)
@@ -206,12 +206,13 @@ def _gather(call: Call) -> Value:
     size, numbers = value.shape[axis], indices.known.astype(np.int64)
     if numbers.size and (numbers.min() < -size or numbers.max() >= size):
         raise UnprovenError(f"Gather takes elements outside of {size}")
-    if indices.sized:
+    if indices.sized == SIZE:
         _look_up(call, value, [axis], [indices])
-        call.run.decide(numbers, size - numbers)
+    if indices.sized and numbers.size:
+        call.run.decide(numbers.min(), size - numbers.max())
     places = np.where(numbers < 0, numbers + size, numbers)
     taken = value.moved(lambda array, lead: np.take(array, places, axis + lead))
-    taken.sized |= indices.sized
+    taken.sized = max(taken.sized, indices.sized)
     return taken
 
 

@@ -14,7 +14,7 @@ from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import expanded, reshaped
 from onnxtile.verification.semantics.zeros import met
-from onnxtile.verification.value import Array, Product, TooLargeError, UnprovenError, Value, broadcast
+from onnxtile.verification.value import SIZE, Array, Product, TooLargeError, UnprovenError, Value, broadcast
 
 MOST_TRIED = 1 << 25
 """Elements of a product up to which it's evaluated at sizes that may as well be others."""
@@ -36,7 +36,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
     b = reshaped(b, [*b.shape, 1]) if vectors[1] else b
     if a.shape[-1] != b.shape[-2]:
         raise UnprovenError(f"{call.node.op_type} of {list(a.shape)} and {list(b.shape)}")
-    if any(each.known is not None and each.sized for each in (a, b)):
+    if any(each.known is not None and each.sized == SIZE for each in (a, b)):
         call.run.look(call.node.op_type, a, b)
     call.run.products.append((a.shape[-2], a.shape[-1], b.shape[-1]))
     call.run.multiplied.add(a.dtype)

@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 
 from onnxtile.verification.semantics.entry import Call, operator
-from onnxtile.verification.value import UnprovenError, Value
+from onnxtile.verification.value import SIZE, UnprovenError, Value
 
 MOST = 1 << 27
 """Elements that a node may make out of a few numbers."""
@@ -19,12 +19,12 @@ MOST = 1 << 27
 def _shape(call: Call) -> Value:
     value = call.value(0)
     start, end = call.attributes.get("start", 0), call.attributes.get("end", len(value.shape))
-    return Value.constant(call.field, np.array(value.shape[start:end], np.int64), sized=call.run.free)
+    return Value.constant(call.field, np.array(value.shape[start:end], np.int64), sized=SIZE * call.run.free)
 
 
 @operator("Size")
 def _size(call: Call) -> Value:
-    return Value.constant(call.field, np.array(math.prod(call.value(0).shape), np.int64), sized=call.run.free)
+    return Value.constant(call.field, np.array(math.prod(call.value(0).shape), np.int64), sized=SIZE * call.run.free)
 
 
 @operator("Range", "length")
@@ -42,7 +42,7 @@ def _range(call: Call) -> Value:
         added = np.cumsum([first, *[step] * (array.size - 1)], dtype=array.dtype)
         if not np.array_equal(added, array):
             return call.run.opaque(call)
-    made = Value.constant(call.field, array, sized=any(value.sized for value in values))
+    made = Value.constant(call.field, array, sized=max(value.sized for value in values))
     made.counts = not (values[0].sized or values[2].sized)
     return made
 
@@ -56,7 +56,7 @@ def _constant_of_shape(call: Call) -> Value:
     number = np.zeros(1, np.float32) if tensor is None else call.run.array(tensor)
     dtype = ir.DataType.FLOAT if tensor is None else ir.DataType(tensor.data_type)
     call.run.decide(*(size - least for size in shape for least in (0, 1)))
-    sized = any(value.sized for value in call.inputs if value is not None)
+    sized = max((value.sized for value in call.inputs if value is not None), default=0)
     return Value.constant(call.field, np.broadcast_to(number.reshape(()), shape), dtype, sized)
 
 
