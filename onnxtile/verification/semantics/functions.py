@@ -10,6 +10,9 @@ import numpy as np
 from onnxtile.verification.semantics.entry import Call, Results, operator
 from onnxtile.verification.value import UnprovenError, Value
 
+MEANT_FROM = {"PRelu": 7, "Selu": 6}
+"""Operator sets that brought another meaning: slopes of the last axes, not of channels; other defaults."""
+
 
 @operator(
     "Relu Sigmoid Tanh Exp Log Erf Reciprocal Softplus Softsign Elu LeakyRelu Selu Celu ThresholdedRelu HardSigmoid "
@@ -18,6 +21,8 @@ from onnxtile.verification.value import UnprovenError, Value
 )
 def _of_elements(call: Call) -> Value:
     values = [call.value(index) for index in range(len(call.inputs))]
+    if call.opset < MEANT_FROM.get(call.node.op_type, 0):
+        raise UnprovenError(f"{call.node.op_type} of opset {call.opset} means something else than today")
     return call.run.function(call, values, np.broadcast_shapes(*(each.shape for each in values)))
 
 
