@@ -77,6 +77,8 @@ class Evaluator:
         """All values that nodes make, where that's asked for."""
         self.risky: list[tuple[str, np.ndarray]] = []
         """Operators that may fail by what numbers are, with hashes of these."""
+        self.wide: dict[int, tuple[Value, Value]] = {}
+        """Constants in int32, beside what they were, by its identity."""
         self.coarse = False
         """It has a product by packed weights that engines may compute in bytes."""
         self.reach, self.peak = (0.0, 0.0), -math.inf

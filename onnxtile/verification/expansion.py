@@ -11,9 +11,10 @@ from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
+from onnxtile.passes.decompose_recurrent import DecomposeRecurrent
 from onnxtile.passes.rewrites.replacement import Replacement
 
-EXPANDED = (DecomposeAttention, DecomposeConvolution, DecomposeEinsum, DecomposeFused)
+EXPANDED = (DecomposeAttention, DecomposeConvolution, DecomposeEinsum, DecomposeFused, DecomposeRecurrent)
 """Passes that write operators out whose bounds can't be had from the operator itself."""
 Values = set[tuple[str, str]]
 """Values by scope and name."""

@@ -143,13 +143,22 @@ def _matmul_integer(call: Call) -> Value:
 
 def integer_product(call: Call, a: Value, b: Value, a_zero: Value | None, b_zero: Value | None) -> Value:
     """(A - zA) @ (B - zB) in int32; a zero point for all, a row of A, or a column of B."""
-    a, b = (cast(call, each, ir.DataType.INT32) for each in (a, b))
+    a, b = (_wide(call, each) for each in (a, b))
     if a_zero is not None:
         rows = reshaped(a_zero, [*a_zero.shape, 1]) if len(a_zero.shape) == 1 and a_zero.shape != (1,) else a_zero
         a = elementwise(call, [a, cast(call, rows, ir.DataType.INT32)], "Sub")
     if b_zero is not None:
         b = elementwise(call, [b, cast(call, b_zero, ir.DataType.INT32)], "Sub")
     return product(call, a, b)
+
+
+def _wide(call: Call, value: Value) -> Value:
+    """The value in int32; that of a constant is made once, however often a loop multiplies by it."""
+    if value.known is None:
+        return cast(call, value, ir.DataType.INT32)
+    if id(value) not in call.run.wide:
+        call.run.wide[id(value)] = value, cast(call, value, ir.DataType.INT32)
+    return call.run.wide[id(value)][1]
 
 
 @operator("FusedMatMul TransposeMatMul", attributes="alpha transA transB transBatchA transBatchB",

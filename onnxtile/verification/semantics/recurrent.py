@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 
+from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, Results, operator
 from onnxtile.verification.semantics.moves import reshaped
 from onnxtile.verification.semantics.products import integer_product
@@ -117,16 +119,27 @@ class Direction:
     def recurrence(self, h: Value, rows: slice) -> Value:
         """Ht-1*(R^T), of so many rows of R."""
         if self.quantized:
-            return self._in_bytes(h, self._state, 10)
+            return self._in_bytes(h, self._state_in_bytes, 10)
         return self.call.of("MatMul", h, _transposed(self._state.moved(lambda array, lead: array[_front(lead, rows)])))
 
+    @cached_property
+    def _state_in_bytes(self) -> Value:
+        return self._less_zero(self._state, 11)
+
+    def _less_zero(self, weight: Value, zero: int) -> Value:
+        """W^T - zero point, whole numbers."""
+        wide, own = (
+            cast(self.call, value, ir.DataType.INT32)
+            for value in (_transposed(weight), _at(self.call.value(zero), self._index))
+        )
+        return self.call.of("Sub", wide, own)
+
     def _in_bytes(self, x: Value, weight: Value, scale: int) -> Value:
-        """X*(W^T), X quantized by its range; `scale`: the input that is W's, and behind it its zero point."""
+        """X*(W^T), X quantized by its range; `scale`: the input that is W's."""
         node = onnx.helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "scale", "zero"])
         y, x_scale, x_zero = self.call.run.evaluated([node], {"x": x}, ["y", "scale", "zero"])
-        own_scale, own_zero = (_at(self.call.value(place), self._index) for place in (scale, scale + 1))
-        total = integer_product(self.call, y, _transposed(weight), x_zero, own_zero)
-        scales = self.call.of("Mul", x_scale, own_scale)
+        total = integer_product(self.call, y, weight, x_zero, None)
+        scales = self.call.of("Mul", x_scale, _at(self.call.value(scale), self._index))
         return self.call.of("Mul", self.call.of("Cast", total, to=ir.DataType.FLOAT.value), scales)
 
     def peeped(self, gate: Value, which: int, c: Value) -> Value:
@@ -137,7 +150,7 @@ class Direction:
     def of_input(self, x: Value, apart: bool) -> Value:
         """Xt*(W^T) + Wb + Rb of all steps; `apart`: but for Rb of the last gate."""
         if self.quantized:
-            rows = self._in_bytes(reshaped(x, [math.prod(x.shape[:2]), x.shape[2]]), self.weight, 8)
+            rows = self._in_bytes(reshaped(x, [math.prod(x.shape[:2]), x.shape[2]]), self._less_zero(self.weight, 9), 8)
             total = reshaped(rows, [*x.shape[:2], rows.shape[-1]])
         else:
             total = self.call.of("MatMul", x, _transposed(self.weight))
