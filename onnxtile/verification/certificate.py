@@ -126,7 +126,7 @@ def _repeat(
     now = verdict.to_json()
     if now["limits"] != document["limits"]:
         different.append(f"limits are {now['limits']} now, and were {document['limits']}")
-    for key in ("limits", "equivalent", "method", "reason", "kept"):
+    for key in ("limits", "equivalent", "proven", "method", "reason", "kept"):
         if now[key] != told.get(key):
             different.append(f"{key} is {now[key]} now, and was {told.get(key)}")
     for name, key in (("region", "regions"), ("output", "outputs")):

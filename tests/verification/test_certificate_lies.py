@@ -64,6 +64,7 @@ LIES: dict[str, Callable[[Document], object]] = {
     "an output is gone": lambda c: c["verdict"].update(outputs=[]),
     "an output is another": lambda c: c["verdict"]["outputs"][0].update(name="z"),
     "the models are different": lambda c: c["verdict"].update(equivalent=False),
+    "the whole is proven, or not": lambda c: c["verdict"].update(proven=not c["verdict"]["proven"]),
     "another method": lambda c: c["verdict"].update(method="bound"),
     "a dimension is bound": lambda c: c.update(bind={"n": 3}),
     "a dimension that there isn't is bound": lambda c: c.update(bind={"q": 3}),
