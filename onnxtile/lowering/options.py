@@ -18,6 +18,7 @@ from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
 from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
+from onnxtile.passes.decompose_fused_convolution import DecomposeFusedConvolution
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_grouped_attention import DecomposeGroupedAttention
 from onnxtile.passes.decompose_linear import DecomposeLinear
@@ -49,7 +50,9 @@ FormName: TypeAlias = Literal["unrolled", "batched", "loop", "function", "auto"]
 WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
     "rnn": (DecomposeRecurrent,),
-    "conv": (DecomposeQuantizedConvolution, DecomposeConvolution, DecomposeConvTranspose),
+    "conv": (
+        DecomposeFusedConvolution, DecomposeQuantizedConvolution, DecomposeConvolution, DecomposeConvTranspose
+    ),
     "attention": (
         DecomposeAttention, DecomposeProjectedAttention, DecomposeMultiheadAttention, DecomposeGroupedAttention
     ),

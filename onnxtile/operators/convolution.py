@@ -67,6 +67,19 @@ _IM2COL = (
 )
 
 
+_WINDOWS = (
+    "weights of unknown shape or without elements; auto_pad that would pad by a negative amount; negative pads; below "
+    "opset 10 strides along unknown lengths; below opset 11 auto_pad that follows from unknown lengths"
+)
+_REFUSED = {
+    "decompose-convolution": f"types other than floats of 16, 32, 64 bits; {_WINDOWS}",
+    "decompose-fused-convolution": f"types other than floats of 16, 32, 64 bits; activations that onnxruntime doesn't "
+    f"fuse or that lack parameters; unknown attributes; {_WINDOWS}",
+    "decompose-quantized-convolution": "types other than int8 and uint8; parameters that contradict, scales "
+    f"that aren't positive; below opset 11 any padding; {_WINDOWS}",
+}
+
+
 def _im2col(
     w: int = 1, more: str = "", last: bool | None = False, kernel_first: bool = False, lowered_by: str | None = None
 ) -> Products:
@@ -75,7 +88,8 @@ def _im2col(
     def channels_last(node: ir.Node) -> bool:
         return bool(attribute_int(node, "channels_last", 0)) if last is None else last
 
-    return one_product("conv", convolution(0, w, channels_last, kernel_first), _IM2COL + more, lowered_by)
+    refused = _REFUSED.get(lowered_by or "", "")
+    return one_product("conv", convolution(0, w, channels_last, kernel_first), _IM2COL + more, lowered_by, refused)
 
 
 _TRANSPOSED = (
@@ -100,14 +114,21 @@ def _deformed(node: ir.Node, opset: int | None) -> Amount:
 declare("Conv", products=_im2col(lowered_by="decompose-convolution"), work=bias(2, "B"))
 declare("Conv", NHWC, products=_INTERNAL, work=bias(2, "B"))
 declare("Conv", NCHWC, products=_INTERNAL, work=_FUSED)
-declare("FusedConv", MICROSOFT, products=_im2col(), work=_FUSED)
+declare("FusedConv", MICROSOFT, products=_im2col(lowered_by="decompose-fused-convolution"), work=_FUSED)
 declare(
     "NhwcConv",
     MICROSOFT,
-    products=_im2col(more="; channels last, in W too", last=True, kernel_first=True),
+    products=_im2col(
+        more="; channels last, in W too", last=True, kernel_first=True, lowered_by="decompose-fused-convolution"
+    ),
     work=bias(2, "B"),
 )
-declare("NhwcFusedConv", MICROSOFT, products=_im2col(more="; channels last, W as Conv's", last=True), work=_FUSED)
+declare(
+    "NhwcFusedConv",
+    MICROSOFT,
+    products=_im2col(more="; channels last, W as Conv's", last=True, lowered_by="decompose-fused-convolution"),
+    work=_FUSED,
+)
 declare(
     "ConvInteger",
     products=_im2col(lowered_by="decompose-quantized-convolution"),

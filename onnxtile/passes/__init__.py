@@ -13,6 +13,7 @@ from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
 from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_fused import DecomposeFused
+from onnxtile.passes.decompose_fused_convolution import DecomposeFusedConvolution
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_linear import DecomposeLinear
 from onnxtile.passes.decompose_qdq import DecomposeQdq
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeConvTranspose",
-    "DecomposeConvolution", "DecomposeEinsum", "DecomposeFused", "DecomposeGemm", "DecomposeLinear", "DecomposeQdq",
-    "DecomposeQuantized", "DecomposeQuantizedConvolution", "DecomposeRecurrent", "InferShapes", "RestoreProducts",
-    "SpecializeFunctions", "TileMatMul", "UnrollTiles",
+    "DecomposeConvolution", "DecomposeEinsum", "DecomposeFused", "DecomposeFusedConvolution", "DecomposeGemm",
+    "DecomposeLinear", "DecomposeQdq", "DecomposeQuantized", "DecomposeQuantizedConvolution", "DecomposeRecurrent",
+    "InferShapes", "RestoreProducts", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
 ]  # fmt: skip
 
 

@@ -40,6 +40,7 @@ BUILT_IN = {
     "decompose-grouped-attention": "passes.decompose_grouped_attention:DecomposeGroupedAttention",
     "decompose-recurrent": "passes.decompose_recurrent:DecomposeRecurrent",
     "decompose-conv-transpose": "passes.decompose_conv_transpose:DecomposeConvTranspose",
+    "decompose-fused-convolution": "passes.decompose_fused_convolution:DecomposeFusedConvolution",
     "decompose-quantized-convolution": "passes.decompose_quantized_convolution:DecomposeQuantizedConvolution",
     "tile-matmul": "passes.tile_matmul:TileMatMul",
     "unroll-tiles": "passes.unroll_tiles:UnrollTiles",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onnxtile.errors import ModelError
 from onnxtile.operators.contractions import contractions
 from onnxtile.operators.sizes import Size
 from onnxtile.operators.work import Operations
@@ -129,8 +130,7 @@ def test_positions_that_are_not_known_stay_names() -> None:
         ({"group": 1.5}, "group is FLOAT, not INT"),
     ],
 )
-def test_a_convolution_that_contradicts_itself_has_no_size(attributes: dict[str, Any], words: str) -> None:
+def test_a_convolution_that_contradicts_itself_is_an_error(attributes: dict[str, Any], words: str) -> None:
     model = node_model("FusedConv", [[1, 3, 8, 8], [4, 3, 3, 3]], [4], domain="com.microsoft", **attributes)
-    (row,) = rows_of(model)
-    assert row.status == "unknown"
-    assert words in str(row.reason)
+    with pytest.raises(ModelError, match=words):
+        rows_of(model)

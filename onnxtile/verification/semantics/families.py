@@ -9,6 +9,7 @@ from onnxtile.verification.semantics import (  # noqa: F401
     control,
     convolution,
     functions,
+    fused_convolution,
     learning,
     microsoft,
     moves,

@@ -8,6 +8,8 @@ from onnxtile.verification.semantics.arithmetic import elementwise
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.convolution import ATTRIBUTES, along_channels, convolved
 from onnxtile.verification.semantics.entry import Call, operator
+from onnxtile.verification.semantics.fused_convolution import first, turned
+from onnxtile.verification.semantics.fused_convolution import last as last_of
 from onnxtile.verification.semantics.microsoft import MICROSOFT, number_of, requantized
 from onnxtile.verification.value import Value
 
@@ -41,14 +43,10 @@ def _qlinear_conv(call: Call) -> Value:
     x, x_scale, _, w, w_scale, _, y_scale = (call.value(index) for index in (0, 1, 0, 3, 4, 0, 6))
     rank, last, bias = len(x.shape), bool(call.attributes.get("channels_last")), call.optional(8)
     if last:
-        x = _turned(x, [0, rank - 1, *range(1, rank - 1)])
+        x = turned(x, first(x))
     total = _summed(call, x, w, call.optional(2), call.optional(5))
     if bias is not None:
         total = elementwise(call, [total, along_channels(bias, rank)], "Add")
     scale = call.of("Mul", number_of(x_scale), _filters(w_scale, rank - 1))
     y = requantized(call, total, scale, y_scale, call.value(7))
-    return _turned(y, [0, *range(2, rank), 1]) if last else y
-
-
-def _turned(value: Value, order: list[int]) -> Value:
-    return value.moved(lambda array, lead: array.transpose(*range(lead), *(lead + axis for axis in order)))
+    return turned(y, last_of(y)) if last else y
