@@ -28,6 +28,7 @@ from tests.faults import (
     forged_types,
     forms,
     operators,
+    quantized_convolutions,
     tiles,
     transposed,
 )
@@ -37,7 +38,14 @@ from tests.faults.forgery import Forgery
 
 __all__ = ["CASES", "FAULTS", "FORGERIES", "SIZES", "Case", "Fault", "Forgery", "distance", "failing", "feeds", "run"]
 
-FAULTS: tuple[Fault, ...] = (*tiles.FAULTS, *forms.FAULTS, *operators.FAULTS, *elsewhere.FAULTS, *transposed.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *tiles.FAULTS,
+    *forms.FAULTS,
+    *operators.FAULTS,
+    *elsewhere.FAULTS,
+    *transposed.FAULTS,
+    *quantized_convolutions.FAULTS,
+)
 CASES: tuple[Case, ...] = tuple(dict.fromkeys(fault.case for fault in FAULTS))
 """The models that the faults are put into, each once."""
 FORGERIES: tuple[Forgery, ...] = (
