@@ -83,6 +83,8 @@ class Evaluator:
         """It has a product by packed weights that engines may compute in bytes."""
         self.reach, self.peak = (0.0, 0.0), -math.inf
         """The smallest and largest exponent of 2 by which constants have multiplied a number; a product of floats."""
+        self.degree = 0
+        """The largest degree of a polynomial."""
         self.at: onnx.NodeProto | None = None
         """The node that is being evaluated, of the outermost graph."""
         self._turns = self._depth = 0

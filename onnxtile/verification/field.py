@@ -1,10 +1,11 @@
 """Numbers that stand for a model's: residues modulo secret primes, a few lanes of them at once.
 
-Lanes 0 to 2 are exact: sums and products are those of the real numbers, in whatever order they are taken. Lanes 3 and
-4 are the majorant: magnitudes, with Sub as Add, so that terms that cancel don't. Further lanes are 0 and 1 with a mark
+Lanes 0 to 2 are exact: sums and products are those of the real numbers, in whatever order they are taken. Lanes 3 to
+5 are the majorant: magnitudes, with Sub as Add, so that terms that cancel don't. Further lanes are 0 to 2 with a mark
 on whatever a type, or one whose numbers that type holds, has rounded or wrapped: marked again, it's the same; marked
 where it wasn't, another number. A mark is a function of the exact number, so sums may be rounded in parts; a type that
-is `strict` has one of what is rounded, roundings before it included, in its second lane, and that itself in its first.
+is `strict` has pairs of lanes: one of what is rounded, roundings before it included, in the second, and that itself in
+the first.
 """
 
 from __future__ import annotations
@@ -24,10 +25,8 @@ BLOCK = 1 << (53 - 2 * BITS)
 """Products that are summed in float64 before they're reduced: each is 2^44 at most, and 2^53 is exact."""
 DRAWN = 21
 """Bits of a number that's drawn; three are taken from one hash."""
-MAJORANT, MARKS = 3, 5
+MAJORANT, MARKS = 3, 6
 """The first lane of the majorant, and the first of those with marks."""
-MARKED = 2
-"""Lanes of a type's marks."""
 STEPS = 256
 """Constants that are a multiple of 1/256, and below 2^23, are themselves; others are numbers drawn by their bits."""
 LARGEST = 2.0**31
@@ -43,10 +42,13 @@ class Field:
         self, seed: int, marks: Sequence[ir.DataType] = (), strict: frozenset[ir.DataType] = frozenset()
     ) -> None:
         """`marks`: types that have lanes for what they round or wrap."""
-        self.seed, self.marks, self.lanes = seed, tuple(marks), MARKS + MARKED * len(marks)
-        self.strict = strict
-        self._of_lane = [*range(MARKS), *(0 if dtype in strict else lane for dtype in marks for lane in range(MARKED))]
+        self.seed, self.marks, self.strict = seed, tuple(marks), strict
+        exact = range(MAJORANT)
+        marking = [(dtype, lane) for dtype in marks for lane in exact for _ in range(1 + (dtype in strict))]
+        self._types = [dtype for dtype, _ in marking]
+        self._of_lane = [*range(MARKS), *(lane for _, lane in marking)]
         """The exact lane, or that of the majorant, that a lane has the prime of."""
+        self.lanes = len(self._of_lane)
         self._rng = np.random.default_rng(seed)
         primes = [self._prime() for _ in range(MARKS)]
         self.primes = [primes[lane] for lane in self._of_lane]
@@ -136,7 +138,7 @@ class Field:
                 mark = self.mark_of(lane)
                 if mark not in self.strict:
                     a[lane] = self._mark(a[self._of_lane[lane]], lane, name)
-                elif (lane - MARKS) % MARKED == 0:
+                elif (lane - MARKS - self._types.index(mark)) % 2 == 0:
                     before, now = a[lane], a[lane + 1].copy()
                     is_rounded = now == self._mark(before, lane, name)
                     a[lane] = np.where(is_rounded, before, now)
@@ -153,7 +155,7 @@ class Field:
 
     def mark_of(self, lane: int) -> ir.DataType:
         """Return the type whose marks a lane has."""
-        return self.marks[(lane - MARKS) // MARKED]
+        return self._types[lane - MARKS]
 
     def marked(self, dtype: ir.DataType) -> list[int]:
         """Return the lanes in which a type leaves marks."""

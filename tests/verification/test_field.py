@@ -60,6 +60,17 @@ def test_a_mark_is_the_same_twice() -> None:
     assert FIELD.equal(FIELD.rounded(a, ir.DataType.FLOAT), a).all()
 
 
+def test_a_strict_mark_is_of_what_is_rounded_and_the_same_twice() -> None:
+    half = ir.DataType.FLOAT16
+    strict = Field(7, [half], frozenset((half,)))
+    assert strict.primes[MARKS:] == [prime for prime in strict.primes[:MAJORANT] for _ in range(2)]
+    a = strict.drawn((9,))
+    once = strict.rounded(a, half)
+    assert strict.equal(strict.rounded(once, half), once).all()
+    twice = strict.rounded(strict.add(once, once), half)
+    assert not strict.equal(twice, strict.rounded(strict.add(a, a), half))[[MARKS + 1, MARKS + 3, MARKS + 5]].any()
+
+
 def test_other_seeds_have_other_primes() -> None:
     assert len({tuple(Field(seed).primes) for seed in range(5)}) == 5
     assert Field(3).primes == Field(3).primes

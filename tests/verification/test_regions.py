@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import onnxtile
+from onnxtile.verification import regions
 from onnxtile.verification.facts import Shapes, bare
 from onnxtile.verification.opened import open_model
 from onnxtile.verification.pairing import pair
@@ -34,6 +35,25 @@ def test_in_what_a_region_differs(nodes: str, words: str | None) -> None:
     else:
         (region,) = [each for each in verdict.regions if not each.equivalent]
         assert region.reason is not None and words in region.reason
+
+
+@pytest.mark.parametrize(("turns", "rounds"), [(2, 1), (6, 2)])
+def test_polynomials_of_high_degrees_are_evaluated_on_other_numbers_too(
+    turns: int, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, models = HEAD.replace("[2,4]", "[2,2]"), []
+    for name in "tu":
+        squares = "".join(f"{name}{turn + 1} = MatMul ({name}{turn}, {name}{turn})  " for turn in range(turns))
+        models.append(open_model(parse(head + f"{{ {name}0 = Neg (x)  {squares} y = Neg ({name}{turns}) }}")))
+    seeds: set[int] = set()
+    drawn = regions.Field
+    monkeypatch.setattr(regions, "Field", lambda seed, *others: seeds.add(seed) or drawn(seed, *others))
+    (region,) = pair(*models).regions
+    facts = Shapes(bare(models[0].proto), {}).first({})
+    assert facts is not None
+    finding = Judge(*models, 3).at(region, facts)
+    assert (finding.different, finding.degree, len(seeds)) == (None, 2**turns, rounds)
+    assert (finding.degree > regions.DEGREES) == (rounds == 2)
 
 
 def test_a_finding_has_limits_and_the_safe_majorant() -> None:

@@ -210,6 +210,7 @@ def multiplied(call: Call, made: Value, a: Value, b: Value, terms: int) -> None:
     """Let a sum of products have its degree, its bound, and the exponents of the constants in it."""
     made.bound = terms * a.largest * b.largest if a.dtype.is_integer() else None
     made.degree, made.linear = a.degree + b.degree, frozenset()
+    call.run.degree = max(call.run.degree, made.degree)
     if made.degree > MOST_DEGREES:
         raise UnprovenError(f"it's a polynomial of more than {MOST_DEGREES:,} degrees")
     (low, high), (lower, higher) = exponents(a), exponents(b)
