@@ -9,8 +9,7 @@ import onnx
 
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.graphs import CALL_DOMAIN
-from onnxtile.passes.rewrites.call_arguments import bind_arguments
-from onnxtile.verification.graphs import nodes_inside
+from onnxtile.verification.graphs import nodes_inside, with_attributes
 
 MOST_COPIES = 10_000
 """Functions that calls with other attributes may come to."""
@@ -22,36 +21,37 @@ def with_arguments(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Raises UnsupportedError where copies of functions would be too many.
     """
-    functions = {_key(each): each for each in model.functions if each.domain != CALL_DOMAIN}
-    if not any(each.attribute or each.attribute_proto for each in functions.values()):
+    functions = {_key(function): function for function in model.functions if function.domain != CALL_DOMAIN}
+    if not any(function.attribute or function.attribute_proto for function in functions.values()):
         return model
     bound = onnx.ModelProto()
     bound.CopyFrom(model)
     del bound.functions[:]
-    bound.functions.extend(each for each in model.functions if each.domain == CALL_DOMAIN)
-    made: dict[tuple[Key, bytes], onnx.FunctionProto] = {}
+    bound.functions.extend(function for function in model.functions if function.domain == CALL_DOMAIN)
+    copies: dict[tuple[Key, bytes], onnx.FunctionProto] = {}
     waiting = list(bound.graph.node)
     while waiting:
         for node in nodes_inside(waiting.pop()):
             function = functions.get((node.domain, node.op_type, node.overload))
             if function is None:
                 continue
-            given = {each.name: each for each in (*function.attribute_proto, *node.attribute)}
-            said = onnx.NodeProto(attribute=[given[name] for name in sorted(given)])
-            key = _key(function), said.SerializeToString(deterministic=True)
-            if key not in made:
-                if len(made) >= MOST_COPIES:
+            values = {argument.name: argument for argument in (*function.attribute_proto, *node.attribute)}
+            choice = onnx.NodeProto(attribute=[values[name] for name in sorted(values)])
+            key = _key(function), choice.SerializeToString(deterministic=True)
+            if key not in copies:
+                if len(copies) >= MOST_COPIES:
                     words = f"functions are called with more than {MOST_COPIES:,} choices of attributes"
                     raise UnsupportedError(f"{words}; inline some")
-                copy = made[key] = onnx.FunctionProto()
+                copy = copies[key] = onnx.FunctionProto()
                 copy.CopyFrom(function)
-                copy.name, copy.overload = f"{function.name}#{len(made)}", ""
+                copy.name, copy.overload = f"{function.name}#{len(copies)}", ""
                 del copy.attribute[:], copy.attribute_proto[:]
-                bind_arguments(copy.node, given, set())
+                for inner in (inner for outer in copy.node for inner in nodes_inside(outer)):
+                    inner.CopyFrom(with_attributes(inner, values))
                 waiting += copy.node
-            node.op_type, node.overload = made[key].name, ""
+            node.op_type, node.overload = copies[key].name, ""
             del node.attribute[:]
-    bound.functions.extend(made.values())
+    bound.functions.extend(copies.values())
     return bound
 
 

@@ -24,6 +24,18 @@ def test_each_choice_has_a_function_of_its_own() -> None:
     assert len(functions) == 3 and not any(each.attribute_proto for each in functions.values())
 
 
+def test_values_reach_bodies_and_references_without_one_go() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 18, "l" : 1]> g (float[2] x, bool c) => (float[2] y)
+    { y = l.f <a = 0.5> (x, c) }
+    <domain: "l", opset_import: ["" : 18]> f <a, b> (p, c) => (s) {
+        s = If (c) <then_branch = g1 () => (v) { v = Elu <alpha: float = @b> (p) },
+                    else_branch = g2 () => (w) { w = LeakyRelu <alpha: float = @a> (p) }> }"""
+    (function,) = with_arguments(onnx.parser.parse_model(text)).functions
+    bodies = {attribute.name: attribute.g.node[0] for attribute in function.node[0].attribute}
+    assert not bodies["then_branch"].attribute  # b has no value
+    assert [(each.name, each.f) for each in bodies["else_branch"].attribute] == [("alpha", 0.5)]
+
+
 def test_a_model_without_such_functions_is_itself() -> None:
     model = parse('<ir_version: 10, opset_import: ["" : 20]> g (float[4] x) => (float[4] y) { y = Neg (x) }')
     assert with_arguments(model) is model
