@@ -33,7 +33,7 @@ def one_node(
     names = [name if value is not None else "" for name, value in inputs.items()]
     while not names[-1]:
         names.pop()
-    node = helper.make_node(op_type, names, [*outputs], "fc", domain=domain, **attributes)
+    node = helper.make_node(op_type, names, [*outputs], "fc", domain=domain or None, **attributes)
     data_type = helper.np_dtype_to_tensor_dtype(np.dtype(fed))
     graph = helper.make_graph(
         [node],

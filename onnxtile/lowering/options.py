@@ -17,6 +17,7 @@ from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
 from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
+from onnxtile.passes.decompose_experts import DecomposeExperts
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_fused_convolution import DecomposeFusedConvolution
 from onnxtile.passes.decompose_gemm import DecomposeGemm
@@ -28,6 +29,7 @@ from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decompose_quantized_convolution import DecomposeQuantizedConvolution
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent, StepsName
+from onnxtile.passes.decompose_transforms import DecomposeTransforms
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.registry import pass_name
 from onnxtile.passes.restore_products import RestoreProducts
@@ -57,9 +59,10 @@ DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
         DecomposeAttention, DecomposeProjectedAttention, DecomposeMultiheadAttention, DecomposeGroupedAttention
     ),
     "matmul": (
-        DecomposeLinear, DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq, DecomposeQuantized,
-        DecomposeGemm,
+        DecomposeExperts, DecomposeLinear, DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq,
+        DecomposeQuantized, DecomposeGemm,
     ),
+    "other": (DecomposeTransforms,),
 }  # fmt: skip
 """The passes that write operators of a family out as MatMul, in the order in which they run."""
 DecidingPass: TypeAlias = Decompose | TileMatMul

@@ -100,16 +100,32 @@ _FORMULA = (
     f"{UP}, {GATE} (if any): M = tokens, K = hidden size, N = inner size; {DOWN}: M = tokens, K = inner size, "
     "N = hidden size; batch = experts a token goes through; M is the most that one expert may get"
 )
+_REFUSED = (
+    "activations other than relu, gelu, silu, swiglu and identity; fc3 but for swiglu that isn't fused; sparse mixers; "
+    "weights in the layout of older releases; opsets before 14"
+)
 declare(
     "MoE",
     MICROSOFT,
-    products=Products("matmul", experts({UP: 2, GATE: 6, DOWN: 4}, lambda node, name: 8), _FORMULA),
+    products=Products(
+        "matmul",
+        experts({UP: 2, GATE: 6, DOWN: 4}, lambda node, name: 8),
+        _FORMULA,
+        "decompose-experts",
+        refused=_REFUSED,
+    ),
     work=_experts(3, 5, 6) + _TOP,
 )
 declare(
     "QMoE",
     MICROSOFT,
-    products=Products("matmul", experts({UP: 2, GATE: 8, DOWN: 5}, _bits), _FORMULA),
+    products=Products(
+        "matmul",
+        experts({UP: 2, GATE: 8, DOWN: 5}, _bits),
+        _FORMULA,
+        "decompose-experts",
+        refused=f"{_REFUSED}; formats other than integers of 2, 4, 8 bits; shares that aren't normalized",
+    ),
     work=Work(transcendental=_experts(4, 7, 8).transcendental)
     + ELEMENTWISE * unknown("how many experts' weights are unpacked depends on where tokens go")
     + _TOP,

@@ -19,13 +19,14 @@ def dft(node: ir.Node) -> Size:
     and sines. One-sided, it takes (inverse) or makes (else) only length // 2 + 1 frequencies.
     """
     x = shape(node, 0, least=2)
-    axis = _dft_axis(node, len(x))
+    axis = dft_axis(node, len(x))
     inverse, onesided = bool(attribute_int(node, "inverse", 0)), bool(attribute_int(node, "onesided", 0))
-    length = constant_int(node, 1, "dft_length") if given(node, 1) else x[axis]
-    if inverse and onesided and not given(node, 1):
-        length = 2 * (length - 1) if isinstance(length, int) else None
+    length = dft_length(node, x[axis])
     others = count_of([dim for index, dim in enumerate(x[:-1]) if index != axis])
     taken = _frequencies(length) if inverse and onesided else length
+    own = x[axis]
+    if isinstance(taken, int) and isinstance(own, int):
+        taken = min(taken, own)  # what's behind the end is zeros
     given_back = _frequencies(length) if onesided and not inverse else length
     return Size(others, count_of([taken, x[-1]]), count_of([given_back, 1 if inverse and onesided else 2]), 1)
 
@@ -33,9 +34,7 @@ def dft(node: ir.Node) -> Size:
 def stft(node: ir.Node) -> Size:
     """STFT of [batch, length, parts]: the DFT of every frame."""
     x = shape(node, 0, 3)
-    frame = (
-        constant_int(node, 3, "frame_length") if given(node, 3) else shape(node, 2, 1)[0] if given(node, 2) else x[1]
-    )
+    frame = frame_length(node)
     step, frames = constant_int(node, 1, "frame_step"), None
     if step < 1:
         raise ModelError(f"STFT {node_name(node)!r}: frame_step is {step}; it must be 1 or more")
@@ -65,11 +64,27 @@ def affine_grid(node: ir.Node) -> Size:
     return Size(count_of(positions), theta[-1], theta[-2], theta[0])
 
 
+def dft_length(node: ir.Node, own: Dim) -> Dim:
+    """Return how many points a DFT along an axis of `own` numbers has."""
+    if given(node, 1):
+        return constant_int(node, 1, "dft_length")
+    if attribute_int(node, "inverse", 0) and attribute_int(node, "onesided", 0):
+        return 2 * (own - 1) if isinstance(own, int) else None
+    return own
+
+
+def frame_length(node: ir.Node) -> Dim:
+    """Return how many samples a frame of an STFT has."""
+    if given(node, 3):
+        return constant_int(node, 3, "frame_length")
+    return shape(node, 2, 1)[0] if given(node, 2) else shape(node, 0, 3)[1]
+
+
 def _frequencies(length: Dim) -> Dim:
     return length // 2 + 1 if isinstance(length, int) else None
 
 
-def _dft_axis(node: ir.Node, rank: int) -> int:
+def dft_axis(node: ir.Node, rank: int) -> int:
     """Return the axis of a DFT: an attribute (1 by default) before opset 20, an input (-2 by default) since."""
     if given(node, 2):
         axis = constant_int(node, 2, "axis")
@@ -90,17 +105,29 @@ def _grid_axes(node: ir.Node, opset: int | None) -> Amount:
     return total(output_sizes(node, 3)[1:-1])
 
 
+_REFUSED = (
+    "a length, axis or step that's known only at run time; onesided of complex numbers, or its inverse of real ones; "
+    "no elements; matrices of more than 67,108,864 numbers"
+)
 declare(
     "DFT",
     products=one_product(
-        "other", dft, "M = signals, K = length x parts, N = frequencies x parts: by the transform's matrix"
+        "other",
+        dft,
+        "M = signals, K = length x parts, N = frequencies x parts: by the transform's matrix",
+        "decompose-transforms",
+        _REFUSED,
     ),
     work=ELEMENTWISE * Y * is_set("inverse"),
 )
 declare(
     "STFT",
     products=one_product(
-        "other", stft, "M = batch x frames, K = frame length x parts, N = frequencies x 2: by the matrix"
+        "other",
+        stft,
+        "M = batch x frames, K = frame length x parts, N = frequencies x 2: by the matrix",
+        "decompose-transforms",
+        _REFUSED,
     ),
     work=ELEMENTWISE * WINDOWS * is_given(2, "window"),
 )

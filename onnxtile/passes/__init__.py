@@ -12,6 +12,7 @@ from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
 from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
+from onnxtile.passes.decompose_experts import DecomposeExperts
 from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_fused_convolution import DecomposeFusedConvolution
 from onnxtile.passes.decompose_gemm import DecomposeGemm
@@ -20,6 +21,7 @@ from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decompose_quantized_convolution import DecomposeQuantizedConvolution
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent
+from onnxtile.passes.decompose_transforms import DecomposeTransforms
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeConvTranspose",
-    "DecomposeConvolution", "DecomposeEinsum", "DecomposeFused", "DecomposeFusedConvolution", "DecomposeGemm",
-    "DecomposeLinear", "DecomposeQdq", "DecomposeQuantized", "DecomposeQuantizedConvolution", "DecomposeRecurrent",
-    "InferShapes", "RestoreProducts", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
+    "DecomposeConvolution", "DecomposeEinsum", "DecomposeExperts", "DecomposeFused", "DecomposeFusedConvolution",
+    "DecomposeGemm", "DecomposeLinear", "DecomposeQdq", "DecomposeQuantized", "DecomposeQuantizedConvolution",
+    "DecomposeRecurrent", "DecomposeTransforms", "InferShapes", "RestoreProducts", "SpecializeFunctions",
+    "TileMatMul", "UnrollTiles",
 ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from onnxtile.verification.semantics import (  # noqa: F401
     casts,
     control,
     convolution,
+    experts,
     functions,
     fused_convolution,
     learning,
@@ -19,4 +20,5 @@ from onnxtile.verification.semantics import (  # noqa: F401
     quantizing,
     recurrent,
     sizes,
+    transforms,
 )  # fmt: skip
