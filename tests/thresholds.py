@@ -144,6 +144,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     ),
     "a version of ONNX or of its operators: properties are drawn over all of them",
 ) | {
+    "passes.decompose_qdq_convolution.LARGEST_BIAS": "passes/test_decompose_qdq_convolution.py has biases beyond it",
     "passes.rewrites.moves.ENDLESS": "stands for the end",
     "cli.capture.MEMORY": "the default of an option, capturing.capturer.MEMORY",
     "ir.functions._COUNTED": "a number that is more than any bound",

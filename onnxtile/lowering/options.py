@@ -26,6 +26,7 @@ from onnxtile.passes.decompose_linear import DecomposeLinear
 from onnxtile.passes.decompose_multihead_attention import DecomposeMultiheadAttention
 from onnxtile.passes.decompose_projected_attention import DecomposeProjectedAttention
 from onnxtile.passes.decompose_qdq import DecomposeQdq
+from onnxtile.passes.decompose_qdq_convolution import DecomposeQdqConvolution
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decompose_quantized_convolution import DecomposeQuantizedConvolution
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent, StepsName
@@ -53,7 +54,8 @@ WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
     "rnn": (DecomposeRecurrent,),
     "conv": (
-        DecomposeFusedConvolution, DecomposeQuantizedConvolution, DecomposeConvolution, DecomposeConvTranspose
+        DecomposeFusedConvolution, DecomposeQuantizedConvolution, DecomposeQdqConvolution, DecomposeConvolution,
+        DecomposeConvTranspose,
     ),
     "attention": (
         DecomposeAttention, DecomposeProjectedAttention, DecomposeMultiheadAttention, DecomposeGroupedAttention

@@ -18,6 +18,7 @@ from onnxtile.passes.decompose_fused_convolution import DecomposeFusedConvolutio
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_linear import DecomposeLinear
 from onnxtile.passes.decompose_qdq import DecomposeQdq
+from onnxtile.passes.decompose_qdq_convolution import DecomposeQdqConvolution
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
 from onnxtile.passes.decompose_quantized_convolution import DecomposeQuantizedConvolution
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeConvTranspose",
     "DecomposeConvolution", "DecomposeEinsum", "DecomposeExperts", "DecomposeFused", "DecomposeFusedConvolution",
-    "DecomposeGemm", "DecomposeLinear", "DecomposeQdq", "DecomposeQuantized", "DecomposeQuantizedConvolution",
-    "DecomposeRecurrent", "DecomposeTransforms", "InferShapes", "RestoreProducts", "SpecializeFunctions",
-    "TileMatMul", "UnrollTiles",
+    "DecomposeGemm", "DecomposeLinear", "DecomposeQdq", "DecomposeQdqConvolution", "DecomposeQuantized",
+    "DecomposeQuantizedConvolution", "DecomposeRecurrent", "DecomposeTransforms", "InferShapes", "RestoreProducts",
+    "SpecializeFunctions", "TileMatMul", "UnrollTiles",
 ]  # fmt: skip
 
 

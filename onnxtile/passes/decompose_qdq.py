@@ -17,7 +17,7 @@ from onnxtile.passes.rewrites.quantization import Quantized, integer_product, in
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal
 
-_PLAIN = {"block_size": 0, "saturate": 1, "precision": 0, "output_dtype": 0}
+PLAIN = {"block_size": 0, "saturate": 1, "precision": 0, "output_dtype": 0}
 """Attributes of DequantizeLinear and QuantizeLinear, and what they say of those that are matched."""
 LONGEST = 2**31 // 255**2
 """The largest K whose sums of products of bytes, each less a zero point, surely fit int32."""
@@ -84,7 +84,7 @@ def _quantized(letter: str, node: ir.Node, integers: ir.Value | None) -> Quantiz
     last = attribute_int(node, "axis", 1) in (rank - 1, -1)
     if scale is None or scale.shape is None or (list(scale.shape) not in ([], [1]) and not last):
         return None
-    if any(attribute_int(node, name, default) != default for name, default in _PLAIN.items()):
+    if any(attribute_int(node, name, default) != default for name, default in PLAIN.items()):
         return None
     return Quantized(letter, integers, scale, zero)
 

@@ -43,6 +43,7 @@ BUILT_IN = {
     "decompose-recurrent": "passes.decompose_recurrent:DecomposeRecurrent",
     "decompose-conv-transpose": "passes.decompose_conv_transpose:DecomposeConvTranspose",
     "decompose-fused-convolution": "passes.decompose_fused_convolution:DecomposeFusedConvolution",
+    "decompose-qdq-convolution": "passes.decompose_qdq_convolution:DecomposeQdqConvolution",
     "decompose-quantized-convolution": "passes.decompose_quantized_convolution:DecomposeQuantizedConvolution",
     "tile-matmul": "passes.tile_matmul:TileMatMul",
     "unroll-tiles": "passes.unroll_tiles:UnrollTiles",

@@ -57,7 +57,7 @@ class Field:
         self._moduli = [(p.reshape(-1, *[1] * axes), 1 / p.reshape(-1, *[1] * axes)) for axes in range(64)]
         signs = np.where([MAJORANT <= lane < MARKS for lane in range(self.lanes)], 1.0, -1.0)
         self._signs = [signs.reshape(-1, *[1] * axes) for axes in range(64)]
-        self._aliases: dict[tuple[str, tuple[int, ...], bytes], Array] = {}
+        self._aliases: dict[tuple[str, bytes], Array] = {}
 
     def _prime(self) -> int:
         while True:
@@ -181,7 +181,7 @@ class Field:
         if self._aliases and array.size <= MOST_OF_AN_ALIAS:
             alias = self._aliases.get(_bits(array))
             if alias is not None:
-                return alias
+                return alias.reshape(self.lanes, *array.shape)
         flat = np.ascontiguousarray(array).reshape(-1)
         if array.dtype.kind in "biu" and array.dtype.itemsize <= 2:  # below all primes
             numbers = np.broadcast_to(array.astype(np.float64), (self.lanes, *array.shape))
@@ -307,8 +307,9 @@ _MASK, _EXPONENT = np.uint64((1 << DRAWN) - 1), np.uint64(0x433 << 52)
 _OFFSET = 2.0**52 + 2.0 ** (DRAWN - 1)
 
 
-def _bits(array: Array) -> tuple[str, tuple[int, ...], bytes]:
-    return array.dtype.name, array.shape, array.tobytes()
+def _bits(array: Array) -> tuple[str, bytes]:
+    """A constant's type and bytes; its shape doesn't matter, as long as its numbers are in their order."""
+    return array.dtype.name, array.tobytes()
 
 
 DIGITS = {"FLOAT16": (11, 5), "BFLOAT16": (8, 8), "FLOAT": (24, 8), "DOUBLE": (53, 11)}

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from onnxtile.verification.semantics.arithmetic import elementwise
+from onnxtile.verification.semantics.arithmetic import elementwise, inverse, times
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import limited, padded, reshaped
 from onnxtile.verification.semantics.products import product, swapped
@@ -19,7 +19,41 @@ ATTRIBUTES = "auto_pad dilations group kernel_shape pads strides"
 def _conv(call: Call) -> Value:
     y = convolved(call, call.value(0), call.value(1))
     bias = call.optional(2)
-    return y if bias is None else elementwise(call, [y, along_channels(bias, len(y.shape))], "Add")
+    if bias is None:
+        return y
+    factor = y.factor
+    y = elementwise(call, [y, _in_units_of(call, along_channels(bias, len(y.shape)), bias.factor, factor)], "Add")
+    y.factor = factor
+    return y
+
+
+def _in_units_of(
+    call: Call, bias: Value, own: tuple[Value, ...] | None, factor: tuple[Value, ...] | None
+) -> Value:  # fmt: skip
+    """A bias whose scale is the rounded product of the factors' scales, as integer engines have it: times these."""
+    if not call.run.exact_scales or own is None or factor is None or (len(own), len(factor)) != (1, 2):
+        return bias
+    a, b = factor
+    scale = along_channels(own[0], len(bias.shape) + 1) if own[0].shape else own[0]
+    if any(each.known is None for each in (a, b, scale)):
+        return bias
+    rounded = np.asarray(a.known * b.known)  # type: ignore[operator]  # they're known
+    if not np.array_equal(*np.broadcast_arrays(rounded, scale.known)):  # type: ignore[arg-type]  # they're known
+        return bias
+    made = times(call, times(call, bias, inverse(call, scale)), times(call, a, b))
+    made.met, made.bound = (), bias.bound  # all of it is constant
+    return made
+
+
+def _factor(call: Call, x: Value, w: Value) -> tuple[Value, ...] | None:
+    """The scales that a convolution of dequantized numbers is whole numbers times: x's, and w's a filter or one."""
+    if x.factor is None or w.factor is None or len(x.factor) != 1 or len(w.factor) != 1 or not call.run.is_original:
+        return None
+    (a,), (b,) = x.factor, w.factor
+    if math.prod(a.shape) != 1 or (math.prod(b.shape) != 1 and b.shape != (w.shape[0], *[1] * (len(w.shape) - 1))):
+        return None
+    b = reshaped(b, []) if math.prod(b.shape) == 1 else reshaped(b, [w.shape[0], *[1] * (len(w.shape) - 2)])
+    return reshaped(a, []), b
 
 
 def along_channels(value: Value, rank: int) -> Value:
@@ -34,7 +68,7 @@ def convolved(call: Call, x: Value, w: Value, filler: Value | None = None) -> Va
 
     x is [batch, channels, *positions], w [filters, channels / group, *kernel].
     """
-    axes, group = len(x.shape) - 2, int(call.attributes.get("group", 1))
+    axes, group, factor = len(x.shape) - 2, int(call.attributes.get("group", 1)), _factor(call, x, w)
     kernel = list(w.shape[2:])
     batch, channels, filters = x.shape[0], x.shape[1], w.shape[0]
     if axes < 1 or len(kernel) != axes or group < 1 or channels != group * w.shape[1] or filters % group:
@@ -72,7 +106,9 @@ def convolved(call: Call, x: Value, w: Value, filler: Value | None = None) -> Va
     y = reshaped(product(call, rows, kernels), [group, batch, *out, filters // group])
     order = [1, 0, axes + 2, *range(2, axes + 2)]
     y = y.moved(lambda array, lead: array.transpose(*range(lead), *(lead + axis for axis in order)))
-    return reshaped(y, [batch, filters, *out])
+    y = reshaped(y, [batch, filters, *out])
+    y.factor = factor
+    return y
 
 
 def _numbers(call: Call, name: str, default: list[int]) -> list[int]:

@@ -57,7 +57,8 @@ def _dequantize(call: Call) -> Value:
         wide = elementwise(call, [wide, cast(call, _spread(zero, value, axis), difference)], "Sub")
     scale = _spread(scale, value, axis)
     folded = wide.known is not None and scale.known is not None and not call.run.exact_scales
-    if folded or value.dtype.bitwidth > 16 or value.dtype.is_floating_point():
+    exact = call.run.exact_scales and call.run.is_original  # a bias, which integer engines add to sums as it is
+    if folded or (value.dtype.bitwidth > 16 and not exact) or value.dtype.is_floating_point():
         return elementwise(call, [cast(call, wide, scale.dtype), scale], "Mul")
     real = Value.computed(wide, wide.lanes, scale.dtype)  # so few digits are never rounded
     if not call.run.exact_scales:

@@ -1,0 +1,132 @@
+"""Write convolutions between DequantizeLinear and QuantizeLinear out as products of the integers themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxtile.ir.arrays import read_array
+from onnxtile.ir.attributes import attribute_int, input_of
+from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.dtypes import BYTES
+from onnxtile.operators.contractions import Contraction
+from onnxtile.operators.windows import Geometry
+from onnxtile.passes.decompose import Decompose, lowered_by
+from onnxtile.passes.decompose_qdq import LONGEST, PLAIN, only_reader, producer_of
+from onnxtile.passes.rewrites.im2col import window_refusals
+from onnxtile.passes.rewrites.integer_convolution import IntegerConvolution
+from onnxtile.passes.rewrites.moves import PADS_AS_INPUT
+from onnxtile.passes.rewrites.quantization import INT32, Quantized, integer_refusals
+from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.tiling.legality import Refusal
+
+LARGEST_BIAS = 2**30
+"""Biases below it, and sums of products of bytes up to half of K's bound, surely fit int32."""
+
+
+@dataclass(frozen=True)
+class DecomposeQdqConvolution(Decompose):
+    """Q(DQ(X) conv DQ(W) + DQ(B)) = quantize(sX * sW / sY * ((X - zX) conv (W - zW) + B)), for every such Conv.
+
+    That's what onnxruntime makes of them, and how integer engines compute them: exact, and rounded once. B's scale has
+    to be sX * sW. A Conv that isn't so is cut as a product of floats.
+    """
+
+    operators = lowered_by("decompose-convolution")
+
+    def concerns(self, node: ir.Node, model: ir.Model) -> bool:
+        """Return whether the node matches, K is known to be short enough, and nothing speaks against its parameters."""
+        match = match_convolution(node, declared_ir_version(model)) if super().concerns(node, model) else None
+        if match is None:
+            return False
+        x, w, y = match.x, match.w, match.y
+        geometry = Geometry.of(node)
+        depth, filters = geometry.depth, geometry.filters
+        if not isinstance(depth, int) or depth > LONGEST // 2 or y.zero is None or y.zero.dtype not in BYTES:
+            return False
+        lengths = zip((x, w, y), (1, filters, 1), strict=True)
+        reasons = (side.refusals(length, model) for side, length in lengths)
+        more = window_refusals(geometry, PADS_AS_INPUT, pads_integers=True)
+        return not any(chain(integer_refusals((x, w)), more, *reasons))
+
+    def refusals(self, product: Contraction, model: ir.Model) -> Iterable[Refusal]:
+        return ()
+
+    def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
+        node = product.node
+        match = match_convolution(node, declared_ir_version(model))
+        assert match is not None and match.x.scale is not None and match.w.scale is not None
+        dequantized, (quantize,) = dict.fromkeys(node.inputs), node.outputs[0].consumers()
+        convolution = IntegerConvolution(new, Geometry.of(node), model, product.opset or 0)
+        total = convolution.product(match.x, match.w, match.bias)
+        total = convolution.requantized(total, match.x.scale, match.w.scale, match.y)
+        total.shape = convolution.shape
+        new.swap_in(convolution.im2col.laid_out(total), last=quantize)
+        for producer in (producer_of(value, "DequantizeLinear") for value in dequantized):
+            idle = producer is not None and not producer.outputs[0].uses() and not producer.outputs[0].is_graph_output()
+            if producer is not None and producer.graph is not None and idle:
+                producer.graph.remove(producer, safe=True)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A convolution of X by W, with a bias in int32, that Y is quantized from."""
+
+    x: Quantized
+    w: Quantized
+    y: Quantized
+    bias: ir.Value | None
+
+
+def match_convolution(node: ir.Node, version: int) -> Match | None:
+    """Match Q(DQ(X) conv DQ(W) + DQ(B)), read by one QuantizeLinear alone."""
+    x, w = (producer_of(input_of(node, index), "DequantizeLinear") for index in range(2))
+    y = only_reader(node.outputs[0], "QuantizeLinear")
+    if x is None or w is None or y is None or any(map(_means_more, (x, w, y))):
+        return None
+    sides = _side("X", x, x.inputs[0]), _side("W", w, w.inputs[0]), _side("Y", y, y.outputs[0])
+    if any(side.scale is None or side.scale.shape is None for side in sides):
+        return None
+    w_scale = sides[1].scale
+    one = w_scale is not None and w_scale.shape is not None and list(w_scale.shape) in ([], [1])
+    if not one and attribute_int(w, "axis", 1) != 0:
+        return None
+    value = input_of(node, 2)
+    bias = None if value is None else _integer_bias(value, sides, version)
+    return None if value is not None and bias is None else Match(sides[0], sides[1], sides[2], bias)
+
+
+def _side(letter: str, quantizer: ir.Node, value: ir.Value | None) -> Quantized:
+    return Quantized(letter, value, input_of(quantizer, 1), input_of(quantizer, 2))
+
+
+def _means_more(node: ir.Node) -> bool:
+    return any(attribute_int(node, name, default) != default for name, default in PLAIN.items())
+
+
+def _integer_bias(value: ir.Value, sides: tuple[Quantized, ...], version: int) -> ir.Value | None:
+    """Return the int32 constant that a bias is dequantized from, if its scale is sX * sW and it has no zero point."""
+    node = producer_of(value, "DequantizeLinear")
+    if node is None or node.inputs[0] is None or node.inputs[0].dtype != INT32 or _means_more(node):
+        return None
+    tensors = [
+        constant_tensor(each, version) for each in (node.inputs[0], input_of(node, 1), sides[0].scale, sides[1].scale)
+    ]
+    if any(tensor is None for tensor in tensors):
+        return None
+    numbers, scale, x_scale, w_scale = (read_array(tensor) for tensor in tensors if tensor is not None)
+    zero = input_of(node, 2)
+    zeros = None if zero is None else constant_tensor(zero, version)
+    if zero is not None and (zeros is None or read_array(zeros).any()):
+        return None
+    wanted = (x_scale * w_scale).reshape(-1)
+    if wanted.dtype != scale.dtype or any(each.size not in (1, numbers.size) for each in (scale, wanted)):
+        return None
+    if not (scale.reshape(-1) == wanted).all():
+        return None
+    along = scale.size == 1 or attribute_int(node, "axis", 1) in (0, -1)
+    return node.inputs[0] if along and np.abs(numbers.astype(np.int64)).max(initial=0) < LARGEST_BIAS else None
