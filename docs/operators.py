@@ -21,7 +21,7 @@ batch. What isn't sized is reported as unknown, with the reason given here. Name
 operator that has several.
 
 A pass refuses, beside what its row says, K or N that isn't known (bind it with --bind), and opsets other than
-{OPSETS[0]} to {OPSETS[-1]}. Attention is lowered with `--ops attention`. What is neither here nor among the
+{OPSETS[0]} to {OPSETS[-1]}. What is neither here nor among the
 operators without a product ([operations.md](operations.md) has both), such as one of a foreign domain, is reported as
 unknown, in the family `other`.
 

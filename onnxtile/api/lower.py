@@ -67,7 +67,7 @@ def lower(
     inputs: Inputs | AnyLimits | None = None,
     max: AnyLimits | None = None,
     *,
-    ops: str | Sequence[str] = "matmul",
+    ops: str | Sequence[str] = "all",
     form: FormName = "unrolled",
     weights: WeightsName = "pretile",
     accumulate: Accumulate = "chain",
@@ -87,7 +87,7 @@ def lower(
     follow_links: bool = False,
     progress: Progress | None = None,
 ) -> ModelInMemory | Report | tuple[ModelInMemory, Report]:
-    """Return an equivalent model of ONNX in which each product of `ops` is at most `max` (M, K, N; None: no limit).
+    """Return an equivalent model of ONNX in which each product is at most `max` (M, K, N; None: no limit).
 
     `lower(model, max)` for models of ONNX: a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph. The same kind
     comes back, a ModelProto for a path; the caller's model isn't changed. With `report=True` the model and the Report
@@ -99,15 +99,16 @@ def lower(
     exported, and held against torch itself, on these inputs and random ones. A ModelProto comes back. `keep_exported`:
     a path to which the exported model goes, too.
 
-    `form`: how tiles are written (unrolled, batched, loop, function; auto: unrolled up to `max_nodes` nodes, batched
-    beyond). `weights`: cut constants ahead of time (pretile) or at run time (split). `accumulate`: how partial sums are
-    added (chain, tree, sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or
-    Sum, and outputs of a Split, that are made (None: any). `pad_tiles`: products are padded with zeros to the size of
-    `max`, for engines that take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut are
-    computed in their type, where they may overflow, and not in float32. `steps`: those of RNN, LSTM and GRU are a Scan
-    (scan), or written one by one (unroll). `bind`: sizes of free dimensions by name. With
-    `output`: `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from
-    a multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
+    `ops`: families of operators to lower (matmul, conv, rnn, attention, other; all). `form`: how tiles are written
+    (unrolled, batched, loop, function; auto: unrolled up to `max_nodes` nodes, batched beyond). `weights`: cut
+    constants ahead of time (pretile) or at run time (split). `accumulate`: how partial sums are added (chain, tree,
+    sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a
+    Split, that are made (None: any). `pad_tiles`: products are padded with zeros to the size of `max`, for engines that
+    take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut are computed in their type,
+    where they may overflow, and not in float32. `steps`: those of RNN, LSTM and GRU are a Scan (scan), or written one
+    by one (unroll). `bind`: sizes of free dimensions by name. With `output`: `external_data` puts weights into a data
+    file beside the model (one above 2 GB gets one anyway), each from a multiple of `align_data` bytes on.
+    `follow_links`: see `profile`. `progress` is told what is being done.
 
     What can't be lowered stays as it is; the Report, or `check` on the result, lists it with the reason. Raises
     UsageError, ModelError, UnsupportedError (among them: torch can't export the model), PassError where the result
@@ -180,7 +181,7 @@ def estimate(
     model: AnyModel,
     max: AnyLimits,
     *,
-    ops: str | Sequence[str] = "matmul",
+    ops: str | Sequence[str] = "all",
     weights: WeightsName = "pretile",
     accumulate: Accumulate = "chain",
     max_fan_in: int | None = None,

@@ -12,7 +12,7 @@ EXAMPLES = "Example:\n\nonnxtile check model.onnx --max 64,64,64 --bind batch=1"
 def command(
     model: Model,
     max: Max,
-    ops: Ops = "matmul",
+    ops: Ops = "all",
     bind: Bind = None,
     follow_links: FollowLinks = False,
     everything: All = False,

@@ -38,7 +38,7 @@ def command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="Where to; MODEL.tiled.onnx by default.")
     ] = None,
-    ops: Ops = "matmul",
+    ops: Ops = "all",
     form: Annotated[
         str, typer.Option(help="How tiles are written: unrolled, batched, loop, function; or auto.")
     ] = "unrolled",

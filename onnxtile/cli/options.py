@@ -16,7 +16,7 @@ Max = Annotated[
 ]
 Ops = Annotated[
     str,
-    typer.Option("--ops", metavar="FAMILIES", help="Operator families: matmul, conv, rnn, attention, other; or all."),
+    typer.Option("--ops", metavar="FAMILIES", help="Operator families: matmul, conv, rnn, attention, other."),
 ]
 Bind = Annotated[
     list[str] | None,

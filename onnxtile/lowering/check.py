@@ -23,7 +23,7 @@ def check(
     model: AnyModel,
     max: AnyLimits,
     *,
-    ops: str | Sequence[str] = "matmul",
+    ops: str | Sequence[str] = "all",
     bind: Mapping[str, int] | None = None,
     follow_links: bool = False,
 ) -> Report:

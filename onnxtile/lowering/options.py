@@ -10,6 +10,7 @@ from onnxtile.errors import wrong_name
 from onnxtile.lowering.model_file import DataFilePolicy
 from onnxtile.lowering.weight_stream import ALIGNMENT
 from onnxtile.operators.contractions import families
+from onnxtile.operators.registry import FAMILIES
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
@@ -109,7 +110,7 @@ class LoweringOptions:
     """
 
     limits: Limits
-    families: tuple[str, ...] = ("matmul",)
+    families: tuple[str, ...] = FAMILIES
     form: FormName = "unrolled"
     weights: WeightsName = "pretile"
     accumulate: Accumulate = "chain"
@@ -135,7 +136,7 @@ class LoweringOptions:
         cls,
         max: AnyLimits,
         *,
-        ops: str | Sequence[str] = "matmul",
+        ops: str | Sequence[str] = "all",
         external_data: bool = False,
         align_data: int = ALIGNMENT,
         **options: Unpack[Choices],

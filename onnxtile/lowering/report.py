@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,11 @@ from onnxtile.tiling.limits import Limits
 Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
 HEADINGS = ("product", "M", "K", "N", "type", "status", "tile, or reason")
 _URGENCY = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "fits": 2, "not-asked": 3}
+_NAMED = {
+    "matmul": "product", "conv": "convolution", "rnn": "recurrent product", "attention": "attention product",
+    "other": "other product",
+}  # fmt: skip
+"""What products of a family are called."""
 _SHOWN = 20
 """Rows of a printed report; all are in `contractions`."""
 
@@ -129,7 +135,10 @@ class Report(JsonRecord):
         counts = {status: len(self.having(status)) for status in told}
         words: dict[Status, str] = {"fits": "fit"} if counts["fits"] != 1 else {}
         became = [f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count]
-        return f"{several(sum(counts.values()), 'product')} at {self.limits}: {', '.join(became) or 'none'}"
+        over = Counter(row.family for row in self.over)
+        left = ", ".join(several(count, _NAMED[family]) for family, count in over.items())
+        said = f"; {left} over the limits" if over.keys() - {"matmul"} else ""
+        return f"{several(sum(counts.values()), 'product')} at {self.limits}: {', '.join(became) or 'none'}{said}"
 
     def having(self, *statuses: Status) -> tuple[Row, ...]:
         return tuple(row for row in self.contractions if row.status in statuses)

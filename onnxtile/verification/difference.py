@@ -37,8 +37,11 @@ def difference(one: Value, other: Value) -> Unlike | None:
         words = "has terms that cancel, or products that are added more than once, which rounds otherwise"
         return _unlike(words, np.asarray(apart[MAJORANT:MARKS].any(0)), MAJORANT)
     for lane in range(MARKS, len(apart)):
+        mark = one.field.mark_of(lane)
+        if one.dtype.is_integer() and mark.is_integer() and mark.bitwidth >= one.dtype.bitwidth:
+            continue  # modulo 2^n it's the same, wherever sums and products wrapped
         if apart[lane].any():
-            return _unlike(f"is rounded by {one.field.mark_of(lane).name} in another place", apart[lane], lane)
+            return _unlike(f"is rounded by {mark.name} in another place", apart[lane], lane)
     none = np.zeros((one.field.lanes, *[1] * len(one.shape)))
     meets = [none if each.meets is None else each.meets for each in (one, other)]
     met = np.asarray((one.field.reduce(meets[0] - meets[1]) != 0)[:MARKS].any(0))

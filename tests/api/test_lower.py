@@ -14,6 +14,7 @@ import pytest
 import onnxtile
 from onnxtile.cli.lower import command as lower_command
 from onnxtile.lowering.options import LoweringOptions
+from onnxtile.operators.contractions import families
 from tests.support import matmul
 
 LIMITS = (4, 4, 4)
@@ -27,7 +28,7 @@ def test_defaults_are_those_of_the_options() -> None:
     for name in ("form", "weights", "accumulate", "max_nodes", "max_fan_in", "max_fan_out", "pad_tiles"):
         assert getattr(options, name) == shown[name] == command[name]
     assert options.data.align == shown["align_data"] == command["align_data"]
-    assert options.families == (shown["ops"],) == (command["ops"],)
+    assert options.families == families(shown["ops"]) == families(command["ops"])
 
 
 def test_limits_in_the_second_place_or_by_name() -> None:

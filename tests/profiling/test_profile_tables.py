@@ -162,7 +162,7 @@ def test_mobilenet_on_the_command_line(command: Command) -> None:
 
 # AlexNet of torchvision, lowered at 64,64,64 in the plainest unrolled form
 
-PLAINEST = {"form": "unrolled", "weights": "split", "accumulate": "sum"}
+PLAINEST = {"ops": "matmul", "form": "unrolled", "weights": "split", "accumulate": "sum"}
 ALEXNET_LOWERED = {
     "MatMul": 14_336,
     "Split": 278,  # 281 where a Split into one part along M is written for each product,

@@ -142,6 +142,10 @@ def _close(case: TestCase, got: Any, want: Any) -> bool:
     return wide[0].shape == wide[1].shape and np.allclose(*wide, relative, absolute, equal_nan=True)
 
 
+REVERSED = ("_bidirectional", "_reverse")
+"""Cases whose steps run backwards, which onnx.reference's Scan doesn't."""
+
+
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_case_lowered(name: str, limits: tuple[int, int, int]) -> None:
@@ -154,7 +158,8 @@ def test_a_case_lowered(name: str, limits: tuple[int, int, int]) -> None:
         assert not [row for row in left if not str(row.reason).endswith(REASONS)]
         assert {row.op for row in (*still.over, *still.unknown)} <= {row.op for row in left}
     if lowered != model:
-        able = [run for run in (run_reference, run_onnxruntime) if right(case, model, run)]
+        engines = (run_onnxruntime,) if name.endswith(REVERSED) else (run_reference, run_onnxruntime)
+        able = [run for run in engines if right(case, model, run)]
         if not able:
             pytest.skip("neither engine gives what the case stores: nothing to compare with")
         for run in able:

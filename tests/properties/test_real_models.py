@@ -26,12 +26,12 @@ ALEXNETS = [networks.alexnet, networks.bvlc_alexnet] if LONG else [networks.alex
 def test_alexnet_at_64(build: Callable[[], onnx.ModelProto], tmp_path: Path) -> None:
     original, path = build(), tmp_path / "lowered.onnx"
     onnx.save(original, tmp_path / "original.onnx")
-    report = onnxtile.lower(tmp_path / "original.onnx", "64,64,64", output=path)
+    report = onnxtile.lower(tmp_path / "original.onnx", "64,64,64", ops="matmul", output=path)
     assert [row.status for row in report.contractions if row.op == "Gemm"] == ["tiled"] * 3
     lowered = onnx.load(path)
     assert operators(lowered).count("MatMul") == 14_336
-    assert onnxtile.check(path, "64,64,64").ok
-    over = onnxtile.check(tmp_path / "original.onnx", "64,64,64").over
+    assert onnxtile.check(path, "64,64,64", ops="matmul").ok
+    over = onnxtile.check(tmp_path / "original.onnx", "64,64,64", ops="matmul").over
     assert [(row.m, row.k, row.n) for row in over] == [(1, 9216, 4096), (1, 4096, 4096), (1, 4096, 1000)]
     verdict = onnxtile.verify(tmp_path / "original.onnx", path)
     assert verdict.equivalent
@@ -39,12 +39,21 @@ def test_alexnet_at_64(build: Callable[[], onnx.ModelProto], tmp_path: Path) -> 
     assert sum(region.tiles for region in verdict.regions) == 14_336
 
 
+@pytest.mark.parametrize("form", ["unrolled", "batched"])
+def test_alexnet_with_its_convolutions(form: str, tmp_path: Path) -> None:
+    onnx.save(networks.alexnet(), tmp_path / "original.onnx")
+    report = onnxtile.lower(tmp_path / "original.onnx", "64,64,64", form=form, output=tmp_path / "lowered.onnx")
+    assert report.ok and onnxtile.check(tmp_path / "lowered.onnx", "64,64,64").ok
+    verdict = onnxtile.verify(tmp_path / "original.onnx", tmp_path / "lowered.onnx")
+    assert verdict.proven and len(verdict.regions) == 8
+
+
 def test_alexnet_in_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
     """About 8,000 nodes; the long profile takes 28,554, which takes onnxruntime ten seconds without optimizations."""
     monkeypatch.setattr(engines, "MANY_NODES", 1_000_000)
     original = networks.alexnet()
     verdict = onnxtile.verify(
-        original, onnxtile.lower(original, "64,64,64" if LONG else "128,128,128"), method="bound", cases=1
+        original, onnxtile.lower(original, "64,64,64" if LONG else "128,128,128", ops="matmul"), method="bound", cases=1
     )
     assert (verdict.equivalent, verdict.engine) == (True, "onnxruntime")
     assert verdict.outputs[0].max_abs_error > 0
@@ -53,9 +62,9 @@ def test_alexnet_in_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("batch", [1, 3] if LONG else [3])
 def test_mobilenet_with_its_dynamic_batch(batch: int) -> None:
     original = networks.mobilenet_v2()
-    lowered = onnxtile.lower(original, "64,64,64", bind={"batch_size": batch})
-    assert onnxtile.check(lowered, "64,64,64").ok
-    (over,) = onnxtile.check(original, "64,64,64").over
+    lowered = onnxtile.lower(original, "64,64,64", ops="matmul", bind={"batch_size": batch})
+    assert onnxtile.check(lowered, "64,64,64", ops="matmul").ok
+    (over,) = onnxtile.check(original, "64,64,64", ops="matmul").over
     assert (over.m, over.k, over.n) == ("batch_size", 1280, 1000)
     assert onnxtile.verify(original, lowered, bind={"batch_size": batch}).equivalent
     verdict = onnxtile.verify(original, lowered, method="bound", bind={"batch_size": batch}, cases=2)

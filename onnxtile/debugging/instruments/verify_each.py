@@ -83,12 +83,17 @@ def what_differs(
     seed: int,
     progress: Progress | None = None,
 ) -> str | None:
-    """Return what `verify` has against `after`, in a few words; None: nothing. Its errors get words for pipelines."""
+    """Return what `verify` has against `after`, in a few words; None: nothing. Its errors get words for pipelines.
+
+    Raises UnsupportedError where nothing differs, but something can't be told.
+    """
+    cure = "; in a pipeline, bind-dims{name=size} binds them" if free_dimensions(before) else ""
     try:
         verdict = verify(before, after, cases=cases, seed=seed, bind=sizes, progress=progress)
     except UnsupportedError as error:
-        cure = "; in a pipeline, bind-dims{name=size} binds them"
-        raise UnsupportedError(f"{error}{cure if free_dimensions(before) else ''}") from error
+        raise UnsupportedError(f"{error}{cure}") from error
+    if "unknown" in verdict.counts and "different" not in verdict.counts:
+        raise UnsupportedError(f"no engine runs the original's part: {_first_failure(verdict)}{cure}")
     return None if verdict.equivalent else _first_failure(verdict)
 
 
