@@ -26,6 +26,7 @@ from onnxtile.passes.decompose_grouped_attention import DecomposeGroupedAttentio
 from onnxtile.passes.decompose_linear import DecomposeLinear
 from onnxtile.passes.decompose_multihead_attention import DecomposeMultiheadAttention
 from onnxtile.passes.decompose_projected_attention import DecomposeProjectedAttention
+from onnxtile.passes.decompose_projections import DecomposeProjections
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_qdq_convolution import DecomposeQdqConvolution
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
@@ -62,8 +63,8 @@ DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
         DecomposeAttention, DecomposeProjectedAttention, DecomposeMultiheadAttention, DecomposeGroupedAttention
     ),
     "matmul": (
-        DecomposeExperts, DecomposeLinear, DecomposeEinsum, DecomposeFused, DecomposeBlockwise, DecomposeQdq,
-        DecomposeQuantized, DecomposeGemm,
+        DecomposeExperts, DecomposeLinear, DecomposeProjections, DecomposeEinsum, DecomposeFused, DecomposeBlockwise,
+        DecomposeQdq, DecomposeQuantized, DecomposeGemm,
     ),
     "other": (DecomposeTransforms,),
 }  # fmt: skip

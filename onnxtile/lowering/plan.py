@@ -10,6 +10,7 @@ from onnxtile.ir.graphs import is_tiled_product, nodes_within, scopes_with_nodes
 from onnxtile.lowering.options import LoweringOptions
 from onnxtile.lowering.report import Row
 from onnxtile.operators.contractions import Contraction, contractions, contractions_of
+from onnxtile.operators.registry import products_of
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.inline import inlined
 from onnxtile.tiling.legality import Decision, Refusal, legality
@@ -89,7 +90,7 @@ class LoweringPlan:
         rows = []
         for product in self._products:
             fits = legality(product, self._options.limits) == "fits" or (product.in_function and fit)
-            unlowered = None if fits else Refusal("operator", f"{product.node.op_type} isn't lowered yet")
+            unlowered = None if fits else _unlowered(product)
             decision = decided.get(_key(product), unlowered)
             rows.append(self._row(product, None if fits and isinstance(decision, Refusal) else decision))
         return rows
@@ -102,6 +103,15 @@ class LoweringPlan:
         if isinstance(decision, Refusal) and decision.code == "operator" and product.reason:
             return Row.of(product, "unknown", f"{decision}; {product.reason}")
         return Row.of(product, "fits") if decision is None else Row.of(product, "refused", decision)
+
+
+def _unlowered(product: Contraction) -> Refusal:
+    """Return why no pass lowers the product: what its operator's declaration says, if anything."""
+    products = products_of(product.node)
+    why = "" if products is None or products.lowered_by else products.refused
+    known = why and "isn't lowered" not in why
+    words = f"{product.node.op_type} isn't lowered: {why}" if known else f"{product.node.op_type} isn't lowered yet"
+    return Refusal("operator", words)
 
 
 def _key(product: Contraction) -> Key:

@@ -83,7 +83,7 @@ _REFUSED = (
     "weights that aren't constants; bytes that don't match K, N, bits and block_size; g_idx; weights packed for a "
     "GPU; transB 0; unknown attributes; above 100,000 packed tiles"
 )
-_FUSED = "several products with a normalization and an activation: isn't lowered yet"
+_FUSED = "weights that aren't constants or contradict; activations other than silu; skip without norm_scale"
 _UNPACKED = 2 * ELEMENTWISE * WEIGHTS
 _NORM = (ELEMENTWISE * X * is_given(1, "skip") + by_root_mean_square(X, ROWS, X)) * is_given(2, "norm_scale")
 declare(
@@ -105,7 +105,7 @@ declare(
 declare(
     "MatMulNBitsMlp",
     MICROSOFT,
-    products=Products("matmul", mlp, "gate and up: attributes K, N", refused=_FUSED),
+    products=Products("matmul", mlp, "gate and up: attributes K, N", "decompose-projections", refused=_FUSED),
     work=_NORM + _UNPACKED + bias(5, "gate_bias") + bias(8, "up_bias") + activation("activation") * Y + ELEMENTWISE * Y,
     quantization=(4, 5, 7, 8),
     packed=Packed((3, 6), "bits"),
@@ -113,7 +113,7 @@ declare(
 declare(
     "MatMulNBitsQkv",
     MICROSOFT,
-    products=Products("matmul", qkv, "Q: attributes K, Nq; K and V: K, Nkv", refused=_FUSED),
+    products=Products("matmul", qkv, "Q: attributes K, Nq; K and V: K, Nkv", "decompose-projections", refused=_FUSED),
     work=_NORM
     + _UNPACKED
     + bias(5, "q_bias")

@@ -19,6 +19,14 @@ _PARAMETERS = {"activation_alpha": FLOAT, "activation_beta": FLOAT, "activation_
 ATTRIBUTES = {
     "FusedMatMul": {**_TRANSPOSE_MATMUL, "transBatchA": INT, "transBatchB": INT},
     "TransposeMatMul": _TRANSPOSE_MATMUL,
+    "FusedMatMulActivation": {
+        **_TRANSPOSE_MATMUL,
+        "transBatchA": INT,
+        "transBatchB": INT,
+        "activation": STRING,
+        **_PARAMETERS,
+    },
+    "GemmFastGelu": {},
     "FusedGemm": {**_TRANSPOSE_MATMUL, "beta": FLOAT, "activation": STRING, **_PARAMETERS},
 }
 """Attributes of fused products by onnxruntime's schemas, which onnx's checker doesn't know."""
@@ -72,7 +80,6 @@ def fused_gemm(node: ir.Node) -> Size:
 
 
 ACTIVATED = activation("activation") * Y
-_GPU_ONLY = "onnxruntime runs it on GPUs only, so nothing could be compared"
 _TRANSPOSED = "MatMul of the operands in the order that trans and transBatch say"
 declare(
     "FusedMatMul TransposeMatMul",
@@ -89,7 +96,14 @@ declare(
 declare(
     "FusedMatMulActivation",
     MICROSOFT,
-    products=one_product("matmul", fused_matmul, _TRANSPOSED, refused=_GPU_ONLY),
+    products=one_product(
+        "matmul",
+        fused_matmul,
+        _TRANSPOSED,
+        "decompose-fused",
+        "types other than floats; activations that FusedGemm hasn't, or that lack parameters; activation_axis; unknown "
+        "attributes",
+    ),
     work=ALPHA + ACTIVATED,
 )
 declare(
@@ -107,6 +121,6 @@ declare(
 declare(
     "GemmFastGelu",
     MICROSOFT,
-    products=one_product("matmul", matmul, MATMUL, refused=_GPU_ONLY),
+    products=one_product("matmul", matmul, MATMUL, "decompose-fused", "types other than floats"),
     work=bias(2, "bias") + TANH_GELU * Y,
 )

@@ -87,7 +87,10 @@ declare(
     "CDist",
     MICROSOFT,
     products=one_product(
-        "matmul", distances, "M, N = rows of A and B, K = columns: the product among squared distances"
+        "matmul",
+        distances,
+        "M, N = rows of A and B, K = columns: the product among squared distances",
+        refused="a^2 - 2 a b + b^2 cancels where rows are near, and is NaN at infinity; onnxruntime subtracts first",
     ),
     # squares of both operands' elements and their sums, -2 times the product, two additions
     work=ELEMENTWISE * (2 * X - RESULT_ROWS + 2 * of_input(1, "B") - _COLUMNS + 3 * Y)

@@ -159,6 +159,11 @@ declare(
 declare(
     "QOrderedMatMul",
     MICROSOFT,
-    products=one_product("matmul", _ordered, "MatMul, batch of A; B in a layout of one GPU library"),
+    products=one_product(
+        "matmul",
+        _ordered,
+        "MatMul, batch of A; B in a layout of one GPU library",
+        refused="its operands are in layouts of one GPU library, and nothing else runs it",
+    ),
     work=_UNSHIFTED * Y + ELEMENTWISE * Y * (is_given(5, "bias") + 2 * is_given(6, "C")),
 )

@@ -17,6 +17,7 @@ from onnxtile.passes.decompose_fused import DecomposeFused
 from onnxtile.passes.decompose_fused_convolution import DecomposeFusedConvolution
 from onnxtile.passes.decompose_gemm import DecomposeGemm
 from onnxtile.passes.decompose_linear import DecomposeLinear
+from onnxtile.passes.decompose_projections import DecomposeProjections
 from onnxtile.passes.decompose_qdq import DecomposeQdq
 from onnxtile.passes.decompose_qdq_convolution import DecomposeQdqConvolution
 from onnxtile.passes.decompose_quantized import DecomposeQuantized
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Annotate", "BindDims", "CheckLimits", "DecomposeAttention", "DecomposeBlockwise", "DecomposeConvTranspose",
     "DecomposeConvolution", "DecomposeEinsum", "DecomposeExperts", "DecomposeFused", "DecomposeFusedConvolution",
-    "DecomposeGemm", "DecomposeLinear", "DecomposeQdq", "DecomposeQdqConvolution", "DecomposeQuantized",
-    "DecomposeQuantizedConvolution", "DecomposeRecurrent", "DecomposeTransforms", "InferShapes", "RestoreProducts",
-    "SpecializeFunctions", "TileMatMul", "UnrollTiles",
+    "DecomposeGemm", "DecomposeLinear", "DecomposeProjections", "DecomposeQdq", "DecomposeQdqConvolution",
+    "DecomposeQuantized", "DecomposeQuantizedConvolution", "DecomposeRecurrent", "DecomposeTransforms", "InferShapes",
+    "RestoreProducts", "SpecializeFunctions", "TileMatMul", "UnrollTiles",
 ]  # fmt: skip
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import attribute_float
+from onnxtile.ir.attributes import attribute_float, input_of
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import FLOATS
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.fused import ATTRIBUTES, order_of_axes
 from onnxtile.passes.decompose import Decompose, lowered_by
-from onnxtile.passes.rewrites.activations import activated, activation_refusals
+from onnxtile.passes.rewrites.activations import activated, activation_refusals, fast_gelu
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.scaled_product import factor_refusals, scaled_product
 from onnxtile.tiling.legality import Refusal, type_refusals
@@ -24,26 +24,19 @@ BFLOAT16_FROM, NO_BIAS_FROM = 13, 11
 """Versions of the default operator set that brought MatMul of bfloat16, and Gemm without C."""
 
 
-GPU_ONLY = frozenset({("com.microsoft", "FusedMatMulActivation"), ("com.microsoft", "GemmFastGelu")})
-"""Operators that are refused: onnxruntime runs them on GPUs only."""
-
-
 @dataclass(frozen=True)
 class DecomposeFused(Decompose):
     """Y = activation(alpha * (A' @ B') + beta * C), for every fused product of onnxruntime's that exceeds `max`.
 
     FusedMatMul becomes Transpose, MatMul and Mul, as decompose-gemm has it; FusedGemm becomes Gemm, which
-    decompose-gemm goes on with, and its activation. What no engine here can run, so as to confirm it, is refused.
+    decompose-gemm goes on with, and its activation. FusedMatMulActivation and GemmFastGelu, which onnxruntime runs on
+    GPUs only, are what its documentation says.
     """
 
-    operators = lowered_by("decompose-fused") | GPU_ONLY
+    operators = lowered_by("decompose-fused")
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         node, opset = product.node, product.opset or 0
-        if (node.domain, node.op_type) in GPU_ONLY:
-            words = f"onnxruntime runs {node.op_type} on GPUs only, so nothing could be compared"
-            yield Refusal("operator", f"{words}; export the model without optimizing it for one")
-            return
         for name in sorted(node.attributes.keys() - ATTRIBUTES[node.op_type].keys()):
             yield Refusal("attribute", f"{node.op_type} has no attribute {name!r}; remove it")
         yield from type_refusals(product, FLOATS)
@@ -52,6 +45,8 @@ class DecomposeFused(Decompose):
         yield from factor_refusals(product, "alpha", *["beta"] * (node.op_type == "FusedGemm"))
         if product.dtype == ir.DataType.BFLOAT16 and opset < BFLOAT16_FROM:
             yield Refusal("dtype", f"opset {opset} has no MatMul of BFLOAT16; convert to {BFLOAT16_FROM} or newer")
+        if node.op_type == "FusedMatMulActivation":
+            yield from activation_refusals(node, opset)
         if node.op_type == "FusedGemm":
             yield from _gemm_refusals(node, opset)
         elif _is_vector(node.inputs[1]) and not _is_vector(node.inputs[0]) and order_of_axes(node, "A", 2) != [0, 1]:
@@ -75,7 +70,13 @@ class DecomposeFused(Decompose):
             for side, value in (("A", a), ("B", b))
         )
         alpha = attribute_float(node, "alpha", 1.0)
-        new.swap_in(scaled_product(new, a, b, alpha, node.outputs[0].shape, of_a))
+        y = scaled_product(new, a, b, alpha, node.outputs[0].shape, of_a)
+        if node.op_type == "FusedMatMulActivation":
+            y = activated(new, y, node)
+        if node.op_type == "GemmFastGelu":
+            bias = input_of(node, 2)
+            y = fast_gelu(new, y if bias is None else new.node("Add", "biased", [y, bias], shape=y.shape))
+        new.swap_in(y)
 
 
 def _gemm_refusals(node: ir.Node, opset: int) -> Iterator[Refusal]:

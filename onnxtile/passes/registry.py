@@ -33,6 +33,7 @@ BUILT_IN = {
     "decompose-gemm": "passes.decompose_gemm:DecomposeGemm",
     "decompose-blockwise": "passes.decompose_blockwise:DecomposeBlockwise",
     "decompose-convolution": "passes.decompose_convolution:DecomposeConvolution",
+    "decompose-projections": "passes.decompose_projections:DecomposeProjections",
     "decompose-experts": "passes.decompose_experts:DecomposeExperts",
     "decompose-linear": "passes.decompose_linear:DecomposeLinear",
     "decompose-transforms": "passes.decompose_transforms:DecomposeTransforms",

@@ -182,8 +182,8 @@ def test_onnxruntime_reads_a_transposed_a_with_a_vector_otherwise() -> None:
         (case("TransposeMatMul", A, B, transBatchA=0), "attribute: TransposeMatMul has no attribute 'transBatchA'"),
         (case("FusedMatMul", A.T, B[:, 0], axes=1, transA=1), "vector: transA with a vector for B, .* make B a matrix"),
         (case("FusedMatMul", HALF_A, HALF_B, alpha=1e9), "factor: alpha is 1e.09, which FLOAT16 can't hold"),
-        (case("FusedMatMulActivation", A, B, activation="Relu"), "runs FusedMatMulActivation on GPUs only, so nothing"),
-        (case("GemmFastGelu", A, B), "operator: onnxruntime runs GemmFastGelu on GPUs only"),
+        (case("FusedMatMulActivation", A, B, activation="Softmax"), "activation: activation is 'Softmax'"),
+        (case("FusedMatMulActivation", A, B, activation="Relu", activation_axis=1), "no attribute 'activation_axis'"),
         (case("FusedGemm", A, B), "activation: activation is '', which .* doesn't know; take one of Relu, "),
         (case("FusedGemm", A, B, activation="Gelu"), "activation: activation is 'Gelu', which onnxruntime"),
         (case("FusedGemm", A, B, activation="Elu"), "activation: Elu without activation_alpha, .*default; give"),
@@ -243,3 +243,19 @@ def test_verify_bounds_the_product(activation: str) -> None:
         if array.dtype == np.float32 and array.ndim == 2:
             tensor.CopyFrom(numpy_helper.from_array(-array, tensor.name))
     assert not onnxtile.verify(each.model, found).equivalent
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_products_that_only_gpus_run_are_what_the_documentation_says(form: str) -> None:
+    bias = whole([6], np.dtype(np.float32), 3)
+    x = A @ B + bias
+    gelu = 0.5 * x * (1 + np.tanh(x * (0.7978845608 + 0.035677408 * x * x)))
+    limited = case("FusedMatMulActivation", A, B, activation="LeakyRelu", activation_alpha=0.5, alpha=2.0, constant=1)
+    doubled = 2 * (A @ B)
+    for each, want in (
+        (case("GemmFastGelu", A, B, bias, constant=1), gelu),
+        (limited, np.maximum(doubled, doubled / 2)),
+    ):
+        found = lowered(each, form)
+        np.testing.assert_allclose(run_onnxruntime(found, each.feeds)[0], want, rtol=1e-5, atol=1e-5)
+        assert [region.status for region in onnxtile.verify(each.model, found).regions] == ["proven"]

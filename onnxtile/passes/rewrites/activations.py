@@ -48,3 +48,15 @@ def activated(new: Replacement, x: ir.Value, node: ir.Node) -> ir.Value:
     alpha, beta = (new.constant(f"activation_{name}", np.array(value, dtype)) for name, value in parameters.items())
     x = new.node(SCALED[activation], "curved", [new.node("Mul", "stretched", [x, beta])])
     return new.node("Mul", "activated", [x, alpha])
+
+
+def fast_gelu(new: Replacement, x: ir.Value) -> ir.Value:
+    """Add 0.5 * x * (1 + tanh(x * (0.7978845608 + 0.0356774081 * x * x))), as onnxruntime's FastGelu has it."""
+    assert x.dtype is not None
+    dtype = x.dtype.numpy()
+    numbers = {"near": 0.7978845608028654, "far": 0.035677408136300125, "one": 1.0, "half": 0.5}
+    near, far, one, half = (new.constant(f"gelu_{leaf}", np.array(value, dtype)) for leaf, value in numbers.items())
+    bent = new.node("Mul", "gelu_bent", [new.node("Mul", "gelu_square", [x, x]), far])
+    inside = new.node("Mul", "gelu_inside", [x, new.node("Add", "gelu_slope", [bent, near])])
+    share = new.node("Add", "gelu_share", [new.node("Tanh", "gelu_curve", [inside]), one])
+    return new.node("Mul", "gelu", [new.node("Mul", "gelu_half_x", [x, half]), share], shape=x.shape)

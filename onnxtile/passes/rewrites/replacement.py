@@ -34,15 +34,16 @@ class Replacement:
         self,
         op_type: str,
         leaf: str,
-        inputs: Sequence[ir.Value],
+        inputs: Sequence[ir.Value | None],
         attributes: Mapping[str, Any] | None = None,
         shape: ir.Shape | None = None,
         dtype: ir.DataType | None = None,
+        domain: str = "",
     ) -> ir.Value:
         """Add a node and return its output, `prefix/leaf`, of the first operand's type if `dtype` isn't given."""
         output = ir.Value(name=f"{self.prefix}/{leaf}", type=ir.TensorType(self._type(dtype)), shape=shape)
         attrs = ir.convenience.convert_attributes(attributes or {})
-        node = ir.Node("", op_type, inputs, attrs, outputs=[output], name=output.name)
+        node = ir.Node(domain, op_type, inputs, attrs, outputs=[output], name=output.name)
         node.metadata_props[ORIGIN] = self.origin
         node.meta[PREFIX_META] = self.prefix
         self.nodes.append(node)

@@ -16,6 +16,7 @@ from onnxtile.verification.semantics import (  # noqa: F401
     moves,
     overlaps,
     products,
+    projections,
     quantized_convolution,
     quantizing,
     recurrent,

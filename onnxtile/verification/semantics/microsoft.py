@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import reshaped
-from onnxtile.verification.semantics.products import integer_product, scaled, swapped
+from onnxtile.verification.semantics.products import fused_product, integer_product, product, scaled, swapped
 from onnxtile.verification.semantics.quantizing import quantized
 from onnxtile.verification.value import UnprovenError, Value
 
@@ -88,13 +88,36 @@ SCALED = {"ParametricSoftplus": "Softplus", "ScaledTanh": "Tanh"}
           "activation_gamma", domain=MICROSOFT)  # fmt: skip
 def _fused_gemm(call: Call) -> Value:
     a, b = (swapped(call.value(i)) if call.attributes.get(f"trans{'AB'[i]}") else call.value(i) for i in range(2))
-    y, activation = scaled(call, a, b, call.optional(2)), call.attributes.get("activation", b"").decode()
+    return _activated(call, scaled(call, a, b, call.optional(2)))
+
+
+def _activated(call: Call, y: Value) -> Value:
+    activation = call.attributes.get("activation", b"").decode()
     given = {name: call.attributes[f"activation_{name}"] for name in PARAMETERS
              if f"activation_{name}" in call.attributes}  # fmt: skip
     if activation not in SCALED:
         return call.of(activation, y, **given)
     alpha, beta = (call.constant(given[name], y.dtype) for name in ("alpha", "beta"))
     return call.of("Mul", call.of(SCALED[activation], call.of("Mul", y, beta)), alpha)
+
+
+@operator("FusedMatMulActivation", attributes="alpha transA transB transBatchA transBatchB activation "
+          "activation_alpha activation_beta activation_gamma", domain=MICROSOFT)  # fmt: skip
+def _fused_matmul_activation(call: Call) -> Value:
+    return _activated(call, fused_product(call))
+
+
+@operator("GemmFastGelu", domain=MICROSOFT)
+def _gemm_fast_gelu(call: Call) -> Value:
+    """X = A @ B + bias; 0.5 * x * (1 + tanh(x * (0.7978845608 + 0.0356774081 * x * x)))."""
+    x, bias = product(call, call.value(0), call.value(1)), call.optional(2)
+    x = x if bias is None else call.of("Add", x, bias)
+    near, far, one, half = (
+        call.constant(number, x.dtype) for number in (0.7978845608028654, 0.035677408136300125, 1, 0.5)
+    )
+    slope = call.of("Add", call.of("Mul", call.of("Mul", x, x), far), near)
+    curve = call.of("Tanh", call.of("Mul", x, slope))
+    return call.of("Mul", call.of("Mul", x, half), call.of("Add", curve, one))
 
 
 @operator("MatMulNBits", attributes="K N bits block_size accuracy_level", domain=MICROSOFT)

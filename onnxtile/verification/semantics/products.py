@@ -164,6 +164,10 @@ def _wide(call: Call, value: Value) -> Value:
 @operator("FusedMatMul TransposeMatMul", attributes="alpha transA transB transBatchA transBatchB",
           domain="com.microsoft")  # fmt: skip
 def _fused_matmul(call: Call) -> Value:
+    return fused_product(call)
+
+
+def fused_product(call: Call) -> Value:
     """Axes are turned as onnxruntime's matmul_helper.h has it: transBatch first, then trans; a vector stays."""
     operands = []
     for index, side in enumerate("AB"):
