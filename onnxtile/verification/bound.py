@@ -125,16 +125,16 @@ def _compare(work: _Work, models: list[onnx.ModelProto], engine: str, say: Progr
         except EngineError as error:
             return Comparison(engine, case, (), (), f"{engine} runs the original but not the lowered model: {error}")
         for index, name in enumerate(names):
-            others = [each[index] for each in shaken_ones]
+            others = [shaken[index] for shaken in shaken_ones]
             worst[index] = worse(worst[index], judge(name, wanted[index], got[index], others, name in work.proven))
-    verdicts = [each for each in worst if each is not None]
+    verdicts = [verdict for verdict in worst if verdict is not None]
     outputs = len(work.model.graph.outputs)
     return Comparison(engine, plan.cases, tuple(verdicts[:outputs]), tuple(verdicts[outputs:]))
 
 
 def _layers(typed: ir.Model, first: ir.Model, second: ir.Model) -> list[ir.Value]:
     """Values that both models compute in their main graph, in order, but for outputs and what isn't a tensor."""
-    names = [{str(value.name) for node in each.graph for value in node.outputs} for each in (first, second)]
+    names = [{str(value.name) for node in tape.graph for value in node.outputs} for tape in (first, second)]
     outputs = set(typed.graph.outputs)
     return [
         value
@@ -172,7 +172,10 @@ def _changed(first: ir.Model, second: ir.Model) -> set[tuple[str, str]]:
 def _in_changed_functions(first: ir.Model, second: ir.Model, inlined_first: ir.Model) -> set[tuple[str, str]]:
     """Values of the first model that its local functions compute, if the second model's aren't the same."""
     bodies = [
-        {key: ir.serde.serialize_function(each, create_value_info=False) for key, each in model.functions.items()}
+        {
+            key: ir.serde.serialize_function(function, create_value_info=False)
+            for key, function in model.functions.items()
+        }
         for model in (first, second)
     ]
     if all(bodies[1].get(key) == body for key, body in bodies[0].items()):
@@ -180,8 +183,8 @@ def _in_changed_functions(first: ir.Model, second: ir.Model, inlined_first: ir.M
     outside = {made for scope in scopes(first) if not scope.in_function for made in _made(scope)}
     return {
         (scope, name)
-        for each in scopes(inlined_first)
-        for scope, name, op in _made(each)
+        for graph_scope in scopes(inlined_first)
+        for scope, name, op in _made(graph_scope)
         if (scope, name, op) not in outside
     }
 

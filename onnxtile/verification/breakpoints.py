@@ -71,7 +71,7 @@ def _together(own: Sequence[dict[object, Line]], small: Choice, divisors: list[i
         quotients = {size for line in alone if _is_monotone(line) for size in _met(line)}
         met[name] |= {p + q for k in divisors for p in quotients if p >= k for q in met[name] if q < k}
     axes = [[(name, size) for size in (small[name], *sorted(met[name]))] for name in small]
-    wanted = [dict(each) for each in islice(product(*axes), MOST_TOGETHER)]
+    wanted = [dict(sizes) for sizes in islice(product(*axes), MOST_TOGETHER)]
     count = math.prod(map(len, axes))
     words = f"sizes decide something in {count:,} ways together, which are too many to be tried"
     period = math.lcm(*divisors)
@@ -93,7 +93,7 @@ def _met(line: Line) -> Iterator[int]:
     """Yield sizes on both sides of those at which a decision is another."""
     for (size, number), (later, other) in pairwise(line):
         if later - size == 1 and (not number * other or number * other < 0) and number != other:
-            yield from (each for each in (size, later) if each > 1)
+            yield from (length for length in (size, later) if length > 1)
 
 
 def _lines(points: Mapping[int, Decisions]) -> dict[object, Line]:

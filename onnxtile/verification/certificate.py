@@ -133,7 +133,7 @@ def _repeat(
         keys = _REGION if key == "regions" else ("name", "equivalent", "method", "exact")
         pairs = zip([*now[key], None], [*told[key], None], strict=False)
         for one, other in pairs:
-            if any((one or {}).get(each) != (other or {}).get(each) for each in keys):
+            if any((one or {}).get(key) != (other or {}).get(key) for key in keys):
                 different.append(f"{name} {(other or one)['name']!r} isn't judged as it was")
             elif key == "regions" and one and _sizes_differ(one, other):
                 different.append(f"{name} {one['name']!r} isn't tried at the sizes that it was")
@@ -159,8 +159,8 @@ def _unnamed(path: Path, document: dict[str, Any], models: Mapping[str, Path]) -
 def _files(opened: Opened, model: Path) -> list[Path]:
     """A model's file and those of its external data."""
     external = onnx.TensorProto.EXTERNAL
-    stored = [each for each in opened.proto.graph.initializer if each.data_location == external]
-    return [model, *sorted({*opened.inner, *(opened.place(each)[0] for each in stored)})]
+    stored = [tensor for tensor in opened.proto.graph.initializer if tensor.data_location == external]
+    return [model, *sorted({*opened.inner, *(opened.place(tensor)[0] for tensor in stored)})]
 
 
 def _files_of(opened: Opened, model: Path, certificate: Path) -> dict[str, Any]:

@@ -43,12 +43,12 @@ def difference(one: Value, other: Value) -> Unlike | None:
         if apart[lane].any():
             return _unlike(f"is rounded by {mark.name} in another place", apart[lane], lane)
     none = np.zeros((one.field.lanes, *[1] * len(one.shape)))
-    meets = [none if each.meets is None else each.meets for each in (one, other)]
+    meets = [none if value.meets is None else value.meets for value in (one, other)]
     met = np.asarray((one.field.reduce(meets[0] - meets[1]) != 0)[:MARKS].any(0))
     words = "multiplies a constant zero and an operand's number, so that infinity becomes NaN"
     return _unlike(words, met, one.field.lanes) if met.any() else None
 
 
 def _unlike(words: str, wrong: np.ndarray, lane: int) -> Unlike:
-    first = [int(each) for each in np.argwhere(wrong)[0]]
+    first = [int(index) for index in np.argwhere(wrong)[0]]
     return Unlike(f"{words}: {int(wrong.sum()):,} of {wrong.size:,} elements, first at {first}", wrong, lane)

@@ -129,7 +129,7 @@ class Evaluator:
         """Remember numbers whose sign decides something, in the first turns of loops; and turns after that changed."""
         if not self.free:
             return
-        elements = (int(each) for array in numbers for each in np.asarray(array).reshape(-1)[:MOST_DECIDED])
+        elements = (int(element) for array in numbers for element in np.asarray(array).reshape(-1)[:MOST_DECIDED])
         turn = max(self._path, default=0)
         for at, number in enumerate(elements):
             key = self.is_original, self._place, at
@@ -218,8 +218,8 @@ class Evaluator:
         names: Names = {
             name: value for name, value in zip(function.input, call.inputs, strict=False) if value is not None
         }
-        given = {each.name: each for each in (*function.attribute_proto, *call.node.attribute)}
-        outer, self._opsets = self._opsets, {each.domain: each.version for each in function.opset_import}
+        given = {argument.name: argument for argument in (*function.attribute_proto, *call.node.attribute)}
+        outer, self._opsets = self._opsets, {opset.domain: opset.version for opset in function.opset_import}
         self._depth += 1
         self.run([with_attributes(node, given) for node in function.node], names)
         self._opsets, self._depth = outer, self._depth - 1
@@ -240,12 +240,12 @@ class Evaluator:
         node = call.node
         if dtype is None:
             dtype = ir.DataType.BOOL if node.op_type in BOOLEAN else values[-1 if node.op_type == "Where" else 0].dtype
-        types = ",".join(each.dtype.name for each in values)
+        types = ",".join(value.dtype.name for value in values)
         attributes = sorted((key, repr(value)) for key, value in call.attributes.items())
         tag = f"{name or f'{node.op_type} {node.domain} {attributes}'} {types}"
-        rank = max([len(shape), *(len(each.shape) for each in values)])
-        operands = [_ranked(each.lanes, rank) for each in values]
-        operands += [_ranked(each, rank) for value in values for each in _signs_of_zeros(value)]
+        rank = max([len(shape), *(len(value.shape) for value in values)])
+        operands = [_ranked(value.lanes, rank) for value in values]
+        operands += [_ranked(signs, rank) for value in values for signs in _signs_of_zeros(value)]
         states = np.broadcast_to(self.field.states(tag, operands), shape)
         if axes and states.size:
             states = self.field.line(np.ascontiguousarray(states), axes)
@@ -278,10 +278,11 @@ class Evaluator:
     def opaque_outputs(self, call: Call) -> list[Value | None]:
         """An operator that isn't on the list: its results are functions of all that it gets."""
         node = call.node
-        if any(isinstance(each, onnx.GraphProto) for each in call.attributes.values()):
+        if any(isinstance(attribute, onnx.GraphProto) for attribute in call.attributes.values()):
             raise UnprovenError(f"{node.op_type} holds a graph, and isn't on the list")
         named = f"{node.op_type} {node.domain} {since(call)} " + " ".join(
-            each.SerializeToString(deterministic=True).hex() for each in sorted(node.attribute, key=lambda x: x.name)
+            attribute.SerializeToString(deterministic=True).hex()
+            for attribute in sorted(node.attribute, key=lambda x: x.name)
         )
         named += "".join("_" if value is None else value.dtype.name for value in call.inputs)
         if node.op_type in RANDOM:
@@ -317,7 +318,7 @@ class Evaluator:
         state = self.field.states(name, [])
         for value in values:
             operands = [value.lanes, *_signs_of_zeros(value)]
-            operands = [each.reshape(len(each), -1) for each in operands]
+            operands = [operand.reshape(len(operand), -1) for operand in operands]
             own = self.field.states("", operands)
             with np.errstate(over="ignore"):
                 shaped = state * np.uint64(3) + self.field.states(f"{value.shape}", [])

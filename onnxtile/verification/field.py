@@ -52,7 +52,7 @@ class Field:
         self._rng = np.random.default_rng(seed)
         primes = [self._prime() for _ in range(MARKS)]
         self.primes = [primes[lane] for lane in self._of_lane]
-        self._keys = [np.uint64(each) for each in self._rng.integers(1 << 62, 1 << 63, 8, np.uint64) | np.uint64(1)]
+        self._keys = [np.uint64(key) for key in self._rng.integers(1 << 62, 1 << 63, 8, np.uint64) | np.uint64(1)]
         p = np.array(self.primes, np.float64)
         self._moduli = [(p.reshape(-1, *[1] * axes), 1 / p.reshape(-1, *[1] * axes)) for axes in range(64)]
         signs = np.where([MAJORANT <= lane < MARKS for lane in range(self.lanes)], 1.0, -1.0)

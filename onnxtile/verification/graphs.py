@@ -129,13 +129,13 @@ def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
     """The tensor of a Constant; None for a sparse one, and for one that the checker would refuse."""
     if node.domain not in ("", "ai.onnx"):
         return None
-    for each in node.attribute:
-        if each.name == "value" and each.HasField("t"):
-            return cast("onnx.TensorProto", each.t)
-        kind = _KINDS.get(each.name)
+    for attribute in node.attribute:
+        if attribute.name == "value" and attribute.HasField("t"):
+            return cast("onnx.TensorProto", attribute.t)
+        kind = _KINDS.get(attribute.name)
         if kind is not None:
             field, data_type = kind
-            found = getattr(each, field)
+            found = getattr(attribute, field)
             numbers, dims = (list(found), [len(found)]) if field.endswith("s") and field != "s" else ([found], [])
             made: onnx.TensorProto = onnx.helper.make_tensor(node.output[0], data_type, dims, numbers)
             return made
@@ -194,17 +194,17 @@ def names_inside(node: onnx.NodeProto) -> Iterator[str]:
 
 def with_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
     """The node of a function's body with the attributes of the call."""
-    if not any(each.ref_attr_name for each in node.attribute):
+    if not any(attribute.ref_attr_name for attribute in node.attribute):
         return node
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     del copy.attribute[:]
-    for each in node.attribute:
-        if not each.ref_attr_name:
-            copy.attribute.append(each)
-        elif each.ref_attr_name in given:
-            copy.attribute.append(given[each.ref_attr_name])
-            copy.attribute[-1].name = each.name
+    for attribute in node.attribute:
+        if not attribute.ref_attr_name:
+            copy.attribute.append(attribute)
+        elif attribute.ref_attr_name in given:
+            copy.attribute.append(given[attribute.ref_attr_name])
+            copy.attribute[-1].name = attribute.name
     return copy
 
 

@@ -43,7 +43,7 @@ def feeds(model: ir.Model, kind: Kind, rng: np.random.Generator) -> dict[str, np
     """
     made: dict[str, np.ndarray] = {}
     for value in fed_inputs(model):
-        made[str(value.name)] = _feed(value, kind, rng, MOST_ELEMENTS - sum(each.size for each in made.values()))
+        made[str(value.name)] = _feed(value, kind, rng, MOST_ELEMENTS - sum(array.size for array in made.values()))
     return made
 
 

@@ -25,7 +25,7 @@ def mismatch(model: onnx.ModelProto, other: onnx.ModelProto, bind: Mapping[str, 
     for what, ours, theirs in pairs:
         left, right = ([(name, kind) for name, kind, _ in _said(values)] for values in (ours, theirs))
         untyped = {name for name, kind in (*left, *right) if not kind}
-        left, right = ([(name, b"" if name in untyped else kind) for name, kind in each] for each in (left, right))
+        left, right = ([(name, b"" if name in untyped else kind) for name, kind in side] for side in (left, right))
         if left != right:
             return f"the {what} differ: {', '.join(sorted({name for name, _ in set(left) ^ set(right)})) or 'in order'}"
         bound = _bound(ours, bind) if what == "inputs" else {}
@@ -54,7 +54,9 @@ def _is_inferred(output: str, said: Sequence[int | None], model: onnx.ModelProto
 
 
 def _fed(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    constants = {tensor.name for tensor in graph.initializer} | {each.values.name for each in graph.sparse_initializer}
+    constants = {tensor.name for tensor in graph.initializer} | {
+        sparse.values.name for sparse in graph.sparse_initializer
+    }
     return [value for value in graph.input if value.name not in constants]
 
 

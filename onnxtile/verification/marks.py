@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnxtile.verification.field import DIGITS, holds
 from onnxtile.verification.graphs import nodes_inside
 
-_TYPES = frozenset(each.value for each in ir.DataType) - {0}
+_TYPES = frozenset(dtype.value for dtype in ir.DataType) - {0}
 _NAMING = ("to", "dtype", "output_dtype", "stash_type", "softmax_precision")
 
 
@@ -20,16 +20,18 @@ def marked(types: Collection[ir.DataType]) -> list[ir.DataType]:
     Sums and products of int64 are the same modulo 2^64, wherever they wrap: it counts only beside uint64.
     """
     most = 64 if ir.DataType.UINT64 in types else 63
-    numbers = {each for each in types if each.name in DIGITS or (each.is_integer() and each.bitwidth <= most)}
+    numbers = {dtype for dtype in types if dtype.name in DIGITS or (dtype.is_integer() and dtype.bitwidth <= most)}
     if numbers <= {ir.DataType.FLOAT}:
         return []
-    return sorted(each for each in numbers if each.is_integer() or not all(holds(each, other) for other in numbers))
+    return sorted(
+        number for number in numbers if number.is_integer() or not all(holds(number, other) for other in numbers)
+    )
 
 
 def types_named(nodes: Iterable[onnx.NodeProto], model: onnx.ModelProto) -> Iterator[ir.DataType]:
     """Yield types that nodes name, or make of themselves, in functions that they call too."""
-    functions = {(each.domain, each.name, each.overload): each for each in model.functions}
-    for node in (inner for each in nodes for inner in nodes_inside(each)):
+    functions = {(function.domain, function.name, function.overload): function for function in model.functions}
+    for node in (inner for outer in nodes for inner in nodes_inside(outer)):
         function = functions.get((node.domain, node.op_type, node.overload))
         if function is not None:
             yield from types_named(function.node, model)

@@ -166,7 +166,7 @@ def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
         return proto
     proto = with_arguments(proto)
     others = [function for function in proto.functions if function.domain != CALL_DOMAIN]
-    nodes = [node for function in others for each in function.node for node in nodes_inside(each)]
+    nodes = [node for function in others for outer in function.node for node in nodes_inside(outer)]
     for node in nodes:  # nodes' names and values' share one space there: values would be renamed for nodes' sake
         node.metadata_props.add(key=_NAME, value=name_of(node))
         node.name = ""
@@ -175,7 +175,7 @@ def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
         inlined = onnx.inliner.inline_selected_functions(proto, ours, exclude=True)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{place}: its local functions can't be inlined: {one_line(error)}") from error
-    for node in [node for each in inlined.graph.node for node in nodes_inside(each)]:
+    for node in [node for outer in inlined.graph.node for node in nodes_inside(outer)]:
         for index, pair in enumerate(node.metadata_props):
             if pair.key == _NAME:
                 node.name = pair.value

@@ -27,16 +27,16 @@ def by_output(
     for verdict in verdicts[len(regions) :]:
         by_node.setdefault(verdict.name, []).append(verdict)
     for output in graph.output:
-        bearing = [each for name in _upstream(scope, output.name) for each in by_node.get(name, [])]
-        wrong = next((each for each in bearing if not each.equivalent), None)
+        bearing = [verdict for name in _upstream(scope, output.name) for verdict in by_node.get(name, [])]
+        wrong = next((verdict for verdict in bearing if not verdict.equivalent), None)
         yield ValueVerdict(
             output.name,
-            max((each.max_abs_error for each in bearing), default=0.0),
-            max((each.allowed for each in bearing), default=0.0),
-            all(each.method == "exact" and each.equivalent for each in bearing),
+            max((verdict.max_abs_error for verdict in bearing), default=0.0),
+            max((verdict.allowed for verdict in bearing), default=0.0),
+            all(verdict.method == "exact" and verdict.equivalent for verdict in bearing),
             wrong is None,
             None if wrong is None else f"{wrong.op} {wrong.name!r} bears on it: {wrong.reason}",
-            "exact" if all(each.method == "exact" for each in bearing) else "bound",
+            "exact" if all(verdict.method == "exact" for verdict in bearing) else "bound",
         )
 
 

@@ -87,7 +87,7 @@ def pair(original: Opened, lowered: Opened, apart: frozenset[str] = frozenset())
     """Lay two models of the same interface side by side. `apart`: names that aren't taken for shared."""
     work = _Work(original, lowered, apart)
     # what the original lets a caller override: the lowered file may have a newer version for other reasons
-    ours, theirs = (Scope(each.proto.graph, overridable=original.overridable) for each in (original, lowered))
+    ours, theirs = (Scope(model.proto.graph, overridable=original.overridable) for model in (original, lowered))
     work.defaults(ours, theirs)
     work.outputs(ours, theirs, ours.graph)
     work.visit(ours, theirs)
@@ -99,8 +99,10 @@ class _Work:
     def __init__(self, original: Opened, lowered: Opened, apart: frozenset[str]) -> None:
         self.apart = apart
         self._original, self._lowered = original, lowered
-        self._opsets = [_opsets(each.proto) for each in (original, lowered)]
-        self._functions = [{_key(each): each for each in model.proto.functions} for model in (original, lowered)]
+        self._opsets = [_opsets(model.proto) for model in (original, lowered)]
+        self._functions = [
+            {_key(function): function for function in model.proto.functions} for model in (original, lowered)
+        ]
         self.found = Pairing()
         self._used: set[int] = set()
         self._visited: list[tuple[Scope, _Shared]] = []
@@ -116,7 +118,7 @@ class _Work:
             else:
                 continue
             self.found.differences.append(Difference(name, "input", "", reason, (name,)))
-        sparse = [{each.values.name: each for each in scope.graph.sparse_initializer} for scope in (ours, theirs)]
+        sparse = [{tensor.values.name: tensor for tensor in scope.graph.sparse_initializer} for scope in (ours, theirs)]
         for name in dict.fromkeys([*sparse[0], *sparse[1]]):
             if sparse[0].get(name) != sparse[1].get(name):
                 reason = f"sparse constant {name!r} has other elements than in the original"
@@ -137,7 +139,7 @@ class _Work:
         shared = _Shared(self, ours, theirs)
         self._visited.append((theirs, shared))
         given = {value.name for value in ours.graph.output}
-        self.found.said += [(ours.name, *each) for each in types_said(theirs.graph).items() if shared(each[0])]
+        self.found.said += [(ours.name, *said) for said in types_said(theirs.graph).items() if shared(said[0])]
         for node in ours.nodes:
             if _is_constant(ours, node):
                 continue
@@ -187,10 +189,10 @@ class _Work:
         if one is None or other is None:
             return False
         same = all(getattr(one, part) == getattr(other, part) for part in _MEANING)
-        return same and all(self._same_meaning(inner) for each in one.node for inner in nodes_inside(each))
+        return same and all(self._same_meaning(inner) for node in one.node for inner in nodes_inside(node))
 
     def _visit_inside(self, node: onnx.NodeProto, other: onnx.NodeProto, ours: Scope, theirs: Scope) -> None:
-        attributes = {each.name: each for each in other.attribute}
+        attributes = {attribute.name: attribute for attribute in other.attribute}
         for attribute in node.attribute:
             for one, two in zip(graphs_of(attribute), graphs_of(attributes[attribute.name]), strict=True):
                 inner, their_inner = ours.inside(node, attribute.name, one), theirs.inside(other, attribute.name, two)
@@ -295,18 +297,20 @@ def _same_inputs(scope: Scope, shared: _Shared, *cones: Cone) -> None:
                 made = scope.find(name)
                 if made is None or made.node is None or (made.depth, made.at) in nodes:
                     continue
-                read = {each: scope.find(each) for each in reads(made.node)}
+                read = {name_read: scope.find(name_read) for name_read in reads(made.node)}
                 constants = {
-                    each: of.constant for each, of in read.items() if of is not None and of.constant is not None
+                    name_read: of.constant
+                    for name_read, of in read.items()
+                    if of is not None and of.constant is not None
                 }
-                computed = {each for each in read if scope.is_computed(each)}
+                computed = {name_read for name_read in read if scope.is_computed(name_read)}
                 known = constants.keys() if cone is cones[0] else ()  # its own, under whatever name the other has them
                 if read.keys() <= (inputs - {name}) | constants.keys() | computed and all(
-                    each in known or shared(each) for each in read
+                    name_read in known or shared(name_read) for name_read in read
                 ):
                     nodes[made.depth, made.at] = made.node
                     makes = {output for node in nodes.values() for output in node.output}
-                    rest = [each for each in (*cone.inputs, *read) if each not in constants and each not in makes]
+                    rest = [other for other in (*cone.inputs, *read) if other not in constants and other not in makes]
                     cone.inputs[:] = dict.fromkeys(rest)
                     cone.constants.update(constants)
                     changed = True
@@ -316,7 +320,9 @@ def _same_inputs(scope: Scope, shared: _Shared, *cones: Cone) -> None:
 
 def _shell(node: onnx.NodeProto) -> tuple[object, ...]:
     """All that says what a node does, but for the graphs inside it."""
-    attributes = {each.name: None if graphs_of(each) else _without_words(each) for each in node.attribute}
+    attributes = {
+        attribute.name: None if graphs_of(attribute) else _without_words(attribute) for attribute in node.attribute
+    }
     return node.domain, node.op_type, node.overload, list(node.input), list(node.output), attributes
 
 
@@ -339,4 +345,4 @@ def _interface(graph: onnx.GraphProto) -> tuple[list[str], list[str]]:
 
 def _opsets(model: onnx.ModelProto) -> dict[str, int]:
     """The versions of operator sets; that of our own functions doesn't count."""
-    return {each.domain: each.version for each in model.opset_import if each.domain != CALL_DOMAIN}
+    return {opset.domain: opset.version for opset in model.opset_import if opset.domain != CALL_DOMAIN}

@@ -119,11 +119,11 @@ class Judge:
         A type that it casts to alone may round nothing besides; one that it computes in too may round parts of sums.
         """
         again = partial(self._at, region, facts, weights, found.exact_scales)
-        only_cast = frozenset(each for each, is_summed in found.doubtful.items() if not is_summed)
+        only_cast = frozenset(dtype for dtype, is_summed in found.doubtful.items() if not is_summed)
         if again(strict=only_cast).different:
             return again(strict=only_cast, locate=True)
         if again(strict=frozenset(found.doubtful)).different:
-            types = " and ".join(each.name for each in found.doubtful)
+            types = " and ".join(dtype.name for dtype in found.doubtful)
             found.unproven = f"numbers are rounded by {types} in another place, and it isn't known if parts of its sums"
         return found
 
@@ -188,8 +188,8 @@ class Judge:
         if self._marks(region, facts, seen) != marks:
             return self._at(region, facts, weights, exact_scales, locate, strict, seen)
         finding.doubtful = {
-            each: each in ours.summed for each in sorted((theirs.summed | theirs.narrowed) & set(marks))
-            if not all(holds(each, other) for other in ours.summed)
+            dtype: dtype in ours.summed for dtype in sorted((theirs.summed | theirs.narrowed) & set(marks))
+            if not all(holds(dtype, other) for other in ours.summed)
         }  # fmt: skip
         finding.met |= theirs.met
         finding.decisions = {**ours.decisions, **theirs.decisions}
@@ -205,7 +205,7 @@ class Judge:
             return finding
         apart = max(ours.reach[0] - theirs.reach[0], theirs.reach[1] - ours.reach[1])
         apart = max(apart, theirs.peak - ours.peak) if ours.products else apart
-        few = ir.DataType.FLOAT16 in theirs.summed | {each.dtype for each in results}
+        few = ir.DataType.FLOAT16 in theirs.summed | {result.dtype for result in results}
         if apart > (MOST_SCALED_IN_FLOAT16 if few else MOST_SCALED):
             finding.different = f"constants multiply numbers by 2^{apart:.0f} more than in the original, and back"
             finding.where = _all(region.lowered)
@@ -219,7 +219,7 @@ class Judge:
                 finding.different = unlike.words
                 return finding
             if unlike is not None:
-                opset = {each.domain: each.version for each in self.lowered.proto.opset_import}.get("", 0)
+                opset = {opset.domain: opset.version for opset in self.lowered.proto.opset_import}.get("", 0)
                 ours.made = []
                 ours.run(region.original.nodes, dict(wanted))
                 trace = Trace(region.original.nodes, wanted, region.lowered.nodes, got, theirs, opset, ours.made)
@@ -238,7 +238,7 @@ class Judge:
         """Return types that have marks, as far as it can be told before it's evaluated, and of values seen then."""
         types = set(seen)
         for cone, opened in ((region.original, self.original), (region.lowered, self.lowered)):
-            types.update(ir.DataType(each.data_type) for each in cone.constants.values())
+            types.update(ir.DataType(constant.data_type) for constant in cone.constants.values())
             types.update(types_named(cone.nodes, opened.proto))
         known = (facts.find(region.scope, name) for name in region.inputs)
         types.update(fact.dtype for fact in known if fact is not None)
@@ -253,8 +253,10 @@ class Judge:
         exact_scales: bool = False,
     ) -> Evaluator:
         """`refused`: operators that have to be on the list; None: all."""
-        functions = {(each.domain, each.name, each.overload): each for each in opened.proto.functions}
-        opsets = {each.domain: each.version for each in opened.proto.opset_import}
+        functions = {
+            (function.domain, function.name, function.overload): function for function in opened.proto.functions
+        }
+        opsets = {opset.domain: opset.version for opset in opened.proto.opset_import}
         return Evaluator(
             number_field, functions, opsets, opened.array, facts.free, self.deadline, refused, exact_scales,
             opened is self.original,
@@ -289,11 +291,11 @@ class Judge:
 
 def _safe_majorant(ours: Evaluator, theirs: Evaluator) -> float | None:
     """Return the largest number of the narrowest type of partial products, where the lowered side cuts K."""
-    longest = [max((k for _, k, _ in each.products), default=0) for each in (ours, theirs)]
+    longest = [max((k for _, k, _ in evaluator.products), default=0) for evaluator in (ours, theirs)]
     floats = [
-        float(ml_dtypes.finfo(each.numpy()).max)  # type: ignore[no-untyped-call]
-        for each in theirs.multiplied
-        if each.is_floating_point()
+        float(ml_dtypes.finfo(dtype.numpy()).max)  # type: ignore[no-untyped-call]
+        for dtype in theirs.multiplied
+        if dtype.is_floating_point()
     ]
     return min(floats) if longest[1] < longest[0] and floats else None
 
@@ -326,4 +328,4 @@ def _written_out(region: Region) -> frozenset[tuple[str, str]]:
         {(inner.domain, inner.op_type) for node in cone.nodes for inner in nodes_inside(node)}
         for cone in (region.original, region.lowered)
     )
-    return frozenset(each for each in ours - theirs if each in PRODUCTS)
+    return frozenset(name for name in ours - theirs if name in PRODUCTS)

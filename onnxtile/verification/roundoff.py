@@ -118,16 +118,16 @@ def _shake(found: Contraction, k: int, dtype: ir.DataType, phase: ir.Value, mode
         # 0 where all operands are whole and no sum can pass the largest whole number that is exact, 1 otherwise
         parts = [tape.op("Abs", [tape.op("Sub", [x, tape.op("Floor", [x])])]) for x in operands if x is not None]
         excess = tape.op("Relu", [tape.op("Sub", [magnitude, constant(1 / UNIT[dtype])])])
-        largest = [tape.op("ReduceMax", [each], {"keepdims": 0}) for each in (*parts, excess)]
+        largest = [tape.op("ReduceMax", [part], {"keepdims": 0}) for part in (*parts, excess)]
         step = tape.op("Mul", [step, tape.op("Sign", [tape.op("Max", largest)])])
     turned = tape.op("Mul", [tape.op("Add", [cast(y, ir.DataType.FLOAT), cast(constant(1), ir.DataType.FLOAT)]), phase])
     sign = cast(tape.op("Sign", [tape.op("Mul", [tape.op("Cos", [turned]), tape.op("Sign", [phase])])]), wide)
     moved = cast(tape.op("Add", [cast(y, wide), tape.op("Mul", [sign, step])]), dtype)
-    for number, each in enumerate(tape.nodes):
-        each.outputs[0].name = f"{y.name}/shaken{number}"
+    for number, taped in enumerate(tape.nodes):
+        taped.outputs[0].name = f"{y.name}/shaken{number}"
     moved.name, y.name = y.name, f"{y.name}/unshaken"
     moved.type, moved.shape = y.type, y.shape
-    own = {id(each) for each in tape.nodes}
+    own = {id(taped) for taped in tape.nodes}
     for use in [use for use in y.uses() if id(use.node) not in own]:
         use.node.replace_input_with(use.idx, moved)
     graph = node.graph

@@ -54,14 +54,14 @@ def judged_elsewhere(*models: onnx.ModelProto) -> bool:
 def holds_8_bit_products(model: onnx.ModelProto) -> bool:
     """Return whether an operator of the model multiplies 8-bit integers, in any body or function."""
     holders: Iterable[Any] = (model.graph, *model.functions)
-    return any(_is_8_bit(inner) for each in holders for node in each.node for inner in nodes_inside(node))
+    return any(_is_8_bit(inner) for holder in holders for node in holder.node for inner in nodes_inside(node))
 
 
 def _is_8_bit(node: onnx.NodeProto) -> bool:
     domain, op = canonical_domain(node.domain), node.op_type
     if (domain, op) in EIGHT_BIT:
         return True
-    levels = (each.i for each in node.attribute if each.name == "accuracy_level")
+    levels = (attribute.i for attribute in node.attribute if attribute.name == "accuracy_level")
     return domain == "com.microsoft" and ACCURACY_OF_INTEGERS in levels
 
 
@@ -86,7 +86,7 @@ def _extreme(random: np.random.Generator, shape: tuple[int, int], kind: str) -> 
 def _right(a: np.ndarray, b: np.ndarray, constant: bool) -> bool:
     """Return whether onnxruntime multiplies them exactly; also where it has no kernel for them."""
     arrays = {"a": a, "b": b}
-    inputs = [onnx.helper.make_tensor_value_info(name, _type(each), each.shape) for name, each in arrays.items()]
+    inputs = [onnx.helper.make_tensor_value_info(name, _type(array), array.shape) for name, array in arrays.items()]
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
         "probe",

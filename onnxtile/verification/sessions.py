@@ -38,7 +38,7 @@ def onnxruntime_session(model: onnx.ModelProto, options: Any) -> Any:
     import onnxruntime
 
     sparse = model.graph.sparse_initializer
-    size = sum(math.prod(each.dims) * -(-ir.DataType(each.values.data_type).bitwidth // 8) for each in sparse)
+    size = sum(math.prod(tensor.dims) * -(-ir.DataType(tensor.values.data_type).bitwidth // 8) for tensor in sparse)
     if size > most("sparse-bytes"):
         words = f"sparse weights that onnxruntime writes out come to {size:,} bytes"
         raise UnsupportedError(f"{words}, {raise_hint('sparse-bytes')}")

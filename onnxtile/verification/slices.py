@@ -90,7 +90,7 @@ def _moved(trace: Trace, node: onnx.NodeProto, made: Sequence[Array | None]) -> 
             else:
                 at += size
             indexed[index] = Value.constant(value.field, numbers, value.dtype)
-    attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
     results = entry.evaluate(Call(node, indexed, attributes, trace.opset, trace.run, dict(trace.got)))
     taken = np.zeros(at, bool)
     for value, mask in zip([results] if isinstance(results, Value) else results, made, strict=False):
@@ -124,7 +124,7 @@ def _multiplied(operands: Sequence[tuple[str, Value | None]], mask: Array) -> It
 
 def _spread(trace: Trace, node: onnx.NodeProto, value: Value, mask: Array) -> Array:
     """Give all elements of a sum the mask of the sum."""
-    attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
     axes = attributes.get("axes")
     if len(node.input) > 1 and node.input[1]:
         axes = trace.got[node.input[1]].whole_numbers("axes")

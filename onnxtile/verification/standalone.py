@@ -28,8 +28,10 @@ def alone(region: Region, cone: Cone, opened: Opened, facts: Facts) -> onnx.Mode
     model.graph.initializer.extend(opened.inside(tensor, name) for name, tensor in cone.constants.items())
     inside = (inner for node in cone.nodes for inner in nodes_inside(node))
     called = {(node.domain, node.op_type, node.overload) for node in inside}
-    functions = [each for each in whole.functions if (each.domain, each.name, each.overload) in called]
+    functions = [
+        function for function in whole.functions if (function.domain, function.name, function.overload) in called
+    ]
     model.functions.extend(functions)
-    if functions and all(each.domain != CALL_DOMAIN for each in model.opset_import):
+    if functions and all(opset.domain != CALL_DOMAIN for opset in model.opset_import):
         model.opset_import.add(domain=CALL_DOMAIN, version=1)
     return model

@@ -68,13 +68,13 @@ def _behind(trace: Trace, output: str, wrong: Array, slices: Masks, right: set[s
 
 def _names(node: onnx.NodeProto, moved: bool) -> list[str]:
     """Return the names of a node and of those inside it: loops, then the last nodes first. `moved`: moves, in order."""
-    inner = [each for each in nodes_inside(node) if each is not node]
+    inner = [member for member in nodes_inside(node) if member is not node]
     if moved:
-        inner.sort(key=lambda each: not is_move(each))
+        inner.sort(key=lambda member: not is_move(member))
     else:
         inner.reverse()
-        inner.sort(key=lambda each: not holds_graphs(each))
-    return [name_of(each) for each in (*inner, node)]
+        inner.sort(key=lambda member: not holds_graphs(member))
+    return [name_of(member) for member in (*inner, node)]
 
 
 def _depths(trace: Trace, output: str) -> dict[str, int]:
@@ -124,7 +124,7 @@ def _strange(trace: Trace, output: str, first: Array, slices: Masks, lane: int) 
         return [strange[0], *(odd or producers), *islice(earliest, 1), *before, *strange[1:]], False
     whole = numbers.sums.get(next(iter(_slice_numbers(trace.got[output], first, lane))))
     if whole is not None and len(whole) < numbers.count:
-        carriers = [node for node in behind if {numbers.sums[each] for each in made[id(node)]} == {whole}]
+        carriers = [node for node in behind if {numbers.sums[number] for number in made[id(node)]} == {whole}]
         lost = [makers[name] for node in carriers[:1] for name in node.input if name in makers]
         lost.sort(key=lambda node: node.op_type == "MatMul")
         return [*carriers[:1], *lost[:1], *carriers[1:]], False
@@ -137,8 +137,8 @@ def _ancestors(makers: dict[str, onnx.NodeProto], node: onnx.NodeProto) -> list[
     waiting = [node]
     while waiting:
         before = [makers[name] for name in waiting.pop(0).input if name in makers]
-        waiting += [each for each in before if id(each) not in found]
-        found.update((id(each), each) for each in before)
+        waiting += [node for node in before if id(node) not in found]
+        found.update((id(node), node) for node in before)
     return list(found.values())
 
 
@@ -153,7 +153,7 @@ def _sizing(trace: Trace, output: str) -> list[onnx.NodeProto]:
         if node is None or name in found:
             continue
         found[name] = node
-        numbers = [each for each in node.input if each in trace.got and trace.got[each].dtype.is_integer()]
+        numbers = [operand for operand in node.input if operand in trace.got and trace.got[operand].dtype.is_integer()]
         moved = [node.input[0]] if is_move(node) and not numbers else []
         waiting += numbers or moved
     return list(found.values())
@@ -169,7 +169,7 @@ def _is_odd(trace: Trace, node: onnx.NodeProto, slices: Masks, elements: set[int
 
 def _slice_numbers(value: Value, mask: Array, lane: int) -> list[int]:
     found = value.lanes[lane][mask].astype(np.int64) % value.field.primes[lane]
-    return [int(each) for each in np.unique(found)]
+    return [int(number) for number in np.unique(found)]
 
 
 def _right(trace: Trace) -> set[str]:
@@ -221,14 +221,16 @@ def _numbers(trace: Trace, output: str, first: Array, lane: int) -> _Numbers | N
     lengths = [k for _, k, _ in trace.run.products]
     if node is None or node.op_type not in PLAIN or len(trace.original) != 1 or not lengths:
         return None
-    attributes: dict[str, Any] = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+    attributes: dict[str, Any] = {
+        attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute
+    }
     a, b = (trace.wanted[name] for name in node.input[:2])
     if len(a.shape) < 2 or len(b.shape) < 2 or any(attributes.get(f"transBatch{side}") for side in "AB"):
         return None
-    place, prime = tuple(int(each[0]) for each in np.nonzero(first)), a.field.primes[lane]
+    place, prime = tuple(int(index[0]) for index in np.nonzero(first)), a.field.primes[lane]
     rows, columns = (
-        (each.lanes[lane].swapaxes(-1, -2) if attributes.get(f"trans{side}") else each.lanes[lane]).astype(np.int64)
-        for side, each in (("A", a), ("B", b))
+        (value.lanes[lane].swapaxes(-1, -2) if attributes.get(f"trans{side}") else value.lanes[lane]).astype(np.int64)
+        for side, value in (("A", a), ("B", b))
     )
     step, alpha, beta = (
         max(lengths),
@@ -243,9 +245,9 @@ def _numbers(trace: Trace, output: str, first: Array, lane: int) -> _Numbers | N
     ]
     if len(products) > MOST_PIECES or (place[:-2] != () and products[0].ndim != len(place)):
         return None
-    pieces = [int(each[place]) for each in products]
-    some = [frozenset(each) for count in range(len(pieces) + 1) for each in combinations(range(len(pieces)), count)]
-    found = {factor * sum(pieces[at] for at in each) % prime: each for each in some for factor in (alpha, 1)}
+    pieces = [int(product[place]) for product in products]
+    some = [frozenset(chosen) for count in range(len(pieces) + 1) for chosen in combinations(range(len(pieces)), count)]
+    found = {factor * sum(pieces[at] for at in chosen) % prime: chosen for chosen in some for factor in (alpha, 1)}
     total = np.sum(products, 0) % prime
     if len(node.input) > 2 and node.input[2]:
         bias = trace.wanted[node.input[2]]
@@ -254,13 +256,13 @@ def _numbers(trace: Trace, output: str, first: Array, lane: int) -> _Numbers | N
         if bias.known is not None:  # what's folded is rounded
             folded = a.field.constant((bias.known * np.float32(attributes.get("beta", 1.0))).astype(bias.known.dtype))
             addends.add(int(np.broadcast_to(folded[lane], first.shape)[place]) % prime)
-        found |= {(one + addend) % prime: each for one, each in found.items() for addend in addends}
+        found |= {(one + addend) % prime: chosen for one, chosen in found.items() for addend in addends}
         found |= {number % prime: frozenset(range(len(pieces))) for number in (*addends, added)}
     wanted = trace.wanted[output].lanes[lane].astype(np.int64)
-    elsewhere = {int(each) % prime for part in (total, alpha * total, wanted) for each in part[~first]}
+    elsewhere = {int(number) % prime for part in (total, alpha * total, wanted) for number in part[~first]}
     row = np.broadcast_to(rows, (*products[0].shape[:-2], *rows.shape[-2:]))[place[:-1]]
     column = np.broadcast_to(columns, (*products[0].shape[:-2], *columns.shape[-2:]))[place[:-2]][:, place[-1]]
-    taken = {int(each) % prime for part in (row, column) for each in part}
+    taken = {int(number) % prime for part in (row, column) for number in part}
     return _Numbers(found, len(pieces), set(pieces), taken | {0}, elsewhere - found.keys())
 
 

@@ -44,4 +44,4 @@ def lines(small: Choice) -> list[tuple[list[str], Choice]]:
         return [(list(small), {})]
     rests = [[({name: size for name, size in rest.items() if name != one}, one) for one in small]
              for rest in (small, dict.fromkeys(small, 1))]  # fmt: skip
-    return [([one], rest) for each in rests for rest, one in each] + [(list(small), {})]
+    return [([one], rest) for pairs in rests for rest, one in pairs] + [(list(small), {})]

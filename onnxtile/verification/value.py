@@ -131,7 +131,7 @@ class Value:
             if self.known is not None:
                 zeros = np.asarray(self.known == 0)
             elif self.outer is not None:
-                one, other = (zeros_of(each) for each in self.outer)
+                one, other = (zeros_of(factor) for factor in self.outer)
                 zeros = np.broadcast_to(one | other, self.shape) if one.any() or other.any() else NOWHERE
             else:
                 zeros = zeros_of(self.lanes)
@@ -183,7 +183,7 @@ class Value:
 
     def _moved_outer(self, outer: tuple[Array, Array], move: Move) -> Value:
         shape = (self.field.lanes, *self.shape)
-        one, other = (move(np.broadcast_to(each, shape), 1) for each in outer)
+        one, other = (move(np.broadcast_to(factor, shape), 1) for factor in outer)
         met = tuple(term.moved(move) for term in self.met)
         return replace(self, shape=one.shape[1:], numbers=None, met=met, factor=None, product=None, _zeros=None,
                        outer=(narrow(one), narrow(other)))  # fmt: skip
@@ -203,7 +203,7 @@ class Value:
         """Its elements as integers; UnprovenError where they aren't known."""
         if self.known is None:
             raise UnprovenError(f"{what} isn't known: it comes from the model's inputs or numbers")
-        return [int(each) for each in self.known.reshape(-1)]
+        return [int(number) for number in self.known.reshape(-1)]
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -220,22 +220,22 @@ def narrow(array: Array) -> Array:
 def joined(values: list[Value], join: Callable[[list[Array], int], Array]) -> Value:
     """A value of several ones' elements."""
     first = values[0]
-    if all(each.known is not None for each in values):
-        known = join([each.known for each in values if each.known is not None], 0)
-        sized, finite = max(each.sized for each in values), all(each.finite for each in values)
+    if all(value.known is not None for value in values):
+        known = join([value.known for value in values if value.known is not None], 0)
+        sized, finite = max(value.sized for value in values), all(value.finite for value in values)
         return replace(first, shape=known.shape, known=known, numbers=None, met=(), _zeros=None, sized=sized,
                        counts=False, finite=finite)  # fmt: skip
-    numbers = join([each.lanes for each in values], 1)
+    numbers = join([value.lanes for value in values], 1)
     made = Value.computed(first, numbers)
-    made.linear = frozenset[str]().union(*(each.linear for each in values))
-    made.degree, made.finite = max(each.degree for each in values), all(each.finite for each in values)
-    made.scale = spanned(*(each.scale for each in values))
-    if first.dtype.is_integer() or all(each.bound is not None or _is_filler(each) for each in values):
-        made.bound = max(each.largest for each in values)  # floats that were cast from whole numbers stay such
-    signs = [each.signs_of_zeros for each in values]
-    if any(each is not None for each in signs):
+    made.linear = frozenset[str]().union(*(value.linear for value in values))
+    made.degree, made.finite = max(value.degree for value in values), all(value.finite for value in values)
+    made.scale = spanned(*(value.scale for value in values))
+    if first.dtype.is_integer() or all(value.bound is not None or _is_filler(value) for value in values):
+        made.bound = max(value.largest for value in values)  # floats that were cast from whole numbers stay such
+    signs = [value.signs_of_zeros for value in values]
+    if any(sign is not None for sign in signs):
         pairs = zip(signs, values, strict=True)
-        made.meets = join([np.zeros_like(each.lanes) if own is None else own for own, each in pairs], 1)
+        made.meets = join([np.zeros_like(value.lanes) if own is None else own for own, value in pairs], 1)
     return made
 
 

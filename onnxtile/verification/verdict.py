@@ -119,23 +119,23 @@ class Verdict(JsonRecord, members="schema * first_outside proven limits"):
     @property
     def proven(self) -> bool:
         """Every region is proven, and nothing else differs."""
-        return self.equivalent and self.method == "exact" and all(each.status == "proven" for each in self.regions)
+        return self.equivalent and self.method == "exact" and all(region.status == "proven" for region in self.regions)
 
     @property
     def counts(self) -> dict[str, int]:
         """How many regions are proven, tested, different."""
-        return dict(Counter(each.status for each in self.regions))
+        return dict(Counter(region.status for region in self.regions))
 
     @property
     def limits(self) -> dict[str, int]:
         """The longest sides of the products that take rewritten ones' places, where no free dimension decides them."""
-        if not any(any(each.limits) for each in self.regions):
+        if not any(any(region.limits) for region in self.regions):
             return {}
-        return {letter: max(each.limits[axis] for each in self.regions) for axis, letter in enumerate("mkn")}
+        return {letter: max(region.limits[axis] for region in self.regions) for axis, letter in enumerate("mkn")}
 
     @property
     def why(self) -> str:
         """The reason, or the first region or output that is different."""
         judged: tuple[RegionVerdict | ValueVerdict, ...] = (*self.regions, *self.outputs)
-        wrong = [f"{each.name!r} is {each.reason}" for each in judged if not each.equivalent]
+        wrong = [f"{verdict.name!r} is {verdict.reason}" for verdict in judged if not verdict.equivalent]
         return self.reason or next(iter(wrong), "equivalent")

@@ -99,7 +99,8 @@ def verify(
         verdict = _bounded(compare(original, lowered, plan, bind or {}, say), seed or 0)
         if not verdict.equivalent:
             return verdict
-        wrong = tuple(each for each in proof.verdict(original, lowered, alone=True).regions if not each.equivalent)
+        regions = proof.verdict(original, lowered, alone=True).regions
+        wrong = tuple(region for region in regions if not region.equivalent)
         words = f"{wrong[0].name!r} is {wrong[0].reason}" if wrong else None
         return replace(verdict, equivalent=not wrong, regions=wrong, reason=words)
 
@@ -160,14 +161,14 @@ class _Proof:
             self._try(pairing, trials, findings, seen)
             self._ready.clear()
         if shapes.free and pairing.regions:
-            met = {number for each in findings for _, finding in each for number in finding.met}
+            met = {number for tried in findings for _, finding in tried for number in finding.met}
             trials += [(choice, shapes.at(choice)) for choice in choices(shapes.free, met)]
             self._try(pairing, trials[1 if findings else 0 :], findings, seen)
             self._try_further(pairing, shapes, findings, seen)
             drawn = drawn_choices(shapes.free, met, self._judge.seed)
             self._try(pairing, [(choice, shapes.at(choice)) for choice in drawn], findings, seen)
         known = trials[0][1] if trials else Facts({})
-        verdicts = [self._concluded(*each) for each in zip(pairing.regions, findings, strict=True)]
+        verdicts = [self._concluded(*pair) for pair in zip(pairing.regions, findings, strict=True)]
         if not alone:
             verdicts = [
                 self._tested(region, known, verdict) if verdict.method == "unknown" else verdict
@@ -177,7 +178,7 @@ class _Proof:
         inside = zip(pairing.regions, verdicts, strict=True)
         self._apart = frozenset(name for region, verdict in inside if not verdict.equivalent for name in region.inner)
         differences = [*pairing.differences, *mistyped(pairing, known)]
-        verdicts += [as_verdict(each) for each in differences]
+        verdicts += [as_verdict(difference) for difference in differences]
         for scope, cone in pairing.idle:
             tried = (self._judge.idle(scope, cone, facts) for _, facts in trials or [({}, known)])
             idle = next((finding for finding in tried if finding.different), None)
@@ -203,7 +204,7 @@ class _Proof:
         self, region: Region, trials: Iterable[Trial], found: list[tuple[Choice, Finding]], seen: set[object]
     ) -> None:
         for choice, facts in trials:
-            if any(each.different for _, each in found):
+            if any(finding.different for _, finding in found):
                 break
             shapes = tuple(facts.find(region.scope, name) for name in (*region.inputs, *region.outputs))
             if shapes not in seen:
@@ -217,17 +218,17 @@ class _Proof:
         for region, found, shapes_seen in zip(pairing.regions, findings, seen, strict=True):
             asked: list[tuple[Choice, Mapping[object, int] | None]] = []
             for _ in range(ROUNDS):
-                tried = [*asked, *((choice, None if each.unproven else each.decisions) for choice, each in found)]
-                divisors = {number for _, each in found for number in each.divisors}
-                wanted, words = further(tried, first_choice(shapes.free), divisors)
+                decided = ((choice, None if at.unproven else at.decisions) for choice, at in found)
+                divisors = {number for _, finding in found for number in finding.divisors}
+                wanted, words = further([*asked, *decided], first_choice(shapes.free), divisors)
                 if words is not None:
                     self._unsettled[region.scope, region.name] = words
-                if not wanted or any(each.different for _, each in found):
+                if not wanted or any(finding.different for _, finding in found):
                     break
                 asked += [(choice, None) for choice in wanted]
                 before = len(found)
                 self._try_one(region, ((choice, shapes.at(choice)) for choice in wanted), found, shapes_seen)
-                if any(each.too_large for _, each in found[before:]):
+                if any(finding.too_large for _, finding in found[before:]):
                     words = "it decides something by a size at which it's too large to be tried"
                     self._unsettled[region.scope, region.name] = words
             else:
@@ -247,41 +248,42 @@ class _Proof:
 
     def _concluded(self, region: Region, found: list[tuple[Choice, Finding]]) -> RegionVerdict:
         verdict = RegionVerdict(region.name, region.node.op_type, region.scope, "exact", "none", 0, 0.0, 0.0, True)
-        ran = [(choice, each) for choice, each in found if not each.unproven]
-        wrong = next(((choice, each) for choice, each in ran if each.different), None)
+        ran = [(choice, finding) for choice, finding in found if not finding.unproven]
+        done, all_found = ([finding for _, finding in pairs] for pairs in (ran, found))
+        wrong = next(((choice, finding) for choice, finding in ran if finding.different), None)
         verdict = replace(
             verdict,
             cases=len(ran),
-            sizes=tuple(sizes for choice, each in ran for more in each.lengths or ({},) if (sizes := choice | more)),
-            tiles=max((each.products for _, each in ran), default=0),
-            limits=tuple(_limit([each.limits[axis] for _, each in ran if each.elements]) for axis in range(3)),  # type: ignore[arg-type]
-            safe_majorant=next((each.safe_majorant for _, each in ran if each.safe_majorant), None),
+            sizes=tuple(
+                choice | more for choice, finding in ran for more in finding.lengths or ({},) if choice or more
+            ),
+            tiles=max((finding.products for finding in done), default=0),
+            limits=tuple(_limit([finding.limits[axis] for finding in done if finding.elements]) for axis in range(3)),  # type: ignore[arg-type]
+            safe_majorant=next((finding.safe_majorant for finding in done if finding.safe_majorant), None),
         )
         if wrong is not None:
-            choice, each = wrong
+            choice, finding = wrong
             at = f" (at {', '.join(f'{name}={size}' for name, size in choice.items())})" if choice else ""
-            return replace(verdict, equivalent=False, reason=f"{each.different}{at}", where=each.where)
-        unsettled = self._unsettled.get((region.scope, region.name))
-        unsettled = unsettled or next((each.lowered_too_large for _, each in found if each.lowered_too_large), None)
+            return replace(verdict, equivalent=False, reason=f"{finding.different}{at}", where=finding.where)
+        too_large = (finding.lowered_too_large for finding in all_found)
+        unsettled = self._unsettled.get((region.scope, region.name)) or next(filter(None, too_large), None)
         if unsettled is not None:
             return replace(verdict, method="unknown", note=unsettled)
-        if any(each.elements for _, each in ran):
-            skipped = next((each.unproven for _, each in found if each.unproven), None)
+        if any(finding.elements for finding in done):
+            skipped = next((finding.unproven for finding in all_found if finding.unproven), None)
             verdict = replace(verdict, same_as=self._same_as.get((region.scope, region.name)))
             return replace(verdict, note=None if skipped is None else f"not at other sizes: {skipped}")
         if ran:
             return replace(verdict, method="empty", note="it has no elements, so that nothing is proven")
-        why = next((each.unproven for _, each in found), "its shapes aren't known")
+        why = next((finding.unproven for finding in all_found), "its shapes aren't known")
         return replace(verdict, method="unknown", note=str(why))
 
     def _tested(self, region: Region, facts: Facts, verdict: RegionVerdict) -> RegionVerdict:
         """A region that can't be proven, run by engines on random inputs."""
         try:
-            models = [
-                alone(region, cone, opened, facts)
-                for cone, opened in ((region.original, self._first), (region.lowered, self._second))
-            ]
-            found = compare(models[0], models[1], Plan(CASES, self._judge.seed % SEEDS), {})
+            original = alone(region, region.original, self._first, facts)
+            lowered = alone(region, region.lowered, self._second, facts)
+            found = compare(original, lowered, Plan(CASES, self._judge.seed % SEEDS), {})
         except (UnprovenError, OnnxtileError) as error:
             return replace(verdict, note=f"{verdict.note}; {error}")
         self._warn([found.warning])
@@ -308,30 +310,29 @@ class _Proof:
             found = compare(original, lowered, plan, bind, self._say)
         except UnsupportedError as problem:
             words = f"not tested: {problem}"
-            return [replace(each, equivalent=False, reason=f"{each.note}; {words}") if untested else each
-                    for untested, each in zip(unknown, verdicts, strict=True)]  # fmt: skip
+            return [replace(verdict, equivalent=False, reason=f"{verdict.note}; {words}") if untested else verdict
+                    for untested, verdict in zip(unknown, verdicts, strict=True)]  # fmt: skip
         self._warn([found.warning])
         values = (*found.outputs, *found.layers)
-        error, allowed = (
-            max((getattr(each, of) for each in values), default=0.0) for of in ("max_abs_error", "allowed")
-        )
-        wrong = next((f"{each.name!r} is {each.reason}" for each in values if not each.equivalent), found.reason)
+        error = max((value.max_abs_error for value in values), default=0.0)
+        allowed = max((value.allowed for value in values), default=0.0)
+        wrong = next((f"{value.name!r} is {value.reason}" for value in values if not value.equivalent), found.reason)
         return [
             replace(
                 verdict, method="whole", engine=found.engine, cases=found.cases, max_abs_error=error, allowed=allowed,
                 equivalent=found.equivalent, reason=wrong,
             )
-            if each else verdict
-            for each, verdict in zip(unknown, verdicts, strict=True)
+            if untested else verdict
+            for untested, verdict in zip(unknown, verdicts, strict=True)
         ]  # fmt: skip
 
     def _conclude(self, pairing: Pairing, verdicts: list[RegionVerdict]) -> Verdict:
-        engines = dict.fromkeys(name for each in verdicts for name in each.engine.split(" and ") if name != "none")
+        engines = dict.fromkeys(name for region in verdicts for name in region.engine.split(" and ") if name != "none")
         return Verdict(
-            all(each.equivalent for each in verdicts),
+            all(verdict.equivalent for verdict in verdicts),
             "exact",
             " and ".join(engines) or "none",
-            max((each.cases for each in verdicts), default=0),
+            max((verdict.cases for verdict in verdicts), default=0),
             self._judge.seed,
             tuple(by_output(self._first.proto.graph, pairing.regions, verdicts)),
             regions=tuple(verdicts),
@@ -341,7 +342,7 @@ class _Proof:
         )
 
     def _warn(self, words: Iterable[str | None]) -> None:
-        self._warnings.update(dict.fromkeys(each for each in words if each))
+        self._warnings.update(dict.fromkeys(word for word in words if word))
 
 
 def _limit(sizes: Sequence[int]) -> int:

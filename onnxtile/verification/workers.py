@@ -19,4 +19,4 @@ def side_by_side(judge: Judge, regions: Sequence[Region], facts: Facts, workers:
         first.setdefault(number if key is None else key, region)
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(lambda region: judge.at(region, facts), first.values()))
-    return {id(region): each for region, each in zip(first.values(), found, strict=True)}
+    return {id(region): result for region, result in zip(first.values(), found, strict=True)}

@@ -67,20 +67,20 @@ def _where(call: Call) -> Value:
 def elementwise(call: Call, values: list[Value], op: str = "") -> Value:
     """An operator of one, two or three inputs, each element by itself."""
     op = op or call.node.op_type
-    if len({each.dtype for each in (values[1:] if op == "Where" else values)}) > 1:
+    if len({value.dtype for value in (values[1:] if op == "Where" else values)}) > 1:
         raise UnprovenError(f"{op} of different types")
     try:
-        shape = broadcast(*(each.shape for each in values))
+        shape = broadcast(*(value.shape for value in values))
     except ValueError as error:
-        raise UnprovenError(f"{op} of {[list(each.shape) for each in values]}") from error
-    known = [each.known for each in values if each.known is not None]
+        raise UnprovenError(f"{op} of {[list(value.shape) for value in values]}") from error
+    known = [value.known for value in values if value.known is not None]
     if len(known) == len(values):
         _look(call, values, op)
         with np.errstate(all="ignore"):
             array = np.asarray(KNOWN[op](*known))
         if op in SIZES or op in ("Floor", "Ceil", "Sqrt"):
             array = array.astype(known[0].dtype)
-        return Value.constant(call.field, array, sized=max(each.sized for each in values))
+        return Value.constant(call.field, array, sized=max(value.sized for value in values))
     if op in ("Add", "Sub"):
         return call.rounded(_sum(call, values[0], values[1], negative=op == "Sub"))
     if op == "Mul":
@@ -118,20 +118,20 @@ def inverse(call: Call, value: Value) -> Value:
 def _look(call: Call, values: list[Value], op: str = "") -> None:
     """Remember constants that sizes of free dimensions meet: they say which sizes matter. And what sizes decide."""
     op = op or call.node.op_type
-    level = max(each.sized for each in values)
-    known = [each.known for each in values if each.known is not None and each.known.dtype.kind in "iuf"]
+    level = max(value.sized for value in values)
+    known = [value.known for value in values if value.known is not None and value.known.dtype.kind in "iuf"]
     if level < SIZE:
         if level and op in (*DECIDING, *COMPARISONS) and len(known) > 1:
             call.run.decide(*(np.floor(one - other) for one, other in pairwise(known)))
         return
-    if op not in SIZES or any(each.sized == SIZE and each.dtype.is_floating_point() for each in values):
+    if op not in SIZES or any(value.sized == SIZE and value.dtype.is_floating_point() for value in values):
         call.run.look(op, *values)
         return
     if op in ("Div", "Mod") and values[1].known is not None:
         call.run.divisors.update({0} if values[1].sized == SIZE else map(abs, values[1].whole_numbers(op)))
-    for each in values:
-        if not each.sized and each.known is not None and each.known.size <= 64:
-            call.run.met.update(abs(int(number)) for number in each.known.reshape(-1))
+    for value in values:
+        if not value.sized and value.known is not None and value.known.size <= 64:
+            call.run.met.update(abs(int(number)) for number in value.known.reshape(-1))
     if op in ("Sign", "Abs"):
         call.run.decide(known[0])
     elif op in DECIDING and len(known) > 1:
@@ -156,8 +156,8 @@ def _sum(call: Call, a: Value, b: Value, negative: bool = False) -> Value:
     made.finite = a.finite and b.finite
     made.bound = a.largest + b.largest if a.dtype.is_integer() else None
     if a.meets is not None or b.meets is not None:
-        one, other = (np.zeros((1,) * (len(shape) + 1)) if each.meets is None else _wide(each, shape, each.meets)
-                      for each in (a, b))  # fmt: skip
+        one, other = (np.zeros((1,) * (len(shape) + 1)) if term.meets is None else _wide(term, shape, term.meets)
+                      for term in (a, b))  # fmt: skip
         made.meets = call.field.add(one, call.field.negative(other) if negative and b.meets is not None else other)
         made.meets = np.broadcast_to(made.meets, (call.field.lanes, *shape))
     return made
@@ -265,12 +265,12 @@ def _mod(call: Call) -> Value:
 @operator("Min Max")
 def _extreme(call: Call) -> Value:
     values = [call.value(index) for index in range(len(call.inputs))]
-    if any(each.known is None for each in values):
-        return call.run.function(call, values, np.broadcast_shapes(*(each.shape for each in values)))
+    if any(value.known is None for value in values):
+        return call.run.function(call, values, np.broadcast_shapes(*(value.shape for value in values)))
     _look(call, values)
     pick: Callable[[Array, Array], Array] = np.minimum if call.node.op_type == "Min" else np.maximum
-    array = reduce(pick, [np.asarray(each.known) for each in values])
-    return Value.constant(call.field, np.asarray(array), sized=max(each.sized for each in values))
+    array = reduce(pick, [np.asarray(value.known) for value in values])
+    return Value.constant(call.field, np.asarray(array), sized=max(value.sized for value in values))
 
 
 REDUCED: dict[str, Callable[..., Array]] = {

@@ -23,7 +23,7 @@ def _by_its_body(call: Call) -> Results:
         b"" if value is None else onnx.helper.make_tensor_type_proto(value.dtype.value, value.shape).SerializeToString()
         for value in call.inputs
     ]
-    versions = [each for each in schema.context_dependent_function_opset_versions if each <= call.opset]
+    versions = [version for version in schema.context_dependent_function_opset_versions if version <= call.opset]
     if not versions:
         raise UnprovenError(f"onnx {onnx.__version__} has no function body for {node.op_type}")
     body = schema.get_context_dependent_function_with_opset_version(max(versions), node.SerializeToString(), types)

@@ -30,7 +30,7 @@ def _loop(call: Call) -> Results:
     body = call.attributes["body"]
     trips, go = (call.optional(index) for index in range(2))
     carried = [call.value(index) for index in range(2, len(call.inputs))]
-    if any(each is not None and each.known is None for each in (trips, go)):
+    if any(value is not None and value.known is None for value in (trips, go)):
         return _any_turns(call, carried)
     count = None if trips is None else trips.whole_numbers("the number of a Loop's turns")[0]
     call.run.turns(count or 0)
@@ -55,7 +55,7 @@ def _loop(call: Call) -> Results:
         turn += 1
     return [
         *carried,
-        *(_stacked(*each, call.field) for each in zip(stacked, body.output[1 + len(carried) :], strict=True)),
+        *(_stacked(*pair, call.field) for pair in zip(stacked, body.output[1 + len(carried) :], strict=True)),
     ]
 
 
@@ -74,9 +74,9 @@ def _any_turns(call: Call, carried: list[Value]) -> Results:
     made = call.run.inside(body, dict(zip(formal, values, strict=True)), call)
     if any((one.shape, one.dtype) != (other.shape, other.dtype) for one, other in zip(carried, made[1:], strict=True)):
         raise UnprovenError("a Loop's state has another shape or type in each turn, and how many it has isn't known")
-    begins = "".join("_" if each is None else "1" for each in (*call.inputs, None)[:2])
-    given = [each for each in (*call.inputs, _truth(call, made[0]), *made[1:]) if each is not None]
-    return call.run.whole_function(f"Loop {begins}", given, [(each.dtype, each.shape) for each in carried], False)
+    begins = "".join("_" if value is None else "1" for value in (*call.inputs, None)[:2])
+    given = [value for value in (*call.inputs, _truth(call, made[0]), *made[1:]) if value is not None]
+    return call.run.whole_function(f"Loop {begins}", given, [(value.dtype, value.shape) for value in carried], False)
 
 
 @operator("Scan", attributes="body num_scan_inputs scan_input_axes scan_output_axes scan_input_directions "
@@ -107,7 +107,7 @@ def _scan(call: Call) -> Results:
     if not length and not all(map(_is_said, outputs)):
         return [*carried, *_nothing(call, formal, carried, scanned)]
     ordered = [stack[::-1] if backwards else stack for stack, backwards in zip(stacked, outwards, strict=True)]
-    return [*carried, *(_stacked(*each, call.field) for each in zip(ordered, outputs, strict=True))]
+    return [*carried, *(_stacked(*pair, call.field) for pair in zip(ordered, outputs, strict=True))]
 
 
 def _nothing(call: Call, formal: list[str], carried: list[Value], scanned: list[Value]) -> list[Value]:
@@ -122,7 +122,7 @@ def _nothing(call: Call, formal: list[str], carried: list[Value], scanned: list[
 
 def _backwards(call: Call, name: str, count: int) -> list[bool]:
     """Of each input that is scanned, or output, whether its turns run backwards."""
-    directions = [bool(each) for each in call.attributes.get(name, ())] or [False] * count
+    directions = [bool(flag) for flag in call.attributes.get(name, ())] or [False] * count
     if len(directions) != count:
         raise UnprovenError(f"Scan has {len(directions)} of {name} for {count}")
     return directions

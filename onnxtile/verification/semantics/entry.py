@@ -52,7 +52,9 @@ class Call:
         value = self.optional(index)
         if value is None:
             found = self.attributes.get(attribute)
-            return None if found is None else [int(each) for each in (found if isinstance(found, list) else [found])]
+            return (
+                None if found is None else [int(number) for number in (found if isinstance(found, list) else [found])]
+            )
         return value.whole_numbers(f"input {index} of {self.node.op_type}")
 
     def axis(self, name: str, rank: int, default: int = 0) -> int:

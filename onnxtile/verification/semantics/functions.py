@@ -23,16 +23,16 @@ def _of_elements(call: Call) -> Value:
     values = [call.value(index) for index in range(len(call.inputs))]
     if call.opset < MEANT_FROM.get(call.node.op_type, 0):
         raise UnprovenError(f"{call.node.op_type} of opset {call.opset} means something else than today")
-    return call.run.function(call, values, np.broadcast_shapes(*(each.shape for each in values)))
+    return call.run.function(call, values, np.broadcast_shapes(*(value.shape for value in values)))
 
 
 @operator("Clip", attributes="min max")
 def _clip(call: Call) -> Value:
     """The limits that aren't there are functions of nothing, by their place."""
-    values = [each for each in call.inputs if each is not None]
-    there = "".join("01"[each is not None] for each in (*call.inputs, None, None)[:3])
+    values = [value for value in call.inputs if value is not None]
+    there = "".join("01"[value is not None] for value in (*call.inputs, None, None)[:3])
     name = f"Clip {there} {sorted(call.attributes.items())}"
-    return call.run.function(call, values, np.broadcast_shapes(*(each.shape for each in values)), name=name)
+    return call.run.function(call, values, np.broadcast_shapes(*(value.shape for value in values)), name=name)
 
 
 @operator("Softmax LogSoftmax Hardmax", attributes="axis")

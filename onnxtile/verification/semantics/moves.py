@@ -130,12 +130,12 @@ def expanded(value: Value, sizes: list[int]) -> Value:
 def _concat(call: Call) -> Value:
     values = [call.value(index) for index in range(len(call.inputs))]
     axis = call.axis("axis", len(values[0].shape), 1)
-    if len({each.dtype for each in values}) > 1:
+    if len({value.dtype for value in values}) > 1:
         raise UnprovenError("Concat of different types")
     try:
         return joined(values, lambda arrays, lead: np.concatenate(arrays, axis + lead))
     except ValueError as error:
-        raise UnprovenError(f"Concat of {[list(each.shape) for each in values]} along {axis}") from error
+        raise UnprovenError(f"Concat of {[list(value.shape) for value in values]} along {axis}") from error
 
 
 @operator("Split", "number length", "axis split num_outputs")
@@ -168,15 +168,19 @@ def _slice(call: Call) -> Value:
     steps = call.whole(4) or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps) or len(_axes(axes, rank)) != len(axes) or 0 in steps:
         raise UnprovenError(f"Slice has starts {starts}, ends {ends}, axes {axes}, steps {steps}")
-    if any(each is not None and each.sized == SIZE for each in call.inputs[1:]):
+    if any(value is not None and value.sized == SIZE for value in call.inputs[1:]):
         _look_up(call, value, [axis % rank for axis in axes], call.inputs[1:])
     crossings: list[int] = []
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         size, axis = value.shape[axis % rank], axis % rank
         if step < 0 and end >= ENDLESS - 1:
             raise UnprovenError(f"Slice runs backwards to {end}: its last element, or its first")
-        start, end = (each + size if each < 0 else each for each in (start, end))
-        crossings += [size - each for each in (start, end) if abs(each) < ENDLESS] + [start, end, end - start]
+        start, end = (position + size if position < 0 else position for position in (start, end))
+        crossings += [size - position for position in (start, end) if abs(position) < ENDLESS] + [
+            start,
+            end,
+            end - start,
+        ]
         if step > 0:
             piece = slice(min(max(start, 0), size), min(max(end, 0), size), step)
         else:
@@ -194,7 +198,7 @@ def _look_up(call: Call, table: Value, axes: list[int], places: Sequence[Value |
     order = 2 if table.dtype.is_integer() else 1
     numbers = table.known.astype(np.float64)
     if any(np.any(np.diff(numbers, order, axis)) or np.isnan(numbers).any() for axis in axes):
-        call.run.look(call.node.op_type, table, *(each for each in places if each is not None))
+        call.run.look(call.node.op_type, table, *(value for value in places if value is not None))
 
 
 @operator("Gather", "number number", "axis")
@@ -255,12 +259,12 @@ def padded(call: Call, value: Value, pairs: list[tuple[int, int]], filler: Value
     """The value with so many elements more in front of each axis and behind it, or fewer where they're negative."""
     rank = len(value.shape)
     for axis, pair in enumerate(pairs):
-        front, back = (max(-each, 0) for each in pair)
+        front, back = (max(-pad, 0) for pad in pair)
         if front + back > value.shape[axis]:
             raise UnprovenError(f"Pad takes {front + back} off {value.shape[axis]}")
         if front or back:
             value = _piece(value, axis, slice(front, value.shape[axis] - back))
-    call.run.decide(*(each for pair in pairs for each in pair))
+    call.run.decide(*(pad for pair in pairs for pad in pair))
     grown = [(max(front, 0), max(back, 0)) for front, back in pairs]
     if not any(map(any, grown)):
         return value

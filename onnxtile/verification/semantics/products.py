@@ -36,7 +36,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
     b = reshaped(b, [*b.shape, 1]) if vectors[1] else b
     if a.shape[-1] != b.shape[-2]:
         raise UnprovenError(f"{call.node.op_type} of {list(a.shape)} and {list(b.shape)}")
-    if any(each.known is not None and each.sized == SIZE for each in (a, b)):
+    if any(operand.known is not None and operand.sized == SIZE for operand in (a, b)):
         call.run.look(call.node.op_type, a, b)
     call.run.products.append((a.shape[-2], a.shape[-1], b.shape[-1]))
     call.run.multiplied.add(a.dtype)
@@ -49,7 +49,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
     outer = _outer(call.field, a, b, rank + 1)
     if call.run.free and math.prod(shape) > MOST_TRIED:
         raise TooLargeError(f"{call.node.op_type} gives {math.prod(shape):,} elements")
-    operands = [] if outer else [_ranked(each.lanes, rank + 1) for each in (a, b)]
+    operands = [] if outer else [_ranked(operand.lanes, rank + 1) for operand in (a, b)]
     if outer is not None:
         made = Value(call.field, a.dtype, shape, outer=outer)
     elif math.prod(shape) >= LARGE and front:
@@ -73,7 +73,7 @@ def product(call: Call, a: Value, b: Value) -> Value:
 def _outer(field: Field, a: Value, b: Value, rank: int) -> tuple[Array, Array] | None:
     """The product as an outer one, where an operand is: A @ (u v^T) = (A @ u) v^T."""
     for value in (a, b):
-        u, v = (None, None) if value.outer is None else (_ranked(each, rank) for each in value.outer)
+        u, v = (None, None) if value.outer is None else (_ranked(factor, rank) for factor in value.outer)
         if u is None or v is None:
             continue
         if u.shape[-2] == 1 and v.shape[-1] == 1:
@@ -143,7 +143,7 @@ def _matmul_integer(call: Call) -> Value:
 
 def integer_product(call: Call, a: Value, b: Value, a_zero: Value | None, b_zero: Value | None) -> Value:
     """(A - zA) @ (B - zB) in int32; a zero point for all, a row of A, or a column of B."""
-    a, b = (_wide(call, each) for each in (a, b))
+    a, b = (_wide(call, operand) for operand in (a, b))
     if a_zero is not None:
         rows = reshaped(a_zero, [*a_zero.shape, 1]) if len(a_zero.shape) == 1 and a_zero.shape != (1,) else a_zero
         a = elementwise(call, [a, cast(call, rows, ir.DataType.INT32)], "Sub")

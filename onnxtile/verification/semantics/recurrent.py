@@ -186,7 +186,7 @@ def _layer(call: Call, gates: int, default: list[str], step: Step, apart: bool =
     axes = (2 if batch_first else 1, 0 if not batch_first else 1, 0 if not batch_first else 1)
     results: list[Value | None] = []
     for which, axis in enumerate(axes[: len(of_all[0])]):
-        values = [each[which] for each in of_all]
+        values = [of_one[which] for of_one in of_all]
         if which == 0 and batch_first:
             values = [_swapped(value) for value in values]
         results.append(joined(values, lambda arrays, lead, axis=axis: np.stack(arrays, lead + axis)))  # type: ignore[misc]

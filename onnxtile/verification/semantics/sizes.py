@@ -30,9 +30,9 @@ def _size(call: Call) -> Value:
 @operator("Range", "length")
 def _range(call: Call) -> Value:
     values = [call.value(index) for index in range(3)]
-    if any(each.known is None for each in values):
+    if any(value.known is None for value in values):
         raise UnprovenError("Range runs to a number that isn't known")
-    first, limit, step = (each.known.reshape(()).item() for each in values if each.known is not None)
+    first, limit, step = (value.known.reshape(()).item() for value in values if value.known is not None)
     if step == int(step) and all(value.dtype.is_integer() for value in values):
         call.run.decide(limit - first)
     if step == 0 or (limit - first) / step > MOST:

@@ -75,7 +75,7 @@ def _matrix(
     cosine, sine = table[0][turns], table[1][turns] * (1 if inverse else -1)
     if real:  # what isn't taken is the mirror image of what is
         twice = (np.arange(taken) > 0) & (2 * np.arange(taken) != whole)
-        cosine, sine = (np.where(twice[:, None], 2 * each, each) for each in (cosine, sine))
+        cosine, sine = (np.where(twice[:, None], 2 * wave, wave) for wave in (cosine, sine))
     of_real = [cosine] if real else [cosine, sine]
     of_imaginary = [-sine] if real else [-sine, cosine]
     rows = [np.stack(of_real, -1), np.stack(of_imaginary, -1)][:parts]
@@ -92,7 +92,7 @@ def _roots(whole: int, dtype: ir.DataType, divided: bool) -> np.ndarray:
         context.prec = 60
         for turn in range(whole):
             sine, cosine = _sine(turn, whole), _sine(4 * turn + whole, 4 * whole)
-            rows.append([_nearest(each / whole if divided else each, digits) for each in (cosine, sine)])
+            rows.append([_nearest(wave / whole if divided else wave, digits) for wave in (cosine, sine)])
     return np.asarray(np.array(rows, np.float64).T)
 
 
