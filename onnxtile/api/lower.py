@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from onnxtile.lowering.form_costs import Cost
     from onnxtile.lowering.options import FormName, HowToLower, LoweringOptions, WeightsName
     from onnxtile.lowering.report import Report
+    from onnxtile.passes.decompose_convolution import DepthwiseName
     from onnxtile.passes.decompose_recurrent import StepsName
     from onnxtile.tiling.limits import AnyLimits
     from onnxtile.tiling.plan import Accumulate
@@ -77,6 +78,7 @@ def lower(
     pad_tiles: bool = False,
     narrow_products: bool = False,
     steps: StepsName = "scan",
+    depthwise: DepthwiseName = "vector",
     external_data: bool = False,
     align_data: int = 4,
     bind: Mapping[str, int] | None = None,
@@ -106,9 +108,10 @@ def lower(
     Split, that are made (None: any). `pad_tiles`: products are padded with zeros to the size of `max`, for engines that
     take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut are computed in their type,
     where they may overflow, and not in float32. `steps`: those of RNN, LSTM and GRU are a Scan (scan), or written one
-    by one (unroll). `bind`: sizes of free dimensions by name. With `output`: `external_data` puts weights into a data
-    file beside the model (one above 2 GB gets one anyway), each from a multiple of `align_data` bytes on.
-    `follow_links`: see `profile`. `progress` is told what is being done.
+    by one (unroll). `depthwise`: convolutions with kernels of their own for each channel become sums of elements by
+    weights, without a product (vector), products (gemm), or stay (keep). `bind`: sizes of free dimensions by name. With
+    `output`: `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from
+    a multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
 
     What can't be lowered stays as it is; the Report, or `check` on the result, lists it with the reason. Raises
     UsageError, ModelError, UnsupportedError (among them: torch can't export the model), PassError where the result
@@ -126,7 +129,8 @@ def lower(
     options = LoweringOptions.of(
         cast("AnyLimits", limits), ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes,
         max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, steps=steps, external_data=external_data, align_data=align_data,
+        narrow_products=narrow_products, steps=steps, depthwise=depthwise, external_data=external_data,
+        align_data=align_data,
     )  # fmt: skip
     if of_torch:
         refuse("ONNX", bind=bind, follow_links=follow_links)
@@ -189,6 +193,7 @@ def estimate(
     pad_tiles: bool = False,
     narrow_products: bool = False,
     steps: StepsName = "scan",
+    depthwise: DepthwiseName = "vector",
     bind: Mapping[str, int] | None = None,
 ) -> tuple[Report, list[Cost]]:
     """Return what `lower` would do to each product, and what each form would cost; nothing is written.
@@ -201,5 +206,6 @@ def estimate(
     options = LoweringOptions.of(
         max, ops=ops, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in, max_fan_out=max_fan_out,
         pad_tiles=pad_tiles, narrow_products=narrow_products, steps=steps,
+        depthwise=depthwise,
     )  # fmt: skip
     return estimate_onnx(model, options, bind)

@@ -61,6 +61,10 @@ def command(
     steps: Annotated[
         Literal["scan", "unroll"], typer.Option(help="Write steps of RNN, LSTM, GRU as a Scan, or one by one.")
     ] = "scan",
+    depthwise: Annotated[
+        Literal["vector", "keep", "gemm"],
+        typer.Option(help="Write depthwise convolutions as sums (vector) or products (gemm), or keep them."),
+    ] = "vector",
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Put weights into a data file; above 2 GB they go there anyway.")
     ] = False,
@@ -106,7 +110,8 @@ def command(
     options = LoweringOptions.of(
         max, ops=ops, form=cast("FormName", form), weights=cast("WeightsName", weights), accumulate=accumulate,
         max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, steps=steps, external_data=external_data, align_data=align_data,
+        narrow_products=narrow_products, steps=steps, depthwise=depthwise, external_data=external_data,
+        align_data=align_data,
     )  # fmt: skip
     if is_torch(model):
         refuse(model, bind=bind)

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from onnxtile.passes.instrument import Step
 
 __all__ = ["amount_text", "console", "progress"]  # for the commands, beside what is here
-_STYLES = {"tiled": "green", "fits": "green", "over": "red", "refused": "red", "unknown": "yellow", "not-asked": "dim"}
+_STYLES = {
+    "tiled": "green",
+    "vector": "green",
+    "fits": "green",
+    "over": "red",
+    "refused": "red",
+    "unknown": "yellow",
+    "not-asked": "dim",
+}
 
 
 def print_json(document: object) -> None:

@@ -16,7 +16,7 @@ from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
-from onnxtile.passes.decompose_convolution import DecomposeConvolution
+from onnxtile.passes.decompose_convolution import DecomposeConvolution, DepthwiseName
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_experts import DecomposeExperts
 from onnxtile.passes.decompose_fused import DecomposeFused
@@ -84,6 +84,7 @@ class Choices(TypedDict, total=False):
     pad_tiles: bool
     narrow_products: bool
     steps: StepsName
+    depthwise: DepthwiseName
 
 
 class HowToLower(Choices, total=False):
@@ -107,7 +108,7 @@ class LoweringOptions:
     `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
     `pad_tiles`: products are padded with zeros to the size of `limits`. `narrow_products`: those of float16 and
     bfloat16 whose K is cut are computed in their type, not in float32. `steps`: those of recurrent operators are a
-    Scan, or unrolled. `data`: where weights of a file go.
+    Scan, or unrolled. `depthwise`: see DecomposeConvolution. `data`: where weights of a file go.
     """
 
     limits: Limits
@@ -121,6 +122,7 @@ class LoweringOptions:
     pad_tiles: bool = False
     narrow_products: bool = False
     steps: StepsName = "scan"
+    depthwise: DepthwiseName = "vector"
     data: DataFilePolicy = field(default_factory=DataFilePolicy)
 
     def __post_init__(self) -> None:
@@ -130,6 +132,7 @@ class LoweringOptions:
             raise wrong_name(f"weights is {self.weights!r}", self.weights, WEIGHTS)
         TileMatMul(self.limits, self.accumulate)
         DecomposeRecurrent(self.limits, steps=self.steps)
+        DecomposeConvolution(self.limits, depthwise=self.depthwise)
         form_of("unrolled", self.max_fan_in, self.max_fan_out)
 
     @classmethod
@@ -159,7 +162,9 @@ class LoweringOptions:
             return []
         made_only = "matmul" not in self.families
         tile = TileMatMul(self.limits, self.accumulate, *how, made_only, self.narrow_products)
-        choices: dict[type[Decompose], dict[str, Any]] = {DecomposeRecurrent: {"steps": self.steps}}
+        choices: dict[type[Decompose], dict[str, Any]] = {
+            DecomposeRecurrent: {"steps": self.steps}, DecomposeConvolution: {"depthwise": self.depthwise}
+        }  # fmt: skip
         return [*(cls(self.limits, *how, **choices.get(cls, {})) for cls in asked), tile]
 
     def pass_names(self) -> list[str]:

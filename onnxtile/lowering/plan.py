@@ -14,7 +14,7 @@ from onnxtile.operators.registry import products_of
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.inline import inlined
 from onnxtile.tiling.legality import Decision, Refusal, legality
-from onnxtile.tiling.plan import TilePlan
+from onnxtile.tiling.plan import TilePlan, VectorPlan
 
 UNCUT = Refusal("postcondition", "it's still there after all passes; please report this")
 Key = tuple[ir.Node, str]
@@ -98,6 +98,8 @@ class LoweringPlan:
     def _row(self, product: Contraction, decision: Decision) -> Row:
         if product.family not in self._options.families:
             return Row.not_asked(product)
+        if isinstance(decision, VectorPlan):
+            return Row.of(product, "vector", "vector: written as sums of elements by weights, without a product")
         if isinstance(decision, TilePlan):
             return Row.of(product, "tiled", tiles=decision.tile)
         if isinstance(decision, Refusal) and decision.code == "operator" and product.reason:

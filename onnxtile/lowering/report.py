@@ -13,9 +13,9 @@ from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
 from onnxtile.tiling.limits import Limits
 
-Status = Literal["tiled", "fits", "over", "refused", "unknown", "not-asked"]
+Status = Literal["tiled", "vector", "fits", "over", "refused", "unknown", "not-asked"]
 HEADINGS = ("product", "M", "K", "N", "type", "status", "tile, or reason")
-_URGENCY = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "fits": 2, "not-asked": 3}
+_URGENCY = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "vector": 1, "fits": 2, "not-asked": 3}
 _NAMED = {
     "matmul": "product", "conv": "convolution", "rnn": "recurrent product", "attention": "attention product",
     "other": "other product",
@@ -131,7 +131,7 @@ class Report(JsonRecord):
     @property
     def summary(self) -> str:
         """Return a line that says how many products there are, and what became of them."""
-        told: tuple[Status, ...] = ("tiled", "fits", "over", "refused", "unknown")
+        told: tuple[Status, ...] = ("tiled", "vector", "fits", "over", "refused", "unknown")
         counts = {status: len(self.having(status)) for status in told}
         words: dict[Status, str] = {"fits": "fit"} if counts["fits"] != 1 else {}
         became = [f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count]

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import onnx_ir as ir
 
+from onnxtile.errors import wrong_name
 from onnxtile.ir.attributes import input_of
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import FLOATS
 from onnxtile.ir.symbolic.amounts import dimension
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.windows import Geometry
+from onnxtile.passes.base import Decided
 from onnxtile.passes.decompose import Decompose, lowered_by
+from onnxtile.passes.rewrites.depthwise import Depthwise, is_depthwise
 from onnxtile.passes.rewrites.im2col import Im2col, window_refusals
+from onnxtile.passes.rewrites.layout import Layout
 from onnxtile.passes.rewrites.replacement import Replacement
-from onnxtile.tiling.legality import Refusal, type_refusals
+from onnxtile.tiling.legality import Decision, Refusal, type_refusals
+from onnxtile.tiling.plan import TilePlan, VectorPlan
+
+DepthwiseName: TypeAlias = Literal["vector", "keep", "gemm"]
+DEPTHWISE: tuple[DepthwiseName, ...] = ("vector", "keep", "gemm")
 
 
 @dataclass(frozen=True)
@@ -24,9 +33,27 @@ class DecomposeConvolution(Decompose):
     """Y[b, f, p] = sum over c and t of X[b, c, stride * p + dilation * t] * W[f, c, t] + B[f], for Convs beyond `max`.
 
     The data is padded, windows of it are rows of A, kernels are columns of B; groups are a batch axis of both.
+    `depthwise`: what becomes of channels that have kernels of their own, whose products are mostly padding: sums of
+    elements by weights and no product (vector), products all the same (gemm), or nothing (keep).
     """
 
+    depthwise: DepthwiseName = "vector"
     operators = lowered_by("decompose-convolution")
+
+    def __post_init__(self) -> None:
+        if self.depthwise not in DEPTHWISE:
+            raise wrong_name(f"depthwise is {self.depthwise!r}", self.depthwise, DEPTHWISE)
+        super().__post_init__()
+
+    def judge(self, model: ir.Model, products: list[Contraction]) -> list[Decided]:
+        decided = super().judge(model, products)
+        return [(product, self._plan(product, decision)) for product, decision in decided]
+
+    def _plan(self, product: Contraction, decision: Decision) -> Decision:
+        if self.depthwise != "vector" or not isinstance(decision, TilePlan):
+            return decision
+        is_vector = is_depthwise(Geometry.of(product.node))
+        return VectorPlan(decision.m, decision.k, decision.n, decision.empty) if is_vector else decision
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         yield from type_refusals(product, FLOATS)
@@ -34,6 +61,10 @@ class DecomposeConvolution(Decompose):
             return
         geometry = Geometry.of(product.node)
         yield from window_refusals(geometry, product.opset)
+        if self.depthwise == "keep" and is_depthwise(geometry):
+            yield Refusal(
+                "depthwise", "its channels have kernels of their own, which --depthwise keep leaves as they are"
+            )
         bias = input_of(product.node, 2)
         if bias is not None and (bias.shape is None or list(bias.shape) != [geometry.filters]):
             of_shape = "unknown shape" if bias.shape is None else f"shape {list(bias.shape)}"
@@ -43,8 +74,20 @@ class DecomposeConvolution(Decompose):
         node, opset, version = product.node, product.opset or 0, declared_ir_version(model)
         x, w, bias = node.inputs[0], node.inputs[1], input_of(node, 2)
         assert x is not None and w is not None
-        im2col = Im2col(new, Geometry.of(node), opset)
-        operands = [im2col.windows(x), im2col.weight(w, constant_tensor(w, version))]
+        geometry, tensor = Geometry.of(node), constant_tensor(w, version)
+        if self.depthwise == "vector" and is_depthwise(geometry):
+            y = Depthwise(new, geometry, opset).write(x, w, tensor)
+            if bias is not None:
+                layout = Layout(bias, ["f"])
+                layout.reshape([geometry.filters, *[1] * len(geometry.axes)])
+                y = new.node(
+                    "Add", "biased", [y, layout.apply(new, "bias", constant_tensor(bias, version))], shape=y.shape
+                )
+            new.stand_in()
+            new.swap_in(y)
+            return
+        im2col = Im2col(new, geometry, opset)
+        operands = [im2col.windows(x), im2col.weight(w, tensor)]
         shape = ir.Shape(map(dimension, im2col.product_dims))
         y = new.node("MatMul", "product", operands, shape=shape)
         new.stand_in()

@@ -96,6 +96,11 @@ class TilePlan:
         return None if None in counts else counts[0] * counts[1] * counts[2]  # type: ignore[operator]  # None excluded
 
 
+@dataclass(frozen=True)
+class VectorPlan(TilePlan):
+    """The plan of a product that is written element by element: none is left for the engine."""
+
+
 def additions(count: int, how: Accumulate) -> list[tuple[int, int]]:
     """Return the pairs to add, in order, so that `count` partial sums become one.
 

@@ -18,7 +18,9 @@ def test_lower_dumps_and_times_its_passes(cli: Cli, planted: Path) -> None:
     call = ["lower", planted, "--max", "4,4,4", "-o", out, "--time-passes", "--dump-after"]
     status, printed, _ = cli(*call, "tile-matmul", dumps)
     assert status == 0
-    assert [line.split()[0] for line in printed.splitlines()[-3:]][::2] == ["decompose-quantized", "tile-matmul"]
+    names = [line.split()[0] for line in printed.splitlines() if line.strip()]
+    assert names[-1] == "tile-matmul"
+    assert {"decompose-quantized", "decompose-convolution", "decompose-recurrent"} < set(names)
     (dump,) = dumps.iterdir()
     assert dump.name.endswith("-tile-matmul.onnx")
     assert onnxtile.verify(planted, dump).equivalent

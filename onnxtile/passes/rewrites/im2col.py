@@ -47,7 +47,7 @@ class Im2col:
 
     def windows(self, x: ir.Value, filler: ir.Value | None = None) -> ir.Value:
         """Add A, padded with `filler`: a scalar of x's type (None: 0)."""
-        value = self._grouped(self._padded(x, filler))
+        value = self._grouped(padded_data(self._moves, x, self.geometry, filler))
         first = len(self.group) + 1
         for index, axis in enumerate(self.geometry.axes):
             if axis.kernel != 1 or axis.stride != 1:
@@ -99,16 +99,6 @@ class Im2col:
         last = geometry.channels_last
         return value if last else moves.transpose("y_channels_first", value, [0, count, *range(1, count)])
 
-    def _padded(self, x: ir.Value, filler: ir.Value | None) -> ir.Value:
-        axes, last = self.geometry.axes, self.geometry.channels_last
-        if any(axis.begin is None for axis in axes):
-            dims = dims_of(x)
-            dims[slice(1, -1) if last else slice(2, None)] = [axis.padded for axis in axes]
-            return self._moves.pad_by("x_padded", x, same_pads(self._moves, x, self.geometry), dims, filler)
-        pads = [(axis.begin or 0, axis.end or 0) for axis in axes]
-        none = (0, 0)
-        return self._moves.pad("x_padded", x, [none, *pads, none] if last else [none, none, *pads], filler)
-
     def _grouped(self, x: ir.Value) -> ir.Value:
         """Bring the data into the order [(group,) batch, *positions, channels]."""
         geometry, moves = self.geometry, self._moves
@@ -137,6 +127,18 @@ class Im2col:
             leaf = f"x_axis{index}_tap{tap}"
             taps.append(self._moves.slice(leaf, value, at, tap * axis.dilation, end, axis.stride, axis.out))
         return self._moves.concat(f"x_axis{index}", taps, len(dims_of(value)) - 1)
+
+
+def padded_data(moves: Moves, x: ir.Value, geometry: Geometry, filler: ir.Value | None = None) -> ir.Value:
+    """Add x with its padding around it: `filler`, a scalar of its type, or 0."""
+    axes, last = geometry.axes, geometry.channels_last
+    if any(axis.begin is None for axis in axes):
+        dims = dims_of(x)
+        dims[slice(1, -1) if last else slice(2, None)] = [axis.padded for axis in axes]
+        return moves.pad_by("x_padded", x, same_pads(moves, x, geometry), dims, filler)
+    pads = [(axis.begin or 0, axis.end or 0) for axis in axes]
+    none = (0, 0)
+    return moves.pad("x_padded", x, [none, *pads, none] if last else [none, none, *pads], filler)
 
 
 def window_refusals(geometry: Geometry, opset: int, pads_integers: bool = False) -> Iterator[Refusal]:
