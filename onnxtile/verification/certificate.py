@@ -98,8 +98,8 @@ def _repeat(
 ) -> Recheck:
     say = progress or silent
     folder, different = real(path).parent, []
-    told = document["verdict"]
-    if told["equivalent"] is not True or told["method"] not in METHODS:
+    certified = document["verdict"]
+    if certified["equivalent"] is not True or certified["method"] not in METHODS:
         raise ModelError(f"{path}: it doesn't say by a known method that the models are equivalent; a certificate does")
     if not 0 <= document["cases"] <= MOST_CASES:
         raise ModelError(f"{path}: cases is {document['cases']}, not 0 to {MOST_CASES}")
@@ -120,18 +120,18 @@ def _repeat(
     if different:
         return Recheck(None, tuple(different))
     verdict = verify(
-        first, second, method=told["method"], cases=document["cases"] or None, bind=document["bind"],
+        first, second, method=certified["method"], cases=document["cases"] or None, bind=document["bind"],
         workers=workers, timeout=timeout, progress=progress,
     )  # fmt: skip
     now = verdict.to_json()
     if now["limits"] != document["limits"]:
         different.append(f"limits are {now['limits']} now, and were {document['limits']}")
     for key in ("limits", "equivalent", "proven", "method", "reason", "kept"):
-        if now[key] != told.get(key):
-            different.append(f"{key} is {now[key]} now, and was {told.get(key)}")
+        if now[key] != certified.get(key):
+            different.append(f"{key} is {now[key]} now, and was {certified.get(key)}")
     for name, key in (("region", "regions"), ("output", "outputs")):
         keys = _REGION if key == "regions" else ("name", "equivalent", "method", "exact")
-        pairs = zip([*now[key], None], [*told[key], None], strict=False)
+        pairs = zip([*now[key], None], [*certified[key], None], strict=False)
         for one, other in pairs:
             if any((one or {}).get(key) != (other or {}).get(key) for key in keys):
                 different.append(f"{name} {(other or one)['name']!r} isn't judged as it was")

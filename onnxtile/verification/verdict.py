@@ -101,8 +101,8 @@ class Verdict(JsonRecord, members="schema * first_outside proven limits"):
     @property
     def summary(self) -> str:
         """Return a line that says whether the models are equivalent, and how many regions are proven and tested."""
-        told = [f"{self.counts[status]:,} {status}" for status in STATUSES if status in self.counts]
-        regions = f"{several(len(self.regions), 'region')}: {', '.join(told)}" if told else "no region"
+        counted = [f"{self.counts[status]:,} {status}" for status in STATUSES if status in self.counts]
+        regions = f"{several(len(self.regions), 'region')}: {', '.join(counted)}" if counted else "no region"
         words = f"{several(self.kept, 'node')} kept, {regions}"
         if self.method == "bound":
             first = "" if self.first_outside is None else f"; {self.first_outside!r} is the first outside"
