@@ -7,6 +7,7 @@ DeformConv interpolates what it multiplies.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import onnx_ir as ir
 
@@ -155,7 +156,7 @@ declare("QLinearConvTranspose", NHWC, products=_INTERNAL)
 _OFFSETS = of_input(2, "offset")
 declare(
     "DeformConv",
-    products=_im2col(more="; the windows are interpolated first"),
+    products=replace(_im2col(more="; the windows are interpolated first"), refused="its windows are interpolated"),
     # an offset is added to a place, whose fraction gives two weights; a mask weighs what was interpolated
     work=ELEMENTWISE * (WINDOWS * _deformed + 4 * _OFFSETS + WINDOWS * is_given(4, "mask")) + bias(3, "B"),
 )
@@ -179,17 +180,18 @@ declare(
     work=ELEMENTWISE * RESULTS + bias(3, "B"),
 )
 declare("Col2Im", work=ELEMENTWISE * X)
-declare("CausalConvWithState", products=one_product("conv", depthwise, _DEPTHWISE), work=_SILU)
+_STATE = "its windows carry a state from one call to the next"
+declare("CausalConvWithState", products=one_product("conv", depthwise, _DEPTHWISE, refused=_STATE), work=_SILU)
 declare(
     "CausalConvWithState",
     MICROSOFT,
-    products=one_product("conv", depthwise, f"{_DEPTHWISE}; channels last where channels_last says so"),
+    products=one_product("conv", depthwise, f"{_DEPTHWISE}; channels last where channels_last says so", refused=_STATE),
     work=_SILU,
 )
 declare(
     "VarlenCausalConvWithState",
     MICROSOFT,
-    products=one_product("conv", depthwise, "M = tokens, K = kernel, N = 1, batch = channels"),
+    products=one_product("conv", depthwise, "M = tokens, K = kernel, N = 1, batch = channels", refused=_STATE),
     work=bias(3, "bias") + activation("activation", "none") * Y + MOVEMENT * of_output(1, "Y[1]"),
 )
 declare(

@@ -23,7 +23,7 @@ from tests.support import run_onnxruntime, run_reference
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 LIMITS = [(1, 1, 1), (2, 3, 2), (4, 4, 4)] if LONG else [(2, 3, 2)]
-ASKED = ("matmul", "attention")
+ASKED = ("matmul", "conv", "rnn", "attention", "other")
 KINDS = ("node", "pytorch-converted", "pytorch-operator", "simple")
 NARROW = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 """Two units in the last place: partial products of a narrow type are rounded, for which the cases leave no room."""
@@ -41,6 +41,12 @@ REASONS = (
     "opset: opset 6 isn't one of 7 to 28; convert the model (onnx.version_converter)",
     "symbolic-n: N is 'unk__11'",
     "_expanded_function_theta_3d' takes is only known at run time",  # an If
+    "AffineGrid isn't lowered yet",
+    "CausalConvWithState isn't lowered: its windows carry a state from one call to the next",
+    "DeformConv isn't lowered: its windows are interpolated",
+    "opset: opset 10 lacks Pad of integers; convert to 11 or newer",
+    " is known only at run time",
+    "it stands for derivatives of other nodes, products included",
     "opset: opset 10 pads no bytes, which form batched does; take form unrolled",
 )
 """Why some are refused; docs/operators.md says it by operator."""
@@ -127,23 +133,25 @@ def right(case: TestCase, model: onnx.ModelProto, run: Any) -> bool | None:
             got = run(model, dict(zip(names, inputs, strict=True)))
         except Exception:  # engines raise what they like; a lowered model that can't be run isn't right
             return None
-        answers += [_close(case, *pair) for pair in zip(got, outputs, strict=True)]
+        sums = 2 * inputs[0].size * 2.0**-24 * float(np.abs(inputs[0]).sum()) if "_dft" in case.name else 0
+        answers += [_close(case, *pair, sums) for pair in zip(got, outputs, strict=True)]
     return all(answers)
 
 
-def _close(case: TestCase, got: Any, want: Any) -> bool:
+def _close(case: TestCase, got: Any, want: Any, sums: float = 0) -> bool:
+    """`sums`: by how much two orders of a sum may differ, which is more than some cases of DFT leave room for."""
     if isinstance(want, list):
         return all(_close(case, *pair) for pair in zip(got, want, strict=True))
     if want.dtype.kind in "OSU":
         return bool((np.asarray(got) == want).all())
     rounded = NARROW[str(want.dtype)] if case.name in ROUNDED else 0
     wide = [np.asarray(each).astype(np.float64) for each in (got, want)]
-    relative, absolute = max(case.rtol, rounded), max(case.atol, 1e-7, rounded)
+    relative, absolute = max(case.rtol, rounded), max(case.atol, 1e-7, rounded, sums)
     return wide[0].shape == wide[1].shape and np.allclose(*wide, relative, absolute, equal_nan=True)
 
 
 REVERSED = ("_bidirectional", "_reverse")
-"""Cases whose steps run backwards, which onnx.reference's Scan doesn't."""
+"""Cases whose steps run backwards, which onnx.reference's Scan doesn't; nor do negative amounts in its Pad."""
 
 
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
@@ -158,7 +166,8 @@ def test_a_case_lowered(name: str, limits: tuple[int, int, int]) -> None:
         assert not [row for row in left if not str(row.reason).endswith(REASONS)]
         assert {row.op for row in (*still.over, *still.unknown)} <= {row.op for row in left}
     if lowered != model:
-        engines = (run_onnxruntime,) if name.endswith(REVERSED) else (run_reference, run_onnxruntime)
+        beyond = name.endswith(REVERSED) or name.startswith("test_convtranspose")
+        engines = (run_onnxruntime,) if beyond else (run_reference, run_onnxruntime)
         able = [run for run in engines if right(case, model, run)]
         if not able:
             pytest.skip("neither engine gives what the case stores: nothing to compare with")
