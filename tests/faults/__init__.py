@@ -10,6 +10,7 @@ FORGERIES: wrong models beside their originals, written by hand, some of them ho
 from __future__ import annotations
 
 from tests.faults import (
+    convolutions,
     elsewhere,
     forged_control,
     forged_hostile,
@@ -44,6 +45,7 @@ FAULTS: tuple[Fault, ...] = (
     *operators.FAULTS,
     *elsewhere.FAULTS,
     *transposed.FAULTS,
+    *convolutions.FAULTS,
     *quantized_convolutions.FAULTS,
 )
 CASES: tuple[Case, ...] = tuple(dict.fromkeys(fault.case for fault in FAULTS))
