@@ -32,7 +32,7 @@ PLANES = [
           "y = Conv <pads = [0, 0, 2, 2]> (x, w)"),
     plane("a convolution has gaps", "y = Conv <pads = [1, 1, 1, 1]> (x, w)",
           "y = Conv <pads = [2, 2, 2, 2], dilations = [2, 2]> (x, w)"),
-    plane("a convolution's bias is lost", "y = Conv (x, w, b)", "y = Conv (x, w)"),
+    plane("the bias of a convolution is gone", "y = Conv (x, w, b)", "y = Conv (x, w)"),
     plane("a convolution's bias is that of the other channel", "y = Conv (x, w, b)", "y = Conv (x, w, u)", u=F32([4, 3])),
     plane("a convolution became a transposed one", "y = Conv <pads = [1, 1, 1, 1]> (x, w)",
           "y = ConvTranspose <pads = [1, 1, 1, 1]> (x, w)"),
