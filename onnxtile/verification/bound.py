@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of it: a verdict for each output and each value inside; a reason where nothing could be compared."""
+    """Hold a verdict for each output and each value inside; a reason where nothing could be compared."""
 
     engine: str
     cases: int

@@ -38,7 +38,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Recheck:
-    """What came of repeating a certificate: the verdict now, and what isn't as it says."""
+    """Hold what came of repeating a certificate: the verdict now, and what isn't as it says."""
 
     verdict: Verdict | None
     differences: tuple[str, ...]

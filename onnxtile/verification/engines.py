@@ -70,5 +70,5 @@ def first_that_runs(nodes: int, models: Sequence[onnx.ModelProto], run: Callable
 
 
 def warning(*models: onnx.ModelProto) -> str | None:
-    """What to say of how these models are judged, if onnxruntime can't."""
+    """Return what to say of how these models are judged, if onnxruntime can't."""
     return f"{SATURATES}; judged by {REFERENCE}" if judged_elsewhere(*models) else None

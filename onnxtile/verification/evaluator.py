@@ -252,7 +252,7 @@ class Evaluator:
         return self._made(dtype, shape, self.field.numbers(np.ascontiguousarray(states)))
 
     def _made(self, dtype: ir.DataType, shape: tuple[int, ...], numbers: np.ndarray) -> Value:
-        """What a function gives: its numbers are of its type, rounded or wrapped."""
+        """Return what a function gives: its numbers are of its type, rounded or wrapped."""
         return Value(self.field, dtype, shape, numbers=self.field.rounded(numbers, dtype))
 
     def lookup(self, call: Call, table: Value, indices: Value, axis: int) -> Value:
@@ -327,7 +327,7 @@ class Evaluator:
 
 
 def _signs_of_zeros(value: Value) -> list[np.ndarray]:
-    """What a function sees of a number that the number alone doesn't say: the signs of zeros, by what they met."""
+    """Return what a function sees of a number beside the number itself: the signs of zeros, by what they met."""
     signs = value.signs_of_zeros
     return [] if signs is None or not signs.any() else [signs]
 

@@ -35,7 +35,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a model's values; those whose rank or sizes aren't known are missing.
+    """Hold what is known of a model's values; those whose rank or sizes aren't known are missing.
 
     `free`: sizes were taken that nobody gave. `lengths`: numbers of a region's inputs that say how long results are.
     """
@@ -148,7 +148,7 @@ def inferred(model: onnx.ModelProto, bind: Mapping[str, int]) -> ir.Model:
 
 
 def _fact(value: ir.Value, sizes: Mapping[str, int]) -> Fact | None:
-    """What is known of a value at these sizes."""
+    """Return what is known of a value at these sizes."""
     if value.shape is None or value.dtype is None or not isinstance(value.type, ir.TensorType):
         return None
     shape = tuple(size if isinstance(size, int) else _evaluated(size, sizes) for size in value.shape)

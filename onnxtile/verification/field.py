@@ -130,7 +130,7 @@ class Field:
         return self.reduce(result)
 
     def rounded(self, a: Array, dtype: ir.DataType, name: str = "") -> Array:
-        """The same numbers, rounded or wrapped by a type: a function of them, otherwise unknown."""
+        """Return the same numbers, rounded or wrapped by a type: a function of them, otherwise unknown."""
         marked = self.marked(dtype)
         if marked:
             a = a.copy()
@@ -322,7 +322,7 @@ NARROW = {
 
 
 def holds(to: ir.DataType, dtype: ir.DataType) -> bool:
-    """Whether a type has all the numbers of another."""
+    """Return whether a type has all the numbers of another."""
     if to == dtype or dtype == ir.DataType.BOOL:
         return to == dtype or to.is_integer() or to.name in DIGITS
     if dtype.is_floating_point():

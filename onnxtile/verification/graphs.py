@@ -164,7 +164,7 @@ def _has_no_graphs(node: onnx.NodeProto) -> bool:
 
 
 def reads(node: onnx.NodeProto) -> Iterator[str]:
-    """What a node reads of its graph: its inputs, and what graphs inside it see of what's around them."""
+    """Return what a node reads of its graph: its inputs, and what graphs inside it see of what's around them."""
     return filter(None, node.input) if not node.attribute else _all_reads(node)
 
 

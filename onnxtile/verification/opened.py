@@ -44,7 +44,7 @@ class Opened:
 
     @property
     def overridable(self) -> bool:
-        """Whether an initializer that is an input too may be overridden by a caller; it has to be one in old files."""
+        """Return whether a caller may override an initializer that is an input too; in old files all are inputs."""
         return bool(self.proto.ir_version >= OVERRIDABLE_FROM)
 
     def array(self, tensor: onnx.TensorProto) -> np.ndarray:
@@ -90,7 +90,7 @@ class Opened:
         return copy
 
     def same(self, tensor: onnx.TensorProto, other: Opened, theirs: onnx.TensorProto) -> bool:
-        """Whether two constants have the same type, shape and elements, bit for bit."""
+        """Return whether two constants have the same type, shape and elements, bit for bit."""
         if tensor is theirs:
             return True
         if tensor.data_type != theirs.data_type or list(tensor.dims) != list(theirs.dims):
@@ -104,7 +104,7 @@ class Opened:
 
 
 def same_bits(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two arrays have the same bits: unlike ==, NaN is NaN and 0 isn't -0. A chunk at a time."""
+    """Return whether two arrays have the same bits: unlike ==, NaN is NaN and 0 isn't -0. A chunk at a time."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     if not one.size:

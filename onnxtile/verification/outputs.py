@@ -1,4 +1,4 @@
-"""What is said of each output, the worst of what bears on it; and of differences that are told without numbers."""
+"""Say of each output what is known, the worst of what bears on it; and of differences that are told without numbers."""
 
 from __future__ import annotations
 

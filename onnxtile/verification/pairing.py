@@ -173,7 +173,7 @@ class _Work:
         return self._original.same(ours.constant, self._lowered, theirs.constant)
 
     def _is_kept(self, node: onnx.NodeProto, other: onnx.NodeProto, shared: _Shared) -> bool:
-        """Whether a node is as it was; graphs inside it only have to have the same interface."""
+        """Return whether a node is as it was; graphs inside it only have to have the same interface."""
         return (
             self._same_meaning(node)
             and _shell(node) == _shell(other)
@@ -182,7 +182,7 @@ class _Work:
         )
 
     def _same_meaning(self, node: onnx.NodeProto) -> bool:
-        """Whether a node's operator is the same in both models: its version, or the body of a function of ours."""
+        """Return whether both models have the same operator: its version, or the body of a function of ours."""
         one, other = (functions.get((node.domain, node.op_type, node.overload)) for functions in self._functions)
         if one is None and other is None:
             return self._opsets[0].get(node.domain) == self._opsets[1].get(node.domain)

@@ -39,7 +39,7 @@ MOST_SCALED, MOST_SCALED_IN_FLOAT16 = 8, 2
 
 @dataclass
 class Finding:
-    """What evaluating a region came to.
+    """Hold what evaluating a region came to.
 
     `unproven`: why the original can't be evaluated. `different`: what differs, `where`: at which nodes. `elements`: how
     many were compared. `drawn`: it's so for any numbers in the place of large weights. `met`: whole numbers that sizes
@@ -72,7 +72,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judge:
-    """What all regions of two models have in common."""
+    """Hold what all regions of two models have in common."""
 
     original: Opened
     lowered: Opened

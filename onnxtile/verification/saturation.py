@@ -1,4 +1,4 @@
-"""Whether onnxruntime computes products of 8-bit integers exactly on this processor.
+"""Find out whether onnxruntime computes products of 8-bit integers exactly on this processor.
 
 Its kernels for uint8 by int8 add pairs of products in 16 bits where the processor has no instruction for 8-bit dot
 products (AVX2 without VNNI), and such a sum saturates: [121, 131, 193, 243] by [-120, -92, 82, 114] gives 6195, not

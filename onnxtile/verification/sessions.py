@@ -49,7 +49,7 @@ def onnxruntime_session(model: onnx.ModelProto, options: Any) -> Any:
 
 
 def guarded(engine: str, action: Callable[[], Result]) -> Result:
-    """What `action` gives; whatever an engine raises meanwhile becomes an EngineError in one line."""
+    """Return what `action` gives; whatever an engine raises meanwhile becomes an EngineError in one line."""
     try:
         return action()
     except Exception as error:  # engines raise types of their own, of many kinds; all mean the same here

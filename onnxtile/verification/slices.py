@@ -22,7 +22,7 @@ Masks = dict[str, Array]
 
 @dataclass
 class Trace:
-    """What both sides of a region came to, by name, and their nodes; `run`: the lowered side's evaluator."""
+    """Hold what both sides of a region came to, by name, and their nodes; `run`: the lowered side's evaluator."""
 
     original: Sequence[onnx.NodeProto]
     wanted: Mapping[str, Value]

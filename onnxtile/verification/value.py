@@ -1,4 +1,4 @@
-"""What an evaluation knows of a value: its elements, if they follow from constants and sizes, or residues."""
+"""Hold what an evaluation knows of a value: its elements, if they follow from constants and sizes, or residues."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Value:
 
     @property
     def signs_of_zeros(self) -> Array | None:
-        """What zeros were multiplied by, whose sign they have; of a constant, a number where it's -0; None: nothing."""
+        """Return what zeros were multiplied by, whose sign they have; of a constant, a number where it's -0."""
         if self.known is None or not self.dtype.is_floating_point():
             return self.meets
         negative = np.signbit(self.known.astype(np.float64)) & self.zeros if self.zeros is not None else NOWHERE
@@ -160,14 +160,14 @@ class Value:
 
     @property
     def largest(self) -> int:
-        """What no magnitude of whole numbers exceeds."""
+        """Return what no magnitude of whole numbers exceeds."""
         if self.known is not None:
             return max(abs(int(self.known.min())), abs(int(self.known.max()))) if self.known.size else 0
         return 1 << self.dtype.bitwidth if self.bound is None else self.bound
 
     @property
     def waits(self) -> bool:
-        """Whether its numbers aren't made yet: those of an input, or of a product."""
+        """Return whether its numbers aren't made yet: those of an input, or of a product."""
         return self.known is None and self.numbers is None and self.outer is None
 
     def moved(self, move: Move) -> Value:
@@ -245,7 +245,7 @@ def spanned(*ranges: tuple[float, float]) -> tuple[float, float]:
 
 
 def _is_filler(value: Value) -> bool:
-    """Whether it's a constant of whole numbers, such as the zeros of a padding."""
+    """Return whether it's a constant of whole numbers, such as the zeros of a padding."""
     return value.known is not None and value.finite and bool((value.known == np.trunc(value.known)).all())
 
 

@@ -1,4 +1,4 @@
-"""What verify says: of each rewritten region, of each output, of the whole."""
+"""Hold what verify says: of each rewritten region, of each output, of the whole."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RegionVerdict(JsonRecord, members="* status"):
 
 @dataclass(frozen=True)
 class Verdict(JsonRecord, members="schema * first_outside proven limits"):
-    """Whether the models are equivalent; `reason` where they can't be compared at all.
+    """Hold whether the models are equivalent; `reason` where they can't be compared at all.
 
     `kept`: nodes that are as they were. `layers`: with method `bound`, values inside the models, in order. `warnings`:
     what to know of the engines that judged. `primes`: of the field that regions were proven in.

@@ -128,7 +128,7 @@ class _Proof:
         """What came of regions at the first sizes, where several were evaluated at once."""
 
     def verdict(self, original: AnyModel, lowered: AnyModel, alone: bool = False) -> Verdict:
-        """What is proven, tested and different. `alone`: nothing is tested by engines.
+        """Return what is proven, tested and different. `alone`: nothing is tested by engines.
 
         A name that is used for something else in the lowered model makes a region different: it's tried without.
         """
@@ -235,7 +235,7 @@ class _Proof:
                 self._unsettled[region.scope, region.name] = "the sizes at which it decides something are too many"
 
     def _found(self, region: Region, facts: Facts) -> Finding:
-        """What evaluating a region comes to, or an equal one before it that was alike."""
+        """Return what evaluating a region comes to, or an equal one before it that was alike."""
         key = key_of(region, self._first, self._second, facts, self._judge.weights(region))
         if key in self._proven:
             name, found = self._proven[key]

@@ -31,7 +31,7 @@ SMALL = 64
 
 @dataclass(frozen=True)
 class Cut:
-    """What a constant of the lowered side is of a weight, perhaps transposed.
+    """Hold what a constant of the lowered side is of a weight, perhaps transposed.
 
     A slice from `start` on; or, if it has more than two axes, tiles, padded with zeros: `columns_first` says in which
     order the axes in front of them count them.
@@ -92,13 +92,13 @@ def weights_of(region: Region, original: Opened, lowered: Opened) -> Weights:
 
 
 def _is_large(tensor: onnx.TensorProto, opened: Opened) -> bool:
-    """Whether it's worth drawing, and any numbers do: products by infinities aren't to be distributed."""
+    """Return whether it's worth drawing, and any numbers do: products by infinities aren't to be distributed."""
     large = math.prod(tensor.dims) >= LARGE and ir.DataType(tensor.data_type).is_floating_point()
     return large and _is_finite(opened.array(tensor))
 
 
 def _is_finite(array: Array) -> bool:
-    """Whether no element is infinite or NaN: none has all bits of its exponent set."""
+    """Return whether no element is infinite or NaN: none has all bits of its exponent set."""
     if array.dtype.itemsize not in (2, 4, 8):
         return bool(np.isfinite(array).all())
     plain = np.dtype(f"u{array.dtype.itemsize}")
@@ -163,7 +163,7 @@ class _Search:
 
 
 def _is_tiled(bits: Array, matrix: Array, columns_first: bool) -> bool:
-    """Whether it's all tiles of a matrix, zeros behind its last row and column."""
+    """Return whether it's all tiles of a matrix, zeros behind its last row and column."""
     (rows, columns), (high, wide) = matrix.shape, bits.shape[-2:]
     if not bits.size or not matrix.size:
         return False

@@ -24,7 +24,7 @@ FILTER = -10_000.0
 
 @dataclass(frozen=True)
 class Masking:
-    """What is added to scores: `filter` where `mask` hides a key, a type's lowest number behind a query, and `bias`."""
+    """Hold what is added to scores: `filter` where `mask` hides a key, a type's lowest behind a query, and `bias`."""
 
     mask: ir.Value | None
     bias: ir.Value | None

@@ -29,7 +29,7 @@ _INPUTS = {"W": (1, 8, 9), "R": (2, 10, 11)}
 
 @dataclass(frozen=True)
 class _Corrections:
-    """What makes a product of bytes a real one: sums of columns, the weight's zero points (None: 0), its scale."""
+    """Hold what makes a product of bytes a real one: sums of columns, the weight's zero points (None: 0), its scale."""
 
     columns: ir.Value
     zero: ir.Value | None

@@ -82,7 +82,7 @@ class TransposedGeometry:
 
     @property
     def is_tiling(self) -> bool:
-        """Whether kernels neither overlap nor leave anything out: each element of the product is one of the output."""
+        """Return whether kernels neither overlap nor leave gaps: each element of the product is one of the output."""
         return self.kernel == self.strides and set(self.dilations) == {1}
 
 

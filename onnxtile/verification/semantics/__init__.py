@@ -1,1 +1,1 @@
-"""What operators do to the numbers of a proof: a declared list, one idea a file."""
+"""Say what operators do to the numbers of a proof: a declared list, one idea a file."""

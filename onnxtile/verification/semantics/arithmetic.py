@@ -100,7 +100,7 @@ def _may_divide_by_zero(call: Call, value: Value) -> None:
 
 
 def divides(value: Value) -> bool:
-    """Whether it's a constant without zeros: dividing by any other number may be NaN, so it's a function."""
+    """Return whether it's a constant without zeros: dividing by any other number may be NaN, so it's a function."""
     if value.known is None:
         return False
     numbers = value.known.astype(np.float64)
@@ -173,7 +173,7 @@ def _sum_of_outers(
 
 
 def _is_same_array(a: Array, b: Array) -> bool:
-    """Whether two arrays are one, or views of the same numbers in memory."""
+    """Return whether two arrays are one, or views of the same numbers in memory."""
     if a is b or a.shape != b.shape or a.strides != b.strides:
         return a is b
     return bool(a.__array_interface__["data"] == b.__array_interface__["data"])
@@ -239,7 +239,7 @@ def _summed_outer(
 
 
 def _both(waiting: Product, axis: int) -> bool:
-    """Whether both operands of a product have all of an axis."""
+    """Return whether both operands of a product have all of an axis."""
     return bool(waiting.a.shape[axis + 1] == waiting.b.shape[axis + 1])
 
 

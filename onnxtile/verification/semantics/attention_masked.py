@@ -50,7 +50,7 @@ class Masked(Attending):
         return self.applied(self.softmax(scores), v)
 
     def _shown(self, mask: Value, batch: int, queries: int, keys: int) -> Value:
-        """Whether a key is shown: by a mark for each, or by where a sequence ends, and where it begins."""
+        """Return whether a key is shown: by a mark for each, or by where a sequence ends, and where it begins."""
         if len(mask.shape) in (2, 3):
             rows = queries if len(mask.shape) == 3 else 1
             return self.of("Greater", reshaped(mask, [batch, 1, rows, keys]), self.number(0, mask))

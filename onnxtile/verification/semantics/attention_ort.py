@@ -245,7 +245,7 @@ class _Grouped(Attending):
         return sink
 
     def _presents(self, k: Value, v: Value) -> list[Value | None]:
-        """What is kept: the past, behind it the new rows, then zeros, up to the longest or the rows of the past."""
+        """Return what is kept: the past, the new rows behind it, then zeros up to the longest or the past's rows."""
         names = self.call.node.output[1:3]
         if not any(names):
             return [None] * len(names)

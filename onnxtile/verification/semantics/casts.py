@@ -59,7 +59,7 @@ def cast(call: Call, value: Value, to: ir.DataType) -> Value:
 
 
 def _is_sure(known: np.ndarray, dtype: ir.DataType, to: ir.DataType) -> bool:
-    """Whether it's known what a constant is cast to: numbers beyond a type's are up to the engine."""
+    """Return whether it's known what a constant is cast to: numbers beyond a type's are up to the engine."""
     if to == ir.DataType.BOOL or dtype == ir.DataType.BOOL:
         return True
     if to.is_integer() and dtype.is_floating_point():
@@ -69,7 +69,7 @@ def _is_sure(known: np.ndarray, dtype: ir.DataType, to: ir.DataType) -> bool:
 
 
 def _rounds(dtype: ir.DataType, to: ir.DataType) -> bool:
-    """Whether a cast rounds a number, or wraps a whole one: sums and products of those wrap alike."""
+    """Return whether a cast rounds a number, or wraps a whole one: sums and products of those wrap alike."""
     if to.name in DIGITS:
         return dtype.name in DIGITS or dtype.is_integer()
     return dtype.is_integer() and to.is_integer() and (to.bitwidth < dtype.bitwidth or to.bitwidth == 64)

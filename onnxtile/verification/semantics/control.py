@@ -111,7 +111,7 @@ def _scan(call: Call) -> Results:
 
 
 def _nothing(call: Call, formal: list[str], carried: list[Value], scanned: list[Value]) -> list[Value]:
-    """What a Scan without turns stacks whose body says no shapes: nothing, of the shapes that a turn would give."""
+    """Return what a Scan without turns stacks whose body says no shapes: nothing, shaped as a turn would give it."""
     pieces = [Value(call.field, value.dtype, value.shape[1:]) for value in scanned]
     made = call.run.inside(call.attributes["body"], dict(zip(formal, [*carried, *pieces], strict=True)), call, 0)
     return [
@@ -141,7 +141,7 @@ def _turn(value: Value, turn: int) -> Value:
 
 
 def _is_said(output: onnx.ValueInfoProto) -> bool:
-    """Whether a body says what shape an output has."""
+    """Return whether a body says what shape an output has."""
     tensor = output.type.tensor_type
     return tensor.HasField("shape") and all(dim.HasField("dim_value") for dim in tensor.shape.dim)
 

@@ -99,7 +99,7 @@ class Entry:
 
     @cached_property
     def takes_whole_numbers(self) -> bool:
-        """Whether any input is taken as whole numbers."""
+        """Return whether any input is taken as whole numbers."""
         return any(kind in WHOLE for kind in self.takes)
 
     def of_input(self, index: int) -> str:

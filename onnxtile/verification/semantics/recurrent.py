@@ -221,7 +221,7 @@ def _direction(
 
 
 def _mask(call: Call, x: Value) -> Value | None:
-    """Whether a sequence is still running in a step, [steps, batch, 1]."""
+    """Return whether a sequence is still running in a step, [steps, batch, 1]."""
     lengths = call.optional(4)
     if lengths is None:
         return None
@@ -298,7 +298,7 @@ def _front(lead: int, *places: Any) -> tuple[Any, ...]:
 
 
 def _at(value: Value, index: int) -> Value:
-    """What lies at a place of the first axis."""
+    """Return what lies at a place of the first axis."""
     return value.moved(lambda array, lead: array[_front(lead, index)])
 
 

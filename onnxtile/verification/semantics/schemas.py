@@ -1,4 +1,4 @@
-"""What onnx itself says of operators: the types that they take, and the types and shapes of what they give."""
+"""Read what onnx itself says of operators: the types that they take, and the types and shapes of what they give."""
 
 from __future__ import annotations
 

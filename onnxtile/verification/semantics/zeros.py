@@ -1,4 +1,4 @@
-"""What zeros are multiplied by: a zero that meets an infinity is NaN, and has the sign of any other number."""
+"""Keep what zeros are multiplied by: a zero that meets an infinity is NaN, and has the sign of any other number."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def met(a: Value, b: Value, multiply: Callable[[Value, Value], Value]) -> tuple[
 
 
 def _is_never_infinite(value: Value) -> bool:
-    """Whether it's a constant, or was cast from whole numbers."""
+    """Return whether it's a constant, or was cast from whole numbers."""
     return value.known is not None or value.bound is not None
 
 
