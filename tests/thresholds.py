@@ -122,6 +122,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "verification.weights.CHUNK": ("weights are drawn at once, or in chunks", _PROOF, "test_bounds_at_one_and_as_they_are"),
     "verification.certificate.MOST_CASES": ("a certificate is repeated, or refused", _BEYOND, "test_certificates_of_as_many_cases_as_are_repeated_and_of_more"),
     "ir.io.protobuf_wire.LARGEST": ("weights are in the model, or in a data file", "lowering/test_model_file.py", "test_by_itself_above_two_gigabytes"),
+    "engine.load.MOST_BYTES": ("an engine file is read, or refused", "engine/test_load.py", "test_files_up_to_a_size_are_read"),
 }  # fmt: skip
 """Sizes, and the tests on both sides of each. A test that lowers or raises the number says why."""
 

@@ -25,7 +25,6 @@ def quantity(value: object, units: dict[str, int], example: str) -> Fraction:
         amount = None
     elif isinstance(value, (int, float, Fraction)):
         amount = Fraction(value) if 0 < value <= LARGEST else None  # not nan
-        amount = Fraction(value)
     elif isinstance(value, str) and (read := _TEXT.fullmatch(value)):
         factor = next((number for unit, number in units.items() if unit.lower() == read[2].lower()), None)
         amount = None if factor is None else Fraction(read[1]) * factor
