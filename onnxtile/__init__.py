@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = [
-    "CaptureReport", "Captured", "Limits", "LimitsError", "ModelError", "OnnxtileError", "PassError", "PassManager",
-    "Profile", "Report", "UnsupportedError", "UsageError", "__version__", "allowing", "annotate", "capture", "check",
-    "estimate", "following_links", "instruments", "lower", "passes", "profile", "reduce", "verify",
+    "CaptureReport", "Captured", "Engine", "Limits", "LimitsError", "ModelError", "OnnxtileError", "PassError",
+    "PassManager", "Profile", "Report", "UnsupportedError", "UsageError", "__version__", "allowing", "annotate",
+    "capture", "check", "choose", "estimate", "following_links", "instruments", "lower", "passes", "profile",
+    "reduce", "verify",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from onnxtile.debugging import instruments
     from onnxtile.debugging.capture.report import Captured, CaptureReport
     from onnxtile.debugging.reduce.reducer import reduce
+    from onnxtile.engine.choice import choose
+    from onnxtile.engine.description import Engine
     from onnxtile.errors import LimitsError, ModelError, OnnxtileError, PassError, UnsupportedError, UsageError
     from onnxtile.ir.bounds import allowing
     from onnxtile.ir.io.links import following_links
@@ -35,6 +38,7 @@ _HOMES = {
     "api.annotate": ("annotate",), "api.capture": ("capture",), "api.lower": ("estimate", "lower"),
     "api.profile": ("profile",), "debugging.capture.report": ("CaptureReport", "Captured"),
     "debugging.reduce.reducer": ("reduce",),
+    "engine.choice": ("choose",), "engine.description": ("Engine",),
     "errors": ("LimitsError", "ModelError", "OnnxtileError", "PassError", "UnsupportedError", "UsageError"),
     "ir.bounds": ("allowing",), "ir.io.links": ("following_links",), "lowering.check": ("check",),
     "lowering.report": ("Report",), "passes.manager": ("PassManager",), "profiling.results": ("Profile",),
