@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from onnxtile.lowering.form_costs import Cost
     from onnxtile.lowering.options import FormName, HowToLower, LoweringOptions, WeightsName
     from onnxtile.lowering.report import Report
-    from onnxtile.passes.decompose_convolution import DepthwiseName
+    from onnxtile.passes.decompose_convolution import ConvName, DepthwiseName
     from onnxtile.passes.decompose_recurrent import StepsName
     from onnxtile.tiling.limits import AnyLimits
     from onnxtile.tiling.plan import Accumulate
@@ -79,6 +79,7 @@ def lower(
     narrow_products: bool = False,
     steps: StepsName = "scan",
     depthwise: DepthwiseName = "vector",
+    conv: ConvName = "gemm",
     external_data: bool = False,
     align_data: int = 4,
     bind: Mapping[str, int] | None = None,
@@ -109,9 +110,10 @@ def lower(
     take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut are computed in their type,
     where they may overflow, and not in float32. `steps`: those of RNN, LSTM and GRU are a Scan (scan), or written one
     by one (unroll). `depthwise`: convolutions with kernels of their own for each channel become sums of elements by
-    weights, without a product (vector), products (gemm), or stay (keep). `bind`: sizes of free dimensions by name. With
-    `output`: `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from
-    a multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
+    weights, without a product (vector), what others become (gemm), or stay (keep). `conv`: others become products
+    (gemm), or smaller convolutions (split). `bind`: sizes of free dimensions by name. With `output`: `external_data`
+    puts weights into a data file beside the model (one above 2 GB gets one anyway), each from a multiple of
+    `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
 
     What can't be lowered stays as it is; the Report, or `check` on the result, lists it with the reason. Raises
     UsageError, ModelError, UnsupportedError (among them: torch can't export the model), PassError where the result
@@ -129,7 +131,7 @@ def lower(
     options = LoweringOptions.of(
         cast("AnyLimits", limits), ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes,
         max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, steps=steps, depthwise=depthwise, external_data=external_data,
+        narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv, external_data=external_data,
         align_data=align_data,
     )  # fmt: skip
     if of_torch:
@@ -194,6 +196,7 @@ def estimate(
     narrow_products: bool = False,
     steps: StepsName = "scan",
     depthwise: DepthwiseName = "vector",
+    conv: ConvName = "gemm",
     bind: Mapping[str, int] | None = None,
 ) -> tuple[Report, list[Cost]]:
     """Return what `lower` would do to each product, and what each form would cost; nothing is written.
@@ -206,6 +209,6 @@ def estimate(
     options = LoweringOptions.of(
         max, ops=ops, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in, max_fan_out=max_fan_out,
         pad_tiles=pad_tiles, narrow_products=narrow_products, steps=steps,
-        depthwise=depthwise,
+        depthwise=depthwise, conv=conv,
     )  # fmt: skip
     return estimate_onnx(model, options, bind)

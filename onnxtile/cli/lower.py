@@ -65,6 +65,10 @@ def command(
         Literal["vector", "keep", "gemm"],
         typer.Option(help="Write depthwise convolutions as sums (vector) or products (gemm), or keep them."),
     ] = "vector",
+    conv: Annotated[
+        Literal["gemm", "split"],
+        typer.Option(help="Write convolutions as products (gemm), or as smaller convolutions (split)."),
+    ] = "gemm",
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Put weights into a data file; above 2 GB they go there anyway.")
     ] = False,
@@ -110,7 +114,7 @@ def command(
     options = LoweringOptions.of(
         max, ops=ops, form=cast("FormName", form), weights=cast("WeightsName", weights), accumulate=accumulate,
         max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, steps=steps, depthwise=depthwise, external_data=external_data,
+        narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv, external_data=external_data,
         align_data=align_data,
     )  # fmt: skip
     if is_torch(model):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
-from onnxtile.errors import wrong_name
+from onnxtile.errors import UsageError, wrong_name
 from onnxtile.lowering.model_file import DataFilePolicy
 from onnxtile.lowering.weight_stream import ALIGNMENT
 from onnxtile.operators.contractions import families
@@ -16,7 +16,7 @@ from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
-from onnxtile.passes.decompose_convolution import DecomposeConvolution, DepthwiseName
+from onnxtile.passes.decompose_convolution import ConvName, DecomposeConvolution, DepthwiseName
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_experts import DecomposeExperts
 from onnxtile.passes.decompose_fused import DecomposeFused
@@ -85,6 +85,7 @@ class Choices(TypedDict, total=False):
     narrow_products: bool
     steps: StepsName
     depthwise: DepthwiseName
+    conv: ConvName
 
 
 class HowToLower(Choices, total=False):
@@ -108,7 +109,7 @@ class LoweringOptions:
     `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
     `pad_tiles`: products are padded with zeros to the size of `limits`. `narrow_products`: those of float16 and
     bfloat16 whose K is cut are computed in their type, not in float32. `steps`: those of recurrent operators are a
-    Scan, or unrolled. `depthwise`: see DecomposeConvolution. `data`: where weights of a file go.
+    Scan, or unrolled. `depthwise`, `conv`: see DecomposeConvolution. `data`: where weights of a file go.
     """
 
     limits: Limits
@@ -123,6 +124,7 @@ class LoweringOptions:
     narrow_products: bool = False
     steps: StepsName = "scan"
     depthwise: DepthwiseName = "vector"
+    conv: ConvName = "gemm"
     data: DataFilePolicy = field(default_factory=DataFilePolicy)
 
     def __post_init__(self) -> None:
@@ -132,7 +134,9 @@ class LoweringOptions:
             raise wrong_name(f"weights is {self.weights!r}", self.weights, WEIGHTS)
         TileMatMul(self.limits, self.accumulate)
         DecomposeRecurrent(self.limits, steps=self.steps)
-        DecomposeConvolution(self.limits, depthwise=self.depthwise)
+        DecomposeConvolution(self.limits, depthwise=self.depthwise, conv=self.conv)
+        if self.conv == "split" and self.form not in ("unrolled", AUTO):
+            raise UsageError(f"conv split writes a convolution for each piece, which form {self.form} doesn't")
         form_of("unrolled", self.max_fan_in, self.max_fan_out)
 
     @classmethod
@@ -163,7 +167,8 @@ class LoweringOptions:
         made_only = "matmul" not in self.families
         tile = TileMatMul(self.limits, self.accumulate, *how, made_only, self.narrow_products)
         choices: dict[type[Decompose], dict[str, Any]] = {
-            DecomposeRecurrent: {"steps": self.steps}, DecomposeConvolution: {"depthwise": self.depthwise}
+            DecomposeRecurrent: {"steps": self.steps},
+            DecomposeConvolution: {"depthwise": self.depthwise, "conv": self.conv},
         }  # fmt: skip
         return [*(cls(self.limits, *how, **choices.get(cls, {})) for cls in asked), tile]
 

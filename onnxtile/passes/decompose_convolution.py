@@ -18,13 +18,16 @@ from onnxtile.operators.windows import Geometry
 from onnxtile.passes.base import Decided
 from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.depthwise import Depthwise, is_depthwise
-from onnxtile.passes.rewrites.im2col import Im2col, window_refusals
-from onnxtile.passes.rewrites.layout import Layout
+from onnxtile.passes.rewrites.im2col import Im2col, window_refusals, with_bias
 from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.passes.rewrites.split_convolution import Pieces, Split
 from onnxtile.tiling.legality import Decision, Refusal, type_refusals
+from onnxtile.tiling.limits import UNLIMITED
 from onnxtile.tiling.plan import TilePlan, VectorPlan
 
 DepthwiseName: TypeAlias = Literal["vector", "keep", "gemm"]
+ConvName: TypeAlias = Literal["gemm", "split"]
+CONV: tuple[ConvName, ...] = ("gemm", "split")
 DEPTHWISE: tuple[DepthwiseName, ...] = ("vector", "keep", "gemm")
 
 
@@ -34,15 +37,19 @@ class DecomposeConvolution(Decompose):
 
     The data is padded, windows of it are rows of A, kernels are columns of B; groups are a batch axis of both.
     `depthwise`: what becomes of channels that have kernels of their own, whose products are mostly padding: sums of
-    elements by weights and no product (vector), products all the same (gemm), or nothing (keep).
+    elements by weights and no product (vector), what becomes of others (gemm), or nothing (keep). `conv`: whether
+    others become products (gemm), or convolutions that are within `max` by the product that they stand for (split).
     """
 
     depthwise: DepthwiseName = "vector"
+    conv: ConvName = "gemm"
     operators = lowered_by("decompose-convolution")
 
     def __post_init__(self) -> None:
         if self.depthwise not in DEPTHWISE:
             raise wrong_name(f"depthwise is {self.depthwise!r}", self.depthwise, DEPTHWISE)
+        if self.conv not in CONV:
+            raise wrong_name(f"conv is {self.conv!r}", self.conv, CONV)
         super().__post_init__()
 
     def judge(self, model: ir.Model, products: list[Contraction]) -> list[Decided]:
@@ -50,10 +57,12 @@ class DecomposeConvolution(Decompose):
         return [(product, self._plan(product, decision)) for product, decision in decided]
 
     def _plan(self, product: Contraction, decision: Decision) -> Decision:
-        if self.depthwise != "vector" or not isinstance(decision, TilePlan):
+        if not isinstance(decision, TilePlan):
             return decision
-        is_vector = is_depthwise(Geometry.of(product.node))
-        return VectorPlan(decision.m, decision.k, decision.n, decision.empty) if is_vector else decision
+        geometry = Geometry.of(product.node)
+        if self.depthwise == "vector" and is_depthwise(geometry):
+            return VectorPlan(decision.m, decision.k, decision.n, decision.empty)
+        return Pieces.of(geometry, self.max or UNLIMITED).plan(decision) if self.conv == "split" else decision
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         yield from type_refusals(product, FLOATS)
@@ -65,6 +74,9 @@ class DecomposeConvolution(Decompose):
             yield Refusal(
                 "depthwise", "its channels have kernels of their own, which --depthwise keep leaves as they are"
             )
+        limited = self.max is not None and self.max.m is not None
+        if self.conv == "split" and limited and not all(isinstance(size, int) for size in geometry.out):
+            yield Refusal("symbolic", "--conv split cuts positions whose number is known; bind them with --bind")
         bias = input_of(product.node, 2)
         if bias is not None and (bias.shape is None or list(bias.shape) != [geometry.filters]):
             of_shape = "unknown shape" if bias.shape is None else f"shape {list(bias.shape)}"
@@ -78,13 +90,14 @@ class DecomposeConvolution(Decompose):
         if self.depthwise == "vector" and is_depthwise(geometry):
             y = Depthwise(new, geometry, opset).write(x, w, tensor)
             if bias is not None:
-                layout = Layout(bias, ["f"])
-                layout.reshape([geometry.filters, *[1] * len(geometry.axes)])
-                y = new.node(
-                    "Add", "biased", [y, layout.apply(new, "bias", constant_tensor(bias, version))], shape=y.shape
-                )
+                y = with_bias(new, geometry, y, bias, constant_tensor(bias, version))
             new.stand_in()
             new.swap_in(y)
+            return
+        if self.conv == "split":
+            tensors = (tensor, None if bias is None else constant_tensor(bias, version))
+            split = Split(new, geometry, opset, Pieces.of(geometry, self.max or UNLIMITED))
+            new.swap_in(split.write(node, x, w, bias, tensors))
             return
         im2col = Im2col(new, geometry, opset)
         operands = [im2col.windows(x), im2col.weight(w, tensor)]

@@ -25,7 +25,17 @@ def test_defaults_are_those_of_the_options() -> None:
     options = LoweringOptions.of(LIMITS)
     shown = {name: value.default for name, value in inspect.signature(onnxtile.lower).parameters.items()}
     command = {name: value.default for name, value in inspect.signature(lower_command).parameters.items()}
-    for name in ("form", "weights", "accumulate", "max_nodes", "max_fan_in", "max_fan_out", "pad_tiles", "depthwise"):
+    for name in (
+        "form",
+        "weights",
+        "accumulate",
+        "max_nodes",
+        "max_fan_in",
+        "max_fan_out",
+        "pad_tiles",
+        "depthwise",
+        "conv",
+    ):
         assert getattr(options, name) == shown[name] == command[name]
     assert options.data.align == shown["align_data"] == command["align_data"]
     assert options.families == families(shown["ops"]) == families(command["ops"])

@@ -141,6 +141,15 @@ def padded_data(moves: Moves, x: ir.Value, geometry: Geometry, filler: ir.Value 
     return moves.pad("x_padded", x, [none, *pads, none] if last else [none, none, *pads], filler)
 
 
+def with_bias(
+    new: Replacement, geometry: Geometry, y: ir.Value, bias: ir.Value, tensor: ir.TensorProtocol | None
+) -> ir.Value:  # fmt: skip
+    """Add a bias to y [batch, filters, *positions]; `tensor`: that of a constant, which is laid out ahead of time."""
+    layout = Layout(bias, ["f"])
+    layout.reshape([geometry.filters, *[1] * len(geometry.axes)])
+    return new.node("Add", "biased", [y, layout.apply(new, "bias", tensor)], shape=y.shape, dtype=y.dtype)
+
+
 def window_refusals(geometry: Geometry, opset: int, pads_integers: bool = False) -> Iterator[Refusal]:
     """Yield why windows can't be cut. `pads_integers`: the data are integers, or padded with something else than 0."""
     known = {"number of channels": geometry.channels_of_group, "number of output channels": geometry.filters_of_group}
