@@ -49,6 +49,8 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "lowering.options.MAX_NODES": ("form auto is unrolled, or batched", "lowering/test_form_costs.py", "test_auto_unrolls_up_to_its_budget"),
     "ir.io.partial_files._LONGEST": ("a file in the making has the output's name, or its beginning", _SHOWN, "test_names_of_outputs_that_are_in_those_of_files_in_the_making_and_longer_ones"),
     "passes.decompose_blockwise.MOST_PACKED_TILES": ("packed weights are cut, or refused", _LOWERING, "test_packed_weights_of_as_many_tiles_as_are_made_and_of_more"),
+    "passes.decompose_convolution.MOST_NODES": ("a convolution is split, or refused", "passes/rewrites/test_split_convolution.py", "test_as_many_nodes_as_may_be_and_more"),
+    "passes.rewrites.convolution_pieces.MOST_BOXES": ("ways to cut positions compared, or not", "passes/rewrites/test_convolution_pieces.py", "test_as_many_ways_as_are_compared_and_more"),
     "passes.decompose_transforms.MOST_NUMBERS": ("a transform is a product, or refused", "passes/test_decompose_transforms.py", "test_matrices_as_large_as_are_made_and_larger"),
     "verification.semantics.transforms.MOST_NUMBERS": ("a transform is proven, or isn't", "verification/semantics/test_transforms.py", "test_matrices_as_large_as_are_computed_and_larger"),
     "passes.decompose_qdq.LONGEST": ("a quantized product becomes integers, or stays", _LOWERING, "test_quantized_products_as_long_as_int32_holds_and_longer"),

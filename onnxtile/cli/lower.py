@@ -220,7 +220,7 @@ def _print(
         return
     became = f"{result.nodes_before:,} nodes became {result.nodes_after:,} in {target}"
     print_report(result, f"{result.summary}; {became if target else 'nothing was written'}", everything)
-    if result.having("tiled"):
+    if result.having("tiled", "split"):
         words = f"tiled: {amount_text(result.macs)} MACs, {amount_text(result.padded_macs)} with the padding of tiles"
         console().print(words)
     for verdict in verdicts.values():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["amount_text", "console", "progress"]  # for the commands, beside what is here
 _STYLES = {
     "tiled": "green",
+    "split": "green",
     "vector": "green",
     "fits": "green",
     "over": "red",

@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from onnxtile.errors import UsageError
+from onnxtile.ir.dimensions import LARGEST
 from onnxtile.ir.graphs import count_nodes, is_tiled_product, scopes
 from onnxtile.ir.io.files import check_output
 from onnxtile.ir.io.interop import AnyModel, ModelInMemory, like, to_ir
@@ -121,7 +122,7 @@ def estimate(
 
     Raises what `lower` raises.
     """
-    lowered = lower_ir(to_ir(model), replace(options, form=AUTO), bind or {}, silent)
+    lowered = lower_ir(to_ir(model), replace(options, form=AUTO, max_nodes=LARGEST), bind or {}, silent)
     forms = [form_of(name, options.max_fan_in, options.max_fan_out) for name in FORMS]
     report = lowered.report(lowered.nodes_before)
     return report, costs(lowered.model, forms, options.weights, report)

@@ -16,7 +16,7 @@ from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
-from onnxtile.passes.decompose_convolution import ConvName, DecomposeConvolution, DepthwiseName
+from onnxtile.passes.decompose_convolution import MOST_NODES, ConvName, DecomposeConvolution, DepthwiseName
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_experts import DecomposeExperts
 from onnxtile.passes.decompose_fused import DecomposeFused
@@ -134,7 +134,7 @@ class LoweringOptions:
             raise wrong_name(f"weights is {self.weights!r}", self.weights, WEIGHTS)
         TileMatMul(self.limits, self.accumulate)
         DecomposeRecurrent(self.limits, steps=self.steps)
-        DecomposeConvolution(self.limits, depthwise=self.depthwise, conv=self.conv)
+        DecomposeConvolution(self.limits, pad_tiles=self.pad_tiles, **self._of_convolutions)
         if self.conv == "split" and self.form not in ("unrolled", AUTO):
             raise UsageError(f"conv split writes a convolution for each piece, which form {self.form} doesn't")
         form_of("unrolled", self.max_fan_in, self.max_fan_out)
@@ -168,9 +168,16 @@ class LoweringOptions:
         tile = TileMatMul(self.limits, self.accumulate, *how, made_only, self.narrow_products)
         choices: dict[type[Decompose], dict[str, Any]] = {
             DecomposeRecurrent: {"steps": self.steps},
-            DecomposeConvolution: {"depthwise": self.depthwise, "conv": self.conv},
+            DecomposeConvolution: self._of_convolutions,
         }  # fmt: skip
         return [*(cls(self.limits, *how, **choices.get(cls, {})) for cls in asked), tile]
+
+    @property
+    def _of_convolutions(self) -> dict[str, Any]:
+        """Options of DecomposeConvolution."""
+        names = ("depthwise", "conv", "weights", "accumulate", "max_fan_in", "narrow_products")
+        budget = {"max_nodes": min(self.max_nodes, MOST_NODES)} if self.form == AUTO else {}
+        return {name: getattr(self, name) for name in names} | budget
 
     def pass_names(self) -> list[str]:
         """Return the names of the passes that a lowering may run."""

@@ -14,7 +14,7 @@ from onnxtile.operators.registry import products_of
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.inline import inlined
 from onnxtile.tiling.legality import Decision, Refusal, legality
-from onnxtile.tiling.plan import TilePlan, VectorPlan
+from onnxtile.tiling.plan import SplitPlan, TilePlan, VectorPlan
 
 UNCUT = Refusal("postcondition", "it's still there after all passes; please report this")
 Key = tuple[ir.Node, str]
@@ -100,6 +100,8 @@ class LoweringPlan:
             return Row.not_asked(product)
         if isinstance(decision, VectorPlan):
             return Row.of(product, "vector", "vector: written as sums of elements by weights, without a product")
+        if isinstance(decision, SplitPlan):
+            return Row.of(product, "split", tiles=decision.tile)
         if isinstance(decision, TilePlan):
             return Row.of(product, "tiled", tiles=decision.tile)
         if isinstance(decision, Refusal) and decision.code == "operator" and product.reason:

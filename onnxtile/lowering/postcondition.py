@@ -48,13 +48,16 @@ def left_over(
         yield from _checked(_calls(written, compact, known) or written.path, rows, limits, ops)
     else:
         data = np.memmap(written.path, np.uint8, "r")
-        judged = {row.name for row in rows if row.status != "tiled"}
-        yield from UnrolledProducts(data, written.offsets, known).beyond(limits, judged)
+        judged = {row.name for row in rows if row.status not in ("tiled", "split")}
+        products = UnrolledProducts(data, written.offsets, known)
+        yield from products.beyond(limits, judged)
+        if any(row.status == "split" for row in rows):
+            yield from products.convolutions_beyond(limits, judged)
 
 
 def _checked(model: AnyModel, rows: Sequence[Row], limits: Limits, ops: Sequence[str]) -> Iterator[Row]:
     """Yield the rows of `check` that exceed the limits, or may, and aren't among `rows`."""
-    reported = [row for row in rows if row.status not in ("tiled", "fits")]
+    reported = [row for row in rows if row.status not in ("tiled", "split", "fits")]
     names = {(row.op, row.name) for row in reported}
     # check looks into functions call by call, and names what it finds there after the calls
     sizes = {(row.op, row.size.axes) for row in reported if row.scope.startswith("function ")}

@@ -13,9 +13,9 @@ from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
 from onnxtile.tiling.limits import Limits
 
-Status = Literal["tiled", "vector", "fits", "over", "refused", "unknown", "not-asked"]
+Status = Literal["tiled", "split", "vector", "fits", "over", "refused", "unknown", "not-asked"]
 HEADINGS = ("product", "M", "K", "N", "type", "status", "tile, or reason")
-_URGENCY = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "vector": 1, "fits": 2, "not-asked": 3}
+_URGENCY = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "split": 1, "vector": 1, "fits": 2, "not-asked": 3}
 _NAMED = {
     "matmul": "product", "conv": "convolution", "rnn": "recurrent product", "attention": "attention product",
     "other": "other product",
@@ -29,8 +29,8 @@ _SHOWN = 20
 class Row(JsonRecord, members="name op scope m k n batch dtype status reason tiles part family"):
     """One product. Sizes are elements: numbers, formulas in free dimensions (text), or None with a `reason`.
 
-    `tiles` is the largest tile (m, k, n) of a tiled product; None along an axis left whole. `part` names the product
-    where a node holds several; `family` is what --ops calls its operator's.
+    `tiles` is the largest tile (m, k, n) of a tiled product, or the largest piece of a split convolution; None along an
+    axis left whole. `part` names the product where a node holds several; `family` is what --ops calls its operator's.
     """
 
     name: str
@@ -131,7 +131,7 @@ class Report(JsonRecord):
     @property
     def summary(self) -> str:
         """Return a line that says how many products there are, and what became of them."""
-        told: tuple[Status, ...] = ("tiled", "vector", "fits", "over", "refused", "unknown")
+        told: tuple[Status, ...] = ("tiled", "split", "vector", "fits", "over", "refused", "unknown")
         counts = {status: len(self.having(status)) for status in told}
         words: dict[Status, str] = {"fits": "fit"} if counts["fits"] != 1 else {}
         became = [f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count]
@@ -155,13 +155,13 @@ class Report(JsonRecord):
 
     @property
     def macs(self) -> Amount:
-        """Return the multiply-accumulates of the products that are tiled."""
-        return total(row.macs() for row in self.having("tiled"))
+        """Return the multiply-accumulates of the products that are tiled or split."""
+        return total(row.macs() for row in self.having("tiled", "split"))
 
     @property
     def padded_macs(self) -> Amount:
         """Return the multiply-accumulates that the engine computes for them, padding included."""
-        return total(row.macs(self.pads) for row in self.having("tiled"))
+        return total(row.macs(self.pads and row.status == "tiled") for row in self.having("tiled", "split"))
 
     @property
     def ok(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -37,7 +38,7 @@ class UnrolledProducts:
         stored = self._read_initializers()
         rest = onnx.GraphProto.FromString(b"".join(data[start:stop].tobytes() for start, stop in offsets.rest))
         inputs = hashes_of([*(value.name for value in rest.input), *(t.values.name for t in rest.sparse_initializer)])
-        reads, writes, products = self._read_nodes()
+        reads, writes, (products, self._convolutions) = self._read_nodes()
         self._node_of = np.concatenate([np.full(len(stored) + len(inputs), -1), writes[0]])
         self._names = np.concatenate([stored, inputs, writes[1]])
         self._index = Index(self._names)
@@ -49,7 +50,8 @@ class UnrolledProducts:
         for at, operand in enumerate((first, second)):
             chosen = reads[2] == at
             operand[reads[0][chosen]] = values[chosen]
-        self._first, self._products, self._operands = first, products, (first[products], second[products])
+        self._first, self._second = first, second
+        self._products, self._operands = products, (first[products], second[products])
 
     def beyond(self, limits: Limits, judged: Collection[str]) -> Iterator[Row]:
         """Yield a row for each product that exceeds the limits, or may; `judged`: names of nodes that may.
@@ -73,6 +75,21 @@ class UnrolledProducts:
                 elif any(pair.key == TILE for pair in node.metadata_props):
                     words = "unknown-shape: a tile's shape doesn't follow from the file; please report this"
                     yield Row(node.name, node.op_type, "", UNSIZED, None, "unknown", words)
+
+    def convolutions_beyond(self, limits: Limits, judged: Collection[str]) -> Iterator[Row]:
+        """Yield a row for each Conv that exceeds the limits, or may, by its weight and its result's known shape."""
+        for at in self._convolutions.tolist():
+            node = self._node(at)
+            if {node.name, *node.output} & set(judged) or node.domain not in ("", "ai.onnx"):
+                continue
+            (result,) = self._index.find(hashes_of(node.output)).tolist()
+            y, w = self._shape(result) or (), self._shape(int(self._second[at])) or ()
+            groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+            m = _count(y[2:] if y[:1] == (None,) else (*y[:1], *y[2:]))
+            sizes = [m, _count(w[1:]), w[0] // groups if w and w[0] is not None and groups else None]
+            pairs = zip(sizes, limits.axes, strict=True)
+            if any(limit is not None and (size is None or size > limit) for size, limit in pairs):
+                yield _row(node, sizes, limits)
 
     @cached_property
     def _sizes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -157,13 +174,14 @@ class UnrolledProducts:
         self._dims = dims
         return names
 
-    def _read_nodes(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray]:
-        """Return what nodes read (node, name, which of its inputs), what they write (node, name), and the products."""
+    def _read_nodes(self) -> tuple[tuple[np.ndarray, ...], ...]:
+        """Return what nodes read (node, name, which of its inputs), what they write (node, name), products, Convs."""
         starts = self._offsets.nodes
-        places, products = np.zeros(len(starts) - 1, np.int64), [np.zeros(0, np.int64)]
-        reads: list[tuple[np.ndarray, ...]] = [(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.int64))]
+        places, none = np.zeros(len(starts) - 1, np.int64), np.zeros(0, np.int64)
+        products, convolutions = [none], [none]
+        reads: list[tuple[np.ndarray, ...]] = [(none, np.zeros(0, np.uint64), none)]
         writes: list[tuple[np.ndarray, ...]] = [reads[0][:2]]
-        matmul, integer = hashes_of(("MatMul", "MatMulInteger"))
+        matmul, integer, conv = hashes_of(("MatMul", "MatMulInteger", "Conv"))
         for node, field, at, length in fields(self._data, starts, NODE):
             if len(chosen := np.flatnonzero(field == _INPUT)):
                 of = node[chosen]
@@ -174,9 +192,10 @@ class UnrolledProducts:
             if len(chosen := np.flatnonzero(field == _OP_TYPE)):
                 names = hashes(self._data, at[chosen], length[chosen])
                 products.append(node[chosen][(names == matmul) | (names == integer)])
+                convolutions.append(node[chosen][names == conv])
         joined = [tuple(map(np.concatenate, zip(*some, strict=True))) for some in (reads, writes)]
         named = [tuple(column[some[1] != 0] for column in some) for some in joined]
-        return named[0], named[1], np.sort(np.concatenate(products))
+        return named[0], named[1], (np.sort(np.concatenate(products)), np.sort(np.concatenate(convolutions)))
 
     def _check_names(self, nodes: np.ndarray, names: np.ndarray, values: np.ndarray) -> None:
         """Raise PassError for a name that is read before it's computed, and for one that is computed twice."""
@@ -199,6 +218,12 @@ class UnrolledProducts:
         begin, end = contents(self._data, self._offsets.nodes[at : at + 2], NODE)
         node: onnx.NodeProto = onnx.NodeProto.FromString(self._data[begin[0] : end[0]].tobytes())
         return node
+
+
+def _count(sizes: Sequence[int | None]) -> int | None:
+    """Return the product; None where a size isn't known, or there's none."""
+    known = [size for size in sizes if size is not None]
+    return math.prod(known) if known and len(known) == len(sizes) else None
 
 
 def _row(node: onnx.NodeProto, sizes: list[int | None], limits: Limits) -> Row:

@@ -8,27 +8,29 @@ from typing import Literal, TypeAlias
 
 import onnx_ir as ir
 
-from onnxtile.errors import wrong_name
+from onnxtile.errors import UsageError, wrong_name
 from onnxtile.ir.attributes import input_of
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.dtypes import FLOATS
-from onnxtile.ir.symbolic.amounts import dimension
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.windows import Geometry
 from onnxtile.passes.base import Decided
 from onnxtile.passes.decompose import Decompose, lowered_by
+from onnxtile.passes.rewrites.convolution_pieces import Pieces
 from onnxtile.passes.rewrites.depthwise import Depthwise, is_depthwise
 from onnxtile.passes.rewrites.im2col import Im2col, window_refusals, with_bias
 from onnxtile.passes.rewrites.replacement import Replacement
-from onnxtile.passes.rewrites.split_convolution import Pieces, Split
+from onnxtile.passes.rewrites.split_convolution import Joining, Split
 from onnxtile.tiling.legality import Decision, Refusal, type_refusals
 from onnxtile.tiling.limits import UNLIMITED
-from onnxtile.tiling.plan import TilePlan, VectorPlan
+from onnxtile.tiling.plan import Accumulate, SplitPlan, TilePlan, VectorPlan
 
 DepthwiseName: TypeAlias = Literal["vector", "keep", "gemm"]
 ConvName: TypeAlias = Literal["gemm", "split"]
 CONV: tuple[ConvName, ...] = ("gemm", "split")
 DEPTHWISE: tuple[DepthwiseName, ...] = ("vector", "keep", "gemm")
+MOST_NODES = 200_000
+"""Nodes of all split convolutions of a model: they're in memory together, some kilobytes each."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,18 @@ class DecomposeConvolution(Decompose):
     `depthwise`: what becomes of channels that have kernels of their own, whose products are mostly padding: sums of
     elements by weights and no product (vector), what becomes of others (gemm), or nothing (keep). `conv`: whether
     others become products (gemm), or convolutions that are within `max` by the product that they stand for (split).
+
+    Of the latter, `weights`, `accumulate`, `max_fan_in` and `narrow_products` say what they say of tiles, and
+    `max_nodes` is how many nodes they may be, all of a model together.
     """
 
     depthwise: DepthwiseName = "vector"
     conv: ConvName = "gemm"
+    weights: str = "pretile"
+    accumulate: Accumulate = "chain"
+    max_fan_in: int | None = None
+    narrow_products: bool = False
+    max_nodes: int = MOST_NODES
     operators = lowered_by("decompose-convolution")
 
     def __post_init__(self) -> None:
@@ -50,32 +60,56 @@ class DecomposeConvolution(Decompose):
             raise wrong_name(f"depthwise is {self.depthwise!r}", self.depthwise, DEPTHWISE)
         if self.conv not in CONV:
             raise wrong_name(f"conv is {self.conv!r}", self.conv, CONV)
+        if self.conv == "split" and self.pad_tiles:
+            raise UsageError("conv split pads nothing to full tiles: leave pad_tiles out, or take conv gemm")
+        _ = self._joining
         super().__post_init__()
 
     def judge(self, model: ir.Model, products: list[Contraction]) -> list[Decided]:
-        decided = super().judge(model, products)
-        return [(product, self._plan(product, decision)) for product, decision in decided]
+        decided = [(product, self._plan(product, decision)) for product, decision in super().judge(model, products)]
+        nodes = sum(plan.nodes for _, plan in decided if isinstance(plan, SplitPlan))
+        if nodes <= self.max_nodes:
+            return decided
+        words = f"split convolutions would be {nodes:,} nodes or more together, of {self.max_nodes:,} at most"
+        refusal = Refusal("too-many-tiles", f"{words}; take a larger --max, or --conv gemm")
+        return [(product, refusal if isinstance(plan, SplitPlan) else plan) for product, plan in decided]
 
     def _plan(self, product: Contraction, decision: Decision) -> Decision:
         if not isinstance(decision, TilePlan):
             return decision
         geometry = Geometry.of(product.node)
-        if self.depthwise == "vector" and is_depthwise(geometry):
+        if self._is_vector(geometry):
             return VectorPlan(decision.m, decision.k, decision.n, decision.empty)
-        return Pieces.of(geometry, self.max or UNLIMITED).plan(decision) if self.conv == "split" else decision
+        if self.conv == "gemm":
+            return decision
+        pieces = self._pieces(geometry)
+        if pieces.convolutions == 1:
+            return None
+        many = pieces.convolutions > self.max_nodes
+        nodes = pieces.convolutions if many else pieces.nodes(self.accumulate, self.max_fan_in)
+        return pieces.plan(decision, nodes)
+
+    def _is_vector(self, geometry: Geometry) -> bool:
+        return self.depthwise == "vector" and is_depthwise(geometry)
+
+    @property
+    def _joining(self) -> Joining:
+        return Joining(self.weights, self.accumulate, self.max_fan_in, self.narrow_products)
+
+    def _pieces(self, geometry: Geometry) -> Pieces:
+        return Pieces.of(geometry, self.max or UNLIMITED)
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         yield from type_refusals(product, FLOATS)
         if product.reason or product.opset is None:
             return
         geometry = Geometry.of(product.node)
-        yield from window_refusals(geometry, product.opset)
+        split = self.conv == "split" and not self._is_vector(geometry)
+        yield from window_refusals(geometry, product.opset, steps=not split)
         if self.depthwise == "keep" and is_depthwise(geometry):
-            yield Refusal(
-                "depthwise", "its channels have kernels of their own, which --depthwise keep leaves as they are"
-            )
-        limited = self.max is not None and self.max.m is not None
-        if self.conv == "split" and limited and not all(isinstance(size, int) for size in geometry.out):
+            words = "its channels have kernels of their own, which --depthwise keep leaves as they are"
+            yield Refusal("depthwise", words)
+        if split and (self.max or UNLIMITED).m is not None and not all(isinstance(size, int) for size in geometry.out):
             yield Refusal("symbolic", "--conv split cuts positions whose number is known; bind them with --bind")
         bias = input_of(product.node, 2)
         if bias is not None and (bias.shape is None or list(bias.shape) != [geometry.filters]):
@@ -86,25 +120,15 @@ class DecomposeConvolution(Decompose):
         node, opset, version = product.node, product.opset or 0, declared_ir_version(model)
         x, w, bias = node.inputs[0], node.inputs[1], input_of(node, 2)
         assert x is not None and w is not None
-        geometry, tensor = Geometry.of(node), constant_tensor(w, version)
-        if self.depthwise == "vector" and is_depthwise(geometry):
-            y = Depthwise(new, geometry, opset).write(x, w, tensor)
-            if bias is not None:
-                y = with_bias(new, geometry, y, bias, constant_tensor(bias, version))
-            new.stand_in()
-            new.swap_in(y)
+        geometry = Geometry.of(node)
+        tensors = constant_tensor(w, version), None if bias is None else constant_tensor(bias, version)
+        if self._is_vector(geometry):
+            y = Depthwise(new, geometry, opset).write(x, w, tensors[0])
+            y = y if bias is None else with_bias(new, geometry, y, bias, tensors[1])
+        elif self.conv == "split":
+            y = Split(new, geometry, opset, self._pieces(geometry), self._joining).write(node, x, w, bias, tensors)
+        else:
+            new.swap_in(Im2col(new, geometry, opset).write(x, w, bias, tensors))
             return
-        if self.conv == "split":
-            tensors = (tensor, None if bias is None else constant_tensor(bias, version))
-            split = Split(new, geometry, opset, Pieces.of(geometry, self.max or UNLIMITED))
-            new.swap_in(split.write(node, x, w, bias, tensors))
-            return
-        im2col = Im2col(new, geometry, opset)
-        operands = [im2col.windows(x), im2col.weight(w, tensor)]
-        shape = ir.Shape(map(dimension, im2col.product_dims))
-        y = new.node("MatMul", "product", operands, shape=shape)
         new.stand_in()
-        if bias is not None:
-            over_rows = im2col.of_filters("bias", bias, constant_tensor(bias, version))
-            y = new.node("Add", "biased", [y, over_rows], shape=shape)
-        new.swap_in(im2col.laid_out(y))
+        new.swap_in(y)

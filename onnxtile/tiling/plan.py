@@ -101,6 +101,16 @@ class VectorPlan(TilePlan):
     """The plan of a product that is written element by element: none is left for the engine."""
 
 
+@dataclass(frozen=True)
+class SplitPlan(TilePlan):
+    """The plan of a convolution that becomes smaller ones: the largest piece stands where tiles do."""
+
+    products_in_all: int = 0
+    """Of all groups and batches; a batch that isn't a number counts once."""
+    nodes: int = 0
+    """That the pieces are."""
+
+
 def additions(count: int, how: Accumulate) -> list[tuple[int, int]]:
     """Return the pairs to add, in order, so that `count` partial sums become one.
 

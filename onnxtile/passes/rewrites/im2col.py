@@ -11,7 +11,7 @@ from functools import cached_property
 
 import onnx_ir as ir
 
-from onnxtile.ir.symbolic.amounts import Dim
+from onnxtile.ir.symbolic.amounts import Dim, dimension
 from onnxtile.operators.sizes import count_of
 from onnxtile.operators.windows import Geometry, WindowAxis
 from onnxtile.passes.rewrites.layout import Layout
@@ -30,6 +30,18 @@ class Im2col:
 
     def __init__(self, new: Replacement, geometry: Geometry, opset: int) -> None:
         self.geometry, self._moves = geometry, Moves(new, opset)
+
+    def write(
+        self, x: ir.Value, w: ir.Value, bias: ir.Value | None,
+        tensors: tuple[ir.TensorProtocol | None, ir.TensorProtocol | None],
+    ) -> ir.Value:  # fmt: skip
+        """Add a Conv's product and what is around it; `tensors`: those of a constant weight and bias."""
+        new, shape = self._moves.new, ir.Shape(map(dimension, self.product_dims))
+        y = new.node("MatMul", "product", [self.windows(x), self.weight(w, tensors[0])], shape=shape)
+        new.stand_in()
+        if bias is not None:
+            y = new.node("Add", "biased", [y, self.of_filters("bias", bias, tensors[1])], shape=shape)
+        return self.laid_out(y)
 
     @cached_property
     def rows(self) -> list[Dim]:
@@ -150,8 +162,13 @@ def with_bias(
     return new.node("Add", "biased", [y, layout.apply(new, "bias", tensor)], shape=y.shape, dtype=y.dtype)
 
 
-def window_refusals(geometry: Geometry, opset: int, pads_integers: bool = False) -> Iterator[Refusal]:
-    """Yield why windows can't be cut. `pads_integers`: the data are integers, or padded with something else than 0."""
+def window_refusals(
+    geometry: Geometry, opset: int, pads_integers: bool = False, steps: bool = True
+) -> Iterator[Refusal]:  # fmt: skip
+    """Yield why windows can't be cut. `pads_integers`: the data are integers, or padded with something else than 0.
+
+    `steps`: strides become steps of slices.
+    """
     known = {"number of channels": geometry.channels_of_group, "number of output channels": geometry.filters_of_group}
     known |= {f"kernel's length along axis {index}": axis.kernel for index, axis in enumerate(geometry.axes)}
     for what, size in known.items():
@@ -169,6 +186,6 @@ def window_refusals(geometry: Geometry, opset: int, pads_integers: bool = False)
         if opset < PADS_AS_INPUT and (axis.begin is None or (padded and pads_integers)):
             what = "pads that follow from the data's shape" if axis.begin is None else "Pad of integers"
             yield Refusal("opset", f"opset {opset} lacks {what}; convert to {PADS_AS_INPUT} or newer")
-        if opset < SLICES_WITH_STEPS and axis.stride > 1 and not isinstance(axis.length, int):
+        if steps and opset < SLICES_WITH_STEPS and axis.stride > 1 and not isinstance(axis.length, int):
             words = f"opset {opset} lacks slices with steps, for strides along an axis of unknown length"
             yield Refusal("opset", f"{words}; convert to {SLICES_WITH_STEPS} or newer")

@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
 import onnxtile
 from onnxtile import estimate
 from onnxtile.errors import UsageError
+from onnxtile.ir.io.interop import to_ir
+from onnxtile.operators.windows import Geometry
+from onnxtile.passes import DecomposeConvolution, InferShapes
+from onnxtile.passes.decompose_convolution import MOST_NODES
+from onnxtile.passes.rewrites.convolution_pieces import Pieces
+from onnxtile.tiling.legality import Refusal
+from onnxtile.tiling.limits import UNLIMITED
+from onnxtile.tiling.plan import SplitPlan
 from tests.passes.test_decompose_convolution import case, cases, holds, specified
-from tests.support import FEWER, Fed, assert_verified, operators, run_onnxruntime
+from tests.support import FEWER, Fed, assert_verified, operators, run_onnxruntime, whole
 
 
 def split(each: Fed, limits: Any, **how: Any) -> Any:
     return onnxtile.lower(each.model, limits, conv="split", depthwise="gemm", **how)
 
 
+def inferred(each: Fed) -> ir.Model:
+    model = to_ir(each.model)
+    InferShapes()(model)
+    return model
+
+
 @FEWER
-@given(cases(), st.sampled_from([(1, 1, 1), (2, 3, 2), (4, 4, 4), (None, 5, 2), (7, None, None), (9, 9, 9)]))
-def test_pieces_are_legal_and_bit_exact(each: Fed, limits: Any) -> None:
-    lowered = split(each, limits)
-    rows = estimate(each.model, limits, conv="split", depthwise="gemm")[0].contractions
-    if any(row.status == "refused" for row in rows):
+@given(
+    cases(), st.sampled_from([(1, 1, 1), (2, 3, 2), (4, 4, 4), (None, 5, 2), (7, None, None), (9, 9, 9)]),
+    st.sampled_from(["chain", "tree", "sum"]), st.sampled_from([None, 2, 3]),
+)  # fmt: skip
+def test_pieces_are_legal_and_bit_exact(each: Fed, limits: Any, accumulate: Any, fan_in: int | None) -> None:
+    lowered = split(each, limits, accumulate=accumulate, max_fan_in=fan_in)
+    model = inferred(each)
+    made = DecomposeConvolution(limits, conv="split", depthwise="gemm", accumulate=accumulate, max_fan_in=fan_in)
+    ((product, decision),) = made.decide(model)
+    if isinstance(decision, Refusal):
         assert lowered == each.model
         return
     assert onnxtile.check(lowered, limits).ok
-    assert "MatMul" not in operators(lowered)
+    counts = Counter(operators(lowered))
+    assert "MatMul" not in counts
+    if isinstance(decision, SplitPlan) and len(each.feeds) == 1:  # weights that are fed are cut by more nodes
+        pieces = Pieces.of(Geometry.of(product.node), made.max or UNLIMITED)
+        assert counts["Conv"] == pieces.convolutions
+        assert sum(counts.values()) - counts["Pad"] == decision.nodes == pieces.nodes(accumulate, fan_in)
     if each.model.graph.input[0].type.tensor_type.elem_type == 1:
         (got,) = run_onnxruntime(lowered, each.feeds)
         np.testing.assert_array_equal(got, specified(each))
@@ -42,7 +70,7 @@ def test_pieces_are_legal_and_bit_exact(each: Fed, limits: Any) -> None:
         ((None, None, 2), 3),  # 6 filters
         ((None, 18, None), 2),  # 4 channels by a 3 x 3 kernel
         ((None, 9, 3), 8),
-        ((10, None, None), 3),  # rows of 5
+        ((10, None, None), 3),  # two rows of 5
         ((None, 3, None), 12),  # each row of the kernel
     ],
 )
@@ -93,6 +121,108 @@ def test_float16_is_added_in_float32() -> None:
     lowered = split(each, (None, 6, None))
     assert operators(lowered).count("Cast") == 2
     assert_verified(each.model, lowered)
+
+
+def test_narrow_products_are_added_in_float32() -> None:
+    each = case([1, 4, 6], [2, 4, 3], bias=True, dtype="float16")
+    lowered = split(each, (None, 6, None), narrow_products=True)
+    assert [tensor.data_type for tensor in lowered.graph.initializer if "w_" in tensor.name] == [10, 10]  # float16
+    assert operators(lowered).count("Cast") == 3
+    assert_verified(each.model, lowered)
+
+
+@pytest.mark.parametrize("accumulate", ["chain", "tree", "sum"])
+def test_sums_and_joints_are_as_asked_for(accumulate: Any) -> None:
+    each = case([1, 9, 7], [9, 9, 3], bias=True)
+    lowered = split(each, (2, 6, 2), accumulate=accumulate, max_fan_in=3)
+    holds(each, lowered)
+    counts = {op: [len(node.input) for node in lowered.graph.node if node.op_type == op] for op in operators(lowered)}
+    assert max(counts["Concat"]) == 3
+    assert ("Sum" in counts, "Add" in counts) == (accumulate == "sum", accumulate != "sum")
+    assert max(counts.get("Sum", [3])) == 3
+    if accumulate != "sum":  # as it's documented: one after the other, or in pairs
+        assert lowered != split(each, (2, 6, 2), accumulate="tree" if accumulate == "chain" else "chain", max_fan_in=3)
+
+
+def test_weights_may_be_cut_at_run_time() -> None:
+    each = case([1, 4, 7], [6, 4, 3], bias=True)
+    lowered = split(each, (None, 3, 2), weights="split")
+    assert {"w", "b"} <= {tensor.name for tensor in lowered.graph.initializer}
+    holds(each, lowered)
+
+
+def test_before_slices_have_steps() -> None:
+    each = case([1, 2, 8], [4, 2, 3], strides=[2], declared=[1, 2, "n"], opset=9)
+    holds(each, split(each, (None, 2, 2)))
+
+
+def test_padding_that_run_time_works_out() -> None:
+    each = case([1, 4, 7], [6, 4, 3], declared=["n", 4, "l"], auto_pad="SAME_LOWER", strides=[2])
+    for limits, pads in (((None, 4, 2), 0), ((None, 2, 2), 1)):
+        lowered = split(each, limits)
+        assert operators(lowered).count("Pad") == pads  # whole windows are left to auto_pad
+        holds(each, lowered)
+
+
+def test_depthwise_ones_of_unknown_positions_are_no_products_all_the_same() -> None:
+    each = case([1, 4, 6], [4, 1, 3], group=4, declared=["n", 4, "l"])
+    (row,) = estimate(each.model, (2, 1, 1), conv="split")[0].contractions
+    assert row.status == "vector"
+
+
+def test_where_a_conv_may_be_and_what_it_may_be_called() -> None:
+    """In a body and in a local function, of which the one reads the main graph's weight."""
+    text = """<ir_version: 8, opset_import: ["" : 18, "f" : 1]>
+    g (float[1,2,6] x, bool c) => (float[1,2,4] z) <float[2,2,3] w> {
+        a = f.layer (x, w)
+        y = If (c) <then_branch = g1 () => (float[1,2,4] p) { p = Conv (x, w) },
+                    else_branch = g2 () => (float[1,2,4] q) { q = Neg (a) }>
+        [b0_p0] unread = Conv (x, w)
+        z = Add (a, y)
+    }
+    <opset_import: ["" : 18], domain: "f"> layer (u, v) => (t) { [b0_p0] t = Conv (u, v) }"""
+    model = onnx.parser.parse_model(text)
+    model.graph.initializer.append(numpy_helper.from_array(whole([2, 2, 3], np.dtype(np.float32), 5), "w"))
+    for name in ("b0_p0", "", "a/b c"):
+        model.graph.node[2].name = name
+        lowered = onnxtile.lower(model, (2, 3, 1), conv="split")
+        assert onnxtile.check(lowered, (2, 3, 1)).ok
+        for chosen in (True, False):
+            feeds = {"x": whole([1, 2, 6], np.dtype(np.float32), 6), "c": np.array(chosen)}
+            for want, got in zip(run_onnxruntime(model, feeds), run_onnxruntime(lowered, feeds), strict=True):
+                np.testing.assert_array_equal(got, want)
+        assert_verified(model, lowered)
+
+
+def test_what_was_split_may_be_split_again() -> None:
+    each = case([1, 8, 9, 9], [8, 8, 3, 3], bias=True)
+    first = split(each, (27, 36, 4))
+    second = onnxtile.lower(first, (9, 9, 2), conv="split")
+    assert onnxtile.check(second, (9, 9, 2)).ok
+    holds(each, second)
+    boxes = {pair.value for node in second.graph.node for pair in node.metadata_props if pair.key == "onnxtile.tile"}
+    assert "m9,k9,n2 of m21,k36,n4" in boxes
+
+
+def test_as_many_nodes_as_may_be_and_more() -> None:
+    each = case([1, 4, 8], [6, 4, 3])
+    nodes = len(split(each, (2, 3, 2)).graph.node)
+    assert split(each, (2, 3, 2), form="auto", max_nodes=nodes) == split(each, (2, 3, 2))
+    assert split(each, (2, 3, 2), form="auto", max_nodes=nodes - 1) == each.model
+    (decided,) = DecomposeConvolution((2, 3, 2), conv="split", max_nodes=nodes - 1).decide(inferred(each))
+    assert str(decided[1]) == (
+        f"too-many-tiles: split convolutions would be {nodes} nodes or more together, of {nodes - 1} at most; "
+        "take a larger --max, or --conv gemm"
+    )
+    assert MOST_NODES == 200_000
+    large = case([1, 1, 2], [1, 1, 1], declared=[1, 1, 10**9])
+    (row,) = estimate(large.model, (1, 1, 1), conv="split")[0].contractions
+    assert str(row.reason).startswith("too-many-tiles: split convolutions would be 1,000,000,000 nodes or more")
+
+
+def test_full_tiles_are_refused() -> None:
+    with pytest.raises(UsageError, match="conv split pads nothing to full tiles: leave pad_tiles out, or take conv"):
+        split(case([1, 4, 7], [6, 4, 3]), (4, 4, 4), pad_tiles=True)
 
 
 def test_other_forms_are_refused() -> None:
