@@ -57,8 +57,9 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """Return a question after the choice that a wrong name is closest to; no text where none is close."""
     from difflib import get_close_matches
 
-    close = get_close_matches(str(name)[:100].lower(), choices, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    lower = {choice.lower(): choice for choice in choices}
+    close = get_close_matches(str(name)[:100].lower(), lower, 1)
+    return f"; did you mean {lower[close[0]]!r}?" if close else ""
 
 
 def suggesting_options(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

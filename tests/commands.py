@@ -70,3 +70,8 @@ def one_line(result: tuple[int, str, str], words: str) -> None:
     assert err.count("\n") == 1
     assert "Traceback" not in err
     assert re.search(words, err), err
+
+
+def exact(words: str) -> str:
+    """The pattern that these words match, and no others."""
+    return f"^{re.escape(words)}$"

@@ -125,6 +125,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "verification.certificate.MOST_CASES": ("a certificate is repeated, or refused", _BEYOND, "test_certificates_of_as_many_cases_as_are_repeated_and_of_more"),
     "ir.io.protobuf_wire.LARGEST": ("weights are in the model, or in a data file", "lowering/test_model_file.py", "test_by_itself_above_two_gigabytes"),
     "engine.load.MOST_BYTES": ("an engine file is read, or refused", "engine/test_load.py", "test_files_up_to_a_size_are_read"),
+    "engine.mistakes.LONGEST": ("a value is shown whole, or its beginning", "engine/test_mistakes.py", "test_values_are_shown_as_a_file_has_them_up_to_a_length"),
 }  # fmt: skip
 """Sizes, and the tests on both sides of each. A test that lowers or raises the number says why."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from onnxtile.engine.description import Engine
+from onnxtile.engine.mistakes import toml_text
 from onnxtile.errors import UsageError, did_you_mean, system_words
 
 if sys.version_info >= (3, 11):
@@ -17,8 +17,10 @@ else:
 
 BUILT_IN = Path(__file__).parent / "builtin"
 """The folder of the built-in descriptions."""
-MOST_BYTES = 1_000_000
+MOST_BYTES = 100_000
 """The largest engine file that is read."""
+
+QUOTES = "text and amounts with a unit are in quotes, and each field has a line of its own"
 
 
 def names() -> list[str]:
@@ -32,25 +34,58 @@ def load(source: str | Path) -> Engine:
     Raises UsageError with the place, the fact and the cure.
     """
     path = BUILT_IN / f"{source}.toml" if str(source) in names() else Path(source)
+    return engine_of(read(path, str(source)), str(source))
+
+
+def read(path: Path, source: str) -> dict[str, object]:
+    """Return the table of a file that users call `source`. Raises UsageError for what is no file, or no TOML."""
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            raise UsageError(f"engine {source!r} is no file: give the path of one, or one of {', '.join(names())}")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise UsageError(f"{source}: more than {MOST_BYTES:,} bytes aren't an engine file")
-        table = tomllib.loads(content.decode())
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
         words = did_you_mean(source, names()) or f"; built in are {', '.join(names())}"
-        raise UsageError(f"engine {str(source)!r}: {system_words(error)}{words}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source}: {error}") from error
-    return engine_of(table, str(source))
+        raise UsageError(f"engine {source!r}: {system_words(error)}{words}") from error
+    if len(content) > MOST_BYTES:
+        raise UsageError(f"{source}: more than {MOST_BYTES:,} bytes aren't an engine file")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{source} isn't text in UTF-8: give an engine file, or save it as UTF-8") from error
+    if not (table := _parsed(text, source)):
+        raise UsageError(f"{source} is empty: `onnxtile engine new` writes an engine file to start from")
+    return table
+
+
+def _parsed(text: str, source: str) -> dict[str, object]:
+    """Return the table of TOML text. Raises UsageError with the line."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        words, line, column = _where(str(error), text)
+        lines = text.splitlines()
+        shown = f", in {toml_text(lines[line - 1].strip())}" if line <= len(lines) else ""
+        cure = "each field is written once" if "overwrite" in words or "twice" in words else QUOTES
+        raise UsageError(f"{source}: line {line}, column {column} isn't TOML: {words}{shown}; {cure}") from error
+    except ValueError as error:  # of Python, for a number of thousands of digits
+        raise UsageError(f"{source}: a number has too many digits: write amounts with a unit") from error
+    except RecursionError as error:
+        raise UsageError(f"{source} isn't an engine file: lists are nested too deeply") from error
+
+
+def _where(words: str, text: str) -> tuple[str, int, int]:
+    """Return what the parser says, with the line and the column, from 1."""
+    if place := re.search(r" \(at line (\d+), column (\d+)\)$", words):
+        line, column = int(place[1]), int(place[2])
+    else:
+        line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
+    return re.sub(r" \(at [^()]*\)$", "", words)[:100].lower(), line, column
 
 
 def engine_of(table: dict[str, object], source: str) -> Engine:
     """Return the engine of a table that `source` holds. Raises UsageError."""
     try:
-        return Engine.model_validate(table)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{source}: {place}: {first['msg']}") from error
+        return Engine(**table)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from error

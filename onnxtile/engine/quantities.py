@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from onnxtile.engine.mistakes import toml_text
+from onnxtile.errors import did_you_mean
 from onnxtile.ir.dimensions import LARGEST
 
 BYTES = {
@@ -29,5 +31,11 @@ def quantity(value: object, units: dict[str, int], example: str) -> Fraction:
         factor = next((number for unit, number in units.items() if unit.lower() == read[2].lower()), None)
         amount = None if factor is None else Fraction(read[1]) * factor
     if amount is None or not 0 < amount <= LARGEST:
-        raise ValueError(f"is {value!r}: write an amount above 0, such as {example}")
+        raise ValueError(f"is {toml_text(value)}: write an amount above 0, such as {example}{_meant(value, units)}")
     return amount
+
+
+def _meant(value: object, units: dict[str, int]) -> str:
+    """Return a question after the unit that is close to the one that was written."""
+    read = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    return did_you_mean(read[2], units) if read and read[2].lower() not in map(str.lower, units) else ""

@@ -1,0 +1,177 @@
+"""Say in words what is wrong with an engine file: the place, the fact, the cure, and what may have been meant.
+
+What is said of a value follows from its field alone: the type, the bounds and the examples in `description.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from onnxtile.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+LONGEST = 60
+"""Characters of a value that are shown."""
+
+
+def mistakes(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return a line for each mistake in a table that isn't one of `model`: causes before what may follow from them."""
+    found = error.errors(include_url=False)
+    listed = {one["loc"][:-1] for one in found}
+    found = [one for one in found if one["type"] != "too_short" or one["loc"] not in listed]  # what's in it is told
+    return [_words(one, model) for one in sorted(found, key=_rank)]
+
+
+def _rank(details: ErrorDetails) -> int:
+    if details["loc"] == ("version",):
+        return 0
+    return 1 if details["type"] == "extra_forbidden" else 2
+
+
+def _words(details: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, loc, value = details["type"], details["loc"], details["input"]
+    if kind == "extra_forbidden":
+        place, _, field = _follow(loc[:-1], model)
+        within = (_table_in(field.annotation) if field else None) or model
+        return f"{_joined(place, _key(loc[-1]))} is unknown{_meant(str(loc[-1]), within, model)}"
+    if kind == "missing" and isinstance(loc[-1], int):  # in a list that is too short
+        kind, loc = "too_short", loc[:-1]
+    place, table, field = _follow(loc, model)
+    if kind == "missing" and field is not None:
+        return _missing(place, str(loc[-1]), field, top=table is model)
+    if kind == "value_error":
+        words = str(details["ctx"]["error"])
+        return f"{place} {words}" if words.startswith("is ") else _joined(place, words)
+    return f"{place.rstrip(':')} is {toml_text(value)}: {_cure(loc, value, field)}"
+
+
+def _follow(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[str, type[BaseModel], FieldInfo | None]:
+    """Return the words for a place, the table that its field is in, and the field; None for the whole file."""
+    before, names, table, within = "", list[str](), model, model
+    field: FieldInfo | None = None
+    for part in loc:
+        if isinstance(part, int) and field is not None and _table_in(field.annotation):
+            before, names = f"{before}{'.'.join(names)} {part + 1}: ", []
+        elif isinstance(part, int):
+            names[-1] += f", entry {part + 1},"
+        elif part in within.model_fields:  # and not what a choice between types is called
+            table, field = within, within.model_fields[part]
+            names.append(part)
+            within = _table_in(field.annotation) or within
+    return (before + ".".join(names)).rstrip(), table, field
+
+
+def _joined(place: str, name: str) -> str:
+    return f"{place}{'' if not place else ' ' if place.endswith(':') else '.'}{name}"
+
+
+def _meant(name: str, table: type[BaseModel], model: type[BaseModel]) -> str:
+    """Return where a field of this name would be right, or which names are right here."""
+    homes = ["at the top, before any [table]"] if name in model.model_fields and table is not model else []
+    for title, field in model.model_fields.items():
+        other = _table_in(field.annotation)
+        if other is not None and other is not table and name in other.model_fields:
+            homes.append(f"in {_title(title, field)}")
+    if homes:
+        return f" here: write it {' or '.join(homes)}"
+    fields = list(table.model_fields)
+    return f": take one of {', '.join(fields)}{did_you_mean(name, fields)}"
+
+
+def _missing(place: str, name: str, field: FieldInfo, top: bool) -> str:
+    table = _table_in(field.annotation)
+    if not top or table is None:
+        return f"{place} is missing: write {name} = {toml_text(_example(field))}"
+    needed = [f"{key} = {toml_text(_example(one))}" for key, one in table.model_fields.items() if one.is_required()]
+    return f"{_title(name, field)} is missing: write it, with {', '.join(needed)}"
+
+
+def _cure(loc: tuple[int | str, ...], value: object, field: FieldInfo | None) -> str:
+    """Return what to write instead of a value that isn't one of this field's."""
+    if field is None:
+        return "write a table of fields"
+    name = next(str(part) for part in reversed(loc) if isinstance(part, str))
+    if name == "version":
+        return "this onnxtile reads version 1: write that, or take the onnxtile that the file is for"
+    choices, least, many = _choices(field.annotation), _least(field), get_origin(field.annotation) is tuple
+    if choices and (isinstance(loc[-1], int) or not many):
+        words = value.lower().replace("fp", "float") if isinstance(value, str) else ""  # as fp16 is called float16
+        suggestion = did_you_mean(words, map(str, choices)) if words else ""
+        return f"write {', '.join(map(toml_text, choices[:-1]))} or {toml_text(choices[-1])}{suggestion}"
+    if field.annotation is bool:
+        return "write true or false"
+    if least is not None:
+        return f"write a whole number, {least} or more"
+    if field.examples:
+        return f"write it like {' or '.join(map(toml_text, field.examples))}"
+    return f"write it as a table, {_title(name, field)}, with its fields below"
+
+
+def _title(name: str, field: FieldInfo) -> str:
+    return f"[[{name}]]" if get_origin(field.annotation) is tuple else f"[{name}]"
+
+
+def _example(field: FieldInfo) -> object:
+    return (field.examples or [""])[0]
+
+
+def _table_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the table that a value of this type is, or is a list of, or may be."""
+    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _table_in(part))), None)
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """Return the values of a field that has a choice of a few, itself or in its list."""
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return next((found for part in get_args(annotation) if (found := _choices(part))), [])
+
+
+def _least(field: FieldInfo) -> int | None:
+    """Return the least number that a field takes; None where it isn't a number."""
+    pending = [*field.metadata, *get_args(field.annotation)]
+    while pending:
+        one = pending.pop(0)
+        if isinstance(least := getattr(one, "ge", None), int):
+            return least
+        pending += [*getattr(one, "metadata", ()), *get_args(one)]
+    return None
+
+
+def toml_text(value: object, depth: int = 2) -> str:
+    """Return a value as a file has it; of a long, large or deep one its beginning, its bits, or dots.
+
+    >>> print(toml_text({"M": 1, "on": [True, "a"]}), toml_text(1 << 100), toml_text("x" * 100))
+    { M = 1, on = [true, "a"] } a number of 101 bits "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
+    """
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, int) and value.bit_length() > 64:  # Python itself refuses to write out the largest
+        text = f"a number of {value.bit_length():,} bits"
+    elif isinstance(value, str):
+        text = json.dumps(value[: LONGEST + 1], ensure_ascii=False)
+    elif not isinstance(value, (dict, list, tuple)):
+        text = str(value)
+    elif not depth:
+        text = "..."
+    elif isinstance(value, dict):
+        items = [f"{_key(key)} = {toml_text(item, depth - 1)}" for key, item in islice(value.items(), LONGEST)]
+        text = f"{{ {', '.join(items)} }}"
+    else:
+        text = f"[{', '.join(toml_text(item, depth - 1) for item in islice(value, LONGEST))}]"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _key(name: object) -> str:
+    """Return the name of a field as a file has it."""
+    text = str(name)[: LONGEST + 1]
+    return text if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text) else toml_text(text)
