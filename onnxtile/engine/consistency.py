@@ -70,19 +70,18 @@ def _check_local_memory(place: str, unit: ProductUnit, engine: Engine) -> None:
     from onnxtile.engine.description import BITS
 
     m, k, n = (getattr(unit.multiple, axis) for axis in AXES)
-    bits = {"A": m * k * BITS[unit.types[0]], "B": k * n * BITS[unit.types[1]], "C": m * n * BITS[unit.accumulate]}
-    once = {operand: -(-amount // 8) for operand, amount in bits.items()}
+    once = {"A": m * k * BITS[unit.types[0]], "B": k * n * BITS[unit.types[1]], "C": m * n * BITS[unit.accumulate]}
     size, buffers = engine.local.size, engine.local.buffers
     ways = [once | {streams: once[streams] * buffers} for streams in ("A", "B")]
     if isinstance(size, int):
-        least = min(sum(way.values()) for way in ways)
+        least = -(-min(sum(way.values()) for way in ways) // 8)
         if least > size:
             raise _too_small(place, (m, k, n), f"{least:,} bytes{_with(buffers)}", f"local.size is {size:,}")
         return
-    lacking = [{name: taken for name, taken in way.items() if taken > getattr(size, name)} for way in ways]
+    lacking = [{name: bits for name, bits in way.items() if bits > 8 * getattr(size, name)} for way in ways]
     if all(lacking):
-        name, taken = next(iter(min(lacking, key=len).items()))
-        words = f"{taken:,} bytes of {name}{_with(buffers) if taken > once[name] else ''}"
+        name, bits = next(iter(min(lacking, key=len).items()))
+        words = f"{-(-bits // 8):,} bytes of {name}{_with(buffers) if bits > once[name] else ''}"
         raise _too_small(place, (m, k, n), words, f"local.size.{name} is {getattr(size, name):,}")
 
 

@@ -5,7 +5,7 @@ import pytest
 import onnxtile
 from onnxtile.engine.choice import choose
 from onnxtile.engine.cost import cost
-from onnxtile.engine.description import Engine
+from onnxtile.engine.description import Engine, LocalMemory
 from onnxtile.engine.product import Product
 from onnxtile.errors import UnsupportedError, UsageError
 from tests.engine.strategies import engine_of
@@ -30,6 +30,6 @@ def test_what_cannot_be_chosen_is_refused() -> None:
     with pytest.raises(UsageError, match=r"take one of cycles, bytes, calls; did you mean 'bytes'\?"):
         choose(Product(4, 4, 4), engine_of(), "byte")  # type: ignore[arg-type]  # that's the point
     with pytest.raises(UnsupportedError, match="no call of 64 x 64 x 64 fits local memory"):
-        choose(Product(64, 64, 64), engine_of(local_size=6))
+        choose(Product(64, 64, 64), engine_of().model_copy(update={"local": LocalMemory(size=6)}))
     with pytest.raises(UnsupportedError, match="doesn't multiply float16 by float16"):
         choose(Product(4, 4, 4, types=("float16", "float16")), engine_of())
