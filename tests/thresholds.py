@@ -15,6 +15,13 @@ _LOWERING, _BEYOND, _SHOWN, _TORCH, _PROOF = (
 
 THRESHOLDS: dict[str, tuple[str, str, str]] = {
     # constant: what changes there, file of tests, test
+    "exploration.values.MOST_ENGINES": ("a sweep is made, or refused", "exploration/test_variation.py", "test_as_many_engines_as_a_sweep_takes_and_more"),
+    "exploration.workers.MOST_DEATHS": ("a job is done again, or given up", "exploration/test_workers.py", "test_a_job_that_ends_its_workers_is_given_up_at_last"),
+    "plots.drawing.LONGEST": ("a name is written whole, or shortened", "plots/test_drawing.py", "test_names_are_shortened_and_spelled_out"),
+    "plots.layer_bytes.MOST_BARS": ("a layer has a bar, or none", "plots/test_layer_bytes.py", "test_as_many_bars_as_a_screen_has_room_for_and_more"),
+    "plots.trade.FEW": ("a size of memory has its colour, or shares one", "plots/test_trade.py", "test_few_sizes_of_memory_have_colours_of_their_own_and_more_share_them"),
+    "plots.trade.LABELS": ("an engine is named, or isn't", "plots/test_trade.py", "test_engines_that_are_named_and_more"),
+    "plots.roofline.LABELS": ("a layer is named, or isn't", "plots/test_roofline.py", "test_layers_are_below_the_roof_and_the_longest_have_names"),
     "debugging.capture.call_inlining.MOST_CALLS": ("calls inlined, or refused", _SHOWN, "test_calls_as_many_as_are_inlined_and_more"),
     "debugging.capture.capture.MEMORY": ("values computed in one run, or in several", "debugging/capture/test_capture_batches.py", "test_as_many_runs_as_the_memory_takes"),
     "debugging.capture.statistics.BLOCK": ("numbers looked at at once, or in blocks", _SHOWN, "test_values_that_are_described_at_once_and_in_blocks"),
@@ -160,6 +167,8 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     "lowering.report._SHOWN": "rows of a printed report: api/test_printed.py prints more",
     "lowering.model_file._BUFFER": "bytes that are handed to the system at once",
     "lowering.unrolled_products._UNKNOWN": "stands for a size that isn't known",
+    "exploration.workers.AHEAD": "how many jobs wait for a worker",
+    "exploration.dask_cluster.PATIENCE": "seconds",
     "cli.screen._UNBOUNDED": "a width that nothing reaches",
     "profiling.constant_inputs._NARROW": "bits of a type: operators/test_table.py goes through the types",
     "debugging.reduce.checks.TIMEOUT": "seconds",

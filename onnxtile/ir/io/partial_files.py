@@ -127,3 +127,14 @@ def _is_same(number: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(number), path.stat())
     except OSError:
         return False
+
+
+@contextmanager
+def alone_with(path: Path) -> Iterator[bool]:
+    """Keep other runs that ask so from a file that is there; False where one has it."""
+    number = _open(path)
+    try:
+        yield number is None or _lock(number)
+    finally:
+        if number is not None:
+            os.close(number)

@@ -1,0 +1,1 @@
+"""Compares many engines on models, and fits an engine's description to what was measured."""

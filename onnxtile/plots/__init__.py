@@ -1,0 +1,1 @@
+"""Draws costs as pictures: rooflines, bytes a layer, and what engines trade."""
