@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from onnxtile.cli import annotate, capture, check, lower, passes, profile, reduce, run, verify
+from onnxtile.cli import annotate, capture, check, engine, lower, passes, profile, reduce, run, verify
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
 from onnxtile.cli.isolation import IsolationError, run_isolated
 from onnxtile.ir.bounds import BOUNDS, allowing, parse_bounds
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 for command in (lower, check, verify, profile, capture, annotate, run, reduce, passes):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
+app.add_typer(engine.app, name="engine")
 
 
 @app.callback(invoke_without_command=True)

@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     Tag,
     ValidationError,
     WithJsonSchema,
@@ -91,9 +92,10 @@ Switch = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=100)]
 Size = Annotated[int, BeforeValidator(_size), _amount(BYTES)]
 """Bytes: a number, or text such as `256 KiB`."""
-Rate = Annotated[Fraction, BeforeValidator(_rate), _amount(BYTES_A_SECOND)]
+_JSON = PlainSerializer(lambda number: int(number) if number.denominator == 1 else float(number), when_used="json")
+Rate = Annotated[Fraction, BeforeValidator(_rate), _amount(BYTES_A_SECOND), _JSON]
 """Bytes a cycle: a number, or bytes a second as text such as `16 GB/s`."""
-Clock = Annotated[Fraction, BeforeValidator(lambda value: quantity(value, HERTZ, '"1 GHz"')), _amount(HERTZ)]
+Clock = Annotated[Fraction, BeforeValidator(lambda value: quantity(value, HERTZ, '"1 GHz"')), _amount(HERTZ), _JSON]
 """Cycles a second: a number, or text such as `1 GHz`."""
 
 
@@ -130,9 +132,9 @@ class ProductUnit(_Table):
     """The type of partial sums, in the array and where they are written to memory."""
     array: Annotated[Axes, Field(examples=[{"M": 1, "K": 32, "N": 32}])]
     """MACs of one cycle along each axis; an axis left out has 1."""
-    max: Annotated[MostOfACall, Field(examples=[{"M": 64, "K": 64, "N": 64}])] = MostOfACall()
+    max: Annotated[MostOfACall, Unset("no limit"), Field(examples=[{"M": 64, "K": 64, "N": 64}])] = MostOfACall()
     """The most of each axis that one call multiplies; an axis left out has no limit."""
-    multiple: Annotated[Axes, Field(examples=[{"K": 8, "N": 8}])] = Axes()
+    multiple: Annotated[Axes, Unset("any size"), Field(examples=[{"K": 8, "N": 8}])] = Axes()
     """A call's sizes are multiples of these; smaller ones are padded."""
     held: Operand = "B"
     """The operand that stays in the array while the others stream."""
@@ -277,6 +279,16 @@ class Engine(_Table):
     def _agrees(self) -> Self:
         consistency.check_engine(self)
         return self
+
+    def __str__(self) -> str:
+        from onnxtile.engine.summary import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from onnxtile.engine.summary import html_table
+
+        return html_table(self)
 
     def unit_for(self, a: str, b: str) -> ProductUnit | None:
         """Return the unit that multiplies these types of A and B; None where the engine has none."""

@@ -71,7 +71,7 @@ def _parsed(text: str, source: str) -> dict[str, object]:
     except ValueError as error:  # of Python, for a number of thousands of digits
         raise UsageError(f"{source}: a number has too many digits: write amounts with a unit") from error
     except RecursionError as error:
-        raise UsageError(f"{source} isn't an engine file: lists are nested too deeply") from error
+        raise UsageError(f"{source} isn't an engine file: lists or tables are nested too deeply") from error
 
 
 def _where(words: str, text: str) -> tuple[str, int, int]:

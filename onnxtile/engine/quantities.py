@@ -8,6 +8,7 @@ from fractions import Fraction
 from onnxtile.engine.mistakes import toml_text
 from onnxtile.errors import did_you_mean
 from onnxtile.ir.dimensions import LARGEST
+from onnxtile.ir.printable import several
 
 BYTES = {
     "B": 1, "kB": 1000, "KB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 1000**3, "GiB": 1024**3,
@@ -39,3 +40,35 @@ def _meant(value: object, units: dict[str, int]) -> str:
     """Return a question after the unit that is close to the one that was written."""
     read = _TEXT.fullmatch(value) if isinstance(value, str) else None
     return did_you_mean(read[2], units) if read and read[2].lower() not in map(str.lower, units) else ""
+
+
+def bytes_text(count: int) -> str:
+    """Return bytes in the largest unit in which they are whole.
+
+    >>> bytes_text(256 * 1024), bytes_text(1000), bytes_text(1)
+    ('256 KiB', '1,000 bytes', '1 byte')
+    """
+    for unit in ("GiB", "MiB", "KiB"):
+        if count % BYTES[unit] == 0:
+            return f"{count // BYTES[unit]:,} {unit}"
+    return several(count, "byte")
+
+
+def hertz_text(clock: Fraction) -> str:
+    """Return a clock in the largest unit in which it's 1 or more.
+
+    >>> hertz_text(Fraction(1_500_000_000))
+    '1.5 GHz'
+    """
+    unit, factor = next(((unit, factor) for unit, factor in reversed(HERTZ.items()) if clock >= factor), ("Hz", 1))
+    return f"{number_text(clock / factor)} {unit}"
+
+
+def number_text(number: Fraction | float) -> str:
+    """Return a number to four digits, whole ones to all.
+
+    >>> number_text(Fraction(1, 3)), number_text(1349.2), number_text(Fraction(65536))
+    ('0.3333', '1,349', '65,536')
+    """
+    number = float(number)
+    return f"{number:,.0f}" if number.is_integer() or number >= 1000 else f"{number:.4g}"

@@ -33,6 +33,9 @@ def table(**fields: Any) -> dict[str, Any]:
     }  # fmt: skip
     for name, value in fields.items():
         section, _, field = name.partition("_")
+        if not field:
+            data[section] = value
+            continue
         place = data["product"][0] if section == "product" else data.setdefault(section, {})
         place[field] = value
     return data

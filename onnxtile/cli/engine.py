@@ -1,0 +1,132 @@
+"""`onnxtile engine new|check|show|list|schema`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onnxtile.cli.options import Json
+
+if TYPE_CHECKING:
+    from onnxtile.engine.description import Engine
+
+app = typer.Typer(help="Describe the engine: start a file, check it, look at it.")
+NAMED = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A built-in engine, or an engine file.")]
+
+
+@app.callback(invoke_without_command=True)
+def _engine(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(epilog="Examples:\n\nonnxtile engine new edge-32\n\nonnxtile engine new mine --from tpu-like -o tpu.toml")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The engine's name.")] = "engine",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to; NAME.toml by default.")
+    ] = None,
+    built_in: Annotated[
+        str | None, typer.Option("--from", metavar="BUILTIN", help="Copy this built-in engine; see `engine list`.")
+    ] = None,
+) -> None:
+    """Write an engine file with every field and what it means, to be changed.
+
+    Exit status: 0 it's written, 2 it can't be, or is there already.
+    """
+    from onnxtile.cli.screen import console
+    from onnxtile.engine.template import template
+    from onnxtile.errors import UsageError
+    from onnxtile.ir.io.files import check_output, replacing
+
+    text = template(name, built_in)
+    if output is None and (Path(name).name != name or name.startswith(".")):
+        raise UsageError(f"engine {name!r}: no file can be called so; give one with -o FILE")
+    target = output or Path(f"{name}.toml")
+    check_output(target)
+    if target.exists():
+        raise UsageError(f"output {target} is there already; give another with -o FILE, or remove it")
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+    console().print(f"{target} is written; change it, then: onnxtile engine check {target}", style="green")
+
+
+@app.command(epilog="Example:\n\nonnxtile engine check edge-32.toml")
+def check(file: NAMED, json: Json = False) -> None:
+    """Check an engine file, and list what is assumed where a field isn't given.
+
+    Exit status: 0 it describes an engine, 2 it doesn't, and one line says where and why.
+    """
+    from onnxtile.cli.output import print_json
+    from onnxtile.cli.screen import console
+    from onnxtile.cli.table import Column, Table
+    from onnxtile.engine.assumptions import assumed, remarks
+    from onnxtile.engine.load import load
+    from onnxtile.engine.summary import types_text
+
+    engine = load(file)
+    missing, words = assumed(engine), remarks(engine)
+    if json:
+        print_json({"schema": "onnxtile.engine-check/1", "name": engine.name, "assumed": missing, "remarks": words})
+        return
+    table = Table([Column("not given"), Column("assumed"), Column("what it is", shorten="end", style="dim")])
+    table.print_first(missing, lambda one: (one.field, one.value, one.meaning), len(missing))
+    screen = console()
+    for remark in words:
+        screen.print(remark, style="yellow")
+    screen.print(f"{file} describes {engine.name}: {types_text(engine)}", style="green")
+
+
+@app.command(epilog="Examples:\n\nonnxtile engine show systolic-32\n\nonnxtile engine show edge-32.toml --json")
+def show(engine: NAMED, json: Json = False) -> None:
+    """Show what an engine does at most, and what its file says."""
+    from onnxtile.cli.output import print_json
+    from onnxtile.cli.screen import console
+    from onnxtile.engine.load import load
+
+    loaded = load(engine)
+    if json:
+        print_json(_document(loaded))
+        return
+    for line in str(loaded).splitlines():
+        console().print(line)
+
+
+@app.command("list", epilog="Example:\n\nonnxtile engine list")
+def list_(json: Json = False) -> None:
+    """List the built-in engines: MACs of a cycle at most, memory's bandwidth, local memory."""
+    from onnxtile.cli.output import print_json
+    from onnxtile.cli.table import Column, Table, numbers
+    from onnxtile.engine.load import load, names
+    from onnxtile.engine.quantities import number_text
+    from onnxtile.engine.summary import local_text, peak
+
+    engines = [load(name) for name in names()]
+    if json:
+        print_json({"schema": "onnxtile.engines/1", "engines": [_document(engine) for engine in engines]})
+        return
+    table = Table([Column("engine"), *numbers("MACs", "TOPS", "bytes a cycle"), Column("local memory")])
+    for engine in engines:
+        best = max((peak(unit, engine) for unit in engine.product), key=lambda one: one.macs)
+        tops = "" if best.tops is None else number_text(best.tops)
+        bandwidth = "" if engine.memory.bandwidth is None else number_text(engine.memory.bandwidth)
+        table.rows.append((engine.name, f"{best.macs:,}", tops, bandwidth, local_text(engine)))
+    table.print()
+
+
+@app.command(epilog="Example:\n\nonnxtile engine schema > engine.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of engine files, with which editors complete and check them."""
+    from onnxtile.cli.output import print_json
+    from onnxtile.engine.schema import json_schema
+
+    print_json(json_schema())
+
+
+def _document(engine: Engine) -> dict[str, object]:
+    from onnxtile.engine.summary import peak
+
+    fields = engine.model_dump(mode="json")
+    return {"schema": "onnxtile.engine/1", "engine": fields, "peak": [peak(unit, engine) for unit in engine.product]}
