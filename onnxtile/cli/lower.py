@@ -17,6 +17,7 @@ from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
     from onnxtile.ir.io.progress import Progress
+    from onnxtile.lowering.convolution_costs import ConvolutionCost
     from onnxtile.lowering.form_costs import Cost
     from onnxtile.lowering.options import FormName, WeightsName
     from onnxtile.lowering.report import Report
@@ -106,6 +107,7 @@ def command(
     from onnxtile.cli.output import progress
     from onnxtile.debugging.instruments.dump_after import DumpAfter as DumpAfterPass
     from onnxtile.ir.io.files import check_output
+    from onnxtile.lowering.convolution_costs import convolution_costs
     from onnxtile.lowering.lower import estimate, lowering_to
     from onnxtile.lowering.options import LoweringOptions
     from onnxtile.passes.instrument import Timing
@@ -125,7 +127,8 @@ def command(
     if dry_run:
         with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:
             result, costs = estimate(source.path, options, sizes)
-        _print_estimate(result, costs, everything, json)
+            convolutions = convolution_costs(source.path, options, sizes, result)
+        _print_estimate(result, costs, convolutions, everything, json)
         return
     target, also = output or _beside(model), [path for path in (report, keep_exported) if path is not None]
     if is_torch(model):  # what lowers checks it for files of ONNX, which it reads itself
@@ -229,14 +232,18 @@ def _print(
         print_steps(steps)
 
 
-def _print_estimate(result: Report, costs: list[Cost], everything: bool, json: bool) -> None:
-    """Print what each form would cost."""
-    from onnxtile.cli.output import print_costs, print_json, print_report
+def _print_estimate(
+    result: Report, costs: list[Cost], convolutions: list[ConvolutionCost], everything: bool, json: bool
+) -> None:  # fmt: skip
+    """Print what each form would cost, and each way to write convolutions."""
+    from onnxtile.cli.output import print_convolution_costs, print_costs, print_json, print_report
 
     if json:
-        print_json(result.to_json() | {"dry_run": True, "nodes_after": None, "forms": costs})
+        forms = {"forms": costs, "convolutions": convolutions}
+        print_json(result.to_json() | {"dry_run": True, "nodes_after": None} | forms)
     else:
         print_report(result, f"{result.summary}; nothing was written", everything)
         print_costs(costs)
+        print_convolution_costs(convolutions)
     if not result.ok:
         raise typer.Exit(1)

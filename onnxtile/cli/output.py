@@ -14,6 +14,7 @@ from onnxtile.ir.printable import several
 from onnxtile.ir.symbolic.amounts import amount_text
 
 if TYPE_CHECKING:
+    from onnxtile.lowering.convolution_costs import ConvolutionCost
     from onnxtile.lowering.form_costs import Cost
     from onnxtile.lowering.report import Report, Row
     from onnxtile.passes.instrument import Step
@@ -76,6 +77,17 @@ def print_costs(costs: Sequence[Cost]) -> None:
     for cost in costs:
         if cost.impossible:
             console().print(f"{cost.form}: {cost.impossible}")
+
+
+def print_convolution_costs(costs: Sequence[ConvolutionCost]) -> None:
+    """Print what each way to write convolutions would cost, where there are any to write."""
+    if not costs:
+        return
+    table = Table([Column("convolutions"), *numbers("how many", "left over", "nodes", "calls", "MACs, padded")])
+    for cost in costs:
+        nodes, counts = "-" if cost.nodes is None else f"{cost.nodes:,}", (cost.convolutions, cost.left)
+        table.add(cost.words, *(f"{count:,}" for count in counts), nodes, *map(amount_text, (cost.calls, cost.macs)))
+    table.print()
 
 
 def print_steps(steps: Sequence[Step]) -> None:

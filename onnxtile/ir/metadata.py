@@ -36,7 +36,8 @@ ORIGIN = "onnxtile.origin"
 """Of a node: the node of the original model that it was made for."""
 TILE = "onnxtile.tile"
 """Of a node: the box of a tile product, such as `m0:64,k64:128,n0:32`; `m0:` is an axis left whole.
-In forms that compute many tiles by one node, the size of each: `m64,k64,n32`; `m` is an axis left whole.
+In forms that compute many tiles by one node, the size of each: `m64,k64,n32`; `m` is an axis left whole. So is that of
+a piece of a convolution, as the product that it stands for.
 Of a tile that was cut again: its box in that tile, and the tile's own, as in `m0:4,k0:4,n0:4 of m8:16,k0:8,n0:8`.
 """
 SIZES = "onnxtile.sizes"
@@ -46,8 +47,3 @@ OWNER = "onnxtile.owner"
 
 OF = " of "
 """The word between the boxes of a tile that was cut again."""
-
-
-def box_text(tile: str) -> str:
-    """Return a tile's own box, without that of the tile that it was cut from."""
-    return tile.partition(OF)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -52,17 +53,29 @@ def _cost(model: ir.Model, form: Form, weights: str, macs: Amount) -> Cost:
         size = sum(ir.to_proto(node).ByteSize() for node in calls)
         return Cost(form.name, len(calls), size, 0, macs)
     writer = CallWriter(model, form, weights)
+    written = [size for _, size in _written(writer)]
+    weight_bytes = sum(array.nbytes for cut in writer.cuts for _, array in writer.arrays(cut, cut.blank))
+    return Cost(form.name, sum(nodes for nodes, _ in written), sum(size for _, size in written), weight_bytes, macs)
+
+
+def nodes_of_calls(model: ir.Model, form: Form, weights: str) -> dict[ir.Node, int] | None:
+    """Return how many nodes each call of a compact model becomes; None where the form can't write one of them."""
+    calls = [node for graph in all_graphs(model) for node in graph if is_tiled_product(node)]
+    if _impossible(model, form, [TiledProduct.of_call(node) for node in calls]):
+        return None
+    return {call: nodes for call, (nodes, _) in _written(CallWriter(model, form, weights))}
+
+
+def _written(writer: CallWriter) -> Iterator[tuple[ir.Node, tuple[int, int]]]:
+    """Yield each call with the nodes that it becomes, and their bytes."""
     written: dict[object, tuple[int, int]] = {}
-    nodes = node_bytes = 0
     for call, product in writer.products.items():
         key = (product, *writer.precut(call))
         if key not in written:
             sink = WireSink(writer.opset, writer.origin(call))
             writer.write(call, sink)
             written[key] = sink.count, len(sink.nodes) + sum(constant.ByteSize() for constant in sink.constants)
-        nodes, node_bytes = nodes + written[key][0], node_bytes + written[key][1]
-    weight_bytes = sum(array.nbytes for cut in writer.cuts for _, array in writer.arrays(cut, cut.blank))
-    return Cost(form.name, nodes, node_bytes, weight_bytes, macs)
+        yield call, written[key]
 
 
 def _impossible(model: ir.Model, form: Form, products: list[TiledProduct]) -> str | None:

@@ -43,6 +43,7 @@ class Lowered:
     """A lowered model in its compact form, and what was done to each product."""
 
     model: ir.Model
+    plan: LoweringPlan
     rows: tuple[Row, ...]
     options: LoweringOptions
     shapes: Shapes | None
@@ -166,7 +167,7 @@ def lower_ir(
     cut = manager(model, say).modified
     rows, shapes = (*plan.rows, *plan.newly_exposed(model)), _shapes(model, cut)
     declared.restore(model)
-    return Lowered(model, rows, options, shapes, nodes_before)
+    return Lowered(model, plan, rows, options, shapes, nodes_before)
 
 
 def _shapes(model: ir.Model, cut: bool) -> Shapes | None:

@@ -35,6 +35,7 @@ class LoweringPlan:
         for product in products:
             self._of_node.setdefault(product.node, []).append(product)
         self._new: set[ir.Node] = set()
+        self._made: dict[ir.Node, list[ir.Node]] = {}
         self._stale = False
         self.passes: list[ProductPass] = [pass_.following(self) for pass_ in options.passes()]
         self._unjudged = {pass_: list(products) for pass_ in self.passes}
@@ -53,10 +54,17 @@ class LoweringPlan:
     def replaced(self, product: Contraction, nodes: Sequence[ir.Node]) -> None:
         """Take note that `nodes` stand in the place of the product's node now."""
         self._stale = True
+        self._made[product.node] = list(nodes)
         for node in nodes:
             self._new.add(node)
             for attribute in node.attributes.values():
                 self._new.update(inner for body in subgraphs(attribute) for inner in nodes_within(body))
+
+    def became(self, node: ir.Node) -> list[ir.Node]:
+        """Return the nodes that stand in a node's place after all passes that ran: itself where none took it."""
+        if node not in self._made:
+            return [node]
+        return [last for made in self._made[node] for last in self.became(made)]
 
     def newly_exposed(self, model: ir.Model) -> list[Row]:
         """Return the products that the passes made and couldn't cut."""

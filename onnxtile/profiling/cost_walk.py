@@ -13,7 +13,7 @@ import onnx_ir as ir
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.ir.graphs import Scope, default_opset, subgraphs
-from onnxtile.ir.metadata import ORIGIN, TILE, box_text
+from onnxtile.ir.metadata import ORIGIN, TILE
 from onnxtile.ir.symbolic.amounts import (
     Amount,
     Range,
@@ -232,10 +232,9 @@ class CostWalk:
         return known_total(amounts)
 
     def _tiles(self, node: ir.Node, scope: Scope) -> Amount:
-        """Return how many products of tiles a node of a lowered model computes: one, or one for each of its batch."""
-        tile = node.metadata_props.get(TILE)
-        if tile is None or ":" in box_text(tile):
-            return int(tile is not None)
+        """Return how many products of tiles a node of a lowered model computes: one for each of its batch."""
+        if TILE not in node.metadata_props:
+            return 0
         contractions = contractions_of(node, scope, self._model.functions)
         return total(amount_of("the batch", contraction.size.batch) for contraction in contractions)
 

@@ -72,6 +72,13 @@ def test_what_a_lowering_cost() -> None:
     assert change.bandwidth == (whole, split + 2 * 8 + products + added)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_tiles_of_independent_products_are_counted_each(form: str) -> None:
+    model = matmul([3, 4, 16], [3, 16, 8], [3, 4, 8])
+    (change,) = compare(onnxtile.profile(model), onnxtile.profile(onnxtile.lower(model, (4, 8, 8), form=form))).changes
+    assert change.tiles == 3 * 2
+
+
 def test_a_function_of_another_opset_costs_the_same() -> None:
     """Where its nodes mean the same in both, it's put in the place of its calls."""
     profiles = [

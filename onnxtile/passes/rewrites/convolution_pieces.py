@@ -86,12 +86,13 @@ class Pieces:
     def nodes(self, accumulate: Accumulate = "chain", max_fan_in: int | None = None) -> int:
         """Return how many nodes the pieces are: convolutions, and what cuts, adds and joins them.
 
-        Not counted is what there's one of for the whole: padding, casts, a bias; nor what cuts weights at run time.
+        Not counted are casts of narrow floats and what goes with them, and what cuts weights at run time.
         """
         results = _count(self.batch, *self.positions)
         added = joints(self.sums, max_fan_in) if accumulate == "sum" else self.sums - 1
         joined = self.groups * joints(_count(self.filters), max_fan_in) + joints(self.groups, max_fan_in)
         total = self.convolutions + results * (self.groups * _count(self.filters) * added + joined)
+        total += self.cuts_windows and any(axis.begin != 0 or axis.end != 0 for axis in self.along)  # a Pad
         before = 1
         for axis in (self.batch, *self.positions):
             total += before * joints(_count(axis), max_fan_in)
