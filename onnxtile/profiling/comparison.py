@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxtile.ir.json_encoding import JsonRecord
-from onnxtile.ir.metadata import ORIGIN
+from onnxtile.ir.metadata import ORIGIN, TILE
 from onnxtile.ir.symbolic.amounts import Amount, difference, total
 from onnxtile.profiling.results import NodeProfile, Profile, Totals
 
@@ -22,7 +22,8 @@ _TOTALS = (
 def adds_partial_products(node: ir.Node, in_body: bool) -> bool:
     """Return whether a node of a lowered model adds up products of tiles.
 
-    All that it adds comes from the same node of the original, or is carried by a loop around it.
+    All that it adds was made for the same node of the original, as a product of a tile or a sum, or is carried by a
+    loop around it.
     """
     origin = node.metadata_props.get(ORIGIN)
     if origin is None or node.op_type not in _ADDING:
@@ -33,9 +34,10 @@ def adds_partial_products(node: ir.Node, in_body: bool) -> bool:
 
 def _comes_from(origin: str, value: ir.Value, in_body: bool) -> bool:
     producer = value.producer()
-    if producer is not None:
-        return producer.metadata_props.get(ORIGIN) == origin
-    return in_body and value.is_graph_input()
+    if producer is None:
+        return in_body and value.is_graph_input()
+    made = TILE in producer.metadata_props or producer.op_type in (*_ADDING, "Cast")
+    return made and producer.metadata_props.get(ORIGIN) == origin
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth mov
 
     @property
     def padding(self) -> Amount:
-        """Return the multiply-accumulates that the original hasn't: of zeros that fill tiles."""
-        return difference(self.macs[1], self.macs[0])
+        """Return the multiply-accumulates that the original hasn't: of zeros that fill tiles; 0 where none are left."""
+        return 0 if self.macs[1] == 0 else difference(self.macs[1], self.macs[0])
 
     @property
     def bytes_beyond(self) -> Amount:

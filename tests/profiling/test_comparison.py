@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 import onnxtile
 from onnxtile.ir.symbolic.amounts import total, with_sizes
 from onnxtile.profiling.comparison import compare
-from tests.support import matmul, node_model, parse
+from tests.support import matmul, node_model, parse, whole
 
 FORMS = ("unrolled", "batched", "loop", "function")
 sizes = st.integers(1, 40)
@@ -77,6 +80,46 @@ def test_tiles_of_independent_products_are_counted_each(form: str) -> None:
     model = matmul([3, 4, 16], [3, 16, 8], [3, 4, 8])
     (change,) = compare(onnxtile.profile(model), onnxtile.profile(onnxtile.lower(model, (4, 8, 8), form=form))).changes
     assert change.tiles == 3 * 2
+
+
+CONVOLUTIONS = """<ir_version: 8, opset_import: ["" : 18]>
+    g (float[2,4,7,6] x) => (float[2,8,3,6] y) {
+        [conv] c = Conv <group: int = 2, pads: ints = [1, 1, 0, 1], strides: ints = [2, 1]> (x, w, b)
+        [dw] y = Conv <group: int = 4, pads: ints = [1, 1, 1, 1]> (c, u) }"""
+
+
+def convolutions() -> onnx.ModelProto:
+    shapes = {"w": [4, 2, 3, 3], "b": [4], "u": [8, 1, 3, 3]}
+    return parse(CONVOLUTIONS, **{name: whole(shape, np.dtype(np.float32), 1) for name, shape in shapes.items()})
+
+
+@pytest.mark.parametrize("how", [*({"form": form} for form in FORMS), {"conv": "split"}], ids=str)
+def test_convolutions_are_put_together_again(how: dict[str, Any]) -> None:
+    """Of 36 rows of 18 in two groups, and of 36 of 9 in four, without a product."""
+    model = convolutions()
+    lowered = onnxtile.lower(model, (8, 9, 1), **how)
+    compared = compare(onnxtile.profile(model), onnxtile.profile(lowered))
+    first, second = compared.changes
+    assert (first.name, second.name, compared.unmatched) == ("conv", "dw", ())
+    assert first.macs[0] == 2 * 36 * 18 * 2
+    pads = how.get("form", "unrolled") != "unrolled"
+    rows = 6 if "conv" in how else 5  # three pieces of 6 of each of the two pictures, or 8 after 8 of both
+    assert first.padding == (2 * 4 * 18 * 2 if pads else 0)
+    assert first.tiles == rows * 2 * 2 * 2
+    if not pads:
+        assert first.partial_sums == 2 * 36 * 2
+    assert (second.macs, second.padding, second.tiles, second.partial_sums) == ((2 * 18 * 9 * 8, 0), 0, 0, 0)
+    assert all(row.origin in ("conv", "dw") for row in onnxtile.profile(lowered).nodes if not row.stored)
+
+
+@pytest.mark.parametrize("how", [{}, {"conv": "split"}], ids=str)
+def test_depthwise_ones_as_products(how: dict[str, Any]) -> None:
+    model = convolutions()
+    lowered = onnxtile.lower(model, (None, 3, 1), depthwise="gemm", **how)
+    _, change = compare(onnxtile.profile(model), onnxtile.profile(lowered)).changes
+    assert change.macs == (2 * 18 * 9 * 8, 2 * 18 * 9 * 8)
+    assert change.tiles == 8 * 3  # filters by rows of the kernel
+    assert change.partial_sums == 2 * 18 * 8 * 2
 
 
 def test_a_function_of_another_opset_costs_the_same() -> None:

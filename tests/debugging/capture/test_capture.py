@@ -99,6 +99,46 @@ def test_a_tile_by_its_own_name() -> None:
     assert len(products) == 8
 
 
+WAYS: dict[str, dict[str, Any]] = {
+    **{form: {"form": form} for form in FORMS},
+    "split": {"conv": "split", "depthwise": "gemm"},
+    "depthwise as products": {"depthwise": "gemm"},
+}
+
+
+@pytest.mark.parametrize("how", WAYS.values(), ids=WAYS)
+def test_convolutions_however_they_were_written(how: dict[str, Any]) -> None:
+    """By default the second one, a depthwise one, is no product."""
+    model = parse(
+        f"""{HEAD} g (float[2,4,7,6] x, float[4,1,3] u) => (float[2,6,3,6] y, float[9,4,6] z) {{
+            [conv] c = Conv <group: int = 2, pads: ints = [1, 1, 0, 1], strides: ints = [2, 1]> (x, w, b)
+            [act] y = Relu (c)  [flat] f = Reshape (c, shape)
+            [dw] d = Conv <group: int = 4, pads: ints = [1, 1]> (f, u)  [neg] n = Neg (d)  z = Add (n, d) }}""",
+        w=whole([6, 2, 3, 3], F32, 1), b=whole([6], F32, 2), shape=np.array([9, 4, 6]),
+    )  # fmt: skip
+    feeds = {"x": whole([2, 4, 7, 6], F32, 3), "u": whole([4, 1, 3], F32, 4)}
+    lowered = onnxtile.lower(model, LIMITS, **how)
+    found = onnxtile.capture(lowered, name=["conv", "dw"], inputs=feeds)
+    same(onnxtile.capture(model, name=["conv", "dw"], inputs=feeds), found)
+    assert [value.node for value in found.report.values] == ["conv", "dw"]
+    assert min(value.nodes for value in found.report.values) > 6
+    same(onnxtile.capture(model, name="*", inputs=feeds), onnxtile.capture(lowered, name="*", inputs=feeds))
+
+
+def test_convolutions_inside_functions() -> None:
+    text = f"""{HEAD}
+    g (float[1,4,9] x) => (float[1,4,5] y) {{ [one] a = local.layer (x, w)  [two] y = local.layer (a, w) }}
+    <opset_import: ["" : 20], domain: "local"> layer (u, v) => (r) {{ t = Conv (u, v)  r = Relu (t) }}"""
+    model = parse(text, w=whole([4, 4, 3], F32, 1))
+    feeds = {"x": whole([1, 4, 9], F32, 2)}
+    for how in ({}, {"conv": "split"}):
+        lowered = onnxtile.lower(model, (3, 6, 2), **how)  # type: ignore[call-overload]
+        found = onnxtile.capture(lowered, name="one/t", inputs=feeds)
+        (value,) = onnxtile.capture(model, name="one/t", inputs=feeds).values()
+        (got,) = found.values()
+        assert got.tobytes() == value.tobytes()
+
+
 def test_an_attention_that_was_written_out() -> None:
     model = node_model("Attention", [[1, 2, 5, 4], [1, 2, 6, 4], [1, 2, 6, 4]], [4], opset=23)
     lowered = onnxtile.lower(model, (2, 2, 2), ops="all")
