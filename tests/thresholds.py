@@ -139,7 +139,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
 NO_SIZES: dict[str, str] = dict.fromkeys(
     (
         "passes.rewrites.moves.PADS_AS_INPUT", "passes.rewrites.moves.SLICES_WITH_STEPS",
-        "passes.decompose_fused_convolution.CLIP_AS_INPUT", "verification.semantics.fused_convolution.CLIP_AS_INPUT", "passes.rewrites.overlaps.COL2IM_FROM", "passes.rewrites.run_time_sizes.ALLOWS_ZEROS", "passes.rewrites.transposed_geometry.TOTALS_HALVED_OTHERWISE",
+        "passes.decompose_fused_convolution.CLIP_AS_INPUT", "verification.semantics.fused_convolution.CLIP_AS_INPUT", "passes.rewrites.overlaps.COL2IM_FROM", "tiling.opset_compat.ALLOWS_ZEROS", "passes.rewrites.transposed_geometry.TOTALS_HALVED_OTHERWISE",
         "ir.io.trust.DEVICES_FROM", "ir.constants.OVERRIDABLE_FROM", "tiling.forms.loop.FIRST_OPSET", "tiling.legality.SYMBOLIC_M_OPSET", "ir.opset_imports.SETTLED_FROM",
         "passes.base.CONSTANTS_FROM", "passes.tile_matmul.FUNCTIONS_FROM", "profiling.conventions.ptflops._SOFTMAX_OF_ONE_AXIS",
         "operators.trip_counts._SCAN_OPSET", "passes.rewrites.activations.THRESHOLDED_FROM", "torch_frontend.export.OPSET",

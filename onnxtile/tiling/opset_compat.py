@@ -8,6 +8,9 @@ import numpy as np
 
 from onnxtile.tiling.sinks.ir import Sink
 
+ALLOWS_ZEROS = 14
+"""The version of the default operator set from which Reshape takes a size of 0 for what it is."""
+
 
 def int64(sink: Sink, name: str, numbers: object) -> str:
     """Add a constant of one integer, or a vector of them, and return its name."""

@@ -11,9 +11,8 @@ import onnx_ir as ir
 from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.sizes import count_of
 from onnxtile.passes.rewrites.moves import Moves, dims_of
+from onnxtile.tiling.opset_compat import ALLOWS_ZEROS
 
-ALLOWS_ZEROS = 14
-"""The version of the default operator set from which Reshape takes a size of 0 for what it is."""
 INT64 = ir.DataType.INT64
 
 

@@ -49,18 +49,20 @@ class Batched(Form):
     pads = True
     at_least_one_tile: ClassVar[bool] = False
     """Rows that turn out to be none are a tile of zeros nevertheless."""
+    tiles_first: ClassVar[bool] = False
+    """Operands have their axes of tiles in front of batch axes, and none where there's one tile."""
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Yield a constant operand as `prefix/tiles`: [batch, m-tiles, n-tiles, k-tiles, rows, columns], with padding.
 
-        An axis of tiles that the operand doesn't have is 1; that of a k left whole isn't there.
+        An axis of tiles that the operand doesn't have is 1; that of a k left whole isn't there. See `tiles_first`.
         """
         if product.plan.empty:
             yield from Unrolled().constants(product, side, prefix, array)
             return
-        layout = _Layout(product, side, RowValues())
+        layout = _Layout(product, side, RowValues(), self.tiles_first)
         shape = [*array.shape[: layout.batch], *map(int, layout.sizes(layout.source))]
         yield f"{prefix}/tiles", with_zeros(array, product.padding(side)).reshape(shape).transpose(layout.permutation)
 
@@ -74,7 +76,7 @@ class Batched(Form):
             return
         rows = _rows(sink, product, a.name, self.at_least_one_tile, prefix)
         tiles = [
-            f"{operand.name}/tiles" if operand.precut else _tiled(sink, product, side, operand.name, rows, prefix)
+            f"{operand.name}/tiles" if operand.precut else self._tiled(sink, product, side, operand.name, rows, prefix)
             for side, operand in zip(SIDES, (a, b), strict=True)
         ]
         _untiled(sink, product, self._multiply(sink, product, tiles, rows, prefix), output, rows, prefix)
@@ -85,11 +87,35 @@ class Batched(Form):
         sink.node(product.operator, widened(sink, product, tiles, partial(join, prefix)), [products], tile=box(product))
         return products if product.plan.k.whole else _sum_over_k(sink, product, products, prefix)
 
+    def _tiled(self, sink: Sink, product: TiledProduct, side: Side, value: str, rows: RowValues, prefix: str) -> str:
+        """Add the nodes that bring an operand into the layout of `constants`."""
+        rank, name = product.rank(side), join(prefix, side)
+        if product.transposed(side):
+            sink.node("Transpose", [value], [f"{name}_transposed"], {"perm": last_axes_swapped(rank)})
+            value = f"{name}_transposed"
+        padding = product.padding(side)
+        if None in padding.values():
+            _pad_at_run_time(sink, product, value, f"{name}_padded", rows, padding)
+            value = f"{name}_padded"
+        elif padding:
+            known = {position: amount or 0 for position, amount in padding.items()}
+            pad_end(sink, value, f"{name}_padded", rank, known, product.dtype not in INTEGERS)
+            value = f"{name}_padded"
+        layout = _Layout(product, side, rows, self.tiles_first)
+        if side == "A" and rows.tiles and layout.batch:
+            value = _cut_rows(sink, product, value, rows, prefix)
+        if layout.in_order:
+            reshape(sink, value, f"{name}_tiles", [*[0] * layout.batch, *layout.sizes(layout.target)])
+        else:
+            reshape(sink, value, f"{name}_cut", [*[0] * layout.batch, *layout.sizes(layout.source)])
+            sink.node("Transpose", [f"{name}_cut"], [f"{name}_tiles"], {"perm": layout.permutation})
+        return f"{name}_tiles"
+
 
 class _Layout:
     """Axes of an operand behind its batch axes: as Reshape cuts them (`source`) and as MatMul takes them (`target`)."""
 
-    def __init__(self, product: TiledProduct, side: Side, rows: RowValues) -> None:
+    def __init__(self, product: TiledProduct, side: Side, rows: RowValues, tiles_first: bool) -> None:
         plan, tiles_of_k = product.plan, [] if product.plan.k.whole else ["kt"]
         self.batch = max(product.rank(side) - 2, 0)
         self._size: dict[str, Length] = {"mt": _count(plan.m), "nt": _count(plan.n), "kt": plan.k.count or 1}
@@ -107,47 +133,33 @@ class _Layout:
             self._size["mt"] = 1
             self.source = ["mt", *tiles_of_k, "tk", "nt", "tn"]
             self.target = ["mt", "nt", *tiles_of_k, "tk", "tn"]
+        self._in_front: list[str] = []
+        if tiles_first:
+            gone = [label for label in ("mt", "nt") if self._size[label] == 1]
+            self.source, self.target = ([x for x in labels if x not in gone] for labels in (self.source, self.target))
+            self._in_front = self.target[:-2] if self.batch else []
 
     def sizes(self, labels: list[str]) -> list[Length]:
         return [self._size[label] for label in labels]
 
     @property
     def permutation(self) -> list[int]:
-        """The order of the source's axes in the target, batch axes in front."""
-        return [*range(self.batch), *(self.batch + self.source.index(label) for label in self.target)]
+        """The order of the source's axes in the target, whose batch axes are in front, or behind the tiles'."""
+        behind = [label for label in self.target if label not in self._in_front]
+        in_front, behind_batch = (
+            [self.batch + self.source.index(x) for x in labels] for labels in (self._in_front, behind)
+        )
+        return [*in_front, *range(self.batch), *behind_batch]
 
     @property
     def in_order(self) -> bool:
         """No axis longer than one moves past another, so that Reshape alone does it; rows that it keeps don't move."""
+        if self._in_front:
+            return False
         if self._size["tm"] == 0:
             return self.source == self.target
         source, target = ([x for x in labels if self._size[x] != 1] for labels in (self.source, self.target))
         return source == target
-
-
-def _tiled(sink: Sink, product: TiledProduct, side: Side, value: str, rows: RowValues, prefix: str) -> str:
-    """Add the nodes that bring an operand into the layout of `constants`."""
-    rank, name = product.rank(side), join(prefix, side)
-    if product.transposed(side):
-        sink.node("Transpose", [value], [f"{name}_transposed"], {"perm": last_axes_swapped(rank)})
-        value = f"{name}_transposed"
-    padding = product.padding(side)
-    if None in padding.values():
-        _pad_at_run_time(sink, product, value, f"{name}_padded", rows, padding)
-        value = f"{name}_padded"
-    elif padding:
-        known = {position: amount or 0 for position, amount in padding.items()}
-        pad_end(sink, value, f"{name}_padded", rank, known, product.dtype not in INTEGERS)
-        value = f"{name}_padded"
-    layout = _Layout(product, side, rows)
-    if side == "A" and rows.tiles and layout.batch:
-        value = _cut_rows(sink, product, value, rows, prefix)
-    if layout.in_order:
-        reshape(sink, value, f"{name}_tiles", [*[0] * layout.batch, *layout.sizes(layout.target)])
-    else:
-        reshape(sink, value, f"{name}_cut", [*[0] * layout.batch, *layout.sizes(layout.source)])
-        sink.node("Transpose", [f"{name}_cut"], [f"{name}_tiles"], {"perm": layout.permutation})
-    return f"{name}_tiles"
 
 
 def _cut_rows(sink: Sink, product: TiledProduct, value: str, rows: RowValues, prefix: str) -> str:
