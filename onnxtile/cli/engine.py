@@ -59,7 +59,6 @@ def check(file: NAMED, json: Json = False) -> None:
 
     Exit status: 0 it describes an engine, 2 it doesn't, and one line says where and why.
     """
-    from onnxtile.cli.output import print_json
     from onnxtile.cli.screen import console
     from onnxtile.cli.table import Column, Table
     from onnxtile.engine.assumptions import assumed, remarks
@@ -69,6 +68,8 @@ def check(file: NAMED, json: Json = False) -> None:
     engine = load(file)
     missing, words = assumed(engine), remarks(engine)
     if json:
+        from onnxtile.cli.output import print_json
+
         print_json({"schema": "onnxtile.engine-check/1", "name": engine.name, "assumed": missing, "remarks": words})
         return
     table = Table([Column("not given"), Column("assumed"), Column("what it is", shorten="end", style="dim")])
@@ -82,12 +83,13 @@ def check(file: NAMED, json: Json = False) -> None:
 @app.command(epilog="Examples:\n\nonnxtile engine show systolic-32\n\nonnxtile engine show edge-32.toml --json")
 def show(engine: NAMED, json: Json = False) -> None:
     """Show what an engine does at most, and what its file says."""
-    from onnxtile.cli.output import print_json
     from onnxtile.cli.screen import console
     from onnxtile.engine.load import load
 
     loaded = load(engine)
     if json:
+        from onnxtile.cli.output import print_json
+
         print_json(_document(loaded))
         return
     for line in str(loaded).splitlines():
@@ -97,7 +99,6 @@ def show(engine: NAMED, json: Json = False) -> None:
 @app.command("list", epilog="Example:\n\nonnxtile engine list")
 def list_(json: Json = False) -> None:
     """List the built-in engines: MACs of a cycle at most, memory's bandwidth, local memory."""
-    from onnxtile.cli.output import print_json
     from onnxtile.cli.table import Column, Table, numbers
     from onnxtile.engine.load import load, names
     from onnxtile.engine.quantities import number_text
@@ -105,6 +106,8 @@ def list_(json: Json = False) -> None:
 
     engines = [load(name) for name in names()]
     if json:
+        from onnxtile.cli.output import print_json
+
         print_json({"schema": "onnxtile.engines/1", "engines": [_document(engine) for engine in engines]})
         return
     table = Table([Column("engine"), *numbers("MACs", "TOPS", "bytes a cycle"), Column("local memory")])

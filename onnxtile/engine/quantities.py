@@ -21,7 +21,8 @@ _TEXT = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]+(?:/s)?)\s*"
 def quantity(value: object, units: dict[str, int], example: str) -> Fraction:
     """Return an amount in its base unit, exactly: a number as it is, text with one of `units`.
 
-    Raises ValueError, with `example`, for anything else, for what isn't above 0, and for what no memory or clock has.
+    Raises ValueError, with `example`, for anything else, for what isn't above 0, and for what no memory or clock has,
+    so large or so close to 0 that floats of it overflow.
     """
     amount: Fraction | None = None
     if isinstance(value, bool):
@@ -31,7 +32,7 @@ def quantity(value: object, units: dict[str, int], example: str) -> Fraction:
     elif isinstance(value, str) and (read := _TEXT.fullmatch(value)):
         factor = next((number for unit, number in units.items() if unit.lower() == read[2].lower()), None)
         amount = None if factor is None else Fraction(read[1]) * factor
-    if amount is None or not 0 < amount <= LARGEST:
+    if amount is None or not Fraction(1, LARGEST) <= amount <= LARGEST:
         raise ValueError(f"is {toml_text(value)}: write an amount above 0, such as {example}{_meant(value, units)}")
     return amount
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from onnxtile.engine.consistency import AXES
 from onnxtile.engine.quantities import bytes_text, hertz_text, number_text
-from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.printable import aligned, several
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ Line = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Peak(JsonRecord):
+class Peak:
     """The most that an engine does with one pair of types."""
 
     types: tuple[str, str]

@@ -19,7 +19,7 @@ def test_amounts_are_exact(text: object, units: dict[str, int], amount: Fraction
 
 
 @pytest.mark.parametrize(
-    "value", ["256 kibi", "", "0 B", 0, -1, True, None, float("nan"), float("inf"), 10**30, "1 GB/s"]
+    "value", ["256 kibi", "", "0 B", 0, -1, True, None, float("nan"), float("inf"), 10**30, 5e-324, "1 GB/s"]
 )
 def test_what_is_no_amount_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match='write an amount above 0, such as "256 KiB"'):
