@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, overload
 
 from onnxtile.api.models import files_of, refuse
-from onnxtile.errors import PassError, UsageError, suggesting_options
+from onnxtile.errors import PassError, suggesting_options
 from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from onnxtile.api.models import AnyPath, Inputs, Model, TorchModel
+    from onnxtile.engine.choice import Minimize
+    from onnxtile.engine.given import AnyEngine
     from onnxtile.ir.io.interop import AnyModel, ModelInMemory
     from onnxtile.ir.io.progress import Progress
     from onnxtile.lowering.form_costs import Cost
@@ -28,39 +30,44 @@ if TYPE_CHECKING:
 
 @overload
 def lower(
-    model: Model, max: AnyLimits, *, output: None = None, report: Literal[False] = False, **options: Unpack[HowToLower],
+    model: Model, max: AnyLimits | None = None, *, output: None = None, report: Literal[False] = False,
+    **options: Unpack[HowToLower],
 ) -> Model: ...  # fmt: skip
 @overload
 def lower(
-    model: Model, max: AnyLimits, *, output: None = None, report: Literal[True], **options: Unpack[HowToLower],
+    model: Model, max: AnyLimits | None = None, *, output: None = None, report: Literal[True],
+    **options: Unpack[HowToLower],
 ) -> tuple[Model, Report]: ...  # fmt: skip
 @overload
 def lower(
-    model: AnyModel, max: AnyLimits, *, output: AnyPath, report: bool = False, **options: Unpack[HowToLower],
+    model: AnyModel, max: AnyLimits | None = None, *, output: AnyPath, report: bool = False,
+    **options: Unpack[HowToLower],
 ) -> Report: ...  # fmt: skip
 @overload
 def lower(
-    model: AnyPath, max: AnyLimits, *, output: None = None, report: Literal[False] = False,
+    model: AnyPath, max: AnyLimits | None = None, *, output: None = None, report: Literal[False] = False,
     **options: Unpack[HowToLower],
 ) -> onnx.ModelProto: ...  # fmt: skip
 @overload
 def lower(
-    model: AnyPath, max: AnyLimits, *, output: None = None, report: Literal[True], **options: Unpack[HowToLower],
+    model: AnyPath, max: AnyLimits | None = None, *, output: None = None, report: Literal[True],
+    **options: Unpack[HowToLower],
 ) -> tuple[onnx.ModelProto, Report]: ...  # fmt: skip
 @overload
 def lower(
-    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits, keep_exported: AnyPath | None = None,
-    output: None = None, report: Literal[False] = False, **options: Unpack[HowToLower],
+    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits | None = None,
+    keep_exported: AnyPath | None = None, output: None = None, report: Literal[False] = False,
+    **options: Unpack[HowToLower],
 ) -> onnx.ModelProto: ...  # fmt: skip
 @overload
 def lower(
-    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits, keep_exported: AnyPath | None = None,
-    output: None = None, report: Literal[True], **options: Unpack[HowToLower],
+    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits | None = None,
+    keep_exported: AnyPath | None = None, output: None = None, report: Literal[True], **options: Unpack[HowToLower],
 ) -> tuple[onnx.ModelProto, Report]: ...  # fmt: skip
 @overload
 def lower(
-    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits, keep_exported: AnyPath | None = None,
-    output: AnyPath, report: bool = False, **options: Unpack[HowToLower],
+    model: TorchModel, inputs: Inputs | None = None, *, max: AnyLimits | None = None,
+    keep_exported: AnyPath | None = None, output: AnyPath, report: bool = False, **options: Unpack[HowToLower],
 ) -> Report: ...  # fmt: skip
 @suggesting_options  # type: ignore[misc]  # a model of ONNX may have its limits in the second place
 def lower(
@@ -68,6 +75,8 @@ def lower(
     inputs: Inputs | AnyLimits | None = None,
     max: AnyLimits | None = None,
     *,
+    engine: AnyEngine | None = None,
+    minimize: Minimize = "cycles",
     ops: str | Sequence[str] = "all",
     form: FormName = "unrolled",
     weights: WeightsName = "pretile",
@@ -91,6 +100,9 @@ def lower(
     progress: Progress | None = None,
 ) -> ModelInMemory | Report | tuple[ModelInMemory, Report]:
     """Return an equivalent model of ONNX in which each product is at most `max` (M, K, N; None: no limit).
+
+    Or in which each fits `engine`, an Engine, a file or a built-in one's name: each product is then cut into the tiles
+    that cost least on it (`minimize`: cycles, bytes or calls), which stand in the order in which they are to run.
 
     `lower(model, max)` for models of ONNX: a path, ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph. The same kind
     comes back, a ModelProto for a path; the caller's model isn't changed. With `report=True` the model and the Report
@@ -126,12 +138,11 @@ def lower(
 
     of_torch = is_torch(model)
     limits = inputs if max is None and not of_torch else max
-    if limits is None:
-        raise UsageError("no limits are given: say max=(M, K, N), such as max=(64, 64, 64)")
     options = LoweringOptions.of(
-        cast("AnyLimits", limits), ops=ops, form=form, weights=weights, accumulate=accumulate, max_nodes=max_nodes,
-        max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv, external_data=external_data,
+        cast("AnyLimits | None", limits), engine=engine, minimize=minimize, ops=ops, form=form, weights=weights,
+        accumulate=accumulate, max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
+        narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv,
+        external_data=external_data,
         align_data=align_data,
     )  # fmt: skip
     if of_torch:
@@ -185,8 +196,10 @@ def _lower_torch(
 @suggesting_options
 def estimate(
     model: AnyModel,
-    max: AnyLimits,
+    max: AnyLimits | None = None,
     *,
+    engine: AnyEngine | None = None,
+    minimize: Minimize = "cycles",
     ops: str | Sequence[str] = "all",
     weights: WeightsName = "pretile",
     accumulate: Accumulate = "chain",
@@ -207,7 +220,8 @@ def estimate(
     from onnxtile.lowering.options import LoweringOptions
 
     options = LoweringOptions.of(
-        max, ops=ops, weights=weights, accumulate=accumulate, max_fan_in=max_fan_in, max_fan_out=max_fan_out,
+        max, engine=engine, minimize=minimize, ops=ops, weights=weights, accumulate=accumulate,
+        max_fan_in=max_fan_in, max_fan_out=max_fan_out,
         pad_tiles=pad_tiles, narrow_products=narrow_products, steps=steps,
         depthwise=depthwise, conv=conv,
     )  # fmt: skip

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from onnxtile.cli.options import All, Bind, FollowLinks, Json, Max, Model, Ops, parse_bind
+from onnxtile.cli.options import All, Bind, Engine, FollowLinks, Json, Max, Model, Ops, limits_of, parse_bind
 
 EXAMPLES = "Example:\n\nonnxtile check model.onnx --max 64,64,64 --bind batch=1"
 
 
 def command(
     model: Model,
-    max: Max,
+    max: Max = None,
+    engine: Engine = None,
     ops: Ops = "all",
     bind: Bind = None,
     follow_links: FollowLinks = False,
@@ -25,8 +26,9 @@ def command(
     from onnxtile.cli.output import print_json, print_report, progress
     from onnxtile.lowering.check import check
 
+    limits = limits_of(max, engine, "cycles")
     with progress(f"check {model.name}"):
-        report = check(model, max, ops=ops, bind=parse_bind(bind))
+        report = check(model, limits, ops=ops, bind=parse_bind(bind))
     if json:
         print_json(report)
     else:

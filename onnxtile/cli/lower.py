@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from onnxtile.cli.options import All, Bind, DumpAfter, FollowLinks, Json, Max, Ops, TimePasses, parse_bind
+from onnxtile.cli.options import (
+    All,
+    Bind,
+    DumpAfter,
+    Engine,
+    FollowLinks,
+    Json,
+    Max,
+    Minimize,
+    Ops,
+    TimePasses,
+    limits_of,
+    parse_bind,
+)
 from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_engine, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
 from onnxtile.torch_frontend.detection import is_torch
@@ -35,7 +48,9 @@ onnxtile lower model.pt --input 1x3x224x224 --max 64,64,64 --verify"""
 
 def command(
     model: Model,
-    max: Max,
+    max: Max = None,
+    engine: Engine = None,
+    minimize: Minimize = "cycles",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="Where to; MODEL.tiled.onnx by default.")
     ] = None,
@@ -101,8 +116,8 @@ def command(
     Exit status: 0 all products asked for fit, 1 some don't or it isn't equivalent, 2 the call or a file is bad.
     """
     isolate_file(model, timeout)
-    engine = verify and not is_torch(model)
-    if engine:
+    runs_engine = verify and not is_torch(model)
+    if runs_engine:
         isolate_engine(model, timeout=timeout)
     from onnxtile.cli.output import progress
     from onnxtile.debugging.instruments.dump_after import DumpAfter as DumpAfterPass
@@ -114,15 +129,16 @@ def command(
     from onnxtile.verification.verify import verify as compare
 
     options = LoweringOptions.of(
-        max, ops=ops, form=cast("FormName", form), weights=cast("WeightsName", weights), accumulate=accumulate,
-        max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv, external_data=external_data,
+        limits_of(max, engine, minimize), ops=ops, form=cast("FormName", form), weights=cast("WeightsName", weights),
+        accumulate=accumulate, max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
+        narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv,
+        external_data=external_data,
         align_data=align_data,
     )  # fmt: skip
     if is_torch(model):
         refuse(model, bind=bind)
     else:
-        refuse(model, input=input, keep_exported=keep_exported, timeout=None if engine else timeout)
+        refuse(model, input=input, keep_exported=keep_exported, timeout=None if runs_engine else timeout)
     sizes = parse_bind(bind)
     if dry_run:
         with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:

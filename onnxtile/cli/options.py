@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from onnxtile.errors import UsageError
 
+if TYPE_CHECKING:
+    from onnxtile.tiling.limits import ProductLimits
+
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX model file.")]
 Max = Annotated[
-    str, typer.Option("--max", metavar="M,K,N", help="The engine's largest product; * where it has no limit.")
+    str | None, typer.Option("--max", metavar="M,K,N", help="The engine's largest product; * where it has no limit.")
+]
+Engine = Annotated[
+    str | None, typer.Option("--engine", metavar="FILE|NAME", help="An engine's description, or a built-in one.")
+]
+Minimize = Annotated[
+    Literal["cycles", "bytes", "calls"], typer.Option(help="With --engine: what tiles and orders are to cost least of.")
 ]
 Ops = Annotated[
     str,
@@ -54,6 +63,17 @@ DumpAfter = Annotated[
     ),
 ]
 TimePasses = Annotated[bool, typer.Option("--time-passes", help="Tell what each pass took, and did to the nodes.")]
+
+
+def limits_of(max: str | None, engine: str | None, minimize: Literal["cycles", "bytes", "calls"]) -> ProductLimits:
+    """Return the limits of --max, or of --engine; UsageError where both are given, or neither."""
+    from onnxtile.engine.given import limits_given
+
+    if max is not None and engine is not None:
+        raise UsageError("--max and --engine both say what the engine multiplies; give one of them")
+    if max is None and engine is None:
+        raise UsageError("what the engine multiplies isn't given: say --max M,K,N, or --engine FILE|NAME")
+    return limits_given(max, engine, minimize)
 
 
 def parse_bind(pairs: Sequence[str] | None) -> dict[str, int]:

@@ -40,6 +40,12 @@ In forms that compute many tiles by one node, the size of each: `m64,k64,n32`; `
 a piece of a convolution, as the product that it stands for.
 Of a tile that was cut again: its box in that tile, and the tile's own, as in `m0:4,k0:4,n0:4 of m8:16,k0:8,n0:8`.
 """
+SCHEDULE = "onnxtile.schedule"
+"""Of a node that computes tiles cut for an engine: how those of the product run, such as
+`size=64,4096,512 tile=64,64,64 stays=C loops=m64,n512,k64,n64,m64 bytes=2392064 cycles=149504`. `size`: M, K, N, `12x`
+in front of 12 products of a batch; `tile`: of a call; `stays`: the operand whose blocks stay in local memory; `loops`:
+axis and step of each, the outermost first; `bytes`, `cycles`: what all of it takes (no cycles where they aren't known).
+"""
 SIZES = "onnxtile.sizes"
 """Of a model: the sizes of free dimensions that the costs of its nodes were worked out with."""
 OWNER = "onnxtile.owner"

@@ -72,7 +72,7 @@ def _written(writer: CallWriter) -> Iterator[tuple[ir.Node, tuple[int, int]]]:
     for call, product in writer.products.items():
         key = (product, *writer.precut(call))
         if key not in written:
-            sink = WireSink(writer.opset, writer.origin(call))
+            sink = WireSink(writer.opset).serve(writer.origin(call), schedule=writer.schedule(call))
             writer.write(call, sink)
             written[key] = sink.count, len(sink.nodes) + sum(constant.ByteSize() for constant in sink.constants)
         yield call, written[key]

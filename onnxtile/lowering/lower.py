@@ -25,7 +25,7 @@ from onnxtile.lowering.options import AUTO, LoweringOptions
 from onnxtile.lowering.plan import LoweringPlan, functions_fit
 from onnxtile.lowering.postcondition import left_over
 from onnxtile.lowering.report import Report, Row
-from onnxtile.lowering.unrolled_products import Shapes
+from onnxtile.lowering.unrolled_products import DataTypes, Shapes
 from onnxtile.operators.contractions import contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
@@ -47,6 +47,7 @@ class Lowered:
     rows: tuple[Row, ...]
     options: LoweringOptions
     shapes: Shapes | None
+    types: DataTypes
     nodes_before: int
 
     def report(self, nodes_after: int, form: Form = UNROLLED, written: AnyModel | Written | None = None) -> Report:
@@ -55,7 +56,8 @@ class Lowered:
         if written is not None:
             shapes = self.shapes if form.ability.writes_each_tile or form.keeps_calls else None
             compact = self.model if form.keeps_calls else None
-            rows += tuple(left_over(written, nodes_after, rows, limits, self.options.families, shapes, compact))
+            families = self.options.families
+            rows += tuple(left_over(written, nodes_after, rows, limits, families, shapes, compact, self.types))
         return Report("lower", limits, rows, self.nodes_before, nodes_after, form.pads or self.options.pad_tiles)
 
 
@@ -166,8 +168,14 @@ def lower_ir(
     manager = PassManager(plan.passes, instruments=watch, checked=functions_already_fit and not lowered_before)
     cut = manager(model, say).modified
     rows, shapes = (*plan.rows, *plan.newly_exposed(model)), _shapes(model, cut)
+    types = {str(value.name): value.dtype for value in _values(model) if value.name and value.dtype is not None}
     declared.restore(model)
-    return Lowered(model, plan, rows, options, shapes, nodes_before)
+    return Lowered(model, plan, rows, options, shapes, types, nodes_before)
+
+
+def _values(model: ir.Model) -> Iterator[ir.Value]:
+    """Yield what nodes of the main graph read and write."""
+    return (value for node in model.graph for value in (*node.inputs, *node.outputs) if value is not None)
 
 
 def _shapes(model: ir.Model, cut: bool) -> Shapes | None:
@@ -181,8 +189,7 @@ def _shapes(model: ir.Model, cut: bool) -> Shapes | None:
     calls = any(is_tiled_product(node) for node in model.graph)
     if not calls and (cut or model.functions):
         return None
-    values = (value for node in model.graph for value in (*node.inputs, *node.outputs) if value is not None)
     return {
         str(value.name): tuple(size if isinstance(size, int) else None for size in value.shape)
-        for value in values if value.name and value.shape is not None
+        for value in _values(model) if value.name and value.shape is not None
     }  # fmt: skip

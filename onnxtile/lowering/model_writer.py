@@ -178,7 +178,7 @@ def _write_graph(graph: ir.Graph, proto: Holder, writer: CallWriter, opset: int,
         if node in writer.products:
             done += 1
             say(f"write {node.name}", done, total)
-            writer.write(node, sink.serve(writer.origin(node), writer.outer(node)))
+            writer.write(node, sink.serve(writer.origin(node), writer.outer(node), writer.schedule(node)))
         else:
             sink.copy(node_proto)
     del proto.node[:]

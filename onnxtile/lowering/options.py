@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
+from onnxtile.engine.given import limits_given
 from onnxtile.errors import UsageError, wrong_name
 from onnxtile.lowering.model_file import DataFilePolicy
 from onnxtile.lowering.weight_stream import ALIGNMENT
@@ -40,12 +41,14 @@ from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.tiling.call_writer import WEIGHTS
 from onnxtile.tiling.forms.table import form_of
-from onnxtile.tiling.limits import AnyLimits, Limits
+from onnxtile.tiling.limits import AnyLimits, ProductLimits
 from onnxtile.tiling.plan import Accumulate
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from onnxtile.engine.choice import Minimize
+    from onnxtile.engine.given import AnyEngine
     from onnxtile.ir.io.progress import Progress
 
 MAX_NODES = 10_000
@@ -91,6 +94,8 @@ class Choices(TypedDict, total=False):
 class HowToLower(Choices, total=False):
     """Options of `onnxtile.lower` for every kind of model, which says what they mean."""
 
+    engine: AnyEngine | None
+    minimize: Minimize
     ops: str | Sequence[str]
     external_data: bool
     align_data: int
@@ -112,7 +117,7 @@ class LoweringOptions:
     Scan, or unrolled. `depthwise`, `conv`: see DecomposeConvolution. `data`: where weights of a file go.
     """
 
-    limits: Limits
+    limits: ProductLimits
     families: tuple[str, ...] = FAMILIES
     form: FormName = "unrolled"
     weights: WeightsName = "pretile"
@@ -132,6 +137,8 @@ class LoweringOptions:
             form_of(self.form)
         if self.weights not in WEIGHTS:
             raise wrong_name(f"weights is {self.weights!r}", self.weights, WEIGHTS)
+        if self.pad_tiles and self.limits.by_types:
+            raise UsageError("pad_tiles pads to the sizes of max, and an engine pads tiles itself; leave it out")
         TileMatMul(self.limits, self.accumulate)
         DecomposeRecurrent(self.limits, steps=self.steps)
         DecomposeConvolution(self.limits, pad_tiles=self.pad_tiles, **self._of_convolutions)
@@ -142,16 +149,19 @@ class LoweringOptions:
     @classmethod
     def of(
         cls,
-        max: AnyLimits,
+        max: ProductLimits | AnyLimits | None = None,
         *,
+        engine: AnyEngine | None = None,
+        minimize: Minimize = "cycles",
         ops: str | Sequence[str] = "all",
         external_data: bool = False,
         align_data: int = ALIGNMENT,
         **options: Unpack[Choices],
     ) -> LoweringOptions:
-        """Build options from limits in any form, names of families, and the fields of this class."""
-        data = DataFilePolicy(external_data, align_data)
-        return cls(limits=Limits.of(max), families=families(ops), data=data, **options)
+        """Build options from limits in any form, or an engine, names of families, and the fields of this class."""
+        data, limits = DataFilePolicy(external_data, align_data), limits_given(max, engine, minimize)
+        limits = limits.narrow(options.get("narrow_products", False))
+        return cls(limits=limits, families=families(ops), data=data, **options)
 
     @property
     def ability(self) -> str:

@@ -13,6 +13,7 @@ from onnxtile.operators.contractions import Contraction, contractions, contracti
 from onnxtile.operators.registry import products_of
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.inline import inlined
+from onnxtile.passes.rewrites.quantized_products import as_multiplied
 from onnxtile.tiling.legality import Decision, Refusal, legality
 from onnxtile.tiling.plan import SplitPlan, TilePlan, VectorPlan
 
@@ -30,7 +31,8 @@ class LoweringPlan:
 
     def __init__(self, model: ir.Model, options: LoweringOptions, products: list[Contraction], fit: bool) -> None:
         """`products`: all of the model's; `fit`: those in local functions are within the limits, in every call."""
-        self._options, self._products = options, products
+        self._options, self._model = options, model
+        self._products = products = self._seen(products)
         self._of_node: dict[ir.Node, list[Contraction]] = {}
         for product in products:
             self._of_node.setdefault(product.node, []).append(product)
@@ -82,13 +84,17 @@ class LoweringPlan:
         for scope, nodes in scopes_with_nodes(model):
             for node in nodes:
                 if node in self._new and not is_tiled_product(node):
-                    self._of_node[node] = contractions_of(node, scope, model.functions)
+                    self._of_node[node] = self._seen(contractions_of(node, scope, model.functions))
                     for unjudged in self._unjudged.values():
                         unjudged.extend(self._of_node[node])
                 products += self._of_node.get(node, ())
         self._new.clear()
         self._stale = False
         return products
+
+    def _seen(self, products: list[Contraction]) -> list[Contraction]:
+        """Return products with the types in which they are multiplied, where that matters."""
+        return list(as_multiplied(products, self._model, self._options.limits))
 
     def _rows(self, model: ir.Model, fit: bool) -> list[Row]:
         """Return a row for each product, as the last pass that it concerns decided; what concerns none is refused."""
@@ -111,7 +117,8 @@ class LoweringPlan:
         if isinstance(decision, SplitPlan):
             return Row.of(product, "split", tiles=decision.tile)
         if isinstance(decision, TilePlan):
-            return Row.of(product, "tiled", tiles=decision.tile)
+            why = decision.unscheduled or None
+            return Row.of(product, "tiled", why, decision.tile, decision.schedule)
         if isinstance(decision, Refusal) and decision.code == "operator" and product.reason:
             return Row.of(product, "unknown", f"{decision}; {product.reason}")
         return Row.of(product, "fits") if decision is None else Row.of(product, "refused", decision)
@@ -138,8 +145,9 @@ def functions_fit(model: ir.Model, products: Sequence[Contraction], options: Low
     if not any(product.in_function for product in products):
         return True
     outside = {(product.scope, product.node.outputs[0].name) for product in products if not product.in_function}
+    inside = inlined(model)
     return all(
         legality(product, options.limits) == "fits"
-        for product in contractions(inlined(model))
+        for product in as_multiplied(contractions(inside), inside, options.limits)
         if (product.scope, product.node.outputs[0].name) not in outside and product.family in options.families
     )

@@ -18,8 +18,8 @@ from onnxtile.ir.io.lazy import skim
 from onnxtile.lowering.check import check
 from onnxtile.lowering.model_file import Written
 from onnxtile.lowering.report import Row
-from onnxtile.lowering.unrolled_products import Shape, Shapes, UnrolledProducts
-from onnxtile.tiling.limits import Limits
+from onnxtile.lowering.unrolled_products import DataTypes, Shape, Shapes, UnrolledProducts
+from onnxtile.tiling.limits import ProductLimits
 from onnxtile.tiling.tiled_product import TiledProduct
 
 MOST_CHECKED = 2000
@@ -30,16 +30,17 @@ def left_over(
     written: AnyModel | Written,
     nodes: int,
     rows: Sequence[Row],
-    limits: Limits,
+    limits: ProductLimits,
     ops: Sequence[str],
     known: Shapes | None,
     compact: ir.Model | None = None,
+    types: DataTypes = {},
 ) -> Iterator[Row]:
     """Yield the products of what was written that exceed the limits, or may, and aren't among `rows` as such.
 
     `known`: shapes of the main graph's values before they were cut; an axis that isn't a number is None. Without it,
-    tiles come about in another way, or elsewhere. `compact`: the model that was to be written, where its calls stay.
-    Raises PassError where names don't fit together.
+    tiles come about in another way, or elsewhere. `types`: those of the same values. `compact`: the model that was to
+    be written, where its calls stay. Raises PassError where names don't fit together.
     """
     if not isinstance(written, Written) or known is None or (compact is None and nodes <= MOST_CHECKED):
         model = written.path if isinstance(written, Written) else written
@@ -49,13 +50,13 @@ def left_over(
     else:
         data = np.memmap(written.path, np.uint8, "r")
         judged = {row.name for row in rows if row.status not in ("tiled", "split")}
-        products = UnrolledProducts(data, written.offsets, known)
+        products = UnrolledProducts(data, written.offsets, known, types)
         yield from products.beyond(limits, judged)
         if any(row.status == "split" for row in rows):
             yield from products.convolutions_beyond(limits, judged)
 
 
-def _checked(model: AnyModel, rows: Sequence[Row], limits: Limits, ops: Sequence[str]) -> Iterator[Row]:
+def _checked(model: AnyModel, rows: Sequence[Row], limits: ProductLimits, ops: Sequence[str]) -> Iterator[Row]:
     """Yield the rows of `check` that exceed the limits, or may, and aren't among `rows`."""
     reported = [row for row in rows if row.status not in ("tiled", "split", "fits")]
     names = {(row.op, row.name) for row in reported}

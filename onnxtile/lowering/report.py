@@ -11,7 +11,7 @@ from onnxtile.ir.printable import aligned, in_scope, several
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, text_of, total
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.limits import ProductLimits
 
 Status = Literal["tiled", "split", "vector", "fits", "over", "refused", "unknown", "not-asked"]
 HEADINGS = ("product", "M", "K", "N", "type", "status", "tile, or reason")
@@ -31,6 +31,7 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
 
     `tiles` is the largest tile (m, k, n) of a tiled product, or the largest piece of a split convolution; None along an
     axis left whole. `part` names the product where a node holds several; `family` is what --ops calls its operator's.
+    `schedule`: how the tiles run on an engine, as the metadata of nodes has it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
     tiles: tuple[int | None, int | None, int | None] | None = None
     part: str = ""
     family: str = ""
+    schedule: str = ""
 
     @classmethod
     def of(
@@ -51,11 +53,13 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
         status: Status,
         reason: object = None,
         tiles: tuple[int | None, int | None, int | None] | None = None,
+        schedule: str = "",
     ) -> Row:
         dtype = None if product.dtype is None else str(product.dtype.numpy())
         return cls(
             product.name, product.node.op_type, product.scope, product.size, dtype, status,
             None if reason is None else str(reason), tiles, product.part, product.family,
+            schedule,
         )  # fmt: skip
 
     @property
@@ -80,7 +84,7 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
         tile = "" if self.tiles is None else " x ".join("*" if size is None else str(size) for size in self.tiles)
         sizes = ("?" if size is None else str(size) for size in (self.m, self.k, self.n))
         operator, reason = f"{self.op} {self.part}".strip(), (self.reason or "").partition(":")[0]
-        return in_scope(self.scope, self.name), operator, *sizes, self.dtype or "?", self.status, reason or tile
+        return in_scope(self.scope, self.name), operator, *sizes, self.dtype or "?", self.status, tile or reason
 
     @classmethod
     def not_asked(cls, product: Contraction) -> Row:
@@ -100,7 +104,7 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
 
     def to_json(self) -> dict[str, Any]:
         tiles = None if self.tiles is None else dict(zip("mkn", self.tiles, strict=True))
-        return super().to_json() | {"tiles": tiles}
+        return super().to_json() | {"tiles": tiles} | ({"schedule": self.schedule} if self.schedule else {})
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class Report(JsonRecord):
     """
 
     command: str
-    limits: Limits
+    limits: ProductLimits
     contractions: tuple[Row, ...]
     nodes_before: int
     nodes_after: int

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from onnx import numpy_helper
 
 from onnxtile.errors import PassError
@@ -15,13 +16,15 @@ from onnxtile.ir.io.protobuf_wire import number_of
 from onnxtile.ir.metadata import TILE
 from onnxtile.lowering.bulk_reading import INITIALIZER, NODE, Bytes, Index, Offsets, contents, fields, hashes, hashes_of
 from onnxtile.lowering.report import Row
+from onnxtile.operators.registry import Types
 from onnxtile.operators.sizes import UNSIZED, Size
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.limits import ProductLimits
 
 Shape = tuple[int | None, ...]
 Shapes = Mapping[str, Shape]
+DataTypes = Mapping[str, ir.DataType]
 _INPUT, _OUTPUT, _OP_TYPE = (number_of(onnx.NodeProto, name) for name in ("input", "output", "op_type"))
-_NAME, _DIMS = (number_of(onnx.TensorProto, name) for name in ("name", "dims"))
+_NAME, _DIMS, _DATA_TYPE = (number_of(onnx.TensorProto, name) for name in ("name", "dims", "data_type"))
 _UNKNOWN = -1
 
 
@@ -32,8 +35,8 @@ class UnrolledProducts:
     read that nothing computes before, or computed that is there already.
     """
 
-    def __init__(self, data: Bytes, offsets: Offsets, known: Shapes) -> None:
-        """`known`: shapes of values that were there before anything was cut; an axis that isn't a number is None."""
+    def __init__(self, data: Bytes, offsets: Offsets, known: Shapes, types: DataTypes = {}) -> None:
+        """`known`, `types`: of values that were there before anything was cut; an axis that isn't a number is None."""
         self._data, self._offsets = data, offsets
         stored = self._read_initializers()
         rest = onnx.GraphProto.FromString(b"".join(data[start:stop].tobytes() for start, stop in offsets.rest))
@@ -46,6 +49,7 @@ class UnrolledProducts:
         self._check_names(reads[0], reads[1], values)
         shapes = zip(self._index.find(hashes_of(known)).tolist(), known.values(), strict=True)
         self._shapes: dict[int, Shape | None] = {value: shape for value, shape in shapes if value >= len(stored)}
+        self._type_names = types
         first, second = np.full((2, len(offsets.nodes)), -1)
         for at, operand in enumerate((first, second)):
             chosen = reads[2] == at
@@ -53,7 +57,7 @@ class UnrolledProducts:
         self._first, self._second = first, second
         self._products, self._operands = products, (first[products], second[products])
 
-    def beyond(self, limits: Limits, judged: Collection[str]) -> Iterator[Row]:
+    def beyond(self, limits: ProductLimits, judged: Collection[str]) -> Iterator[Row]:
         """Yield a row for each product that exceeds the limits, or may; `judged`: names of nodes that may.
 
         A product whose operands aren't known is one that was there before, unless it's a tile's.
@@ -63,20 +67,25 @@ class UnrolledProducts:
         m, k = np.where(ranks[a] == 1, 1, rows[a]), columns[a]
         n = np.where(ranks[b] == 1, 1, columns[b])
         doubtful = (ranks[a] <= 0) | (ranks[b] <= 0)
-        for size, limit in zip((m, k, n), limits.axes, strict=True):
-            if limit is not None:
-                doubtful |= (size > limit) | (size == _UNKNOWN)
+        for types, of_types in self._by_types(limits):
+            if limits.by_types and (None in types or limits.unmultiplied(types)):
+                doubtful[of_types] = True
+                continue
+            allowed = limits.for_types(types)
+            for size, limit in zip((m, k, n), allowed.axes, strict=True):
+                if limit is not None:
+                    doubtful[of_types] |= (size[of_types] > limit) | (size[of_types] == _UNKNOWN)
         for at in np.flatnonzero(doubtful):
             node = self._node(self._products[at])
             if not {node.name, *node.output} & set(judged):
                 sizes = [None if size == _UNKNOWN else int(size) for size in (m[at], k[at], n[at])]
                 if min(ranks[a[at]], ranks[b[at]]) > 0:
-                    yield _row(node, sizes, limits)
+                    yield _row(node, sizes, limits, self._types_at(int(at)))
                 elif any(pair.key == TILE for pair in node.metadata_props):
                     words = "unknown-shape: a tile's shape doesn't follow from the file; please report this"
                     yield Row(node.name, node.op_type, "", UNSIZED, None, "unknown", words)
 
-    def convolutions_beyond(self, limits: Limits, judged: Collection[str]) -> Iterator[Row]:
+    def convolutions_beyond(self, limits: ProductLimits, judged: Collection[str]) -> Iterator[Row]:
         """Yield a row for each Conv that exceeds the limits, or may, by its weight and its result's known shape."""
         for at in self._convolutions.tolist():
             node = self._node(at)
@@ -87,9 +96,48 @@ class UnrolledProducts:
             groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
             m = _count(y[2:] if y[:1] == (None,) else (*y[:1], *y[2:]))
             sizes = [m, _count(w[1:]), w[0] // groups if w and w[0] is not None and groups else None]
-            pairs = zip(sizes, limits.axes, strict=True)
+            types = (self._type(int(self._second[at])),) * 2
+            multiplied = not limits.by_types or (None not in types and limits.unmultiplied(types) is None)
+            pairs = zip(sizes, limits.for_types(types).axes if multiplied else (0, 0, 0), strict=True)
             if any(limit is not None and (size is None or size > limit) for size, limit in pairs):
-                yield _row(node, sizes, limits)
+                yield _row(node, sizes, limits, types)
+
+    def _by_types(self, limits: ProductLimits) -> Iterator[tuple[Types, np.ndarray | slice]]:
+        """Yield types of operands, each pair with the products that have them; limits without types have one of all."""
+        if not limits.by_types:
+            yield (None, None), slice(None)
+            return
+        by_types: dict[Types, list[int]] = {}
+        for at in range(len(self._products)):
+            by_types.setdefault(self._types_at(at), []).append(at)
+        for types, products in by_types.items():
+            yield types, np.array(products)
+
+    def _types_at(self, product: int) -> Types:
+        a, b = (int(operand[product]) for operand in self._operands)
+        return self._type(a), self._type(b)
+
+    @cached_property
+    def _types(self) -> dict[int, ir.DataType | None]:
+        """Types of values that were known before; those of others are added as they are asked for."""
+        values = self._index.find(hashes_of(self._type_names)).tolist()
+        return dict(zip(values, self._type_names.values(), strict=True))
+
+    def _type(self, value: int) -> ir.DataType | None:
+        """Return a value's type; what Split, Transpose and Pad give has that of what they read."""
+        if 0 <= value < len(self._dims):
+            return ir.DataType(int(self._stored_types[value]))
+        if value < 0 or value in self._types:
+            return self._types.get(value)
+        at = self._node_of[value]
+        node = self._node(at) if at >= 0 else onnx.NodeProto()
+        found: ir.DataType | None = None
+        if node.op_type == "Cast":
+            found = ir.DataType(next(attribute.i for attribute in node.attribute if attribute.name == "to"))
+        elif node.op_type in ("Split", "Transpose", "Pad"):
+            found = self._type(int(self._first[at]))
+        self._types[value] = found
+        return found
 
     @cached_property
     def _sizes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -161,9 +209,10 @@ class UnrolledProducts:
         """Return the numbers of the initializers' names; their dims are kept, _UNKNOWN behind the last of each."""
         starts = self._offsets.initializers
         names, dims = np.zeros(len(starts) - 1, np.uint64), np.full((len(starts) - 1, 2), _UNKNOWN)
-        ranks = np.zeros(len(names), np.int64)
+        ranks, self._stored_types = np.zeros((2, len(names)), np.int64)
         for tensor, field, at, value in fields(self._data, starts, INITIALIZER):
-            named, sized = field == _NAME, field == _DIMS
+            named, sized, typed = field == _NAME, field == _DIMS, field == _DATA_TYPE
+            self._stored_types[tensor[typed]] = value[typed]
             names[tensor[named]] = hashes(self._data, at[named], value[named])
             if sized.any():
                 of = tensor[sized]
@@ -226,10 +275,15 @@ def _count(sizes: Sequence[int | None]) -> int | None:
     return math.prod(known) if known and len(known) == len(sizes) else None
 
 
-def _row(node: onnx.NodeProto, sizes: list[int | None], limits: Limits) -> Row:
+def _row(node: onnx.NodeProto, sizes: list[int | None], limits: ProductLimits, types: Types) -> Row:
     """Return the row of a product that exceeds the limits, or may."""
     m, k, n = sizes
-    pairs = zip(sizes, limits.axes, strict=True)
-    surely = any(size is not None and limit is not None and size > limit for size, limit in pairs)
-    words = "postcondition: a rewrite left it so; please report this"
+    words, surely = "postcondition: a rewrite left it so; please report this", True
+    if limits.by_types and None in types:
+        words, surely = "dtype: the types of a tile don't follow from the file; please report this", False
+    elif unmultiplied := limits.unmultiplied(types):
+        words = f"engine: {unmultiplied}"
+    else:
+        pairs = zip(sizes, limits.for_types(types).axes, strict=True)
+        surely = any(size is not None and limit is not None and size > limit for size, limit in pairs)
     return Row(node.name, node.op_type, "", Size(m, k, n, None), None, "over" if surely else "unknown", words)

@@ -23,7 +23,7 @@ from onnxtile.operators.attention import (
 from onnxtile.operators.formula import Formula, measure
 from onnxtile.operators.measures import X, input_sizes, is_given, is_set, of_input, of_inputs, of_output, of_products
 from onnxtile.operators.normalization import by_root_mean_square
-from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
+from onnxtile.operators.registry import MICROSOFT, Products, Types, declare, types_of, unsized
 from onnxtile.operators.sizes import Size, count_of, quotient, same, shape, sum_of
 from onnxtile.operators.work import ELEMENTWISE, MOVEMENT, Work
 
@@ -55,6 +55,11 @@ def projected(past: int | None = None, token_offset: int | None = None) -> Sizes
         return {PROJECTION: projection, **two_products(length, keys, head, value_head, count_of([batch, heads]))}
 
     return sizes
+
+
+def _types_of_quantized(node: ir.Node, part: str) -> Types:
+    """Return bytes for the projection, and floats for the attention, which is of numbers."""
+    return types_of(0, 1)(node, part) if part == PROJECTION else (ir.DataType.FLOAT, ir.DataType.FLOAT)
 
 
 def multi_head(past: int, past_length: int) -> Sizes:
@@ -193,6 +198,7 @@ declare(
         _PROJECTED_TWO,
         "decompose-projected-attention",
         refused=f"{_MASKED_REFUSED}; rotation; types other than int8 and uint8",
+        types=_types_of_quantized,
     ),
     work=ELEMENTWISE * (X * is_given(6, "input_zero_point") + of_input(1, "weight") * is_given(7, "weight_zero_point"))
     + ELEMENTWISE * _PROJECTED

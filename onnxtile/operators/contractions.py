@@ -12,7 +12,7 @@ from onnxtile.ir.attributes import UnsizedError, input_of, node_name
 from onnxtile.ir.graphs import Scope, called_functions, default_opset, is_tiled_product, scopes_with_nodes
 from onnxtile.ir.metadata import UNKNOWN_META
 from onnxtile.ir.opset_imports import domain_text
-from onnxtile.operators.registry import DOMAINS, FAMILIES, products_of
+from onnxtile.operators.registry import DOMAINS, FAMILIES, Types, products_of
 from onnxtile.operators.sizes import UNSIZED, Size
 from onnxtile.operators.table import OPERATORS, facts_of
 
@@ -22,7 +22,7 @@ class Contraction:
     """One product as a model holds it. `reason`: why no axis of its size is known; see `unknown_axis_because`.
 
     `part` is the product's name where the node has several; '' where it has one. `opset` is the version of the default
-    operator set that the node is written in (None: not imported).
+    operator set that the node is written in (None: not imported). `types`: those of A and B as they are multiplied.
     """
 
     node: ir.Node
@@ -33,6 +33,7 @@ class Contraction:
     size: Size
     reason: str | None
     part: str = ""
+    types: Types = (None, None)
 
     @property
     def unknown_axis_because(self) -> str | None:
@@ -66,7 +67,8 @@ def contractions_of(node: ir.Node, scope: Scope, functions: Container[ir.Operato
         return []
 
     def contraction(size: Size, reason: str | None, part: str = "", family: str = "other") -> Contraction:
-        return Contraction(node, scope.name, scope.in_function, opset, family, size, reason, part)
+        types = (None, None) if products is None else products.types(node, part)
+        return Contraction(node, scope.name, scope.in_function, opset, family, size, reason, part, types)
 
     if products is None:
         return [] if facts_of(node) else [contraction(UNSIZED, _unknown(node))]

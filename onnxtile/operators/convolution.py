@@ -18,7 +18,7 @@ from onnxtile.operators.formula import measure
 from onnxtile.operators.fused import ACTIVATED
 from onnxtile.operators.measures import RESULTS, WINDOWS, X, Y, input_sizes, is_given, of_input, of_output
 from onnxtile.operators.quantized import QUANTIZED, TWO_OPERANDS, shifted
-from onnxtile.operators.registry import MICROSOFT, NCHWC, NHWC, Products, declare, one_product, unsized
+from onnxtile.operators.registry import MICROSOFT, NCHWC, NHWC, Products, declare, one_product, types_of, unsized
 from onnxtile.operators.resampling import interpolated
 from onnxtile.operators.sizes import Size, count_of, quotient, same, shape
 from onnxtile.operators.windows import Geometry, operands
@@ -89,8 +89,8 @@ def _im2col(
     def channels_last(node: ir.Node) -> bool:
         return bool(attribute_int(node, "channels_last", 0)) if last is None else last
 
-    refused = _REFUSED.get(lowered_by or "", "")
-    return one_product("conv", convolution(0, w, channels_last, kernel_first), _IM2COL + more, lowered_by, refused)
+    refused, size = _REFUSED.get(lowered_by or "", ""), convolution(0, w, channels_last, kernel_first)
+    return one_product("conv", size, _IM2COL + more, lowered_by, refused, types_of(0, w))
 
 
 _TRANSPOSED = (

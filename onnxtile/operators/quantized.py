@@ -8,6 +8,7 @@ brought to the output's scale by one multiplication, the scales being combined a
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 import onnx_ir as ir
 
@@ -19,7 +20,15 @@ from onnxtile.operators.measures import ROWS, X, Y, is_given, of_input
 from onnxtile.operators.normalization import by_variance
 from onnxtile.operators.pooling import kernel
 from onnxtile.operators.reduction import softmax, softmax_lines
-from onnxtile.operators.registry import MICROSOFT, NHWC, Products, declare, one_product
+from onnxtile.operators.registry import (
+    MICROSOFT,
+    NHWC,
+    Products,
+    declare,
+    one_product,
+    quantized_at_run_time,
+    types_of,
+)
 from onnxtile.operators.sizes import Size, count_of, quotient, shape
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, MOVEMENT, NONE, Work
 
@@ -32,13 +41,14 @@ def _ordered(node: ir.Node) -> Size:
     return Size(a[-2], a[-1], quotient(node, "number of weights", count_of(b), a[-1]), count_of(a[:-2]))
 
 
-def _product(formula: str, *operands: int) -> Products:
+def _product(formula: str, a: int, b: int) -> Products:
     """Return the products of a quantized MatMul, or Gemm, of these inputs."""
     size = gemm if formula == GEMM else matmul
     refused = (
         "vectors with scales or zero points that aren't 0; types other than int8 and uint8; parameters that contradict"
     )
-    return one_product("matmul", lambda node: size(node, *operands), formula, "decompose-quantized", refused)
+    types = types_of(a, b)
+    return one_product("matmul", lambda node: size(node, a, b), formula, "decompose-quantized", refused, types)
 
 
 _BATCHED = f"A, B: {MATMUL}"
@@ -115,14 +125,20 @@ declare(
 declare(
     "DynamicQuantizeMatMul",
     MICROSOFT,
-    products=_product(_BATCHED, 0, 1),
+    products=replace(_product(_BATCHED, 0, 1), types=quantized_at_run_time),
     work=(DYNAMIC + ELEMENTWISE) * X + shifted(1, "B", 3, "b_zero_point") + ELEMENTWISE * (Y + Y * is_given(4, "bias")),
     quantization=(2, 3),
 )
 declare(
     "MatMulInteger16",
     MICROSOFT,
-    products=one_product("matmul", matmul, _BATCHED, refused="no engine at hand runs it, so nothing could be compared"),
+    products=one_product(
+        "matmul",
+        matmul,
+        _BATCHED,
+        refused="no engine at hand runs it, so nothing could be compared",
+        types=types_of(0, 1),
+    ),
     work=NONE,
 )
 declare(
@@ -164,6 +180,7 @@ declare(
         _ordered,
         "MatMul, batch of A; B in a layout of one GPU library",
         refused="its operands are in layouts of one GPU library, and nothing else runs it",
+        types=types_of(0, 2),
     ),
     work=_UNSHIFTED * Y + ELEMENTWISE * Y * (is_given(5, "bias") + 2 * is_given(6, "C")),
 )

@@ -18,7 +18,7 @@ from onnxtile.ir.symbolic.amounts import Amount, Dim, known_total, product
 from onnxtile.operators.elementwise import activation_of
 from onnxtile.operators.formula import Formula, measure
 from onnxtile.operators.measures import X, has_attribute, input_sizes, is_given, is_set, of_input
-from onnxtile.operators.registry import MICROSOFT, Products, declare, unsized
+from onnxtile.operators.registry import MICROSOFT, Products, declare, quantized_at_run_time, unsized
 from onnxtile.operators.sizes import Size, count_of, same, shape
 from onnxtile.operators.work import COMPARISON, ELEMENTWISE, Work
 
@@ -165,6 +165,7 @@ declare(
         f"{_INPUT}; {_STATE}; 4 gates",
         LOWERED_BY,
         refused=f"{_REFUSED}; lengths of sequences at all; weights, scales or zero points that aren't constants",
+        types=quantized_at_run_time,
     ),
     # input and state are quantized as DynamicQuantizeLinear does, what comes of each gate's two products is scaled
     work=_LSTM + ELEMENTWISE * (3 * X + _CELLS * 3 + _CELLS * 8 + _ZEROED) + COMPARISON * (4 * X + _CELLS * 4),

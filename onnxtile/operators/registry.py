@@ -8,6 +8,7 @@ from typing import Literal
 
 import onnx_ir as ir
 
+from onnxtile.ir.attributes import input_of
 from onnxtile.ir.graphs import is_tiled_product
 from onnxtile.operators.sizes import Size
 from onnxtile.operators.work import Work, all_unknown
@@ -23,6 +24,28 @@ NCHWC = "com.microsoft.nchwc"
 DOMAINS = ("", MICROSOFT, ML, PREVIEW, TRAINING, NHWC, NCHWC)
 FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
 Role = Literal["data", "statistics", "quantization", "setting"]
+Types = tuple[ir.DataType | None, ir.DataType | None]
+"""Those of A and B as they are multiplied; None: not known."""
+
+
+def _dtype(node: ir.Node, index: int) -> ir.DataType | None:
+    value = input_of(node, index)
+    return None if value is None or value.dtype == ir.DataType.UNDEFINED else value.dtype
+
+
+def of_the_first(node: ir.Node, part: str) -> Types:
+    """Return the type of the first input for both operands: what packs weights unpacks them to it."""
+    return _dtype(node, 0), _dtype(node, 0)
+
+
+def types_of(a: int, b: int) -> Callable[[ir.Node, str], Types]:
+    """Return what tells the types of these inputs."""
+    return lambda node, part: (_dtype(node, a), _dtype(node, b))
+
+
+def quantized_at_run_time(node: ir.Node, part: str) -> Types:
+    """Return bytes for A, which DynamicQuantizeLinear makes of the first input, and the type of the second for B."""
+    return ir.DataType.UINT8, _dtype(node, 1)
 
 
 @dataclass(frozen=True)
@@ -31,7 +54,8 @@ class Products:
 
     `sizes`: the products by name, '' for an only one; None: not known, and `reason` says why. `formula` says the same
     in words, for people. `lowered_by` names the pass that brings it within limits; None: it's reported only. `refused`
-    says in words what isn't lowered, or why nothing is.
+    says in words what isn't lowered, or why nothing is. `types`: those of the operands of a node's product of this
+    name, as they are multiplied.
     """
 
     family: str
@@ -40,13 +64,19 @@ class Products:
     lowered_by: str | None = None
     reason: str = "isn't sized yet"
     refused: str = ""
+    types: Callable[[ir.Node, str], Types] = of_the_first
 
 
 def one_product(
-    family: str, size: Callable[[ir.Node], Size], formula: str, lowered_by: str | None = None, refused: str = ""
+    family: str,
+    size: Callable[[ir.Node], Size],
+    formula: str,
+    lowered_by: str | None = None,
+    refused: str = "",
+    types: Callable[[ir.Node, str], Types] = of_the_first,
 ) -> Products:
     """Return the products of an operator that is one."""
-    return Products(family, lambda node: {"": size(node)}, formula, lowered_by, refused=refused)
+    return Products(family, lambda node: {"": size(node)}, formula, lowered_by, refused=refused, types=types)
 
 
 def unsized(family: str, reason: str) -> Products:
@@ -127,7 +157,7 @@ def _tile(node: ir.Node) -> Size:
     return Size(m, k, n, None)
 
 
-_CALL = one_product("matmul", _tile, "the tile")
+_CALL = one_product("matmul", _tile, "the tile", types=types_of(0, 1))
 
 
 def products_of(node: ir.Node) -> Products | None:

@@ -15,7 +15,7 @@ from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.legality import Decision, Judge, Refusal
-from onnxtile.tiling.limits import UNLIMITED, Limits
+from onnxtile.tiling.limits import UNLIMITED, ProductLimits, product_limits
 from onnxtile.tiling.plan import TilePlan
 
 CONSTANTS_FROM = 4
@@ -42,7 +42,7 @@ class ProductPass(ir.passes.InPlacePass):
     products are padded with zeros to the size of `max`.
     """
 
-    max: Limits | None
+    max: ProductLimits | None
     form: str
     leave_refused: bool
     pad_tiles: bool
@@ -63,7 +63,7 @@ class ProductPass(ir.passes.InPlacePass):
         """Replace the product's node."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "max", None if self.max is None else Limits.of(self.max))
+        object.__setattr__(self, "max", None if self.max is None else product_limits(self.max))
         form_of(self.form)
 
     def following(self: AnyPass, decisions: Decisions) -> AnyPass:
@@ -83,7 +83,12 @@ class ProductPass(ir.passes.InPlacePass):
     def judge(self, model: ir.Model, products: list[Contraction]) -> list[Decided]:
         """Decide on products that concern the pass."""
         judge = Judge(model, self.max or UNLIMITED, form_of(self.form).ability, self.pad_tiles)
-        return judge.decisions(products, lambda product: self.refusals(product, model))
+        seen = map(self.as_multiplied, products) if judge.limits.by_types else products
+        return judge.decisions(seen, lambda product: self.refusals(product, model))
+
+    def as_multiplied(self, product: Contraction) -> Contraction:
+        """Return a product that concerns the pass with the types of the product that it makes."""
+        return product
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         if self._decisions is None:

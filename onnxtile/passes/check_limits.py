@@ -9,8 +9,8 @@ import onnx_ir as ir
 from onnxtile.errors import LimitsError
 from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.operators.contractions import contractions
-from onnxtile.tiling.legality import legality, why_unknown
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.legality import engine_refusals, legality, why_unknown
+from onnxtile.tiling.limits import ProductLimits, product_limits
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,21 @@ class CheckLimits(ir.passes.InPlacePass):
     products count as what the engine gets: one tile. Operators whose products aren't sized yet count as unknown.
     """
 
-    max: Limits
+    max: ProductLimits
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "max", Limits.of(self.max))
+        object.__setattr__(self, "max", product_limits(self.max))
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         for product in contractions(model):
             scope = f" in {product.scope}" if product.scope else ""
             named = f"{product.node.op_type} {product.name!r}{scope}"
             answer = legality(product, self.max)
+            for refusal in engine_refusals(product, self.max):
+                raise LimitsError(f"{named}: {refusal.words}")
             if answer == "over":
                 size = "x".join(map(str, product.size.axes))
-                raise LimitsError(f"{named} is {size}, over the limits {self.max}")
+                raise LimitsError(f"{named} is {size}, over the limits {self.max.for_product(product)}")
             if answer == "unknown":
                 why = why_unknown(product, self.max, free_dimensions(model))
                 hint = " (run infer-shapes before)" if why.code == "unknown-shape" else ""

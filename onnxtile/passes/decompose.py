@@ -16,7 +16,7 @@ from onnxtile.operators.table import PRODUCTS
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal, cut_axes, opset_refusals
-from onnxtile.tiling.limits import UNLIMITED, Limits
+from onnxtile.tiling.limits import UNLIMITED, ProductLimits
 from onnxtile.tiling.plan import TilePlan
 
 
@@ -32,7 +32,7 @@ class Decompose(ProductPass):
     An operator that can't be written out, or cut afterwards, is refused, or left as it is: see ProductPass.
     """
 
-    max: Limits | None = None
+    max: ProductLimits | None = None
     form: str = "unrolled"
     leave_refused: bool = False
     pad_tiles: bool = False

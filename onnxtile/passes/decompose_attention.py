@@ -15,7 +15,7 @@ from onnxtile.passes.rewrites.function_bodies import NoBodyError, schema_of, wri
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.tiling.legality import Refusal, legality, type_refusals
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.limits import ProductLimits
 from onnxtile.tiling.plan import TilePlan
 
 
@@ -59,7 +59,7 @@ class DecomposeAttention(Decompose):
         }
         return [(product, tried.get(product.node) or decision) for product, decision in decided]
 
-    def _body_refusal(self, node: ir.Node, model: ir.Model, limits: Limits) -> Refusal | None:
+    def _body_refusal(self, node: ir.Node, model: ir.Model, limits: ProductLimits) -> Refusal | None:
         """Return why a product in the node's body can't be cut, or None."""
         body = written_out(node, model)
         products = list(contractions(body))

@@ -41,7 +41,7 @@ class DecomposeBlockwise(Decompose):
         if isinstance(weights, Refusal):
             yield weights
             return
-        plan = TilePlan(*cut_axes(product.size, self.max or UNLIMITED))
+        plan = TilePlan(*cut_axes(product.size, (self.max or UNLIMITED).tiles(product).largest))
         if self._stays_packed(product, plan, weights) and (plan.products or 0) > MOST_PACKED_TILES:
             words = f"it makes {plan.products:,} tiles of packed weights, more than {MOST_PACKED_TILES:,}"
             yield Refusal("too-many-tiles", f"{words}; take a larger --max")

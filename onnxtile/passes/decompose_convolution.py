@@ -22,7 +22,7 @@ from onnxtile.passes.rewrites.im2col import Im2col, window_refusals, with_bias
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.split_convolution import Joining, Split
 from onnxtile.tiling.legality import Decision, Refusal, type_refusals
-from onnxtile.tiling.limits import UNLIMITED
+from onnxtile.tiling.limits import UNLIMITED, Limits
 from onnxtile.tiling.plan import Accumulate, SplitPlan, TilePlan, VectorPlan
 
 DepthwiseName: TypeAlias = Literal["vector", "keep", "gemm"]
@@ -82,7 +82,7 @@ class DecomposeConvolution(Decompose):
             return VectorPlan(decision.m, decision.k, decision.n, decision.empty)
         if self.conv == "gemm":
             return decision
-        pieces = self._pieces(geometry)
+        pieces = Pieces.of(geometry, self._limits(product))
         if pieces.convolutions == 1:
             return None
         many = pieces.convolutions > self.max_nodes
@@ -96,8 +96,8 @@ class DecomposeConvolution(Decompose):
     def _joining(self) -> Joining:
         return Joining(self.weights, self.accumulate, self.max_fan_in, self.narrow_products)
 
-    def _pieces(self, geometry: Geometry) -> Pieces:
-        return Pieces.of(geometry, self.max or UNLIMITED)
+    def _limits(self, product: Contraction) -> Limits:
+        return (self.max or UNLIMITED).for_types(product.types)
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         yield from type_refusals(product, FLOATS)
@@ -109,7 +109,7 @@ class DecomposeConvolution(Decompose):
         if self.depthwise == "keep" and is_depthwise(geometry):
             words = "its channels have kernels of their own, which --depthwise keep leaves as they are"
             yield Refusal("depthwise", words)
-        if split and (self.max or UNLIMITED).m is not None and not all(isinstance(size, int) for size in geometry.out):
+        if split and self._limits(product).m is not None and not all(isinstance(size, int) for size in geometry.out):
             yield Refusal("symbolic", "--conv split cuts positions whose number is known; bind them with --bind")
         bias = input_of(product.node, 2)
         if bias is not None and (bias.shape is None or list(bias.shape) != [geometry.filters]):
@@ -126,7 +126,8 @@ class DecomposeConvolution(Decompose):
             y = Depthwise(new, geometry, opset).write(x, w, tensors[0])
             y = y if bias is None else with_bias(new, geometry, y, bias, tensors[1])
         elif self.conv == "split":
-            y = Split(new, geometry, opset, self._pieces(geometry), self._joining).write(node, x, w, bias, tensors)
+            pieces = Pieces.of(geometry, self._limits(product))
+            y = Split(new, geometry, opset, pieces, self._joining).write(node, x, w, bias, tensors)
         else:
             new.swap_in(Im2col(new, geometry, opset).write(x, w, bias, tensors))
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import onnx_ir as ir
@@ -49,6 +49,9 @@ class DecomposeQdq(Decompose):
     def refusals(self, product: Contraction, model: ir.Model) -> Iterable[Refusal]:
         return ()
 
+    def as_multiplied(self, product: Contraction) -> Contraction:
+        return with_quantized_types(product)
+
     def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
         node, fold, operands = product.node, Arithmetic(new, model, product.opset or 0), match_qdq(product.node)
         assert operands is not None
@@ -87,6 +90,13 @@ def _quantized(letter: str, node: ir.Node, integers: ir.Value | None) -> Quantiz
     if any(attribute_int(node, name, default) != default for name, default in PLAIN.items()):
         return None
     return Quantized(letter, integers, scale, zero)
+
+
+def with_quantized_types(product: Contraction) -> Contraction:
+    """Return a product of two DequantizeLinear with the types of what they read."""
+    nodes = [producer_of(value, "DequantizeLinear") for value in product.node.inputs[:2]]
+    a, b = (None if node is None else node.inputs[0] for node in nodes)
+    return replace(product, types=(None if a is None else a.dtype, None if b is None else b.dtype))
 
 
 def producer_of(value: ir.Value | None, op_type: str) -> ir.Node | None:

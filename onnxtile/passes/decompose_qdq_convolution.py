@@ -16,7 +16,7 @@ from onnxtile.ir.dtypes import BYTES
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.windows import Geometry
 from onnxtile.passes.decompose import Decompose, lowered_by
-from onnxtile.passes.decompose_qdq import LONGEST, PLAIN, only_reader, producer_of
+from onnxtile.passes.decompose_qdq import LONGEST, PLAIN, only_reader, producer_of, with_quantized_types
 from onnxtile.passes.rewrites.im2col import window_refusals
 from onnxtile.passes.rewrites.integer_convolution import IntegerConvolution
 from onnxtile.passes.rewrites.moves import PADS_AS_INPUT
@@ -55,6 +55,9 @@ class DecomposeQdqConvolution(Decompose):
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterable[Refusal]:
         return ()
+
+    def as_multiplied(self, product: Contraction) -> Contraction:
+        return with_quantized_types(product)
 
     def write_out(self, product: Contraction, new: Replacement, model: ir.Model) -> None:
         node = product.node

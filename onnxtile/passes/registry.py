@@ -18,8 +18,9 @@ from typing import Any
 
 import onnx_ir as ir
 
+from onnxtile.engine.given import limits_of_text
 from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, wrong_name
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.limits import ProductLimits
 
 ENTRY_POINTS = "onnxtile.passes"
 BUILT_IN = {
@@ -118,6 +119,8 @@ def _pass_text(pass_: ir.passes.PassBase) -> str:
             options |= value
         elif value != getattr(cls, key, MISSING):  # a field's default is the class's attribute
             options[key] = str(value).lower() if isinstance(value, bool) else value
+            if isinstance(value, ProductLimits):
+                options[key] = value.option
     return name + ("{" + " ".join(f"{key}={value}" for key, value in options.items()) + "}" if options else "")
 
 
@@ -189,8 +192,8 @@ def _split_options(name: str, text: str) -> dict[str, str]:
 
 def _read(name: str, key: str, value: str, hint: Any) -> Any:
     types = (hint, *typing.get_args(hint))
-    if Limits in types:
-        return Limits.parse(value)
+    if ProductLimits in types:
+        return limits_of_text(value)
     if hint is bool and value not in ("true", "false"):
         raise UsageError(f"pass {name}: {key} is {value!r}; write true or false")
     return value == "true" if hint is bool else _integer(name, key, value) if int in types else value

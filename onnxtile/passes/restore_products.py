@@ -13,7 +13,7 @@ from onnxtile.ir.node_replacement import replace_node
 from onnxtile.operators.contractions import contractions
 from onnxtile.tiling.calls import drop_functions, function_of
 from onnxtile.tiling.legality import legality
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.limits import ProductLimits, product_limits
 from onnxtile.tiling.tiled_product import SIDES, TiledProduct
 
 
@@ -25,10 +25,10 @@ class RestoreProducts(ir.passes.InPlacePass):
     isn't what we make.
     """
 
-    max: Limits
+    max: ProductLimits
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "max", Limits.of(self.max))
+        object.__setattr__(self, "max", product_limits(self.max))
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         opset = default_opset(model.opset_imports) or 0

@@ -11,13 +11,13 @@ from onnxtile.errors import wrong_name
 from onnxtile.ir.constants import stored
 from onnxtile.ir.dtypes import BYTES, FLOATS, INTEGERS
 from onnxtile.ir.graphs import CALL_DOMAIN, callees_first, is_tiled_product
-from onnxtile.ir.metadata import ORIGIN, PREFIX_META
+from onnxtile.ir.metadata import ORIGIN, PREFIX_META, SCHEDULE
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.calls import function_of
 from onnxtile.tiling.legality import SYMBOLIC_M_OPSET, Refusal, legality, type_refusals
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.limits import ProductLimits
 from onnxtile.tiling.plan import ACCUMULATIONS, Accumulate, TilePlan
 from onnxtile.tiling.tiled_product import TiledProduct
 
@@ -40,7 +40,7 @@ class TileMatMul(ProductPass):
     this one wrote out of other operators.
     """
 
-    max: Limits
+    max: ProductLimits
     accumulate: Accumulate = "chain"
     form: str = "unrolled"
     leave_refused: bool = False
@@ -53,6 +53,7 @@ class TileMatMul(ProductPass):
         if self.accumulate not in ACCUMULATIONS:
             raise wrong_name(f"accumulate is {self.accumulate!r}", self.accumulate, ACCUMULATIONS)
         super().__post_init__()
+        object.__setattr__(self, "max", self.max.narrow(self.narrow_products))
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         result = super().call(model)
@@ -97,6 +98,9 @@ class TileMatMul(ProductPass):
             tiled = replace(tiled, narrow=True)
         call = ir.Node(CALL_DOMAIN, tiled.name, [a, b], tiled.call_attributes, doc_string=node.doc_string)
         call.metadata_props.update(node.metadata_props | {ORIGIN: new.origin})
+        call.metadata_props.pop(SCHEDULE, None)  # of the tile that is cut again
+        if plan.schedule:
+            call.metadata_props[SCHEDULE] = plan.schedule
         call.name = call.meta[PREFIX_META] = new.prefix
         function_of(tiled, opset, model)
         model.opset_imports.setdefault(CALL_DOMAIN, 1)

@@ -44,7 +44,7 @@ class UnrollTiles(ir.passes.InPlacePass):
             function = None if call.graph is None else bodies.get(call.graph)
             opset = (default_opset(function.opset_imports) if function else None) or writer.opset
             sink = IrSink(opset, values, writer.origin(call), None if function is not None else call.graph)
-            sink.outer = writer.outer(call)
+            sink.outer, sink.schedule = writer.outer(call), writer.schedule(call)
             writer.write(call, sink)
             written.append((call, sink.nodes, output))
         writer.drop_calls()

@@ -13,7 +13,7 @@ from onnxtile.ir.arrays import little_endian, read_array
 from onnxtile.ir.bounds import most, raise_hint
 from onnxtile.ir.constants import constant_tensor, declared_ir_version, drop_if_unused
 from onnxtile.ir.graphs import all_graphs, default_opset, graphs_with_initializers, is_tiled_product
-from onnxtile.ir.metadata import ANNOTATION_META, ORIGIN, TILE
+from onnxtile.ir.metadata import ANNOTATION_META, ORIGIN, SCHEDULE, TILE
 from onnxtile.ir.names import Names
 from onnxtile.tiling.calls import drop_functions, function_of
 from onnxtile.tiling.forms.form import Form
@@ -148,6 +148,10 @@ class CallWriter:
     def outer(self, call: ir.Node) -> str:
         """Return the box of the tile that the call cuts again; empty where it cuts no tile."""
         return call.metadata_props.get(TILE, "")
+
+    def schedule(self, call: ir.Node) -> str:
+        """Return how the call's tiles run; empty where that wasn't chosen."""
+        return call.metadata_props.get(SCHEDULE, "")
 
     def origin(self, call: ir.Node) -> str:
         return call.metadata_props.get(ORIGIN, call.name or "")

@@ -17,7 +17,7 @@ from onnxtile.ir.graphs import default_opset
 from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
-from onnxtile.tiling.limits import Limits
+from onnxtile.tiling.limits import Limits, ProductLimits
 from onnxtile.tiling.plan import Axis, TilePlan
 
 OPSETS = range(7, 29)
@@ -41,10 +41,17 @@ class Refusal:
         return f"{self.code}: {self.words}"
 
 
-def legality(product: Contraction, limits: Limits) -> Legality:
-    """Return `over` where an axis surely exceeds its limit, `unknown` where none surely does but one might."""
+def legality(product: Contraction, limits: ProductLimits) -> Legality:
+    """Return `over` where an axis surely exceeds its limit, `unknown` where none surely does but one might.
+
+    What the engine doesn't multiply for its types is over, too.
+    """
+    if limits.by_types and None in product.types:
+        return "unknown"
+    if limits.refusal(product):
+        return "over"
     answer: Legality = "fits"
-    for size, limit in zip(product.size.axes, limits.axes, strict=True):
+    for size, limit in zip(product.size.axes, limits.for_product(product).axes, strict=True):
         if limit is not None and isinstance(size, int) and size > limit:
             return "over"
         if limit is not None and not isinstance(size, int):
@@ -52,11 +59,21 @@ def legality(product: Contraction, limits: Limits) -> Legality:
     return answer
 
 
-def why_unknown(product: Contraction, limits: Limits, free: Sequence[str]) -> Refusal:
+def engine_refusals(product: Contraction, limits: ProductLimits) -> Iterator[Refusal]:
+    """Yield why the engine multiplies no tile of the product, whatever its form."""
+    if limits.by_types and None in product.types:
+        yield Refusal("dtype", "its types aren't known, and what the engine multiplies depends on them")
+    elif words := limits.refusal(product):
+        yield Refusal("engine", words)
+
+
+def why_unknown(product: Contraction, limits: ProductLimits, free: Sequence[str]) -> Refusal:
     """Return why the legality of a product is unknown, and the cure. `free`: the model's free dimensions."""
     if product.reason:
         return Refusal("unknown-shape", product.reason + _cure(None, free))
-    lengths = zip("MKN", product.size.axes, limits.axes, strict=True)
+    for refusal in engine_refusals(product, limits):
+        return refusal
+    lengths = zip("MKN", product.size.axes, limits.for_product(product).axes, strict=True)
     unknown = [(axis, size) for axis, size, limit in lengths if limit is not None and not isinstance(size, int)]
     return Refusal("symbolic", ", ".join(_unknown(product, axis, size, free) for axis, size in unknown))
 
@@ -87,7 +104,7 @@ class Judge:
     """
 
     model: ir.Model
-    limits: Limits
+    limits: ProductLimits
     ability: Ability
     full: bool = False
 
@@ -113,17 +130,19 @@ class Judge:
         return free_dimensions(self.model)
 
     def _fits(self, product: Contraction) -> bool:
-        sizes = zip(product.size.axes, self.limits.axes, strict=True)
+        sizes = zip(product.size.axes, self.limits.for_product(product).axes, strict=True)
         is_full = not self.full or all(limit is None or size == limit for size, limit in sizes)
         return is_full and legality(product, self.limits) == "fits"
 
     def _plan(self, product: Contraction, more: Refusals) -> TilePlan | Refusal:
-        reasons = (self._scope_refusals(product), more(product), self._size_refusals(product))
+        of_types = engine_refusals(product, self.limits)
+        reasons = (self._scope_refusals(product), more(product), of_types, self._size_refusals(product))
         for refusal in chain(*reasons, _full_refusals(product) if self.full else ()):
             return refusal
         size = product.size
         empty = 0 in (*size.axes, size.batch)
-        plan = TilePlan(*cut_axes(size, self.limits, self.full and not empty), empty, self.full and not empty)
+        tiles, full = self.limits.tiles(product), self.full and not empty
+        plan = TilePlan(*cut_axes(size, tiles.largest, full), empty, full, tiles.schedule, tiles.why)
         if empty and plan.m.size is None and not plan.m.whole:  # form unrolled then needs its count
             words = f"M is {_named(product, size.m)} in a product without elements"
             return Refusal("symbolic-m", f"{words}{_cure(size.m, self._free)}, or leave M unlimited (--max *,K,N)")
@@ -159,7 +178,7 @@ class Judge:
         for axis, size in (("K", k), ("N", n)):
             if not isinstance(size, int):
                 yield Refusal(f"symbolic-{axis.lower()}", _unknown(product, axis, size, self._free))
-        if isinstance(m, int) or self.limits.m is None:
+        if isinstance(m, int) or self.limits.for_product(product).m is None:
             return
         words = _unknown(product, "M", m, self._free)
         if not self.ability.symbolic_m:

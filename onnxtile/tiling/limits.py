@@ -1,19 +1,75 @@
-"""The size of the matrix engine: the largest M, K and N of one product."""
+"""What a matrix engine multiplies in one call: the largest M, K and N, the same for all products or not."""
 
 from __future__ import annotations
 
 import operator
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import SupportsIndex
+from typing import TYPE_CHECKING, ClassVar, SupportsIndex
 
 from onnxtile.errors import UsageError
 from onnxtile.ir.dimensions import LARGEST
 
+if TYPE_CHECKING:
+    from onnxtile.operators.contractions import Contraction
+    from onnxtile.operators.registry import Types
+
 _CURE = "give three whole numbers above 0, or * for no limit, such as 64,64,64 or *,128,128"
 
 
+@dataclass(frozen=True)
+class Tiles:
+    """The largest tile of a product that is cut, and how its tiles run.
+
+    `schedule`: as metadata has it (SCHEDULE in `ir/metadata.py`); '': none was chosen, and `why` says so where one was
+    asked for.
+    """
+
+    largest: Limits
+    schedule: str = ""
+    why: str = ""
+
+
+class ProductLimits(ABC):
+    """The largest call of an engine, product by product.
+
+    `by_types`: it depends on the types of the operands, which have to be known.
+    """
+
+    by_types: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def option(self) -> str:
+        """Return what an option of a pass is set to for the same."""
+
+    @abstractmethod
+    def unmultiplied(self, types: Types) -> str | None:
+        """Return why the engine doesn't multiply operands of these known types, A's and B's; None: it does."""
+
+    @abstractmethod
+    def refusal(self, product: Contraction) -> str | None:
+        """Return why the engine multiplies no tile of a product of known types; None: it does."""
+
+    @abstractmethod
+    def narrow(self, products: bool) -> ProductLimits:
+        """Return the limits where partial products of float16 and bfloat16 stay in their type, or don't."""
+
+    @abstractmethod
+    def for_types(self, types: Types) -> Limits:
+        """Return the largest call of operands of these types, which the engine multiplies."""
+
+    @abstractmethod
+    def for_product(self, product: Contraction) -> Limits:
+        """Return the most that a call for the product may have: the product stays whole where it has no more."""
+
+    @abstractmethod
+    def tiles(self, product: Contraction) -> Tiles:
+        """Return the tiles of a product that doesn't stay whole."""
+
+
 @dataclass(frozen=True, repr=False)
-class Limits:
+class Limits(ProductLimits):
     """The engine computes C[m, n] = sum over k of A[m, k] * B[k, n] for m <= `m`, k <= `k`, n <= `n`.
 
     None means that the axis isn't limited. Raises UsageError for a limit below 1.
@@ -25,6 +81,7 @@ class Limits:
     m: int | None
     k: int | None
     n: int | None
+    by_types: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for axis in "mkn":
@@ -40,6 +97,28 @@ class Limits:
     @property
     def axes(self) -> tuple[int | None, int | None, int | None]:
         return (self.m, self.k, self.n)
+
+    @property
+    def option(self) -> str:
+        return repr(self)
+
+    def unmultiplied(self, types: Types) -> str | None:
+        return None
+
+    def refusal(self, product: Contraction) -> str | None:
+        return None
+
+    def narrow(self, products: bool) -> Limits:
+        return self
+
+    def for_types(self, types: Types) -> Limits:
+        return self
+
+    def for_product(self, product: Contraction) -> Limits:
+        return self
+
+    def tiles(self, product: Contraction) -> Tiles:
+        return Tiles(self)
 
     @classmethod
     def parse(cls, text: str) -> Limits:
@@ -68,6 +147,11 @@ class Limits:
 
 UNLIMITED = Limits(None, None, None)
 AnyLimits = Limits | str | tuple[int | None, int | None, int | None]
+
+
+def product_limits(value: ProductLimits | AnyLimits) -> ProductLimits:
+    """Accept limits in any form, and those of an engine."""
+    return value if isinstance(value, ProductLimits) else Limits.of(value)
 
 
 def _parse_limit(part: str, text: str) -> int | None:

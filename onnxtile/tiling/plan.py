@@ -78,12 +78,18 @@ class TilePlan:
     full: bool = False
     """Every tile is computed at its full size, padded with zeros."""
 
+    schedule: str = ""
+    """How the tiles run, as metadata has it; '': in the order of m, n, k."""
+
+    unscheduled: str = ""
+    """Why no schedule was chosen where one was asked for."""
+
     @property
     def padded(self) -> TilePlan:
         """The plan of the product with its axes padded to whole tiles."""
         axes = (self.m, self.k, self.n)
         m, k, n = (axis if axis.size is None else Axis(axis.size + (axis.padding or 0), axis.tile) for axis in axes)
-        return TilePlan(m, k, n, self.empty, self.full)
+        return TilePlan(m, k, n, self.empty, self.full, self.schedule)
 
     @property
     def tile(self) -> tuple[int | None, int | None, int | None]:

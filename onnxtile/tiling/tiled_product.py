@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.dtypes import BYTES, WIDER
+from onnxtile.ir.metadata import SCHEDULE
 from onnxtile.tiling.plan import Accumulate, Axis, TilePlan
 
 Side = Literal["A", "B"]
@@ -105,7 +106,8 @@ class TiledProduct:
         a_type, b_type = map(ir.DataType, node.attributes["types"].as_ints())
         transpose_a, transpose_b = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
         empty, full = (bool(node.attributes[name].as_int()) for name in ("empty", "full"))
-        narrow, plan = "narrow" in node.attributes, TilePlan(m, k, n, empty, full)
+        narrow = "narrow" in node.attributes
+        plan = TilePlan(m, k, n, empty, full, node.metadata_props.get(SCHEDULE, ""))
         return cls(plan, a_rank, b_rank, (a_type, b_type), accumulate, transpose_a, transpose_b, narrow)
 
     @property

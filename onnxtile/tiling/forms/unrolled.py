@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product as every
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ from onnxtile.ir.arrays import last_axes_swapped
 from onnxtile.ir.dtypes import INTEGERS
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.legality import Ability
+from onnxtile.tiling.loops import Loops
 from onnxtile.tiling.opset_compat import Splitter, merge_tree, pad_end, take_first
 from onnxtile.tiling.plan import Axis, additions
 from onnxtile.tiling.sinks.ir import Sink
@@ -70,6 +71,11 @@ class Unrolled(Form):
             letter: [f"{letter}{start}:{'' if stop is None else stop}" for start, stop in pieces]
             for letter, pieces in (("m", m_pieces), ("k", k_pieces), ("n", n_pieces))
         }
+        loops = Loops.of(product.plan.schedule)
+        if loops is not None:
+            order = loops.tiles(product.plan)
+            self._write_in_order(sink, product, a_tiles, b_tiles, boxes, order, output, prefix)
+            return
         operator = product.operator
         columns = [
             [b_tiles[(k, n) if product.b_rank > 1 else (k,)] for k in range(len(k_pieces))]
@@ -93,9 +99,56 @@ class Unrolled(Form):
             if len(tiles) > 1:
                 merge_tree(sink, "Concat", tiles, row, {"axis": _output_rank(product) - 1}, self.max_fan_in)
             rows.append(row)
+        self._join_rows(sink, product, rows, output)
+
+    def _write_in_order(
+        self, sink: Sink, product: TiledProduct, a_tiles: Grid, b_tiles: Grid, boxes: Mapping[str, Sequence[str]],
+        order: Iterable[tuple[int, int, int]], output: str, prefix: str,
+    ) -> None:  # fmt: skip
+        """Add the tile products in an order of their own (k ascends in it), and what is made of them as soon as it can.
+
+        Names and results are those of the usual order.
+        """
+        m_count, k_count, n_count = (len(boxes[letter]) for letter in "mkn")
+        rows = [join(prefix, f"m{m}") if m_count > 1 else output for m in range(m_count)]
+        chained = product.accumulate == "chain" and not product.narrow
+        partials: dict[tuple[int, int], list[str]] = {}
+        done: dict[int, int] = {}
+        for m, k, n in order:
+            tile = join(prefix, f"m{m}_n{n}") if n_count > 1 else rows[m]
+            partial = join(prefix, f"m{m}_n{n}_k{k}") if k_count > 1 else tile
+            a, b = a_tiles[(m, k)[-product.a_rank :]], b_tiles[(k, n)[: product.b_rank]]
+            box = f"{boxes['m'][m]},{boxes['k'][k]},{boxes['n'][n]}"
+            sink.node(product.operator, (a, b), (partial,), tile=box)
+            found = partials.setdefault((m, n), [])
+            found.append(partial)
+            if chained and k > 0:
+                found[:] = [self._add_next(sink, product, found, tile, k, k == k_count - 1)]
+            if k < k_count - 1:
+                continue
+            if not chained and k_count > 1:
+                self._add_up(sink, product, found, tile)
+            done[m] = done.get(m, 0) + 1
+            if done[m] == n_count > 1:
+                tiles = [join(prefix, f"m{m}_n{n}") for n in range(n_count)]
+                merge_tree(sink, "Concat", tiles, rows[m], {"axis": _output_rank(product) - 1}, self.max_fan_in)
+        self._join_rows(sink, product, rows, output)
+
+    def _join_rows(self, sink: Sink, product: TiledProduct, rows: Sequence[str], output: str) -> None:
         if len(rows) > 1:
             axis = _output_rank(product) - (2 if product.b_rank > 1 else 1)
             merge_tree(sink, "Concat", rows, output, {"axis": axis}, self.max_fan_in)
+
+    def _add_next(
+        self, sink: Sink, product: TiledProduct, pair: Sequence[str], total: str, step: int, last: bool
+    ) -> str:
+        """Add a partial sum to those before it, as `_add_up` does in a chain, and return the sum's name."""
+        whole = total if product.wider is None else f"{total}_wide"
+        name = whole if last else f"{total}_sum{step}"
+        sink.node("Add", tuple(pair), (name,))
+        if last and product.wider is not None:
+            sink.node("Cast", (name,), (total,), {"to": product.dtype.value})
+        return name
 
     def _write_padded(
         self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str

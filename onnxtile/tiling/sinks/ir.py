@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.ir.metadata import OF, ORIGIN, TILE
+from onnxtile.ir.metadata import OF, ORIGIN, SCHEDULE, TILE
 
 Attributes = Mapping[str, "int | Sequence[int] | ir.TensorProtocol | Sink"]
 Typed = tuple[str, ir.DataType, Sequence[int | None] | None]
@@ -57,6 +57,8 @@ class IrSink:
         self.opset = opset
         self.outer = ""
         """The box of the tile that is cut again, where one is."""
+        self.schedule = ""
+        """How the tiles run, where that was chosen."""
         self.nodes: list[ir.Node] = []
         self.values = dict(values)
         self._origin = origin
@@ -80,6 +82,8 @@ class IrSink:
         metadata = {ORIGIN: self._origin} if self._origin else {}
         if tile:
             metadata[TILE] = tile + OF + self.outer if self.outer else tile
+            if self.schedule:
+                metadata[SCHEDULE] = self.schedule
         attrs = [
             ir.AttrGraph(name, value.graph())
             if isinstance(value, IrSink)
@@ -108,7 +112,7 @@ class IrSink:
     def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> IrSink:
         ends = [_typed_value(*value) for value in (*inputs, *outputs)]
         inner = IrSink(self.opset, self.values | {value.name: value for value in ends if value.name}, self._origin)
-        inner.outer = self.outer
+        inner.outer, inner.schedule = self.outer, self.schedule
         inner._interface = (name, ends[: len(inputs)], ends[len(inputs) :])
         return inner
 

@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.arrays import tensor_proto
 from onnxtile.ir.io.protobuf_wire import counted, head, message, number_of, pair, tag, text
-from onnxtile.ir.metadata import OF, ORIGIN, TILE
+from onnxtile.ir.metadata import OF, ORIGIN, SCHEDULE, TILE
 from onnxtile.tiling.sinks.ir import Attributes, Typed
 
 _INPUT, _OUTPUT, _NAME = (tag(number_of(onnx.NodeProto, name)) for name in ("input", "output", "name"))
@@ -44,9 +44,11 @@ class WireSink:
         self._aliases: dict[str, str] = {}
         self.serve(origin)
 
-    def serve(self, origin: str, outer: str = "") -> WireSink:
-        """Say where the nodes to come are from; `outer`: the box of the tile that is cut again."""
-        self._origin, self._outer = origin, outer
+    def serve(self, origin: str, outer: str = "", schedule: str = "") -> WireSink:
+        """Say where the nodes to come are from, the box of the tile that is cut again, and how tiles run."""
+        self._origin, self._outer, self._schedule = origin, outer, schedule
+        self._schedule_field = pair(_METADATA, SCHEDULE, schedule) if schedule else b""
+        self._schedule_text = self._schedule_field.decode("latin-1")
         self._outer_end = OF + outer if outer else ""
         self._origin_field = pair(_METADATA, ORIGIN, origin)
         self._origin_text = self._origin_field.decode("latin-1")
@@ -83,7 +85,7 @@ class WireSink:
         fields.append(self._origin_field)
         if tile:
             content = _TILE + counted(tile + self._outer_end)
-            fields += head(_METADATA, len(content)), content
+            fields += self._schedule_field, head(_METADATA, len(content)), content
         self._add(b"".join(fields))
 
     def _plain(self, op_type: str, inputs: Sequence[str], output: str, tile: str) -> bytes:
@@ -96,6 +98,7 @@ class WireSink:
         if tile:
             tile += self._outer_end
             box = f"{_M}{_LENGTHS[len(_TILE) + 1 + len(tile)]}{_TILE_TEXT}{_LENGTHS[len(tile)]}{tile}"
+            box = self._schedule_text + box
         return f"{reads}{_O}{alias}{_N}{named}{_op_type_text(op_type)}{self._origin_text}{box}".encode("ascii")
 
     def copy(self, node: onnx.NodeProto) -> None:
@@ -117,7 +120,7 @@ class WireSink:
 
     def body(self, name: str, inputs: Sequence[Typed], outputs: Sequence[Typed]) -> WireSink:
         make = onnx.helper.make_tensor_value_info
-        inner = WireSink(self.opset, self._origin).serve(self._origin, self._outer)
+        inner = WireSink(self.opset, self._origin).serve(self._origin, self._outer, self._schedule)
         inner._interface.name = name
         inner._interface.input.extend(make(value, dtype.value, shape) for value, dtype, shape in inputs)
         inner._interface.output.extend(make(value, dtype.value, shape) for value, dtype, shape in outputs)
