@@ -28,6 +28,8 @@ STORES = ("Constant", "ConstantOfShape")
 """Operators that only hold a constant (ConstantOfShape: where its shape is one)."""
 _NARROW = 16
 """Bits up to which a product's constant integers are quantized weights; beyond they may be lengths and the like."""
+TAKING_TABLES = ("Gather", "GatherElements", "GatherND", "Loop", "Scan")
+"""Operators that take quantized weights as they are: they choose rows of them, or hand them to a body."""
 MOST = 1024
 """Stored constants that are followed through what is computed from them together."""
 
@@ -179,7 +181,9 @@ class Constants:
         if value.dtype is None or value.dtype.is_floating_point():
             return True
         narrow = value.dtype.is_integer() and value.dtype.bitwidth <= _NARROW
-        return facts.quantization != () or facts.packed is not None or (narrow and products_of(node) is not None)
+        if narrow and (node.op_type in TAKING_TABLES or products_of(node) is not None):
+            return True
+        return facts.quantization != () or facts.packed is not None
 
 
 def _is_coefficient(value: ir.Value) -> bool:

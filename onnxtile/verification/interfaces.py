@@ -27,6 +27,9 @@ def mismatch(model: onnx.ModelProto, other: onnx.ModelProto, bind: Mapping[str, 
         untyped = {name for name, kind in (*left, *right) if not kind}
         left, right = ([(name, b"" if name in untyped else kind) for name, kind in side] for side in (left, right))
         if left != right:
+            retyped = _other_types(what, ours, theirs)
+            if retyped:
+                return retyped
             return f"the {what} differ: {', '.join(sorted({name for name, _ in set(left) ^ set(right)})) or 'in order'}"
         bound = _bound(ours, bind) if what == "inputs" else {}
         for (name, _, one), (_, _, two) in zip(_said(ours), _said(theirs), strict=True):
@@ -38,6 +41,19 @@ def mismatch(model: onnx.ModelProto, other: onnx.ModelProto, bind: Mapping[str, 
                     return f"{words}; if that's meant, say so: --bind {bound[name][axis]}={q}"
             if not _go_together(one, two) and not (what == "outputs" and _is_inferred(name, two, model, bind)):
                 return f"the shapes of {name!r} differ: {_words(one)} and {_words(two)}"
+    return None
+
+
+def _other_types(what: str, ours: list[onnx.ValueInfoProto], theirs: list[onnx.ValueInfoProto]) -> str | None:
+    """Return which value has another type in the second model, if that's all that differs."""
+    if [value.name for value in ours] != [value.name for value in theirs]:
+        return None
+    for one, two in zip(ours, theirs, strict=True):
+        types = [value.type.tensor_type.elem_type for value in (one, two)]
+        if types[0] != types[1] and all(types):
+            before, after = (onnx.TensorProto.DataType.Name(number).lower() for number in types)
+            words = f"{what[:-1]} {one.name!r} is {before} in the original and {after} in the lowered model"
+            return f"{words}; change types before lowering, or keep those of inputs and outputs"
     return None
 
 

@@ -109,7 +109,7 @@ def test_a_bad_file_gets_one_line(cli: Cli, tmp_path: Path, name: str, command: 
         (["lower", "MODEL", "--max", "4,4"], "2 part"),
         (["lower", "MODEL", "--max", "4,4,4,4"], "4 part"),
         (["lower", "MODEL", "--max", "big"], "1 part"),
-        (["lower", "MODEL"], "Missing option '--max'"),
+        (["lower", "MODEL"], "what the engine multiplies isn't given: say --max M,K,N, or --engine FILE|NAME"),
         (["lower", "MODEL", "--max", "4,4,4", "-o", "MODEL"], "which is needed; give another path"),
         (["lower", "MODEL", "--max", "4,4,4", "-o", "FOLDER/none/out.onnx"], "its folder doesn't exist"),
         (["lower", "MODEL", "--max", "4,4,4", "-o", "FOLDER"], "is a folder"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxtile
 from tests.profiling.test_cost_walk import W, row
 from tests.profiling.test_profile import model
-from tests.support import make, parse
+from tests.support import FORMS, make, parse
 
 
 def test_a_shared_weight_counts_once_in_totals_and_in_each_row() -> None:
@@ -96,3 +97,24 @@ def test_quantized_constants_that_are_joined_are_weights() -> None:
     )
     totals = onnxtile.profile(model).totals
     assert (totals.params, totals.weight_bytes) == (8, 13)
+
+
+def test_quantized_weights_that_rows_are_gathered_of_count() -> None:
+    table = np.ones((6, 4), np.int8)
+    profile = onnxtile.profile(
+        parse(
+            """<ir_version: 8, opset_import: ["" : 17]> g (int64[3] i) => (float[3,4] y)
+            <float s = {0.5}, int8 z = {0}> { rows = Gather (table, i) y = DequantizeLinear (rows, s, z) }""",
+            table=table,
+        )
+    )
+    assert profile.totals.params == 24
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_quantized_weights_that_loops_carry_count(form: str) -> None:
+    original = parse(
+        """<ir_version: 8, opset_import: ["" : 17]> g (uint8[8,8] x) => (int32[8,8] y) { y = MatMulInteger (x, w) }""",
+        w=np.ones((8, 8), np.int8),
+    )
+    assert onnxtile.profile(onnxtile.lower(original, (4, 4, 4), form=form)).totals.params == 64

@@ -25,7 +25,7 @@ PLAIN = "(float[N,4] x) => (float[N,4] y)"
         (PLAIN, PLAIN, None),
         (PLAIN, "(float[M,4] x) => (float[M,4] y)", None),
         (PLAIN, "(float[N,4] x, float z) => (float[N,4] y)", "the inputs differ: z"),
-        (PLAIN, "(double[N,4] x) => (double[N,4] y)", "the inputs differ: x"),
+        (PLAIN, "(double[N,4] x) => (double[N,4] y)", "input 'x' is float in the original and double in the lowered"),
         (PLAIN, "(float[N,5] x) => (float[N,5] y)", r"the shapes of 'x' differ: \[\?, 4\] and \[\?, 5\]"),
         (PLAIN, "(float[N,4,1] x) => (float[N,4,1] y)", "the shapes of 'x' differ"),
         (PLAIN, "(float[3,4] x) => (float[3,4] y)", "axis 0 of 'x' has any size in the original, and 3 in the lowered"),

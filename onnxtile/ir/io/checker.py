@@ -146,12 +146,32 @@ def _copy_fields(source: Message, target: Message, except_for: str) -> None:
             setattr(target, field.name, value)
 
 
-def check_structure(model: ir.Model, light: onnx.ModelProto | None = None) -> None:
+def put_in_order(model: ir.Model) -> bool:
+    """Sort the nodes of a model that reads what later nodes compute: engines run it, though the standard says no.
+
+    Returns whether it was so. Raises ModelError for what nothing computes, and for a cycle.
+    """
+    try:
+        check_order(model)
+        return False
+    except ModelError:
+        try:
+            model.graph.sort()
+            for function in model.functions.values():
+                function.sort()
+        except ValueError:  # a cycle, of which the check below tells
+            pass
+        check_order(model)
+        return True
+
+
+def check_structure(model: ir.Model, light: onnx.ModelProto | None = None, ordered: bool = False) -> None:
     """Refuse a model that isn't well formed: ModelError with our words, or those of onnx's checker.
 
-    `light`: the model's skeleton, where there is one already.
+    `light`: the model's skeleton, where there is one already. `ordered`: the order of its nodes was checked.
     """
-    check_order(model)
+    if not ordered:
+        check_order(model)
     try:
         if light is None:  # a model that was in a file was checked for names before
             light = skeleton(model)

@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import ModelError, OnnxtileError, system_words
 from onnxtile.ir.graphs import all_graphs, subgraphs
-from onnxtile.ir.io.checker import check_order, check_structure, one_line, skeleton_of_proto
+from onnxtile.ir.io.checker import check_order, check_structure, one_line, put_in_order, skeleton_of_proto
 from onnxtile.ir.io.data_files import DataTensor, find
 from onnxtile.ir.io.trust import audit, read_in
 from onnxtile.ir.left_out_outputs import name_left_out
@@ -88,7 +88,8 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
         next(value for value in model.graph.inputs if value.name == sparse.values.name).meta[SPARSE_META] = sparse
     try:
         _mark_value_info(model.graph, proto.graph)
-        check_structure(model, skeleton_of_proto(proto))
+        was_sorted = not put_in_order(model)
+        check_structure(model, skeleton_of_proto(proto) if was_sorted else None, ordered=True)
     except ModelError as error:
         raise ModelError(f"{place}: {error}") from error
     except ValueError as error:  # text that isn't UTF-8, an attribute without the graph that its type says

@@ -11,6 +11,7 @@ import onnx_ir as ir
 import pytest
 from onnx import helper, numpy_helper
 
+import onnxtile
 from onnxtile.errors import ModelError
 from onnxtile.ir.io import load as loading
 from tests.support import parse
@@ -145,3 +146,22 @@ def test_value_info_of_a_weight_is_remembered(described: bool) -> None:
     if described:
         proto.graph.value_info.append(helper.make_tensor_value_info("w", onnx.TensorProto.FLOAT, [300]))
     assert loading.has_value_info(loading.from_proto(proto).graph.initializers["w"]) == described
+
+
+UNSORTED = """<ir_version: 10, opset_import: ["" : 18]> g (float[2,2] x, bool c) => (float[2,2] y) {
+   a = Neg (x)
+   y = If (c) <then_branch = t () => (float[2,2] p) { p = Abs (n) n = Neg (a) },
+               else_branch = e () => (float[2,2] q) { q = Neg (late) }>
+   late = Abs (a) }"""
+
+
+def test_nodes_that_are_out_of_order_are_sorted() -> None:
+    model = onnx.parser.parse_model(UNSORTED)
+    assert [node.op_type for node in loading.from_proto(model).graph] == ["Neg", "Abs", "If"]
+    onnx.checker.check_model(onnxtile.lower(model, (4, 4, 4)))
+
+
+def test_a_cycle_is_refused() -> None:
+    model = onnx.parser.parse_model(UNSORTED.replace("a = Neg (x)", "a = Neg (late)"))
+    with pytest.raises(ModelError, match="Neg 'a' reads 'late', which nothing before it computes; there is a"):
+        loading.from_proto(model)
