@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -176,6 +177,19 @@ def test_the_documents_name_every_command_and_option() -> None:
                 "--ops",
             ):
                 assert option in both, option
+
+
+def test_the_page_of_reports_names_every_member(folder: Path, cli: Cli) -> None:
+    net, told = folder / "demo" / "net.onnx", (ROOT / "docs" / "reports.md").read_text().partition("## JSON")[2]
+    whole, rows = (set(re.findall(r"`(\w+)`", _first_column(part))) for part in told.split("A row of `contractions`"))
+    calls = (["check"], ["lower", "--dry-run"], ["lower", "--time-passes", "--verify", "-o", folder / "out.onnx"])
+    documents = [json.loads(cli(*call, net, "--max", "4,4,4", "--json")[1]) for call in calls]
+    assert {name for document in documents for name in document} == whole - {"verify_torch"}
+    assert {name for document in documents for row in document["contractions"] for name in row} == rows - {"schedule"}
+
+
+def _first_column(text: str) -> str:
+    return "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
 
 
 def test_the_readme_names_the_makefile_s_targets() -> None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from onnxtile.cli.options import All, Bind, Engine, FollowLinks, Json, Max, Model, Ops, limits_of, parse_bind
+from onnxtile.cli.options import (
+    All,
+    Bind,
+    Engine,
+    FollowLinks,
+    Json,
+    Listed,
+    Max,
+    Model,
+    Only,
+    Ops,
+    limits_of,
+    parse_bind,
+)
 
 EXAMPLES = "Example:\n\nonnxtile check model.onnx --max 64,64,64 --bind batch=1"
 
@@ -17,21 +30,23 @@ def command(
     bind: Bind = None,
     follow_links: FollowLinks = False,
     everything: All = False,
+    only: Only = None,
     json: Json = False,
 ) -> None:
     """Tell which matrix products of MODEL exceed the engine.
 
     Exit status: 0 all products asked for fit, 1 some don't, or may not, 2 the call or the file is bad.
     """
-    from onnxtile.cli.output import print_json, print_report, progress
+    listed = Listed.of(everything, only, json)
+    from onnxtile.cli.output import print_json, print_report, progress, provenance
     from onnxtile.lowering.check import check
 
     limits = limits_of(max, engine, "cycles")
     with progress(f"check {model.name}"):
         report = check(model, limits, ops=ops, bind=parse_bind(bind))
     if json:
-        print_json(report)
+        print_json(report.to_json() | provenance(model))
     else:
-        print_report(report, report.summary, everything)
+        print_report(report, report.summary, listed)
     if not report.ok:
         raise typer.Exit(1)

@@ -17,8 +17,10 @@ from onnxtile.cli.options import (
     Engine,
     FollowLinks,
     Json,
+    Listed,
     Max,
     Minimize,
+    Only,
     Ops,
     TimePasses,
     limits_of,
@@ -105,6 +107,7 @@ def command(
     time_passes: TimePasses = False,
     follow_links: FollowLinks = False,
     everything: All = False,
+    only: Only = None,
     json: Json = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file too.")] = None,
 ) -> None:
@@ -115,6 +118,7 @@ def command(
 
     Exit status: 0 all products asked for fit, 1 some don't or it isn't equivalent, 2 the call or a file is bad.
     """
+    listed = Listed.of(everything, only, json)
     isolate_file(model, timeout)
     runs_engine = verify and not is_torch(model)
     if runs_engine:
@@ -144,7 +148,7 @@ def command(
         with progress(f"estimate {model.name}") as say, _source(model, input, None, say) as source:
             result, costs = estimate(source.path, options, sizes)
             convolutions = convolution_costs(source.path, options, sizes, result)
-        _print_estimate(result, costs, convolutions, everything, json)
+        _print_estimate(model, result, costs, convolutions, listed, json)
         return
     target, also = output or _beside(model), [path for path in (report, keep_exported) if path is not None]
     if is_torch(model):  # what lowers checks it for files of ONNX, which it reads itself
@@ -170,9 +174,9 @@ def command(
                 if not all(verdict.equivalent for verdict in verdicts.values()):
                     raise _AbandonedError
     except _AbandonedError:
-        _print(result, verdicts, None, everything, json, report, timed)
+        _print(model, result, verdicts, None, listed, json, report, timed)
         raise typer.Exit(1) from None
-    _print(result, verdicts, target, everything, json, report, timed)
+    _print(model, result, verdicts, target, listed, json, report, timed)
     if not result.ok:
         raise typer.Exit(1)
 
@@ -214,21 +218,23 @@ def _beside(model: Path) -> Path:
 
 
 def _print(
+    model: Path,
     result: Report,
     verdicts: Mapping[str, Verdict],
     target: Path | None,
-    everything: bool,
+    listed: Listed,
     json: bool,
     report: Path | None,
     steps: Sequence[Step] | None,
 ) -> None:
     """Print what was done, and write it to the report file."""
-    from onnxtile.cli.output import amount_text, console, print_json, print_report, print_steps, steps_to_json
+    from onnxtile.cli.output import print_json, print_report, print_steps, provenance, steps_to_json
     from onnxtile.cli.verify import print_verdict
     from onnxtile.ir.io.files import replacing
     from onnxtile.ir.json_encoding import json_text
 
-    document = {**result.to_json(), "output": None if target is None else str(target), **verdicts}
+    output = None if target is None else str(target)
+    document = {**result.to_json(), **provenance(model), "output": output, **verdicts}
     if steps is not None:
         document["passes"] = steps_to_json(steps)
     if report is not None:
@@ -237,11 +243,8 @@ def _print(
     if json:
         print_json(document)
         return
-    became = f"{result.nodes_before:,} nodes became {result.nodes_after:,} in {target}"
-    print_report(result, f"{result.summary}; {became if target else 'nothing was written'}", everything)
-    if result.having("tiled", "split"):
-        words = f"tiled: {amount_text(result.macs)} MACs, {amount_text(result.padded_macs)} with the padding of tiles"
-        console().print(words)
+    became = f"{result.nodes_before:,} nodes became {result.nodes_after:,}, form {result.form}, in {target}"
+    print_report(result, f"{result.summary}; {became if target else 'nothing was written'}", listed)
     for verdict in verdicts.values():
         print_verdict(verdict)
     if steps is not None:
@@ -249,16 +252,16 @@ def _print(
 
 
 def _print_estimate(
-    result: Report, costs: list[Cost], convolutions: list[ConvolutionCost], everything: bool, json: bool
+    model: Path, result: Report, costs: list[Cost], convolutions: list[ConvolutionCost], listed: Listed, json: bool
 ) -> None:  # fmt: skip
     """Print what each form would cost, and each way to write convolutions."""
-    from onnxtile.cli.output import print_convolution_costs, print_costs, print_json, print_report
+    from onnxtile.cli.output import print_convolution_costs, print_costs, print_json, print_report, provenance
 
     if json:
         forms = {"forms": costs, "convolutions": convolutions}
-        print_json(result.to_json() | {"dry_run": True, "nodes_after": None} | forms)
+        print_json(result.to_json() | provenance(model) | {"dry_run": True, "nodes_after": None} | forms)
     else:
-        print_report(result, f"{result.summary}; nothing was written", everything)
+        print_report(result, f"{result.summary}; nothing was written", listed)
         print_costs(costs)
         print_convolution_costs(convolutions)
     if not result.ok:

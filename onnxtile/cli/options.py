@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, wrong_name
 
 if TYPE_CHECKING:
     from onnxtile.tiling.limits import ProductLimits
@@ -32,6 +33,14 @@ Bind = Annotated[
     typer.Option("--bind", metavar="NAME=INT", help="Size of a free dimension; may be given several times."),
 ]
 All = Annotated[bool, typer.Option("--all", help="List all products, those that fit and those not asked for too.")]
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--only",
+        metavar="STATUSES",
+        help="List only these products: over, refused, unknown, tiled, split, vector, fits, not-asked.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
 
 
@@ -87,3 +96,32 @@ def parse_bind(pairs: Sequence[str] | None) -> dict[str, int]:
             raise UsageError(f"--bind {pair}: {name} is bound to {sizes[name]} already; give it once")
         sizes[name] = int(size)
     return sizes
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Which products a report lists: all, those of some statuses (`only`), or, without either, what isn't as it was."""
+
+    everything: bool = False
+    only: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, everything: bool, only: str | None, json: bool) -> Listed:
+        """Read --all and --only; UsageError for a status that there isn't, or for options that contradict."""
+        if only is None:
+            return cls(everything)
+        for option, given in (("--all", everything), ("--json", json)):
+            if given:
+                raise UsageError(f"{option} lists all products, --only some; leave one of them out")
+        from onnxtile.lowering.report import STATUSES
+
+        names = tuple(name.strip() for name in only.split(","))
+        for name in names:
+            if name not in STATUSES:
+                raise wrong_name(f"--only {name}", name, STATUSES)
+        return cls(only=names)
+
+    def includes(self, status: str) -> bool:
+        if self.everything or self.only:
+            return self.everything or status in self.only
+        return status not in ("fits", "not-asked")

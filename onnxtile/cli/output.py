@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from onnxtile import __version__
+from onnxtile.cli.options import Listed
 from onnxtile.cli.screen import console, progress, reasons_with_names, styled
 from onnxtile.cli.table import MOST_ROWS, Cell, Column, Name, Table, numbers
 from onnxtile.ir.json_encoding import encode, json_text
@@ -14,6 +16,8 @@ from onnxtile.ir.printable import several
 from onnxtile.ir.symbolic.amounts import amount_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onnxtile.lowering.convolution_costs import ConvolutionCost
     from onnxtile.lowering.form_costs import Cost
     from onnxtile.lowering.report import Report, Row
@@ -37,21 +41,24 @@ def print_json(document: object) -> None:
     sys.stdout.write(json_text(document))
 
 
-def print_report(report: Report, words: str, everything: bool = False) -> None:
-    """Print the products, then `words`, which sum up; those that fit are counted, or listed with `everything`."""
-    from onnxtile.lowering.report import HEADINGS
+def provenance(model: Path) -> dict[str, str]:
+    """Return which program reports on which file, for scripts."""
+    return {"version": __version__, "input": str(model)}
 
+
+def print_report(report: Report, words: str, listed: Listed) -> None:
+    """Print the products that are listed, then `words`, which sum up; those that fit are counted."""
+    rows = [row for row in report.by_urgency if listed.includes(row.status)]
+    columns = [_column(heading) for heading in report.headings]
+    shown = MOST_ROWS if listed == Listed() else len(rows)
+    Table(columns).print_first(rows, lambda row: _product_cells(report, row), shown, "--all lists them")
     screen = console()
-    asked = [row for row in report.contractions if row.status != "not-asked"]
-    rows = [row for row in report.by_urgency if everything or row.status not in ("fits", "not-asked")]
-    product, m, k, n, dtype, status, last = HEADINGS
-    sizes = numbers(m, k, n, shorten="end")
-    columns = [Column(product, shorten="middle"), *sizes, Column(dtype), Column(status), Column(last, shorten="end")]
-    table = Table(columns)
-    table.print_first(rows, _product_cells, len(rows) if everything else MOST_ROWS, "--all lists them")
+    asked = [row for row in rows if row.status != "not-asked"]
     for line in reasons_with_names((row.reason, row.name) for row in asked if row.reason).values():
         screen.print(line)
-    if not everything and (fitting := len(report.having("fits"))):
+    if listed.only and not rows:
+        screen.print(f"no product is {' or '.join(listed.only)}", style="dim")
+    if listed == Listed() and (fitting := len(report.having("fits"))):
         verb, them = ("fits", "it") if fitting == 1 else ("fit", "them")
         screen.print(f"{several(fitting, 'product')} {verb}; --all lists {them}", style="dim")
     left_out = Counter(row.family for row in report.having("not-asked"))
@@ -59,11 +66,26 @@ def print_report(report: Report, words: str, everything: bool = False) -> None:
         counts = ", ".join(f"{count:,} {family}" for family, count in left_out.items())
         screen.print(f"not asked: {counts} (--ops)", style="dim")
     screen.print(words, style="green" if report.ok else "red")
+    if report.contractions:
+        screen.print(report.engine_summary)
 
 
-def _product_cells(row: Row) -> Sequence[Cell]:
-    name, operator, *sizes, dtype, status, what = row.cells
-    return Name(name, operator), *sizes, dtype, styled((status, _STYLES[status])), what
+def _column(heading: str) -> Column:
+    from onnxtile.lowering.report import NUMBERS, TILE
+
+    if heading in ("M", "K", "N", "batch"):
+        return Column(heading, right=True, shorten="end", least=10)
+    if heading == "product":
+        return Column(heading, shorten="middle")
+    left_out = {"type": 1, "padding": 2, "share": 2, TILE: 3, "reason": 3}.get(heading, 0)
+    return Column(heading, right=heading in NUMBERS, shorten="end", least=10, left_out=left_out)
+
+
+def _product_cells(report: Report, row: Row) -> Sequence[Cell]:
+    name, operator, *others = report.cells(row)
+    cells: list[Cell] = [Name(name, operator), *others]
+    cells[report.headings.index("status")] = styled((row.status, _STYLES[row.status]))
+    return cells
 
 
 def print_costs(costs: Sequence[Cost]) -> None:

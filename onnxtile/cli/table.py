@@ -15,7 +15,8 @@ from onnxtile.ir.printable import printable
 MOST_ROWS = 60
 """Rows of a table on a terminal; files, pipes, --json and --report get all."""
 _DOTS, _GAP = "...", "  "
-_LONG = 32
+_LONG, _ENOUGH = 32, 24
+"""Widths of a name: what is usual; what has to be left to it, or columns are left out."""
 _ALIGNED = {False: 100, True: 32}
 """Width to which a column, of numbers or not, is aligned where nothing is shortened; longer cells pad no others."""
 _Row = TypeVar("_Row")
@@ -30,9 +31,11 @@ class Name:
     before: str = ""
 
     def segments(self, width: int | None = None) -> Segments:
-        """Return the cell, with the middle of the name left out where it's wider than `width`."""
+        """Return the cell; where it's wider than `width` without what it says twice, and the middle of the name."""
         name, behind = printable(self.name), f" {printable(self.behind)}" if self.behind else ""
-        if width is not None:
+        if width is not None and len(self.before) + cell_len(name + behind) > width:
+            if self.behind and name.endswith(f"/{self.behind}"):
+                behind = ""  # exporters call nodes so
             name = _without_middle(name, width - cell_len(self.before) - cell_len(behind))
         return (self.before, "dim"), (name, ""), (behind, "dim")
 
@@ -42,13 +45,17 @@ Cell = str | Segments | Name
 
 @dataclass(frozen=True)
 class Column:
-    """A heading; `right` for numbers; `shorten`: what is left out where a terminal is too narrow; `least` stays."""
+    """A heading; `right` for numbers; `shorten`: what is left out where a terminal is too narrow; `least` stays.
+
+    `left_out`: whether the whole column is, before names are shortened much; 1 first, then 2, and so on; 0 never.
+    """
 
     heading: str = ""
     right: bool = False
     shorten: Literal["", "middle", "end"] = ""
     least: int = 16
     style: str = ""
+    left_out: int = 0
 
     def segments(self, cell: Cell, width: int | None = None) -> Segments:
         """Return a cell as it's shown, in a column of this width if there is one."""
@@ -79,13 +86,30 @@ class Table:
 
     def print(self) -> None:
         screen, terminal = console(), terminal_width()
+        table = self if terminal is None else self.narrowed(terminal)
         if screen.color_system is None:
-            screen.file.writelines(f"{plain(line).rstrip()}\n" for line in self.lines(terminal))
-            return
-        for line in self.lines(terminal):
-            text = Text.assemble(*line)
-            text.rstrip()
-            screen.print(text)
+            screen.file.writelines(f"{plain(line).rstrip()}\n" for line in table.lines(terminal))
+        else:
+            for line in table.lines(terminal):
+                text = Text.assemble(*line)
+                text.rstrip()
+                screen.print(text)
+        if len(table.columns) < len(self.columns):
+            hidden = ", ".join(column.heading for column in self.columns if column not in table.columns)
+            screen.print(f"left out at this width: {hidden}", style="dim")
+
+    def narrowed(self, terminal: int) -> Table:
+        """Return the table without the columns that a terminal of this width may do without."""
+        rows = [self._cells(row) for row in self.rows]
+        widths = [
+            max(len(column.heading), *(_length(row[at]) for row in rows), 0) for at, column in enumerate(self.columns)
+        ]
+        widths = [min(width, _ENOUGH) if c.shorten else width for width, c in zip(widths, self.columns, strict=True)]
+        kept = list(range(len(self.columns)))
+        for at in sorted(kept, key=lambda at: self.columns[at].left_out):
+            if self.columns[at].left_out and sum(widths[one] + len(_GAP) for one in kept) - len(_GAP) > terminal:
+                kept.remove(at)
+        return Table([self.columns[at] for at in kept], [[row[at] for at in kept] for row in self.rows])
 
     def print_first(
         self, rows: Sequence[_Row], cells: Callable[[_Row], Sequence[Cell]], most: int = MOST_ROWS,
@@ -125,11 +149,11 @@ class Table:
 
     def _fitted(self, widths: Sequence[int], room: int) -> list[int]:
         """Return widths with what is too much taken from the widest columns, from names of usual length last."""
-        widths = list(widths)
+        widths, leasts = list(widths), [max(column.least, len(column.heading)) for column in self.columns]
         for kinds, most in ((("middle", "end"), _LONG), (("end",), 0), (("middle",), 0)):
             chosen = [index for index, column in enumerate(self.columns) if column.shorten in kinds]
             while sum(widths) > room:
-                wider = [index for index in chosen if widths[index] > max(self.columns[index].least, most)]
+                wider = [index for index in chosen if widths[index] > max(leasts[index], most)]
                 if not wider:
                     break
                 widths[max(wider, key=widths.__getitem__)] -= 1

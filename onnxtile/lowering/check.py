@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnxtile.engine.given import limits_given
@@ -57,4 +58,5 @@ def _check_row(product: Contraction, limits: ProductLimits, asked: Sequence[str]
         return Row.not_asked(product)
     answer = legality(product, limits)
     why = next(engine_refusals(product, limits), None)
-    return Row.of(product, answer, why_unknown(product, limits, free) if answer == "unknown" else why)
+    row = Row.of(product, answer, why_unknown(product, limits, free) if answer == "unknown" else why)
+    return row if answer != "over" or why else replace(row, within=limits.for_product(product).axes)

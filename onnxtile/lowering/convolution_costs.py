@@ -15,10 +15,12 @@ from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.progress import silent
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, amount_of, product, total
+from onnxtile.lowering.engine_use import EngineUse
 from onnxtile.lowering.form_costs import nodes_of_calls
 from onnxtile.lowering.lower import Lowered, lower_ir
 from onnxtile.lowering.options import AUTO, LoweringOptions
-from onnxtile.lowering.report import Report, Row
+from onnxtile.lowering.plan import pieces_of
+from onnxtile.lowering.report import Report
 from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.operators.windows import Geometry
 from onnxtile.passes.decompose_convolution import DecomposeConvolution
@@ -135,8 +137,7 @@ def _calls(contraction: Contraction, plan: Decision) -> Amount:
     if isinstance(plan, VectorPlan) or not isinstance(plan, TilePlan):
         return 0
     if isinstance(plan, SplitPlan):
-        batch = Geometry.of(contraction.node).batch
-        return product([plan.products_in_all, 1 if isinstance(batch, int) else amount_of("the batch", batch)])
+        return pieces_of(contraction, plan)
     count: Amount = Unknown("M is known only at run time") if plan.products is None else plan.products
     return product([count, amount_of("the batch", contraction.size.batch)])
 
@@ -155,9 +156,12 @@ def _cost(
             for each, plan in done
         )  # fmt: skip
     pads = lowered.options.pad_tiles or (form is not None and form.pads)
-    rows = [Row.of(each, "tiled", tiles=plan.tile) for each, plan in done if not isinstance(plan, VectorPlan)]
+    uses = [
+        EngineUse.of(each.size, plan.tile, pads and not isinstance(plan, SplitPlan))
+        for each, plan in done if not isinstance(plan, VectorPlan)
+    ]  # fmt: skip
     return ConvolutionCost(
         option, choice, None if form is None else form.name, len(judged),
         sum(isinstance(each.decision, Refusal) for each in judged), nodes,
-        total(each.calls for each in judged), total(row.macs(pads) for row in rows),
+        total(each.calls for each in judged), total(use.padded_macs for use in uses),
     )  # fmt: skip

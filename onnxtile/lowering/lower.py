@@ -52,13 +52,14 @@ class Lowered:
 
     def report(self, nodes_after: int, form: Form = UNROLLED, written: AnyModel | Written | None = None) -> Report:
         """Return what was done, and what is left in what was written; PassError where its names don't fit together."""
-        limits, rows = self.options.limits, self.rows
+        limits, rows, how = self.options.limits, self.rows, self.options
         if written is not None:
             shapes = self.shapes if form.ability.writes_each_tile or form.keeps_calls else None
             compact = self.model if form.keeps_calls else None
             families = self.options.families
             rows += tuple(left_over(written, nodes_after, rows, limits, families, shapes, compact, self.types))
-        return Report("lower", limits, rows, self.nodes_before, nodes_after, form.pads or self.options.pad_tiles)
+        pads, wrote = form.pads or how.pad_tiles, (None, None) if written is None else (form.name, how.weights)
+        return Report("lower", limits, rows, self.nodes_before, nodes_after, pads, *wrote)
 
 
 def lower(
@@ -167,7 +168,7 @@ def lower_ir(
     # reading checked the model; binding and inference change sizes alone, so only other passes call for a new check
     manager = PassManager(plan.passes, instruments=watch, checked=functions_already_fit and not lowered_before)
     cut = manager(model, say).modified
-    rows, shapes = (*plan.rows, *plan.newly_exposed(model)), _shapes(model, cut)
+    rows, shapes = plan.outcome(model), _shapes(model, cut)
     types = {str(value.name): value.dtype for value in _values(model) if value.name and value.dtype is not None}
     declared.restore(model)
     return Lowered(model, plan, rows, options, shapes, types, nodes_before)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import onnx_ir as ir
 
 from onnxtile.ir.graphs import is_tiled_product, nodes_within, scopes_with_nodes, subgraphs
+from onnxtile.ir.metadata import ORIGIN
+from onnxtile.ir.symbolic.amounts import Amount, amount_of
+from onnxtile.ir.symbolic.amounts import product as multiply
 from onnxtile.lowering.options import LoweringOptions
 from onnxtile.lowering.report import Row
 from onnxtile.operators.contractions import Contraction, contractions, contractions_of
 from onnxtile.operators.registry import products_of
+from onnxtile.operators.windows import Geometry
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.inline import inlined
 from onnxtile.passes.rewrites.quantized_products import as_multiplied
@@ -68,11 +73,25 @@ class LoweringPlan:
             return [node]
         return [last for made in self._made[node] for last in self.became(made)]
 
-    def newly_exposed(self, model: ir.Model) -> list[Row]:
-        """Return the products that the passes made and couldn't cut."""
+    def outcome(self, model: ir.Model) -> tuple[Row, ...]:
+        """Return `rows` after all passes ran, and behind them the products that passes made and couldn't cut.
+
+        A node that was written out as such a product is refused for its reason.
+        """
+        exposed = self._newly_exposed(model)
+        reasons = {row.origin: row.reason for row in exposed if row.origin is not None}
+        rows = (
+            replace(row, status="refused", reason=reasons[row.name], tiles=None)
+            if row.status == "tiled" and row.name in reasons
+            else row
+            for row in self.rows
+        )
+        return (*rows, *exposed)
+
+    def _newly_exposed(self, model: ir.Model) -> list[Row]:
         known = {row.name for row in self.rows}
         return [
-            self._row(product, decision if isinstance(decision, Refusal) else UNCUT)
+            replace(self._row(product, decision if isinstance(decision, Refusal) else UNCUT), origin=origin_of(product))
             for pass_ in self.passes
             for product, decision in self.decided(pass_, model)
             if decision is not None and product.name not in known
@@ -115,7 +134,8 @@ class LoweringPlan:
         if isinstance(decision, VectorPlan):
             return Row.of(product, "vector", "vector: written as sums of elements by weights, without a product")
         if isinstance(decision, SplitPlan):
-            return Row.of(product, "split", tiles=decision.tile)
+            row = Row.of(product, "split", tiles=decision.tile)
+            return replace(row, pieces=pieces_of(product, decision))
         if isinstance(decision, TilePlan):
             why = decision.unscheduled or None
             return Row.of(product, "tiled", why, decision.tile, decision.schedule)
@@ -131,6 +151,18 @@ def _unlowered(product: Contraction) -> Refusal:
     known = why and "isn't lowered" not in why
     words = f"{product.node.op_type} isn't lowered: {why}" if known else f"{product.node.op_type} isn't lowered yet"
     return Refusal("operator", words)
+
+
+def origin_of(product: Contraction) -> str | None:
+    """Return the name of the node that the product's was made for."""
+    return product.node.metadata_props.get(ORIGIN)
+
+
+def pieces_of(product: Contraction, plan: SplitPlan) -> Amount:
+    """Return how many products the pieces of a split convolution are."""
+    batch = Geometry.of(product.node).batch
+    times = 1 if isinstance(batch, int) else amount_of("the batch", batch)  # of a batch that's free it's one image's
+    return multiply([plan.products_in_all, times])
 
 
 def _key(product: Contraction) -> Key:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.printable import aligned, in_scope, several
-from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_of, fill, product, text_of, total
+from onnxtile.ir.symbolic.amounts import Amount, Range, amount_text, is_known, ratio, text_of, total
+from onnxtile.ir.symbolic.rounded import count_text, percent_text
+from onnxtile.lowering.engine_use import NO_USE, WHOLE, EngineUse, Tile, macs_of
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
 from onnxtile.tiling.limits import ProductLimits
 
-Status = Literal["tiled", "split", "vector", "fits", "over", "refused", "unknown", "not-asked"]
-HEADINGS = ("product", "M", "K", "N", "type", "status", "tile, or reason")
-_URGENCY = {"over": 0, "refused": 0, "unknown": 0, "tiled": 1, "split": 1, "vector": 1, "fits": 2, "not-asked": 3}
+Status = Literal["over", "refused", "unknown", "tiled", "split", "vector", "fits", "not-asked"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""What becomes of a product, those first that need action."""
+TILE = "tile or why"
+HEADINGS = {
+    "check": ("product", "M", "K", "N", "batch", "type", "MACs", "share", "calls", "status", "reason"),
+    "lower": ("product", "M", "K", "N", "batch", "type", "status", "calls", "padding", "util.", TILE),
+}
+"""Columns of a printed report, by command."""
+NUMBERS = ("M", "K", "N", "batch", "MACs", "share", "calls", "padding", "util.")
+_ORDER = {"over": 0, "refused": 1, "unknown": 2, "tiled": 3, "split": 3, "vector": 3, "fits": 4, "not-asked": 5}
 _NAMED = {
     "matmul": "product", "conv": "convolution", "rnn": "recurrent product", "attention": "attention product",
     "other": "other product",
@@ -26,12 +38,15 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Row(JsonRecord, members="name op scope m k n batch dtype status reason tiles part family"):
+class Row(JsonRecord, members="name op scope m k n batch written dtype status reason tiles part family origin"):
     """One product. Sizes are elements: numbers, formulas in free dimensions (text), or None with a `reason`.
 
-    `tiles` is the largest tile (m, k, n) of a tiled product, or the largest piece of a split convolution; None along an
-    axis left whole. `part` names the product where a node holds several; `family` is what --ops calls its operator's.
-    `schedule`: how the tiles run on an engine, as the metadata of nodes has it.
+    `written`: independent products that are multiplied where that's more than the `batch`, as in mixtures of experts.
+    `tiles` is the largest tile (m, k, n) of a tiled product, or the largest piece of a split convolution, which is
+    `pieces` products; None along an axis left whole. `part` names the product where a node holds several; `family` is
+    what --ops calls its operator's. `origin`: the node that was written out as this product, which couldn't be cut.
+    `schedule`: how the tiles run on an engine, as the metadata of nodes has it. `within`: of a product over the limits
+    these, where the engine multiplies its types.
     """
 
     name: str
@@ -41,10 +56,13 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
     dtype: str | None
     status: Status
     reason: str | None = None
-    tiles: tuple[int | None, int | None, int | None] | None = None
+    tiles: Tile | None = None
     part: str = ""
     family: str = ""
     schedule: str = ""
+    origin: str | None = None
+    pieces: Amount = 0
+    within: Tile | None = None
 
     @classmethod
     def of(
@@ -52,7 +70,7 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
         product: Contraction,
         status: Status,
         reason: object = None,
-        tiles: tuple[int | None, int | None, int | None] | None = None,
+        tiles: Tile | None = None,
         schedule: str = "",
     ) -> Row:
         dtype = None if product.dtype is None else str(product.dtype.numpy())
@@ -79,28 +97,23 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
         return text_of(self.size.batch)
 
     @property
-    def cells(self) -> tuple[str, ...]:
-        """Return name, operator, M, K, N, type, status, and the largest tile or the reason's code, for people."""
-        tile = "" if self.tiles is None else " x ".join("*" if size is None else str(size) for size in self.tiles)
-        sizes = ("?" if size is None else str(size) for size in (self.m, self.k, self.n))
-        operator, reason = f"{self.op} {self.part}".strip(), (self.reason or "").partition(":")[0]
-        return in_scope(self.scope, self.name), operator, *sizes, self.dtype or "?", self.status, tile or reason
+    def written(self) -> int | str | None:
+        return text_of(self.size.written)
 
     @classmethod
     def not_asked(cls, product: Contraction) -> Row:
         """Return the row of a product whose family wasn't asked for."""
         return cls.of(product, "not-asked", f"family: {product.family} isn't among --ops")
 
-    def macs(self, padded: bool = False) -> Amount:
-        """Return the multiply-accumulates: M * K * N * batch; `padded`: with each axis filled up to whole tiles."""
-        tiles = (*self.tiles, None) if padded and self.tiles is not None else (None,) * 4
-        sizes: list[Amount] = []
-        for dim, tile in zip((*self.size.axes, self.size.batch), tiles, strict=True):
-            size = amount_of("a size", dim)
-            if isinstance(size, (Unknown, Range)):
-                return Unknown(self.reason) if self.reason else size
-            sizes.append(fill(size, tile))
-        return product(sizes)
+    @property
+    def macs(self) -> Amount:
+        """Return the multiply-accumulates: M * K * N * batch."""
+        return macs_of(self.size)
+
+    @property
+    def is_on_engine(self) -> bool:
+        """Return whether the engine multiplies it as it is in the model that the report is about."""
+        return self.status in ("fits", "tiled", "split")
 
     def to_json(self) -> dict[str, Any]:
         tiles = None if self.tiles is None else dict(zip("mkn", self.tiles, strict=True))
@@ -111,26 +124,94 @@ class Row(JsonRecord, members="name op scope m k n batch dtype status reason til
 class Report(JsonRecord):
     """All products of a model against the limits; `command` is check or lower.
 
-    `pads`: ragged tiles are computed at their full size.
+    `form`, `weights`: how `lower` wrote tiles; None where it didn't. `pads`: ragged tiles are computed at their full
+    size.
     """
 
-    command: str
+    command: Literal["check", "lower"]
     limits: ProductLimits
     contractions: tuple[Row, ...]
     nodes_before: int
     nodes_after: int
     pads: bool = False
+    form: str | None = None
+    weights: str | None = None
 
     def __str__(self) -> str:
         rows = [row for row in self.by_urgency if row.status not in ("fits", "not-asked")]
-        lines = [(f"{name} {operator}", *rest) for name, operator, *rest in (row.cells for row in rows[:_SHOWN])]
+        lines = [(f"{name} {operator}", *rest) for name, operator, *rest in map(self.cells, rows[:_SHOWN])]
         more = [f"... and {len(rows) - _SHOWN:,} more"] if len(rows) > _SHOWN else []
-        return "\n".join([*(aligned([HEADINGS, *lines], right=(1, 2, 3)) if lines else ()), *more, self.summary])
+        right = [at for at, heading in enumerate(self.headings) if heading in NUMBERS]
+        return "\n".join([*(aligned([self.headings, *lines], right) if lines else ()), *more, self.summary])
+
+    @property
+    def headings(self) -> Sequence[str]:
+        """Return the headings of the columns, for people."""
+        return HEADINGS[self.command]
+
+    def cells(self, row: Row) -> tuple[str, ...]:
+        """Return name, operator, and a cell below each further heading; `-` where there's nothing to say."""
+        sizes = {axis: "?" if size is None else str(size) for axis, size in zip("MKN", row.size.axes, strict=True)}
+        batch = "?" if row.batch is None else str(row.batch)
+        tile = "" if row.tiles is None else "x".join("*" if size is None else str(size) for size in row.tiles)
+        use, reason = self.use(row), (row.reason or "").partition(":")[0]
+        reason = "" if reason == row.status else reason
+        share = ratio(row.macs, self.macs_of_all)
+        cells = {
+            **sizes, "batch": batch if row.written is None else f"{batch} of {row.written}", "type": row.dtype or "?",
+            "status": row.status, "reason": reason, TILE: tile or reason,
+            "MACs": count_text(row.macs), "share": percent_text(share) if is_known(row.macs) else "?",
+            "calls": "-" if use is None else amount_text(use.calls) if is_known(use.calls) else "?",
+            "padding": "-" if use is None else count_text(use.padding),
+            "util.": "-" if use is None or use.padded_macs == 0 else percent_text(use.utilization),
+        }  # fmt: skip
+        operator = f"{row.op} {row.part}".strip()
+        return in_scope(row.scope, row.name), operator, *(cells[heading] for heading in self.headings[1:])
+
+    def use(self, row: Row) -> EngineUse | None:
+        """Return what the product takes of the engine; over the limits, what it takes once it's cut.
+
+        None where the engine doesn't multiply it.
+        """
+        if row.status == "vector":
+            return NO_USE
+        if row.status == "split":
+            return EngineUse(row.pieces, row.macs, row.macs)
+        if row.status == "over":
+            return None if row.within is None else EngineUse.of(row.size, row.within)
+        return EngineUse.of(row.size, row.tiles or WHOLE, self.pads) if row.is_on_engine else None
+
+    @cached_property
+    def engine(self) -> EngineUse:
+        """Return what all products that are within the limits take of the engine, in one run of each graph."""
+        uses = (self.use(row) for row in self.contractions if row.is_on_engine)
+        return EngineUse.of_all(use for use in uses if use is not None)
+
+    @cached_property
+    def macs_of_all(self) -> Amount:
+        """Return the multiply-accumulates of all products, those that weren't asked for too."""
+        return total(row.macs for row in self.contractions if row.origin is None)
+
+    @property
+    def engine_summary(self) -> str:
+        """Return a line that says how much of the model the engine computes, in how many calls."""
+        use, share = self.engine, ratio(self.engine.macs, self.macs_of_all)
+        if Range(0, None) in (use.macs, self.macs_of_all):
+            return "engine: how many MACs and calls isn't known before run time"
+        parts = [f"engine: {amount_text(use.macs)} of {amount_text(self.macs_of_all)} MACs"]
+        parts[0] += "" if share is None else f" ({percent_text(share)})"
+        if use.calls != 0:
+            parts.append(f"{amount_text(use.calls)} call{'' if use.calls == 1 else 's'}")
+        if use.utilization is not None:
+            parts.append(f"utilization {percent_text(use.utilization)}")
+        words = ", ".join(parts)
+        inside = any(row.scope for row in self.contractions)
+        return f"{words} (bodies and functions counted once)" if inside else words
 
     @property
     def by_urgency(self) -> list[Row]:
         """Return all rows, those first that need action; else in the model's order."""
-        return sorted(self.contractions, key=lambda row: _URGENCY[row.status])
+        return sorted(self.contractions, key=lambda row: _ORDER[row.status])
 
     @property
     def summary(self) -> str:
@@ -160,12 +241,12 @@ class Report(JsonRecord):
     @property
     def macs(self) -> Amount:
         """Return the multiply-accumulates of the products that are tiled or split."""
-        return total(row.macs() for row in self.having("tiled", "split"))
+        return total(row.macs for row in self.having("tiled", "split"))
 
     @property
     def padded_macs(self) -> Amount:
         """Return the multiply-accumulates that the engine computes for them, padding included."""
-        return total(row.macs(self.pads and row.status == "tiled") for row in self.having("tiled", "split"))
+        return total(use.padded_macs for row in self.having("tiled", "split") if (use := self.use(row)) is not None)
 
     @property
     def ok(self) -> bool:
@@ -173,12 +254,23 @@ class Report(JsonRecord):
         return not (self.over or self.unknown)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report for scripts: `over` and `unknown` are counts; `contractions` has a row each."""
-        computed = {"macs": self.macs, "padded_macs": self.padded_macs} if self.command == "lower" else {}
+        """Return the report for scripts; docs/reports.md says what each member is."""
+        lowered = {"macs": self.macs, "padded_macs": self.padded_macs, "form": self.form, "weights": self.weights}
+        engine = encode(self.engine) | {"of_macs": encode(self.macs_of_all)}
         document: dict[str, Any] = encode({
             "schema": f"onnxtile.{self.command}/1", "limits": self.limits,
             "over": len(self.over), "unknown": len(self.unknown),
             "nodes_before": self.nodes_before, "nodes_after": self.nodes_after,
-            **computed, "contractions": self.contractions,
+            **(lowered if self.command == "lower" else {}), "engine": engine,
+            "contractions": [row.to_json() | self._use_to_json(row) for row in self.contractions],
         })  # fmt: skip
         return document
+
+    def _use_to_json(self, row: Row) -> dict[str, Any]:
+        """Return what a product takes of the engine; padding only of what is multiplied."""
+        use = self.use(row)
+        computed = {} if use is None or row.status == "over" else use.to_json()
+        return {
+            "macs": encode(row.macs), "calls": None if use is None else encode(use.calls),
+            **{name: computed.get(name) for name in ("padded_macs", "padding", "utilization")},
+        }  # fmt: skip

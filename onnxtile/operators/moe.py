@@ -25,6 +25,7 @@ def experts(indices: Mapping[str, int], bits: Callable[[ir.Node, str], int]) -> 
 
     `indices`: where the weights of each product are. `bits`: those of a number of them (8: as its shape says). How many
     tokens an expert gets is known only at run time: M is the most, all of them, and batch what each token goes through.
+    Lowered, every expert multiplies every token.
     """
 
     def sizes(node: ir.Node) -> Mapping[str, Size]:
@@ -32,9 +33,10 @@ def experts(indices: Mapping[str, int], bits: Callable[[ir.Node, str], int]) -> 
         products = {}
         for name, index in indices.items():
             if given(node, index):
-                other = _other_axis(node, shape(node, index, 3), x[-1], bits(node, name))
+                weight = shape(node, index, 3)
+                other = _other_axis(node, weight, x[-1], bits(node, name))
                 row, column = (other, x[-1]) if name == DOWN else (x[-1], other)
-                products[name] = Size(count_of(x[:-1]), row, column, k)
+                products[name] = Size(count_of(x[:-1]), row, column, k, weight[0])
         return products
 
     return sizes

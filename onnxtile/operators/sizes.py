@@ -28,12 +28,21 @@ from onnxtile.ir.symbolic.amounts import (
 
 @dataclass(frozen=True)
 class Size:
-    """Elements along each axis of the normal form; `batch` counts the independent products."""
+    """Elements along each axis of the normal form; `batch` counts the independent products.
+
+    `written`: how many of them a lowered model multiplies, where it's more than the batch; else None.
+    """
 
     m: Dim
     k: Dim
     n: Dim
     batch: Dim
+    written: Dim = None
+
+    @property
+    def multiplied(self) -> Dim:
+        """Return how many independent products a lowered model multiplies."""
+        return self.batch if self.written is None else self.written
 
     @property
     def axes(self) -> tuple[Dim, Dim, Dim]:

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.metadata import ORIGIN, TILE
-from onnxtile.ir.symbolic.amounts import Amount, difference, total
+from onnxtile.ir.symbolic.amounts import Amount, difference, ratio, total
 from onnxtile.profiling.results import NodeProfile, Profile, Totals
 
 _ADDING = ("Add", "Sum", "ReduceSum")
@@ -41,17 +41,19 @@ def _comes_from(origin: str, value: ir.Value, in_body: bool) -> bool:
 
 
 @dataclass(frozen=True)
-class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth moved=bytes_beyond partial_sums"):
+class Change(
+    JsonRecord, members="name op nodes calls macs padding utilization bandwidth moved=bytes_beyond partial_sums"
+):
     """One node of the original, and what a lowering made of it.
 
-    `nodes`, `tiles`: how many nodes, and how many products of tiles among them. `macs`, `bandwidth` (bytes): before and
-    after. `partial_sums`: additions that add up products of tiles.
+    `nodes`: how many; `calls`: products of tiles that they compute, each of a batch one. `macs`, `bandwidth` (bytes):
+    before and after. `partial_sums`: additions that add up products of tiles.
     """
 
     name: str
     op: str
     nodes: int
-    tiles: Amount
+    calls: Amount
     macs: tuple[Amount, Amount]
     bandwidth: tuple[Amount, Amount]
     partial_sums: Amount
@@ -60,6 +62,11 @@ class Change(JsonRecord, members="name op nodes tiles macs padding bandwidth mov
     def padding(self) -> Amount:
         """Return the multiply-accumulates that the original hasn't: of zeros that fill tiles; 0 where none are left."""
         return 0 if self.macs[1] == 0 else difference(self.macs[1], self.macs[0])
+
+    @property
+    def utilization(self) -> float | None:
+        """Return the original's multiply-accumulates over those that tiles compute; None where that's no number."""
+        return ratio(*self.macs)
 
     @property
     def bytes_beyond(self) -> Amount:
@@ -112,7 +119,7 @@ def _grouped(rows: Iterable[tuple[str, NodeProfile]]) -> dict[str, list[NodeProf
 def _change(name: str, before: Sequence[NodeProfile], after: Sequence[NodeProfile]) -> Change:
     running = [row for row in after if not row.stored]
     return Change(
-        name, before[0].op, len(running), total(row.tiles for row in running),
+        name, before[0].op, len(running), total(row.calls for row in running),
         (total(row.macs for row in before), total(row.macs for row in running)),
         (total(row.bandwidth for row in before), total(row.bandwidth for row in running)),
         total(row.partial_sums for row in running),

@@ -148,20 +148,20 @@ class CostWalk:
         """Return the row of a node that only holds a constant."""
         self.constants.meet(node)
         live = plus(run.around, run.liveness.run(node, stores=True))
-        amounts = {"tiles": self._tiles(node, run.scope), **self._bytes_moved(node)}
+        amounts = {"calls": self._calls(node, run.scope), **self._bytes_moved(node)}
         return self._row(node, run, live, amounts, stored=True)
 
     def _call_row(self, node: ir.Node, run: _Run) -> NodeProfile:
         """Return the row of a call: what goes in and out is moved by the nodes of the function."""
         self.constants.meet(node, called=True)
         live = plus(run.around, run.liveness.run(node))
-        return self._row(node, run, live, {"tiles": self._tiles(node, run.scope)})
+        return self._row(node, run, live, {"calls": self._calls(node, run.scope)})
 
     def _operator_row(self, node: ir.Node, run: _Run) -> NodeProfile:
         """Return the row of an operator, and count it."""
         weights, constants = self.constants.meet(node)
         live = plus(run.around, run.liveness.run(node))
-        amounts = {"tiles": self._tiles(node, run.scope), **self._bytes_moved(node)}
+        amounts = {"calls": self._calls(node, run.scope), **self._bytes_moved(node)}
         if self._macs_of is not None:  # another convention counts all in one
             amounts["macs"] = self._macs_of(node, run.opset)
         else:
@@ -231,10 +231,14 @@ class CostWalk:
             amounts.append(amount)
         return known_total(amounts)
 
-    def _tiles(self, node: ir.Node, scope: Scope) -> Amount:
+    def _calls(self, node: ir.Node, scope: Scope) -> Amount:
         """Return how many products of tiles a node of a lowered model computes: one for each of its batch."""
-        if TILE not in node.metadata_props:
+        tile = node.metadata_props.get(TILE)
+        if tile is None:
             return 0
+        shape = node.outputs[0].shape if node.outputs else None
+        if ":" in tile and shape is not None and len(shape) <= 2:
+            return 1  # a tile of a large unrolled model, of which there are many
         contractions = contractions_of(node, scope, self._model.functions)
         return total(amount_of("the batch", contraction.size.batch) for contraction in contractions)
 

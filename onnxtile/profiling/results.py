@@ -65,16 +65,16 @@ SUMMED = ("macs", "elementwise", "transcendental", "comparison", "movement", "in
 class NodeProfile(
     Costs,
     members=f"""name op domain scope module origin tile stored times {COSTS}
-        live_bytes tiles partial_sums intensity constants unknown""",
+        live_bytes calls partial_sums intensity constants unknown""",
 ):
     """One node. Amounts are those of all its runs together; `times` is how often it runs.
 
     `scope`: '' in the main graph, else where its graph is. `module`: the part of the network it belongs to, by its
     exporter's metadata or its name. `origin`, `tile`: what a lowered model says of itself. `stored`: the node only
-    holds a constant. `live_bytes`: values alive while it runs, without stored constants. `tiles`: products of tiles
-    that it computes; `partial_sums`: those of its additions that add them up. `constants`: names of the stored
-    constants that feed it. With details, `inputs` and `outputs`: name, type and shape of each value, as text;
-    `attributes` by name, as text.
+    holds a constant. `live_bytes`: values alive while it runs, without stored constants. `calls`: products of tiles
+    that it computes, each of a batch one; `partial_sums`: those of its additions that add them up. `constants`: names
+    of the stored constants that feed it. With details, `inputs` and `outputs`: name, type and shape of each value, as
+    text; `attributes` by name, as text.
     """
 
     name: str
@@ -87,7 +87,7 @@ class NodeProfile(
     stored: bool = False
     times: Amount = 1
     live_bytes: Amount = 0
-    tiles: Amount = 0
+    calls: Amount = 0
     partial_sums: Amount = 0
     constants: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()

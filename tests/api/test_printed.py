@@ -11,13 +11,13 @@ LIMITS = (4, 4, 4)
 
 def test_a_report() -> None:
     assert str(onnxtile.check(MODEL, LIMITS)).splitlines() == [
-        "product         M  K   N  type     status  tile, or reason",
-        "product MatMul  6  9  10  float32  over",
+        "product         M  K   N  batch  type     MACs  share  calls  status  reason",
+        "product MatMul  6  9  10      1  float32   540   100%     18  over",
         "1 product at 4,4,4: 1 over",
     ]
     _, report = onnxtile.lower(MODEL, LIMITS, report=True)
     assert str(report).splitlines()[1:] == [
-        "product MatMul  6  9  10  float32  tiled   4 x 4 x 4",
+        "product MatMul  6  9  10      1  float32  tiled      18        0   100%  4x4x4",
         "1 product at 4,4,4: 1 tiled",
     ]
     assert str(onnxtile.check(MODEL, (64, 64, 64))) == "1 product at 64,64,64: 1 fits"

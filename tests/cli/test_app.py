@@ -12,6 +12,7 @@ import onnx
 import pytest
 from onnx import helper
 
+import onnxtile
 from tests.commands import Cli, one_line
 from tests.support import matmul
 
@@ -28,11 +29,17 @@ def test_json_is_one_object_on_standard_output(cli: Cli, model: Path, tmp_path: 
     assert (document["nodes_before"], document["nodes_after"]) == (1, len(onnx.load(output).graph.node))
     assert document["contractions"] == [
         {
-            "name": "product", "op": "MatMul", "scope": "", "m": 8, "k": 8, "n": 8, "batch": 1, "dtype": "float32",
-            "status": "tiled", "reason": None, "tiles": {"m": 4, "k": 8, "n": 4},
-            "part": "", "family": "matmul",
+            "name": "product", "op": "MatMul", "scope": "", "m": 8, "k": 8, "n": 8, "batch": 1, "written": None,
+            "dtype": "float32", "status": "tiled", "reason": None, "tiles": {"m": 4, "k": 8, "n": 4},
+            "part": "", "family": "matmul", "origin": None,
+            "macs": 512, "calls": 4, "padded_macs": 512, "padding": 0, "utilization": 1,
         }
     ]  # fmt: skip
+    assert document["engine"] == {
+        "calls": 4, "macs": 512, "padded_macs": 512, "padding": 0, "utilization": 1, "of_macs": 512,
+    }  # fmt: skip
+    assert (document["form"], document["weights"]) == ("unrolled", "pretile")
+    assert (document["version"], document["input"]) == (onnxtile.__version__, str(model))
     assert document["verify"]["equivalent"] is True
 
     status, out, _ = cli("check", model, "--max", "4,4,4", "--json")

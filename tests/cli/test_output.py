@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.commands import Cli
+from tests.commands import Cli, one_line
 from tests.support import parse, whole
 from tests.terminals import terminal
 
@@ -42,13 +42,17 @@ def test_check_shows_what_does_not_fit_and_counts_the_rest(cli: Cli, hundred: Pa
     lines = out.splitlines()
     assert (status, err) == (1, "")
     assert [line.split()[0] for line in lines[:5]] == ["product", "layer39", "layer40", "layer69", "layer70"]
-    assert lines[5:] == ["96 products fit; --all lists them", "100 products at 8,8,8: 96 fit, 4 over"]
+    assert lines[5:] == [
+        "96 products fit; --all lists them",
+        "100 products at 8,8,8: 96 fit, 4 over",
+        "engine: 6,144 of 6,432 MACs (95.5%), 96 calls, utilization 100%",
+    ]
     with terminal(80) as screen:
         assert cli("check", hundred, "--max", "8,8,8")[0] == 1
     assert screen.lines == lines
     everything = cli("check", hundred, "--max", "8,8,8", "--all")[1].splitlines()
     order = [39, 40, 69, 70, *(index for index in range(100) if index not in (39, 40, 69, 70))]
-    assert [line.split()[0] for line in everything[1:-1]] == [f"layer{index}" for index in order]
+    assert [line.split()[0] for line in everything[1:-2]] == [f"layer{index}" for index in order]
     document = json.loads(cli("check", hundred, "--max", "8,8,8", "--json")[1])
     assert [row["name"] for row in document["contractions"]] == [f"layer{index}" for index in range(100)]
 
@@ -60,9 +64,9 @@ def test_lower_shows_what_it_cut_and_counts_the_rest(cli: Cli, hundred: Path, tm
     assert [line.split()[0] for line in lines[1:5]] == ["layer39", "layer40", "layer69", "layer70"]
     assert lines[5] == "96 products fit; --all lists them"
     assert lines[6].startswith("100 products at 8,8,8: 4 tiled, 96 fit; 100 nodes became ")
-    assert lines[6].endswith(f" in {tmp_path / 'out.onnx'}")
+    assert lines[6].endswith(f", form unrolled, in {tmp_path / 'out.onnx'}")
     status, out, _ = cli("check", tmp_path / "out.onnx", "--max", "8,8,8")
-    assert (status, len(out.splitlines())) == (0, 2)
+    assert (status, len(out.splitlines())) == (0, 3)
 
 
 def test_what_needs_action_comes_before_what_was_cut(cli: Cli, tmp_path: Path) -> None:
@@ -101,3 +105,33 @@ def test_a_pipe_gets_every_row_and_every_letter(cli: Cli, hundred: Path) -> None
     with terminal(80) as screen:
         cli("profile", hundred)
     assert "... and 40 more; --top, --by, --json or --csv" in screen.lines
+
+
+def test_only_some_statuses_are_listed(cli: Cli, hundred: Path) -> None:
+    status, out, _ = cli("check", hundred, "--max", "8,8,8", "--only", "fits")
+    lines = out.splitlines()
+    assert (status, len(lines)) == (1, 1 + 96 + 2)
+    assert "over" not in "".join(lines[:-2])
+    with terminal(80) as screen:
+        cli("check", hundred, "--max", "8,8,8", "--only", "fits,over")
+    assert len(screen.lines) == 1 + 100 + 2
+    assert cli("check", hundred, "--max", "8,8,8", "--only", "unknown")[1].splitlines()[0] == "no product is unknown"
+    for words, why in (
+        (("--only", "fit"), "--only fit: take one of over, refused, .*did you mean 'fits'"),
+        (("--only", "over", "--all"), "--all lists all products, --only some"),
+        (("--only", "over", "--json"), "--json lists all products, --only some"),
+    ):
+        one_line(cli("check", hundred, "--max", "8,8,8", *words), why)
+
+
+@pytest.mark.parametrize("command", ["check", "lower"])
+@pytest.mark.parametrize("columns", [80, 120])
+def test_rows_of_a_report_are_no_wider_than_the_terminal(cli: Cli, tmp_path: Path, columns: int, command: str) -> None:
+    model = products([400, 400, 400], [LONG, "backbone/short/MatMul"])
+    onnx.save(model, tmp_path / "net.onnx")
+    arguments = [command, tmp_path / "net.onnx", "--max", "100,100,100", *(["--dry-run"] if command == "lower" else [])]
+    with terminal(columns) as screen:
+        cli(*arguments)
+    assert max(map(len, screen.lines[:3])) <= columns
+    assert ("left out at this width: type" in screen.text) == (columns == 80)
+    assert "backbone/short/MatMul" in screen.lines[2]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from onnxtile.cli.screen import styled
-from onnxtile.cli.table import Column, Name, Table, numbers, plain
+from onnxtile.cli.table import _ENOUGH, Column, Name, Table, numbers, plain
 from tests.terminals import terminal
 
 
@@ -55,3 +55,34 @@ def test_styled_cells_are_cut_as_others_are() -> None:
     table.add(styled(("not a number", "red"), (" 1.5 2.5 3.5", "")))
     assert shown(table, 20)[1] == "not a number 1.5 ..."
     assert shown(table)[1] == "not a number 1.5 2.5 3.5"
+
+
+def test_columns_are_left_out_before_names_are_cut_short() -> None:
+    table = Table([Column("name", shorten="middle"), Column("last", left_out=2), Column("first", left_out=1)])
+    table.add("layers.11.attention.query", "x" * 10, "y" * 10)
+    with terminal(60) as screen:
+        table.print()
+    assert screen.lines == [
+        "name                       last        first",
+        f"layers.11.attention.query  {'x' * 10}  {'y' * 10}",
+    ]
+    with terminal(40) as screen:
+        table.print()
+    assert screen.lines[1:] == [f"layers.11.attention.query  {'x' * 10}", "left out at this width: first"]
+    with terminal(20) as screen:
+        table.print()
+    assert screen.lines == ["name", "layers.11...on.query", "left out at this width: last, first"]
+
+
+def test_what_a_name_says_of_its_operator_is_not_said_twice_where_it_is_narrow() -> None:
+    name = Name("encoder/layer.11/output/MatMul", "MatMul")
+    assert plain(name.segments(40)) == "encoder/layer.11/output/MatMul MatMul"
+    assert plain(name.segments(30)) == "encoder/layer.11/output/MatMul"
+    assert plain(name.segments(24)) == "encoder/lay...put/MatMul"
+    assert plain(Name("encoder/output/fc", "MatMul").segments(20)) == "encod...ut/fc MatMul"
+
+
+def test_a_column_is_shown_where_names_have_enough_and_left_out_where_they_have_not() -> None:
+    grid = Table([Column("name", shorten="middle"), Column("size", left_out=1)], [["x" * 100, "1234"]])
+    width = _ENOUGH + 2 + 4
+    assert [len(grid.narrowed(columns).columns) for columns in (width, width - 1)] == [2, 1]

@@ -83,7 +83,7 @@ def test_what_takes_the_place_of_a_product_is_judged_in_the_order_of_the_nodes()
     assert all(isinstance(decision, TilePlan) for _, decision in decided)
     tile(model)
     assert plan.decided(tile, model) == []
-    assert plan.newly_exposed(model) == []
+    assert plan.outcome(model) == plan.rows
 
 
 def test_nothing_is_judged_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,5 +98,5 @@ def test_nothing_is_judged_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, model = planned(CHAIN, w=whole([9, 10], F32, 1), v=whole([10, 9], F32, 2))
     for pass_ in plan.passes:
         pass_(model)
-    plan.newly_exposed(model)
+    plan.outcome(model)
     assert sorted(judged) == ["first", "second"]

@@ -67,7 +67,7 @@ def test_what_a_lowering_cost() -> None:
     model = matmul([4, 16], [16, 8], [4, 8])
     lowered = onnxtile.lower(model, (4, 8, 8))
     (change,) = compare(onnxtile.profile(model), onnxtile.profile(lowered)).changes
-    assert (change.name, change.op, change.tiles, change.padding) == ("product", "MatMul", 2, 0)
+    assert (change.name, change.op, change.calls, change.padding) == ("product", "MatMul", 2, 0)
     assert change.macs == (4 * 16 * 8, 4 * 16 * 8)
     assert change.partial_sums == 4 * 8  # the second product is added to the first
     whole = 4 * (4 * 16 + 16 * 8 + 4 * 8)
@@ -79,7 +79,7 @@ def test_what_a_lowering_cost() -> None:
 def test_tiles_of_independent_products_are_counted_each(form: str) -> None:
     model = matmul([3, 4, 16], [3, 16, 8], [3, 4, 8])
     (change,) = compare(onnxtile.profile(model), onnxtile.profile(onnxtile.lower(model, (4, 8, 8), form=form))).changes
-    assert change.tiles == 3 * 2
+    assert change.calls == 3 * 2
 
 
 CONVOLUTIONS = """<ir_version: 8, opset_import: ["" : 18]>
@@ -105,10 +105,10 @@ def test_convolutions_are_put_together_again(how: dict[str, Any]) -> None:
     pads = how.get("form", "unrolled") != "unrolled"
     rows = 6 if "conv" in how else 5  # three pieces of 6 of each of the two pictures, or 8 after 8 of both
     assert first.padding == (2 * 4 * 18 * 2 if pads else 0)
-    assert first.tiles == rows * 2 * 2 * 2
+    assert first.calls == rows * 2 * 2 * 2
     if not pads:
         assert first.partial_sums == 2 * 36 * 2
-    assert (second.macs, second.padding, second.tiles, second.partial_sums) == ((2 * 18 * 9 * 8, 0), 0, 0, 0)
+    assert (second.macs, second.padding, second.calls, second.partial_sums) == ((2 * 18 * 9 * 8, 0), 0, 0, 0)
     assert all(row.origin in ("conv", "dw") for row in onnxtile.profile(lowered).nodes if not row.stored)
 
 
@@ -118,7 +118,7 @@ def test_depthwise_ones_as_products(how: dict[str, Any]) -> None:
     lowered = onnxtile.lower(model, (None, 3, 1), depthwise="gemm", **how)
     _, change = compare(onnxtile.profile(model), onnxtile.profile(lowered)).changes
     assert change.macs == (2 * 18 * 9 * 8, 2 * 18 * 9 * 8)
-    assert change.tiles == 8 * 3  # filters by rows of the kernel
+    assert change.calls == 8 * 3  # filters by rows of the kernel
     assert change.partial_sums == 2 * 18 * 8 * 2
 
 

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from onnxtile.cli.output import amount_text
 from onnxtile.cli.screen import console
 from onnxtile.cli.table import Cell, Column, Name, Table, numbers
-from onnxtile.cli.views.view import View, amounts_by_name, bytes_text, count_text
+from onnxtile.cli.views.view import View, bytes_text
 from onnxtile.ir.symbolic.amounts import Unknown
+from onnxtile.ir.symbolic.rounded import count_text, percent_text
 from onnxtile.profiling.comparison import Change, Comparison
 
 
@@ -25,7 +26,10 @@ class ComparisonView(View, members="schema against=comparison"):
 
     def print(self) -> None:
         changes, unmatched = self.comparison.changes, self.comparison.unmatched
-        table = amounts_by_name("node", "MACs", "padding", "tiles", "sums", "moved", "beyond", "nodes")
+        less = dict(zip(("padding", "sums", "nodes"), (1, 2, 3), strict=True))
+        headings = ("MACs", "padding", "util.", "calls", "sums", "moved", "beyond", "nodes")
+        columns = [Column(name, right=True, shorten="end", left_out=less.get(name, 0)) for name in headings]
+        table = Table([Column("node", shorten="middle"), *columns])
         table.print_first(changes, _cells, more="--json or --csv")
         screen = console()
         if changes:
@@ -45,10 +49,11 @@ class ComparisonView(View, members="schema against=comparison"):
 
 
 def _cells(change: Change) -> Sequence[Cell]:
+    utilization = "-" if change.macs[1] == 0 else percent_text(change.utilization)
     return (
-        Name(change.name, change.op), count_text(change.macs[1]), count_text(change.padding), count_text(change.tiles),
-        count_text(change.partial_sums), bytes_text(change.bandwidth[1]), bytes_text(change.bytes_beyond),
-        f"{change.nodes:,}",
+        Name(change.name, change.op), count_text(change.macs[1]), count_text(change.padding), utilization,
+        count_text(change.calls), count_text(change.partial_sums), bytes_text(change.bandwidth[1]),
+        bytes_text(change.bytes_beyond), f"{change.nodes:,}",
     )  # fmt: skip
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from onnxtile.cli.output import amount_text
 from onnxtile.cli.screen import console, first, print_rest, reasons_with_names
 from onnxtile.cli.table import MOST_ROWS, Column, Name, Table, print_totals
-from onnxtile.cli.views.view import View, amounts_by_name, bytes_text, count_text
+from onnxtile.cli.views.view import View, amounts_by_name, bytes_text
 from onnxtile.ir.json_encoding import encode
 from onnxtile.ir.printable import in_scope
 from onnxtile.ir.symbolic.amounts import Amount, total
+from onnxtile.ir.symbolic.rounded import count_text
 from onnxtile.profiling.conventions.ptflops import ptflops_total
 from onnxtile.profiling.results import Group, NodeProfile, Profile
 

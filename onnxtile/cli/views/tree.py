@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnxtile.cli.screen import console
 from onnxtile.cli.table import Column, Name, Table, numbers
-from onnxtile.cli.views.view import View, count_text
+from onnxtile.cli.views.view import View
+from onnxtile.ir.symbolic.rounded import count_text
 
 if TYPE_CHECKING:
     from onnxtile.torch_frontend.module_tree import Branch, Tree

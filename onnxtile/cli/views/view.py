@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
@@ -12,7 +12,8 @@ from rich.filesize import decimal
 from onnxtile.cli.table import Column, Table, numbers
 from onnxtile.errors import UsageError
 from onnxtile.ir.json_encoding import JsonRecord
-from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown
+from onnxtile.ir.symbolic.amounts import Amount
+from onnxtile.ir.symbolic.rounded import rounded
 from onnxtile.profiling.results import Profile
 
 
@@ -39,31 +40,9 @@ class View(JsonRecord, ABC):
 
 
 @lru_cache(maxsize=4096)
-def count_text(amount: Amount) -> str:
-    """Return a count of three digits, such as 4.09 G; formulas as they are, `?` where it isn't known."""
-    return _rounded(amount, _count)
-
-
-@lru_cache(maxsize=4096)
 def bytes_text(amount: Amount) -> str:
     """Return bytes rounded, such as 102.4 MB."""
-    return _rounded(amount, lambda size: decimal(size) if size else "0")
-
-
-def _rounded(amount: Amount, text: Callable[[int], str]) -> str:
-    if isinstance(amount, Unknown):
-        return "?"
-    if isinstance(amount, Range):
-        low = _rounded(amount.min, text)
-        return f"{low} or more" if amount.max is None else f"{low} to {_rounded(amount.max, text)}"
-    return text(amount) if isinstance(amount, int) else str(amount)
-
-
-def _count(number: int) -> str:
-    for factor, unit in ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if abs(number) >= factor:
-            return f"{number / factor:.3g} {unit}" if abs(number) < 999.5 * factor else f"{number / factor:.0f} {unit}"
-    return str(number)
+    return rounded(amount, lambda size: decimal(size) if size else "0")
 
 
 def amounts_by_name(names: str, *headings: str) -> Table:

@@ -235,6 +235,23 @@ def fill(size: Number, whole: int | None) -> Number:
     return _plain(whole * shortened(sympy.ceiling(size / whole)))
 
 
+def pieces(size: Number, length: int | None) -> Number:
+    """Return how many pieces of `length` (None: of any length) the size is cut into; what is empty is one, too."""
+    if length is None:
+        return 1
+    if isinstance(size, int):
+        return max(1, -(-size // length))
+    return _plain(shortened(sympy.ceiling(size / length)))
+
+
+def ratio(part: Amount, whole: Amount) -> float | None:
+    """Return part over whole; None where that depends on free dimensions, isn't known, or whole is 0."""
+    if isinstance(part, (Range, Unknown)) or isinstance(whole, (Range, Unknown)) or whole == 0:
+        return None
+    share = sympy.sympify(part) / whole if not (isinstance(part, int) and isinstance(whole, int)) else part / whole
+    return float(share) if isinstance(share, float) or share.is_Rational else None
+
+
 def bytes_of(elements: Amount, bits: int) -> Amount:
     """Return the whole bytes of elements packed without gaps."""
     if isinstance(elements, Unknown):

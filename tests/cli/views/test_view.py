@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from onnxtile.cli.views.comparison import ComparisonView
-from onnxtile.cli.views.view import bytes_text, count_text
+from onnxtile.cli.views.view import bytes_text
 from onnxtile.errors import UsageError
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, symbol
+from onnxtile.ir.symbolic.rounded import count_text
 
 
 @pytest.mark.parametrize(
