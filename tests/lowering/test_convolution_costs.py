@@ -65,7 +65,7 @@ def test_the_estimate_is_what_it_becomes() -> None:
         rows = [row for row in onnxtile.profile(lowered).nodes if (row.origin or row.name) in names(cost.option)]
         around = 1 if cost.option == "conv" else 0  # the Relu of the fused one
         assert cost.nodes == len([row for row in rows if not row.stored]) - around, words
-        assert cost.calls == total(row.tiles for row in rows), words
+        assert cost.calls == total(row.calls for row in rows), words
         if words != "--depthwise keep":
             assert cost.macs == total(row.macs for row in rows), words
         assert (cost.convolutions, cost.left) == (2 if around else 1, int(words == "--depthwise keep"))
