@@ -156,6 +156,45 @@ def _constant_of_shape(node: ir.Node, inputs: Tensors) -> Tensor | None:
     return lazily(lambda: np.broadcast_to(value.numpy().reshape(()), shape), value.dtype, shape)
 
 
+def _concat(node: ir.Node, inputs: Tensors) -> Tensor | None:
+    pieces, axis = [_sizes(tensor) for tensor in inputs], _int(node, "axis", _MOST_AXES)
+    known = [piece for piece in pieces if piece is not None]
+    shapes = {tuple(np.delete(piece.shape, axis)) for piece in known if -piece.ndim <= axis < piece.ndim}
+    if len(known) < len(pieces) or len(shapes) != 1 or len({piece.ndim for piece in known}) != 1:
+        return None
+    return _of_sizes(np.concatenate(known, axis))
+
+
+def _slice(node: ir.Node, inputs: Tensors) -> Tensor | None:
+    data, starts, ends = _sizes(inputs[0]), _axes(inputs[1]), _axes(inputs[2])
+    if data is None or starts is None or ends is None:
+        return None
+    axes = _axes(inputs[3]) if len(inputs) > 3 and inputs[3] is not None else list(range(len(starts)))
+    steps = _axes(inputs[4]) if len(inputs) > 4 and inputs[4] is not None else [1] * len(starts)
+    if axes is None or steps is None or not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
+        return None
+    if not all(-data.ndim <= axis < data.ndim for axis in axes) or len({axis % data.ndim for axis in axes}) < len(axes):
+        return None
+    places = [slice(None)] * data.ndim
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        length = data.shape[axis]
+        if step < 0 and (start < -length or end >= length):  # engines differ in what is beyond an end
+            return None
+        places[axis] = slice(start, end, step)
+    return _of_sizes(data[tuple(places)])
+
+
+def _sizes(tensor: Tensor | None) -> np.ndarray | None:
+    """Return the numbers of a tensor that may hold sizes, as amounts of padding are written: a few of int64."""
+    if tensor is None or tensor.dtype != ir.DataType.INT64 or tensor.size > 2 * _MOST_AXES:
+        return None
+    return read_array(tensor)
+
+
+def _of_sizes(numbers: np.ndarray) -> Tensor | None:
+    return ir.Tensor(np.ascontiguousarray(numbers)) if numbers.size <= 2 * _MOST_AXES else None
+
+
 def _axes(tensor: Tensor | None) -> list[int] | None:
     """Return a shape given as a value, which is read."""
     if tensor is None or tensor.dtype != ir.DataType.INT64 or len(tensor.shape) != 1 or tensor.size > _MOST_AXES:
@@ -189,6 +228,8 @@ _RULES = {
     "Identity": _Rule(lambda node, inputs: inputs[0], (1, 1)),
     "Transpose": _Rule(_transpose, (1, 1), frozenset({"perm"})),
     "Reshape": _Rule(_reshape, (2, 2), frozenset({"allowzero"})),
+    "Concat": _Rule(_concat, (1, 2 * _MOST_AXES), frozenset({"axis"})),
+    "Slice": _Rule(_slice, (3, 5)),
     "Cast": _Rule(_cast, (1, 1), frozenset({"to", "saturate", "round_mode"})),
     "DequantizeLinear": _Rule(_dequantize, (2, 3), frozenset({"axis", "block_size", "output_dtype"})),
     "ConstantOfShape": _Rule(_constant_of_shape, (1, 1), frozenset({"value"})),

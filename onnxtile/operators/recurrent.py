@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from onnxtile.ir.attributes import UnsizedError, attribute_int
+from onnxtile.ir.attributes import UnsizedError, attribute_int, input_of
 from onnxtile.ir.symbolic.amounts import Amount, Dim, known_total, product
 from onnxtile.operators.elementwise import activation_of
 from onnxtile.operators.formula import Formula, measure
@@ -42,17 +42,23 @@ def recurrent(gates: int, stored_transposed: bool = False) -> Callable[[ir.Node]
     """
 
     def sizes(node: ir.Node) -> Mapping[str, Size]:
-        x, w, r = (shape(node, index, 3) for index in range(3))
-        steps, batch = reversed(x[:2]) if attribute_int(node, "layout", 0) else x[:2]
+        (steps, batch, width), (w, r) = steps_first(node), (shape(node, index, 3) for index in (1, 2))
         (n_w, k_w), (n_r, k_r) = ((of[2], of[1]) if stored_transposed else (of[1], of[2]) for of in (w, r))
         directions = same(node, "the number of directions", w[0], r[0])
         n, hidden = same(node, "gates x hidden size", n_w, n_r), _hidden(node, gates, n_r, k_r)
         return {
-            INPUT: Size(count_of([steps, batch]), same(node, "the input size", x[2], k_w), n, directions),
+            INPUT: Size(count_of([steps, batch]), same(node, "the input size", width, k_w), n, directions),
             **_state(node, batch, hidden, n, count_of([steps, directions])),
         }
 
     return sizes
+
+
+def steps_first(node: ir.Node) -> list[Dim]:
+    """Return steps, batch and input size as X has them: three axes even where nothing is known of them."""
+    x = input_of(node, 0)
+    dims: list[Dim] = [None] * 3 if x is not None and x.shape is None else shape(node, 0, 3)
+    return [dims[1], dims[0], dims[2]] if attribute_int(node, "layout", 0) else dims
 
 
 def _hidden(node: ir.Node, gates: int, n: Dim, k: Dim) -> Dim:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -79,8 +81,29 @@ def unknown_because(words: str, value: ir.Value) -> str:
     return f"{words}: {reason}" if reason else words
 
 
+@contextmanager
+def noting_shared() -> Iterator[list[tuple[Dim, Dim]]]:
+    """Note what `same` is asked meanwhile: pairs of sizes that an operator wants to be equal."""
+    pairs: list[tuple[Dim, Dim]] = []
+    token = _SHARED.set(pairs)
+    try:
+        yield pairs
+    finally:
+        _SHARED.reset(token)
+
+
+_SHARED: ContextVar[list[tuple[Dim, Dim]] | None] = ContextVar("_SHARED", default=None)
+
+
 def same(node: ir.Node, axis: str, left: Dim, right: Dim) -> Dim:
     """Return the size of an axis that two operands share; a number says more than a formula."""
+    noted = _SHARED.get()
+    if noted is not None:
+        noted.append((left, right))
+    return _agreed(node, axis, left, right)
+
+
+def _agreed(node: ir.Node, axis: str, left: Dim, right: Dim) -> Dim:
     if isinstance(left, int) and isinstance(right, int) and left != right:
         raise ModelError(f"{node.op_type} {node_name(node)!r}: its operands contradict, {axis} is {left} and {right}")
     return left if isinstance(left, int) or right is None else right
@@ -116,7 +139,10 @@ def broadcast(node: ir.Node, left: list[Dim], right: list[Dim]) -> Dim:
     short, long = sorted((left, right), key=len)
     short = [*[1] * (len(long) - len(short)), *short]
     return count_of(
-        [y if x == 1 else x if y == 1 else same(node, "a batch axis", x, y) for x, y in zip(short, long, strict=True)]
+        [
+            y if x == 1 else x if y == 1 else _agreed(node, "a batch axis", x, y)
+            for x, y in zip(short, long, strict=True)
+        ]
     )
 
 

@@ -33,7 +33,7 @@ def dft(node: ir.Node) -> Size:
 
 def stft(node: ir.Node) -> Size:
     """STFT of [batch, length, parts]: the DFT of every frame."""
-    x = shape(node, 0, 3)
+    x = stft_signal(node)
     frame = frame_length(node)
     step, frames = constant_int(node, 1, "frame_step"), None
     if step < 1:
@@ -73,11 +73,17 @@ def dft_length(node: ir.Node, own: Dim) -> Dim:
     return own
 
 
+def stft_signal(node: ir.Node) -> list[Dim]:
+    """Return batch, length and parts of an STFT's signal: torch's exporters write real ones without the last axis."""
+    dims = shape(node, 0, least=2)
+    return [*dims, 1] if len(dims) == 2 else shape(node, 0, 3)
+
+
 def frame_length(node: ir.Node) -> Dim:
     """Return how many samples a frame of an STFT has."""
     if given(node, 3):
         return constant_int(node, 3, "frame_length")
-    return shape(node, 2, 1)[0] if given(node, 2) else shape(node, 0, 3)[1]
+    return shape(node, 2, 1)[0] if given(node, 2) else stft_signal(node)[1]
 
 
 def _frequencies(length: Dim) -> Dim:
@@ -106,8 +112,8 @@ def _grid_axes(node: ir.Node, opset: int | None) -> Amount:
 
 
 _REFUSED = (
-    "a length, axis or step that's known only at run time; onesided of complex numbers, or its inverse of real ones; "
-    "no elements; matrices of more than 67,108,864 numbers"
+    "points, axis or step that are known only at run time (STFT: its signal's length may be); onesided of complex "
+    "numbers, or its inverse of real ones; no elements; matrices of more than 67,108,864 numbers"
 )
 declare(
     "DFT",

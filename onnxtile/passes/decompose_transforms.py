@@ -11,7 +11,7 @@ from onnxtile.errors import ModelError
 from onnxtile.ir.attributes import UnsizedError, attribute_int, input_of
 from onnxtile.ir.dtypes import FLOATS
 from onnxtile.operators.contractions import Contraction
-from onnxtile.operators.transforms import dft_axis, dft_length, frame_length
+from onnxtile.operators.transforms import dft_axis, dft_length, frame_length, stft_signal
 from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.fourier import Fourier
 from onnxtile.passes.rewrites.replacement import Replacement
@@ -57,7 +57,7 @@ class DecomposeTransforms(Decompose):
         x = node.inputs[0]
         assert isinstance(fourier, Fourier) and x is not None and x.shape is not None
         if node.op_type == "STFT":
-            new.swap_in(by_frames(new, node, x, fourier))
+            new.swap_in(by_frames(new, node, x, fourier, product.opset or 0))
         else:
             new.swap_in(along_an_axis(new, x, fourier, dft_axis(node, len(x.shape))))
 
@@ -66,8 +66,9 @@ def _fourier(node: ir.Node) -> Fourier | Refusal:
     """Return the node's transform; UnsizedError where something of it isn't known."""
     x = input_of(node, 0)
     assert x is not None and x.shape is not None
-    dims, parts = list(x.shape), x.shape[-1]
     inverse, stft = bool(attribute_int(node, "inverse", 0)), node.op_type == "STFT"
+    dims = stft_signal(node) if stft else list(x.shape)
+    parts = dims[-1]
     onesided = bool(attribute_int(node, "onesided", int(stft)))
     if parts not in (1, 2):
         return Refusal("shape", f"its last axis is {parts}, where numbers have 1 or 2 parts")
@@ -78,9 +79,9 @@ def _fourier(node: ir.Node) -> Fourier | Refusal:
         return Refusal("onesided", "onesided and inverse of real numbers, which onnx doesn't say; give complex ones")
     if stft:
         length, samples = frame_length(node), dims[1]
-        if not isinstance(length, int) or not isinstance(samples, int):
-            return Refusal("symbolic", f"its signal has {samples} samples, its frames {length}; bind them with --bind")
-        if not 1 <= length <= samples:
+        if not isinstance(length, int):
+            return Refusal("symbolic", f"its frames have {length} samples, which isn't a number; bind it with --bind")
+        if length < 1 or (isinstance(samples, int) and length > samples):
             return Refusal("shape", f"its frames of {length} samples aren't in a signal of {samples}")
         window = input_of(node, 2)
         if window is not None and (window.shape is None or list(window.shape) != [length]):

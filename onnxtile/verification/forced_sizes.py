@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import onnx_ir as ir
+import sympy
 
-from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import UnsizedError
 from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.operators.contractions import contractions
-from onnxtile.operators.einsum import Einsum
-
-Dims = Sequence["int | ir.SymbolicDim"]
+from onnxtile.operators.sizes import noting_shared
 
 
 def forced_sizes(model: ir.Model) -> dict[str, int]:
-    """Return the free dimensions whose size a product's other operand tells, with that size. Needs shapes."""
-    free, forced = set(free_dimensions(model)), dict[str, int]()
+    """Return the free dimensions whose size a product's other operand tells, with that size. Needs shapes.
+
+    What several products tell otherwise of one isn't told: they may be in branches that exclude each other.
+    """
+    free, told = set(free_dimensions(model)), dict[str, set[int]]()
     if not free:
-        return forced
-    for node in {found.node: None for found in contractions(model)}:
-        for dims in _shared_axes(node):
-            numbers = {dim for dim in dims if isinstance(dim, int) and dim != 1}  # 1 may be broadcast
-            names = {str(dim.value) for dim in dims if isinstance(dim, ir.SymbolicDim)} & free
-            if len(numbers) == 1:
-                forced.update(dict.fromkeys(names, numbers.pop()))
-    return forced
+        return {}
+    with noting_shared() as pairs:
+        for _ in contractions(model):
+            pass
+    for left, right in pairs:
+        for size, number in ((left, right), (right, left)):
+            if isinstance(number, int) and size is not None and not isinstance(size, int):
+                for name, length in _solved(size, number):
+                    told.setdefault(name, set()).add(length)
+    return {name: numbers.pop() for name, numbers in told.items() if name in free and len(numbers) == 1}
 
 
-def _shared_axes(node: ir.Node) -> Iterator[Dims]:
-    """Yield what is known of each axis that the product's operands share, by operand."""
-    shapes = [list(value.shape) for value in node.inputs if value is not None and value.shape is not None]
-    if node.domain or len(shapes) != len(node.inputs) or len(shapes) < 2:
-        return
-    if node.op_type == "Einsum":
-        try:
-            terms = Einsum.of(node).equation.terms
-        except (UnsizedError, ModelError):
-            return
-        axes: dict[str, list[int | ir.SymbolicDim]] = {}
-        for letters, dims in zip(terms, shapes, strict=True):
-            for letter, dim in zip(letters, dims, strict=True):
-                axes.setdefault(letter, []).append(dim)
-        yield from axes.values()
-    elif node.op_type in ("MatMul", "Gemm") and all(shapes[:2]):
-        a, b = shapes[:2]
-        turned = {name: name in node.attributes and not node.attributes[name].is_ref() for name in ("transA", "transB")}
-        turned = {name: known and bool(node.attributes[name].as_int()) for name, known in turned.items()}
-        yield [a[0] if turned["transA"] else a[-1], b[-1] if turned["transB"] or len(b) == 1 else b[-2]]
+def _solved(size: sympy.Expr, number: int) -> Iterator[tuple[str, int]]:
+    """Yield the symbol of a size that is a multiple or a part of it, and what it's where the size is that number."""
+    factor, symbol = size.as_coeff_Mul()
+    length = sympy.Integer(number) / factor if factor else factor
+    if symbol.is_Symbol and length.is_Integer:
+        yield str(symbol), int(length)

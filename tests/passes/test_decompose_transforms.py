@@ -83,6 +83,28 @@ def test_frames_of_a_signal_are_transformed(form: str, window: int | None, lengt
     rightly_decomposed(model, (2, 3, 2), feeds, [wanted], form, atol=2e-5)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_real_signals_may_lack_their_last_axis_as_torch_writes_them(form: str) -> None:
+    x = np.random.default_rng(1).standard_normal([2, 15]).astype(np.float32)
+    frames = np.stack([x[:, at : at + 6] for at in range(0, 10, 4)], 1)[..., None]
+    wanted = transformed(frames, 2, onesided=True).astype(np.float32)
+    rightly_decomposed(stft([2, 15], 4, length=6), (2, 3, 2), {"x": x}, [wanted], form, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("form", "shape", "samples"),
+    [("batched", ["N", "L", 1], 15), ("function", ["N", "L"], 6), ("loop", [2, "L", 1], 9)],
+)
+def test_signals_may_have_any_length(form: str, shape: list[Any], samples: int) -> None:
+    rng = np.random.default_rng(1)
+    feeds = {"x": rng.standard_normal([2, samples, 1][: len(shape)]).astype(np.float32)}
+    feeds["window"] = rng.standard_normal(6).astype(np.float32)
+    signal = feeds["x"].reshape(2, samples)
+    frames = np.stack([signal[:, at : at + 6] * feeds["window"] for at in range(0, samples - 5, 4)], 1)
+    wanted = transformed(frames[..., None], 2, onesided=True).astype(np.float32)
+    rightly_decomposed(stft(shape, 4, 6), (2, 3, 2), feeds, [wanted], form, atol=2e-5)
+
+
 @pytest.mark.parametrize("form", ["batched", "loop", "function"])
 def test_other_axes_may_be_free(form: str) -> None:
     x = np.random.default_rng(1).standard_normal([2, 3, 2, 6, 1]).astype(np.float32)
@@ -94,7 +116,8 @@ REFUSED = [
     (dft([3, "length", 1]), "its axis has length numbers"),
     (dft([3, 8, 2], onesided=1), "onesided of complex numbers"),
     (dft([3, 8, 1], onesided=1, inverse=1), "onesided and inverse of real numbers"),
-    (stft([2, "length", 1], 4, 6), "its signal has length samples"),
+    (stft([2, "length", 1], 4), "its frames have length samples, which isn't a number"),
+    (stft([2, 5, 1], 4, 6), "its frames of 6 samples aren't in a signal of 5"),
 ]
 
 

@@ -14,6 +14,7 @@ from onnxtile.ir.attributes import attribute_float, attribute_int, attribute_str
 from onnxtile.ir.constants import constant_tensor, declared_ir_version
 from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.contractions import Contraction
+from onnxtile.operators.recurrent import steps_first
 from onnxtile.operators.sizes import read_size
 from onnxtile.passes.rewrites.activations import THRESHOLDED_FROM
 from onnxtile.tiling.legality import Refusal
@@ -102,11 +103,12 @@ def recurrent_of(product: Contraction) -> Recurrent | Refusal:
     layout = attribute_int(node, "layout", 0)
     if layout not in (0, 1):
         return Refusal("attribute", f"layout is {layout}; it must be 0 or 1")
-    x, weight, state = (input_of(node, index) for index in range(3))
-    if any(value is None or value.shape is None or len(value.shape) != 3 for value in (x, weight, state)):
-        return Refusal("unknown-shape", "the shapes of X, W and R aren't known")
-    assert x is not None and x.shape is not None and state is not None and state.shape is not None
-    steps, batch, width = (read_size(x.shape[axis]) for axis in ((1, 0, 2) if layout else (0, 1, 2)))
+    weight, state = (input_of(node, index) for index in (1, 2))
+    if weight is None or state is None or weight.shape is None or state.shape is None:
+        return Refusal("unknown-shape", "the shapes of W and R aren't known")
+    steps, batch, width = steps_first(node)
+    if not isinstance(width, int):
+        width = read_size(weight.shape[1 if node.domain else 2])
     hidden = read_size(state.shape[1 if node.domain else 2])
     if not isinstance(hidden, int):
         hidden = attribute_int(node, "hidden_size", 0)

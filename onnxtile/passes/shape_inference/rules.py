@@ -6,15 +6,17 @@ Each is called with the library's own rule, for the type of the result, and puts
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx_ir as ir
 import sympy
 from onnx_shape_inference import ShapeInferenceContext
 
+from onnxtile.ir.arrays import read_array
 from onnxtile.ir.attributes import attribute_int, attribute_ints, attribute_string, input_of, node_name
 from onnxtile.ir.bounds import most
+from onnxtile.ir.constants import constant_tensor
 from onnxtile.passes.shape_inference.bounded import length_of
 from onnxtile.passes.shape_inference.sizes import (
     FAR,
@@ -275,16 +277,30 @@ def slice_(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
 
 def _sliced(context: ShapeInferenceContext, size: Extent, start: Extent, end: Extent, step: int) -> Extent:
     if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
+        if step < 0 and (start < -size or end >= FAR):  # engines differ in what is beyond an end
+            return unknown(context)
         return len(range(*slice(start, end, step).indices(size)))
     if step == -1 and isinstance(start, int) and isinstance(end, int) and end <= -FAR and (start == -1 or start >= FAR):
         return size
     if step < 1:
         return unknown(context)
     whole = formula_of(size)
+    if isinstance(start, int) and isinstance(end, int) and start >= 0 and (end >= FAR or -FAR < end < 0):
+        return size_of(context, _cropped(whole, start, 0 if end > 0 else -end, step))
     low, high = _bound(context, whole, start), _bound(context, whole, end)
     if low is None or high is None:
         return unknown(context)
     return size_of(context, sympy.Max(0, rounded_up(high - low, step)))
+
+
+def _cropped(size: sympy.Expr, front: int, behind: int, step: int) -> sympy.Expr:
+    """Return every how many elements are left without some in front and behind; 0 where these are all, or more.
+
+    So a size that is no less than 0 for a Max may be any number below: a chain of slices has one Max, not one a slice.
+    """
+    if isinstance(size, sympy.Max) and len(size.args) == 2 and 0 in size.args:
+        (size,) = (arg for arg in size.args if arg != 0)
+    return sympy.Max(0, rounded_up(size - front - behind, step))
 
 
 def _bound(context: ShapeInferenceContext, size: sympy.Expr, end: Extent) -> sympy.Expr | None:
@@ -324,9 +340,11 @@ def concat(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str 
 
 
 def pad(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | None:
-    """Pad by amounts that are computed from sizes; the library knows constant ones alone."""
+    """Pad by amounts that are computed from sizes, or by operators from constants, as torch's exporters do."""
     data, amounts = input_of(node, 0), input_of(node, 1)
-    pads = None if amounts is None else context.get_symbolic_value(amounts)
+    pads: Sequence[Extent] | None = None if amounts is None else context.get_symbolic_value(amounts)
+    if pads is None and (tensor := constant_tensor(amounts, 0)) is not None and tensor.size <= 2 * most("axes"):
+        pads = [int(number) for number in read_array(tensor).ravel()]
     if data is None or data.shape is None or pads is None or len(node.inputs) > 3:
         library(context, node)
     elif len(pads) == 2 * len(data.shape):

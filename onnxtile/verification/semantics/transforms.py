@@ -41,6 +41,8 @@ def _dft(call: Call) -> Value:
 @operator("STFT", "number length number length", "onesided")
 def _stft(call: Call) -> Value:
     x, steps, window, lengths = call.value(0), call.whole(1), call.optional(2), call.whole(3)
+    if len(x.shape) == 2:  # real numbers, as torch's exporters write them and onnxruntime takes them
+        x = reshaped(x, [*x.shape, 1])
     onesided = bool(call.attributes.get("onesided", 1))
     length = lengths[0] if lengths else window.shape[0] if window is not None else x.shape[1]
     _checked(call, x, length, onesided, inverse=False)
