@@ -181,9 +181,10 @@ def test_every_kind_of_constant(attribute: str, wanted: np.ndarray) -> None:
 
 PADS = """(int64[8] y) {
     a = Constant <value_ints = [3, 4]> ()  n = Constant <value_ints = [6]> ()
-    z = ConstantOfShape <value = int64[1] {0}> (n)  c = Concat <axis = 0> (a, z)  pairs = Constant <value_ints = [-1, 2]> ()  r = Reshape (c, pairs)
-    last = Constant <value_ints = [-1]> ()  all = Constant <value_ints = [-9223372036854775807]> ()
-    first = Constant <value_ints = [0]> ()  t = Slice (r, last, all, first, last)  u = Transpose <perm = [1, 0]> (t)
+    z = ConstantOfShape <value = int64[1] {0}> (n)  c = Concat <axis = 0> (a, z)
+    pairs = Constant <value_ints = [-1, 2]> ()  r = Reshape (c, pairs)  last = Constant <value_ints = [-1]> ()
+    all = Constant <value_ints = [-9223372036854775807]> ()  first = Constant <value_ints = [0]> ()
+    t = Slice (r, last, all, first, last)  u = Transpose <perm = [1, 0]> (t)
     f = Reshape (u, last)  y = Cast <to = 7> (f) }"""
 
 

@@ -6,6 +6,7 @@ from onnxtile.passes.shape_inference.arithmetic import ARITHMETIC
 from onnxtile.passes.shape_inference.einsum import einsum
 from onnxtile.passes.shape_inference.flow import FLOW
 from onnxtile.passes.shape_inference.rules import LAYOUT, OwnRule, broadcasting
+from onnxtile.passes.shape_inference.slices import slice_
 
 _HELD_AGAINST_CASES = (
     "Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool "
@@ -50,6 +51,7 @@ OWN: dict[tuple[str, str], OwnRule] = {
     **{("com.microsoft", name): broadcasting(0, 3) for name in ("QLinearAdd", "QLinearMul")},
     **{("", name): rule for name, rule in (ARITHMETIC | FLOW | LAYOUT).items()},
     ("", "Einsum"): einsum,
+    ("", "Slice"): slice_,
 }
 """Rules of our own; they call the library's for the types."""
 

@@ -23,6 +23,7 @@ from onnxtile.passes.shape_inference.bounded import bound_numbers
 from onnxtile.passes.shape_inference.extensions import EXTENSIONS
 from onnxtile.passes.shape_inference.flow import FLOW, Widened, widen
 from onnxtile.passes.shape_inference.learning import LEARNING
+from onnxtile.passes.shape_inference.memoized import memoize_formulas
 from onnxtile.passes.shape_inference.onnx_inference import Inferred
 from onnxtile.passes.shape_inference.rules import Rule
 from onnxtile.passes.shape_inference.sizes import Extent, is_minted, plain, unknown
@@ -260,6 +261,7 @@ def install() -> None:
     for operator, (extension, built_on) in EXTENSIONS.items():
         registry.register(*operator)(_built_on(extension, registry.get(*built_on)))
     bound_numbers()
+    memoize_formulas()
     for domain, op_type, versions in list(registry.iter_supported()):
         for version in dict.fromkeys(versions):
             registry.register(domain, op_type, version)(held(registry.get(domain, op_type, version)))
