@@ -173,7 +173,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     "cli.screen._UNBOUNDED": "a width that nothing reaches",
     "profiling.constant_inputs._NARROW": "bits of a type: operators/test_table.py goes through the types",
     "debugging.reduce.checks.TIMEOUT": "seconds",
-    "passes.shape_inference.arithmetic._VAST": "a number that is more than any size",
+    "passes.shape_inference.arithmetic.VAST": "a number that is more than any size",
     "lowering.weight_stream.ALIGNMENT": "the default of an option, and its unit: lowering/test_weight_stream.py",
     "torch_frontend.untrusted.archives._END": "bytes of a record of a zip file",
     "torch_frontend.untrusted.archives._END_64": "bytes of a record of a zip file",

@@ -88,7 +88,7 @@ def test_whole_numbers_are_exact(
     assert onnxtile.check(lowered, limits, ops="all").ok
     if own.op_type in operators(lowered):
         return  # it fits
-    for one, other in zip(own.specified()[:2], run_onnxruntime(lowered, feeds), strict=True):
+    for one, other in zip(own.specified(), run_onnxruntime(lowered, feeds), strict=True):
         np.testing.assert_array_equal(other, one)
     verdict = onnxtile.verify(model, lowered)
     assert [region.status for region in verdict.regions] == ["proven"], verdict.why

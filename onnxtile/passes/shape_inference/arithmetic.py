@@ -16,7 +16,7 @@ NOTE = "pkg.onnx_shape_inference.sym_data"
 """Metadata key under which the library notes the numbers that a value holds; it would end up in the file."""
 _EXACT = (ir.DataType.INT64, ir.DataType.INT32, ir.DataType.DOUBLE, ir.DataType.FLOAT)
 """Types that hold sizes as they are."""
-_VAST = 2**40
+VAST = 2**40
 """More than any size is."""
 _WHOLE = (ir.DataType.INT64, ir.DataType.INT32)
 
@@ -77,7 +77,7 @@ def sign(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> str | 
     if sizes and not any(is_minted(context, size) for size in sizes):
         formulas = [formula_of(size) for size in sizes]
         if all(formula.is_nonnegative for formula in formulas):
-            signs = [size_of(context, sympy.floor((formula + _VAST - 1) / _VAST)) for formula in formulas]
+            signs = [size_of(context, sympy.floor((formula + VAST - 1) / VAST)) for formula in formulas]
             context.set_symbolic_value(node.outputs[0], signs)
     return None
 

@@ -7,6 +7,7 @@ import sympy
 from onnx_shape_inference import ShapeInferenceContext
 
 from onnxtile.ir.attributes import input_of, node_name
+from onnxtile.passes.shape_inference.arithmetic import VAST
 from onnxtile.passes.shape_inference.rules import Rule, run_time
 from onnxtile.passes.shape_inference.sizes import (
     FAR,
@@ -64,6 +65,8 @@ def _sliced(context: ShapeInferenceContext, size: Extent, start: Extent, end: Ex
     low, high = _bound(context, whole, start), _bound(context, whole, end)
     if low is None or high is None:
         return unknown(context)
+    if low == 0:  # places are no less
+        return size_of(context, rounded_up(high, step))
     return size_of(context, sympy.Max(0, rounded_up(high - low, step)))
 
 
@@ -85,5 +88,27 @@ def _bound(context: ShapeInferenceContext, size: sympy.Expr, end: Extent) -> sym
         return None
     place = formula_of(end)
     if place.is_nonnegative:
-        return sympy.Min(place, size)
+        return place if place == 0 or _is_within(place, size) else sympy.Min(place, size)
     return sympy.Max(0, size + place) if place.is_negative else None
+
+
+def _is_within(place: sympy.Expr, size: sympy.Expr) -> bool:
+    """Return whether a place is surely in an axis of that size, as rows are in those that are padded to whole tiles.
+
+    Without it the size of what is cut off again would hold the padded one, and twice as much after every product.
+    """
+    return bool(sympy.expand(sum(map(_least, sympy.Add.make_args(sympy.expand(size - place))))).is_nonnegative)
+
+
+def _least(term: sympy.Expr) -> sympy.Expr:
+    """Return what a term is at least: of whole numbers over n, rounding down takes off (n - 1) / n at most."""
+    factor, rounded = term.as_coeff_Mul()
+    if not isinstance(rounded, sympy.floor):
+        return term
+    (exact,) = rounded.args
+    above, below = sympy.together(exact).as_numer_denom()
+    if below == VAST and factor < 0:  # a sign, which is 1 at most
+        return factor
+    if factor < 0 or not (below.is_Integer and above.is_integer):
+        return factor * exact if factor < 0 else term
+    return factor * (exact - (below - 1) / below)
