@@ -17,9 +17,7 @@ from tests.faults.written import (
     both,
     bypassed,
     constant,
-    exchange,
     plus,
-    reads,
     ulp,
 )  # fmt: skip
 
@@ -65,11 +63,11 @@ BATCHED_FAULTS = [
 ]
 
 LOOP_FAULTS = [
-    Fault("tiles are gone over column by column", LOOP, exchange("fc/A_m", "fc/B_n", 1)),
+    Fault("tiles are gone over column by column", LOOP, attribute("fc/rows", perm=[1, 2, 0, 3])),
     Fault("the loop over k ends one turn too early", LOOP, constant("fc/k_count", lambda a: a - 1)),
     Fault("the loop's sum begins at one", LOOP, constant("fc/zero", lambda a: a + 1)),
     Fault("the loop keeps the last partial product only", LOOP, becomes("fc/sum_with_k", "Identity", "fc/partial")),
-    Fault("the loop reads the first tile of A every time", LOOP, reads("fc/A_tile", 1, "fc/first")),
+    Fault("the loop reads the first tile of A every time", LOOP, before("fc/A_tile", 1, "Sub", "fc/k")),
     Fault("the loop stops itself after one turn", LOOP, becomes("fc/k_go_on", "Not")),
 ]
 
@@ -87,9 +85,9 @@ ROWS_FAULTS = [
     Fault("the number of rows is read from another axis", ROWS, constant("fc/M_axis", lambda a: a + 1)),
     Fault("padded rows are kept", ROWS, behind("fc/ends", "Add", np.array([2, 0]))),
     Fault(
-        "every tile of rows is the first",
+        "tiles of rows are gone over backwards",
         ROWS_LOOP,
-        reads("fc/A_m", 1, "fc/first"),
+        attribute("fc/B_after", scan_input_directions=[1]),
         hard="it takes more than one tile of rows",
     ),
 ]
