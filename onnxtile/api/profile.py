@@ -11,6 +11,8 @@ from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
     from onnxtile.api.models import Inputs, TorchModel
+    from onnxtile.engine.choice import Minimize
+    from onnxtile.engine.given import AnyEngine
     from onnxtile.ir.io.interop import AnyModel
     from onnxtile.profiling.results import Profile
 
@@ -22,6 +24,8 @@ def profile(
     bind: Mapping[str, int] | None = None,
     convention: Literal["macs", "ptflops"] = "macs",
     details: bool = False,
+    engine: AnyEngine | None = None,
+    minimize: Minimize = "cycles",
     follow_links: bool = False,
     inputs: Inputs | None = None,
     device: str | None = None,
@@ -36,6 +40,9 @@ def profile(
     random ones; an exported program has its own. `device`: where it runs, such as `cuda`; the model goes back
     afterwards.
 
+    `engine`: an Engine, a file or a built-in one's name; the profile's `engine` then says what the model takes on it,
+    with products run as they cost least (`minimize`: cycles, bytes or calls), or as a lowered model's file has them.
+
     `convention`: `macs`, or `ptflops` for what that tool counts in place of multiply-accumulates. `details`: the shapes
     and attributes of each node as text, too. docs/profile.md gives each field's formula, unit and source. Raises
     UsageError (among them: the model fails on these inputs), ModelError, UnsupportedError.
@@ -46,14 +53,16 @@ def profile(
 
         refuse("torch", inputs=inputs, device=device)
         with following_links(follow_links):
-            return profile_onnx(model, bind=bind, convention=convention, details=details)
+            return profile_onnx(
+                model, bind=bind, convention=convention, details=details, engine=engine, minimize=minimize
+            )
     from onnxtile.torch_frontend.load import open_torch, running
 
     network = open_torch(model, inputs)
     from onnxtile.torch_frontend.profile import profile_of
     from onnxtile.torch_frontend.trace.recording import record
 
-    refuse("ONNX", bind=bind, follow_links=follow_links)
+    refuse("ONNX", bind=bind, follow_links=follow_links, engine=engine)
     with running():
         recording = record(network, device)
     return profile_of(recording, convention, details)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
+from onnxtile.cli.options import Bind, Engine, FollowLinks, Json, Minimize, parse_bind
 from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError, wrong_name
 from onnxtile.ir.collector import collector_paused
@@ -25,6 +25,8 @@ onnxtile profile model.onnx --by op --csv costs.csv
 
 onnxtile profile model.onnx --against model.tiled.onnx
 
+onnxtile profile model.onnx --engine systolic-32
+
 onnxtile profile model.onnx --bind batch=1 --view memory --sort live_bytes
 
 onnxtile profile model.pt --input 1x3x224x224 --tree
@@ -39,6 +41,8 @@ def command(
     against: Annotated[
         Path | None, typer.Option(metavar="LOWERED", help="A lowered model: show what each product became.")
     ] = None,
+    engine: Engine = None,
+    minimize: Minimize = "cycles",
     summary: Annotated[
         bool, typer.Option("--summary", help="Facts instead: operators, their attributes, inputs, outputs, types.")
     ] = False,
@@ -83,6 +87,7 @@ def command(
     from onnxtile.cli.output import print_json, progress
     from onnxtile.cli.sheets import write_sheet
     from onnxtile.cli.views.comparison import ComparisonView
+    from onnxtile.cli.views.engine import ENGINE_VIEWS, EngineComparisonView, EngineView
     from onnxtile.cli.views.first_io import FirstIoView
     from onnxtile.cli.views.profile import VIEWS, CostsView, DetailsView
     from onnxtile.cli.views.summary import FactsView
@@ -90,8 +95,9 @@ def command(
     from onnxtile.cli.views.view import View
     from onnxtile.ir.io.files import check_output
     from onnxtile.profiling.comparison import compare
+    from onnxtile.profiling.engine_comparison import compare_on_engine
     from onnxtile.profiling.profile import facts, first_io, profile, profile_lowered
-    from onnxtile.profiling.selection import GROUPS, matching, ordered
+    from onnxtile.profiling.selection import GROUPS, SORTABLE_ON_ENGINE, matching, ordered
 
     if view not in (*VIEWS, FIRST_IO):
         raise wrong_name(f"view {view!r} is unknown", view, (*VIEWS, FIRST_IO))
@@ -100,11 +106,20 @@ def command(
     options = {
         "--against": against, "--view": view not in ("costs", FIRST_IO), "--convention": convention != "macs",
         "--by": by, "--depth": depth, "--op": op, "--name": name, "--sort": sort, "--top": top, "--details": details,
-        "--tree": tree, "--summary": summary, f"--view {FIRST_IO}": view == FIRST_IO,
+        "--engine": engine, "--minimize": minimize != "cycles", "--tree": tree, "--summary": summary,
+        f"--view {FIRST_IO}": view == FIRST_IO,
     }  # fmt: skip
     tables: dict[str, type[View]] = {
         "--tree": TreeView, "--summary": FactsView, f"--view {FIRST_IO}": FirstIoView, "--against": ComparisonView,
     }  # fmt: skip
+    if engine is not None:
+        tables["--against"] = EngineComparisonView
+        refused = [name for name in ("--convention", "--details") if options[name]]
+        if refused or view not in (*ENGINE_VIEWS, FIRST_IO):
+            wrong = refused[0] if refused else f"--view {view}"
+            raise UsageError(f"{wrong} has nothing of an engine; leave it out, or --engine")
+    elif minimize != "cycles":
+        raise UsageError("--minimize chooses tiles for an engine; give --engine, too")
     table = next((option for option in tables if options[option]), None)
     if table is not None:
         tables[table].reject_options(table, options)
@@ -122,7 +137,7 @@ def command(
             check_output(path, model, *(other for other in (against, *outputs) if other is not None and other != path))
     torch = is_torch(model)
     if torch:
-        refuse(model, bind=bind, against=against, summary=summary, view=FIRST_IO * (view == FIRST_IO))
+        refuse(model, bind=bind, against=against, engine=engine, summary=summary, view=FIRST_IO * (view == FIRST_IO))
     else:
         refuse(model, input=input, device=device, tree=tree, timeout=timeout)
     sizes = parse_bind(bind)
@@ -145,12 +160,23 @@ def command(
 
                 costs = profile_of(recording, convention, details)
             else:
-                costs = profile(model, bind=sizes, convention=convention, details=details)
+                costs = profile(
+                    model, bind=sizes, convention=convention, details=details, engine=engine, minimize=minimize
+                )
             if against is not None:
-                other = profile_lowered(against, bind=sizes, convention=convention)
+                other = profile_lowered(against, bind=sizes, convention=convention, engine=engine, minimize=minimize)
+            if against is not None and costs.engine is not None and other.engine is not None:
+                compared = compare_on_engine(costs.engine, other.engine)
+                shown = EngineComparisonView(compared, model.name, against.name)
+            elif costs.engine is not None:
+                layers = matching(costs.engine.layers, op or (), name or ())
+                how = (sort, top, SORTABLE_ON_ENGINE, "total_cycles")
+                chosen = ordered(costs.engine.by(by, depth, layers), *how) if by else ordered(layers, *how)
+                shown = EngineView(costs, costs.engine, chosen, view, by)
+            elif against is not None:
                 shown = ComparisonView(compare(costs, other), model.name, against.name)
             else:
-                nodes = matching(costs, op or (), name or ())
+                nodes = matching(costs.nodes, op or (), name or ())
                 rows = ordered(costs.by(by, depth, nodes), sort, top) if by else ordered(nodes, sort, top)
                 shown = (DetailsView if details and by is None else CostsView)(costs, rows, view, by)
     for path, kind in sheets:

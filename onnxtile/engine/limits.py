@@ -85,6 +85,15 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
         largest = self.for_types(product.types)
         return Tiles(largest, why=f"no order was chosen: {of_engine}" if isinstance(of_engine, str) else "")
 
+    def runs(self, schedule: Schedule, product: Product) -> bool:
+        """Return whether the engine can run a product, whose types it multiplies, by a schedule."""
+        unit = self.engine.unit_for(*product.types)
+        if unit is None:
+            return False
+        sizes = zip(schedule.tile, product.sizes, limits_of(unit).axes, strict=True)
+        within = all(most is None or min(tile, size) <= most for tile, size, most in sizes)
+        return within and fits(traffic(product, schedule, unit, self.engine).local, self.engine)
+
     def _choice(self, product: Contraction) -> Choice | str | None:
         """Return how a product runs; None where there's nothing to choose, or why it can't run at all."""
         of_engine = product_of(self._multiplied(product))
@@ -159,7 +168,13 @@ def product_of(product: Contraction) -> Product | str:
         if name not in BITS:
             return f"type {name or '?'} isn't one that engines multiply"
     m, k, n, batch = (size for size in sizes.values() if isinstance(size, int))
-    return Product(m, k, n, batch, (a, b), "int32" if product.types[0] in BYTES else a)
+    return sized(m, k, n, batch, product.types)
+
+
+def sized(m: int, k: int, n: int, batch: int, types: Types) -> Product:
+    """Return a product of that size and of these types; results of bytes are int32."""
+    a, b = map(type_name, types)
+    return Product(m, k, n, batch, (a, b), "int32" if types[0] in BYTES else a)
 
 
 def engine_limits(engine: Engine | str | Path, minimize: Minimize = "cycles") -> EngineLimits:

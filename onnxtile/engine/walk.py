@@ -32,6 +32,11 @@ class Walk:
     compute: int
     peak: Fraction
 
+    @property
+    def total(self) -> int:
+        """Return the bytes that they move."""
+        return self.a + self.b + self.c + self.partial
+
 
 def pieces_of(schedule: Schedule, size: dict[str, int]) -> dict[Operand, tuple[int, int]]:
     """Return the rows and columns of the piece of each operand that local memory keeps until another is needed."""

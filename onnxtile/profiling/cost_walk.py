@@ -36,6 +36,7 @@ from onnxtile.operators.table import operations_of
 from onnxtile.operators.trip_counts import Trips, boolean
 from onnxtile.profiling.comparison import adds_partial_products
 from onnxtile.profiling.constant_inputs import NONE, Constants
+from onnxtile.profiling.engine_costs import EngineProfile
 from onnxtile.profiling.formatting import attribute_text, value_text
 from onnxtile.profiling.liveness import Liveness, plus
 from onnxtile.profiling.results import SUMMED, NodeProfile, Profile, Totals, Weights, sum_weights
@@ -43,6 +44,8 @@ from onnxtile.profiling.results import SUMMED, NodeProfile, Profile, Totals, Wei
 _TORCH_SCOPES = "pkg.torch.onnx.name_scopes"
 """Metadata in which torch's exporter says which module a node belongs to."""
 Rows = Iterator[tuple[ir.Node, NodeProfile]]
+OnEngine = Callable[[ir.Model, Sequence[tuple[ir.Node, NodeProfile]]], EngineProfile]
+"""Returns what the nodes of a model take on an engine."""
 MacsOf = Callable[[ir.Node, "int | None"], Amount]
 """Returns what another convention counts for a node of a default opset, instead of its products."""
 
@@ -300,13 +303,22 @@ def _details(node: ir.Node) -> dict[str, Any]:
 
 
 def profile_of(
-    model: ir.Model, convention: str = "macs", macs_of: MacsOf | None = None, details: bool = False
+    model: ir.Model,
+    convention: str = "macs",
+    macs_of: MacsOf | None = None,
+    details: bool = False,
+    on_engine: OnEngine | None = None,
 ) -> Profile:
-    """Return the profile of a model whose shapes are inferred and whose functions are inlined where they can be."""
+    """Return the profile of a model whose shapes are inferred and whose functions are inlined where they can be.
+
+    `on_engine` tells what its nodes take on an engine, if that is asked for.
+    """
     walk = CostWalk(model, macs_of, details)
-    rows = tuple(row for _, row in walk.rows())
+    rows = tuple(walk.rows())
     totals = walk.totals()
-    return Profile(rows, totals, walk.constants.used, walk.symbols(totals), convention)
+    engine = None if on_engine is None else on_engine(model, rows)
+    nodes = tuple(row for _, row in rows)
+    return Profile(nodes, totals, walk.constants.used, walk.symbols(totals), convention, engine)
 
 
 def module_of(node: ir.Node) -> str:

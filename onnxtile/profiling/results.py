@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.printable import aligned
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, amount_text, product, total
+from onnxtile.profiling.engine_costs import EngineProfile
 
 COSTS = """macs flops elementwise transcendental comparison movement params buffers weight_bytes
     input_bytes output_bytes bandwidth"""
@@ -156,7 +157,7 @@ class Weights:
 class Profile(JsonRecord, members="schema convention totals symbols nodes"):
     """The costs of a model. `constants`: the stored ones, each whole. `symbols`: what those in formulas stand for.
 
-    `convention`: macs, or ptflops.
+    `convention`: macs, or ptflops. `engine`: what the model takes on an engine, where one was asked for.
     """
 
     schema: ClassVar[str] = "onnxtile.profile/1"
@@ -165,6 +166,7 @@ class Profile(JsonRecord, members="schema convention totals symbols nodes"):
     constants: Mapping[str, Weights] = field(default_factory=dict)
     symbols: Mapping[str, str] = field(default_factory=dict)
     convention: str = "macs"
+    engine: EngineProfile | None = None
 
     def __str__(self) -> str:
         totals = self.totals
@@ -173,6 +175,9 @@ class Profile(JsonRecord, members="schema convention totals symbols nodes"):
             "weight bytes": totals.weight_bytes, "bytes moved": totals.bandwidth, "peak memory": totals.peak_live_bytes,
         }  # fmt: skip
         return "\n".join(aligned([(name, amount_text(amount)) for name, amount in figures.items()], right=[1]))
+
+    def to_json(self) -> dict[str, Any]:
+        return super().to_json() | ({} if self.engine is None else {"engine": encode(self.engine)})
 
     def by(self, what: str, depth: int | None = None, nodes: Sequence[NodeProfile] | None = None) -> tuple[Group, ...]:
         """Return the nodes (None: all) in groups, in order of appearance: by `op`, `module` (the first `depth` names

@@ -35,9 +35,9 @@ def test_the_greatest_come_first_and_the_unknown_before_them() -> None:
 def test_nodes_by_operator_name_or_origin() -> None:
     lowered = onnxtile.lower(matmul([4, 8], [8, 4], [4, 4]), (4, 4, 4))
     profile = onnxtile.profile(lowered)
-    assert len(matching(profile)) == len(profile.nodes)
-    assert {node.op for node in matching(profile, ops=["MatMul"])} == {"MatMul"}
-    assert matching(profile, names=["product"]) == matching(profile)  # all are made for it
-    assert [node.name for node in matching(profile, ["MatMul"], ["*_k1"])] == ["product/m0_n0_k1"]
+    assert len(matching(profile.nodes)) == len(profile.nodes)
+    assert {node.op for node in matching(profile.nodes, ops=["MatMul"])} == {"MatMul"}
+    assert matching(profile.nodes, names=["product"]) == matching(profile.nodes)  # all are made for it
+    assert [node.name for node in matching(profile.nodes, ["MatMul"], ["*_k1"])] == ["product/m0_n0_k1"]
     with pytest.raises(UsageError, match=r"no node matches Conv, \*x: the model's operators are Add, MatMul, Split"):
-        matching(profile, ["Conv"], ["*x"])
+        matching(profile.nodes, ["Conv"], ["*x"])

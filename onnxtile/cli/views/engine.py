@@ -1,0 +1,202 @@
+"""Show what a model takes on an engine: layer by layer or in groups, and all together; or before and after lowering."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from onnxtile.cli.output import amount_text
+from onnxtile.cli.screen import console, first, reasons_with_names
+from onnxtile.cli.table import Cell, Column, Name, Table, numbers, print_totals
+from onnxtile.cli.views.view import View, amounts_by_name, bytes_text, count_text
+from onnxtile.ir.json_encoding import encode
+from onnxtile.ir.printable import in_scope, several
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, difference
+from onnxtile.profiling.engine_comparison import EngineComparison, LayerChange
+from onnxtile.profiling.engine_costs import EngineCosts, EngineProfile, Layer, LayerGroup
+from onnxtile.profiling.results import Profile
+
+MOST_REASONS = 8
+_MORE = "--top, --by, --json or --csv"
+_NONE: Amount = 0
+
+
+def _share(part: float | None) -> str:
+    return "-" if part is None else f"{100 * part:.1f}"
+
+
+def _rate(rate: float | None) -> str:
+    return "-" if rate is None else f"{rate:.3g}"
+
+
+COLUMNS: Mapping[str, Callable[[Any], str]] = {
+    "moved": lambda row: bytes_text(row.moved),
+    "extra": lambda row: bytes_text(row.extra_bytes),
+    "compute": lambda row: count_text(row.compute_cycles),
+    "memory": lambda row: count_text(row.memory_cycles),
+    "cycles": lambda row: count_text(row.total_cycles),
+    "bound": lambda row: (row.bound or "-") if isinstance(row, Layer) else "-",
+    "util %": lambda row: _share(row.utilization),
+    "A": lambda row: bytes_text(row.a_bytes),
+    "B": lambda row: bytes_text(row.b_bytes),
+    "C": lambda row: bytes_text(row.c_bytes),
+    "sums": lambda row: bytes_text(row.partial_bytes),
+    "least": lambda row: bytes_text(row.least_bytes),
+    "mean": lambda row: _rate(row.mean_bandwidth) if isinstance(row, Layer) else "-",
+    "peak": lambda row: _rate(row.peak_bandwidth) if isinstance(row, Layer) else "-",
+}
+ENGINE_VIEWS = {
+    "costs": ("moved", "extra", "compute", "memory", "cycles", "bound", "util %"),
+    "bandwidth": ("A", "B", "C", "sums", "least", "moved", "mean", "peak"),
+}
+"""Columns of a row, by view. mean, peak: bytes a cycle."""
+
+
+@dataclass(frozen=True)
+class EngineView(View):
+    """Products one by one and other operators by kind, or groups of both; and the totals of the whole model."""
+
+    profile: Profile
+    engine: EngineProfile
+    shown: Sequence[Layer | LayerGroup]
+    view: str
+    by: str | None
+
+    def print(self) -> None:
+        columns = ENGINE_VIEWS[self.view]
+        table = amounts_by_name(self.by or "node", *columns)
+        rows = list(self._rows())
+        table.print_first(rows, lambda row: (row[0], *(_cell(row[1], column) for column in columns)), more=_MORE)
+        if self.view == "bandwidth":
+            console().print("sums: of partial sums; mean, peak: bytes a cycle", style="dim")
+        console().print()
+        print_totals(list(_totals(self.engine)))
+        _print_reasons(self.engine)
+
+    def _rows(self) -> Iterator[tuple[Name, EngineCosts]]:
+        """Yield products and groups as they are, and behind them other operators, those of a kind together."""
+        others: list[Layer] = []
+        for row in self.shown:
+            if isinstance(row, LayerGroup):
+                yield Name(row.name or "(none)", f"{row.layers:,}"), row
+            elif row.on == "engine":
+                yield _title(row), row
+            else:
+                others.append(row)
+        for group in self.engine.by("op", layers=others):
+            yield Name(group.name, f"x {group.layers:,}"), group
+
+    def to_json(self) -> dict[str, Any]:
+        layers = tuple(row for row in self.shown if isinstance(row, Layer))
+        engine = self.engine if self.by else dataclasses.replace(self.engine, layers=layers)
+        document = dataclasses.replace(self.profile, engine=engine).to_json()
+        return document | ({"groups": encode(self.shown), "by": self.by} if self.by else {})
+
+    def sheet(self) -> Sequence[Layer | LayerGroup]:
+        return self.shown
+
+
+def _cell(row: EngineCosts, column: str) -> str:
+    """Return a cell; other operators move bytes and take cycles, and have nothing else of products."""
+    product = not isinstance(row.macs, int) or row.macs > 0 or row.calls != 0
+    return COLUMNS[column](row) if product or column in ("moved", "cycles") else "-"
+
+
+def _title(layer: Layer) -> Name:
+    times = "" if isinstance(layer.times, int) and layer.times == 1 else f" x {count_text(layer.times)}"
+    return Name(in_scope(layer.scope, layer.name), f"{layer.op} {layer.part}".strip() + times)
+
+
+def _totals(engine: EngineProfile) -> Iterator[tuple[str, str, str]]:
+    """Yield exact sums, each with words about it."""
+    totals = engine.totals
+    products = [layer for layer in engine.layers if layer.on == "engine"]
+    bounds = Counter(layer.bound for layer in products if layer.bound)
+    yield "products", f"{totals.products:,}", f"{amount_text(totals.calls)} calls of {engine.engine}"
+    padding = difference(totals.padded_macs, totals.macs)
+    yield "MACs", amount_text(totals.macs), f"{amount_text(padding)} more fill calls up" if padding != 0 else ""
+    parts = ("A", totals.a_bytes), ("B", totals.b_bytes), ("C", totals.c_bytes), ("partial sums", totals.partial_bytes)
+    yield "bytes moved", amount_text(totals.bytes), ", ".join(f"{name} {bytes_text(part)}" for name, part in parts)
+    yield (
+        "least bytes",
+        amount_text(totals.least_bytes),
+        f"{bytes_text(totals.extra_bytes)} beyond: read or written again",
+    )
+    most = ", ".join(f"{count:,} bound by {name}" for name, count in bounds.most_common())
+    yield "cycles", amount_text(totals.cycles), most
+    if totals.utilization is not None:
+        yield "utilization", f"{100 * totals.utilization:.1f} %", "MACs of all that the array could do meanwhile"
+    if totals.clock is not None and isinstance(totals.cycles, int):
+        yield "time", f"{float(1000 * totals.cycles / totals.clock):.3g} ms", f"of products, at {_clock(totals.clock)}"
+    if totals.other_bytes != 0:
+        yield "other bytes", amount_text(totals.other_bytes), "inputs and outputs of other operators"
+        yield "other cycles", amount_text(totals.other_cycles), _places(engine)
+    if totals.activation_bytes != 0:
+        words = f"of {bytes_text(totals.activation_bytes)} of activations, each by itself; not saved above"
+        yield "fit on chip", amount_text(totals.local_activation_bytes), words
+
+
+def _places(engine: EngineProfile) -> str:
+    counts = Counter(layer.on for layer in engine.layers if layer.on != "engine")
+    return ", ".join(
+        f"{count:,} {'nowhere' if on == 'unknown' else f'on the {on}'}" for on, count in counts.most_common()
+    )
+
+
+def _clock(clock: Any) -> str:
+    hertz = float(clock)
+    for factor, unit in ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz")):
+        if hertz >= factor:
+            return f"{hertz / factor:.3g} {unit}"
+    return f"{hertz:.3g} Hz"
+
+
+def _print_reasons(engine: EngineProfile) -> None:
+    screen = console()
+    for words in engine.assumptions:
+        screen.print(f"assumed: {words}", style="yellow")
+    known = set(engine.assumptions)
+    pairs = ((layer.reason, layer.name) for layer in engine.layers if layer.reason and layer.reason not in known)
+    reasons = list(reasons_with_names(pairs).values())
+    shown = first(reasons, MOST_REASONS)
+    for line in shown:
+        screen.print(f"unknown: {line}", style="yellow")
+    if len(reasons) > len(shown):
+        screen.print(f"and for {several(len(reasons) - len(shown), 'more reason')}; --json has all", style="yellow")
+
+
+@dataclass(frozen=True)
+class EngineComparisonView(View, members="schema engine=comparison"):
+    """What a model takes on an engine beside what the lowered one does; `before`, `after`: names of their files."""
+
+    accepts: ClassVar[Collection[str]] = ("--engine", "--minimize")
+    comparison: EngineComparison
+    before: str
+    after: str
+
+    def print(self) -> None:
+        table = amounts_by_name("node", "moved", "lowered", "cycles", "lowered", "beside", "calls")
+        table.print_first(self.comparison.changes, _change_cells, more="--json or --csv")
+        screen = console()
+        words = "moved, cycles: of products; beside: what the nodes around the tiles of the lowered model move"
+        screen.print(words, style="dim")
+        screen.print()
+        totals = Table([Column(), *numbers(self.before, self.after, shorten="end", least=24)])
+        for name, amounts in self.comparison.both_totals.items():
+            exact = ("?" if isinstance(amount, Unknown) else amount_text(amount) for amount in amounts)
+            totals.add(name.replace("_", " "), *exact)
+        totals.print()
+
+    def sheet(self) -> Sequence[LayerChange]:
+        return self.comparison.changes
+
+
+def _change_cells(change: LayerChange) -> Sequence[Cell]:
+    (moved, moved_then), (cycles, cycles_then) = change.bytes, change.cycles
+    return (
+        Name(change.name, change.op), bytes_text(moved), bytes_text(moved_then), count_text(cycles),
+        count_text(cycles_then), bytes_text(change.beside), count_text(change.calls),
+    )  # fmt: skip
