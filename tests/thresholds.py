@@ -17,6 +17,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     # constant: what changes there, file of tests, test
     "exploration.values.MOST_ENGINES": ("a sweep is made, or refused", "exploration/test_variation.py", "test_as_many_engines_as_a_sweep_takes_and_more"),
     "exploration.workers.MOST_DEATHS": ("a job is done again, or given up", "exploration/test_workers.py", "test_a_job_that_ends_its_workers_is_given_up_at_last"),
+    "profiling.engine_profile.MOST_WALKED": ("calls are gone through for their peak, or aren't", "profiling/test_engine_profile.py", "test_the_peak_is_told_up_to_a_number_of_calls"),
     "plots.drawing.LONGEST": ("a name is written whole, or shortened", "plots/test_drawing.py", "test_names_are_shortened_and_spelled_out"),
     "plots.layer_bytes.MOST_BARS": ("a layer has a bar, or none", "plots/test_layer_bytes.py", "test_as_many_bars_as_a_screen_has_room_for_and_more"),
     "plots.trade.FEW": ("a size of memory has its colour, or shares one", "plots/test_trade.py", "test_few_sizes_of_memory_have_colours_of_their_own_and_more_share_them"),

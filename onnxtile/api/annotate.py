@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import onnx
 
     from onnxtile.api.models import AnyPath, Model
+    from onnxtile.engine.choice import Minimize
+    from onnxtile.engine.given import AnyEngine
     from onnxtile.ir.io.interop import AnyModel, ModelInMemory
     from onnxtile.ir.io.progress import Progress
 
@@ -29,24 +31,29 @@ class Annotated:
 
 @overload
 def annotate(
-    model: Model, *, bind: Mapping[str, int] | None = None, clear: bool = False, output: None = None,
-    follow_links: bool = False, progress: Progress | None = None,
+    model: Model, *, bind: Mapping[str, int] | None = None, engine: AnyEngine | None = None,
+    minimize: Minimize = "cycles", clear: bool = False, output: None = None, follow_links: bool = False,
+    progress: Progress | None = None,
 ) -> Model: ...  # fmt: skip
 @overload
 def annotate(
-    model: AnyPath, *, bind: Mapping[str, int] | None = None, clear: bool = False, output: None = None,
-    follow_links: bool = False, progress: Progress | None = None,
+    model: AnyPath, *, bind: Mapping[str, int] | None = None, engine: AnyEngine | None = None,
+    minimize: Minimize = "cycles", clear: bool = False, output: None = None, follow_links: bool = False,
+    progress: Progress | None = None,
 ) -> onnx.ModelProto: ...  # fmt: skip
 @overload
 def annotate(
-    model: AnyModel, *, bind: Mapping[str, int] | None = None, clear: bool = False, output: AnyPath,
-    follow_links: bool = False, progress: Progress | None = None,
+    model: AnyModel, *, bind: Mapping[str, int] | None = None, engine: AnyEngine | None = None,
+    minimize: Minimize = "cycles", clear: bool = False, output: AnyPath, follow_links: bool = False,
+    progress: Progress | None = None,
 ) -> Annotated: ...  # fmt: skip
 @suggesting_options
 def annotate(
     model: AnyModel,
     *,
     bind: Mapping[str, int] | None = None,
+    engine: AnyEngine | None = None,
+    minimize: Minimize = "cycles",
     clear: bool = False,
     output: AnyPath | None = None,
     follow_links: bool = False,
@@ -56,8 +63,9 @@ def annotate(
 
     The same kind comes back, a ModelProto for a path; the caller's model isn't changed. With `output=PATH` the file is
     written instead, and what was written is counted. `bind`: sizes of free dimensions to reckon with; the model keeps
-    its own. `clear`: take out what an earlier call wrote. `follow_links`: see `profile`. Raises UsageError, ModelError,
-    UnsupportedError, having written nothing.
+    its own. `engine`, `minimize`: what nodes take on it is written too, as `profile` says it. `clear`: take out what an
+    earlier call wrote. `follow_links`: see `profile`. Raises UsageError, ModelError, UnsupportedError, having written
+    nothing.
     """
     from onnxtile.ir.graphs import nodes_within
     from onnxtile.ir.io.files import check_output
@@ -80,7 +88,12 @@ def annotate(
     if output is not None:
         check_output(Path(output), *external_files(loaded))
     say("work out what each node costs")
-    changed = annotate_ir(loaded, bind, clear)
+    limits = None
+    if engine is not None:
+        from onnxtile.engine.limits import engine_limits
+
+        limits = engine_limits(engine, minimize)
+    changed = annotate_ir(loaded, bind, clear, limits)
     if output is None:
         return like(model, lambda: to_proto(loaded, FORMS["function"], "split", keep_external=False), lambda: loaded)
     save(loaded, Path(output), FORMS["function"], "split", next(iter(files_of(model)), None), say=say)

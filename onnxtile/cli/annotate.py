@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, FollowLinks, Json, Model, parse_bind
+from onnxtile.cli.options import Bind, Engine, FollowLinks, Json, Minimize, Model, parse_bind
 
 EXAMPLES = """Examples:
 
 onnxtile annotate model.onnx --bind batch=1
+
+onnxtile annotate model.onnx --engine systolic-32
 
 onnxtile annotate model.annotated.onnx --clear -o plain.onnx"""
 
@@ -24,6 +26,8 @@ def command(
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take out what an earlier call wrote.")] = False,
     bind: Bind = None,
+    engine: Engine = None,
+    minimize: Minimize = "cycles",
     follow_links: FollowLinks = False,
     json: Json = False,
 ) -> None:
@@ -38,7 +42,9 @@ def command(
 
     target = output or _beside(model, "cleared" if clear else "annotated")
     with progress(f"annotate {model.name}") as say:
-        written = annotate(model, bind=parse_bind(bind), clear=clear, output=target, progress=say)
+        written = annotate(
+            model, bind=parse_bind(bind), clear=clear, output=target, progress=say, engine=engine, minimize=minimize
+        )
     if json:
         counts = {"changed": written.changed, "nodes": written.nodes, "unknown": written.unknown}
         print_json({"schema": "onnxtile.annotate/1", "output": str(target), "cleared": clear, **counts})

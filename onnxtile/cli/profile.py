@@ -170,7 +170,7 @@ def command(
                 shown = EngineComparisonView(compared, model.name, against.name)
             elif costs.engine is not None:
                 layers = matching(costs.engine.layers, op or (), name or ())
-                how = (sort, top, SORTABLE_ON_ENGINE, "total_cycles")
+                how = (sort, top, SORTABLE_ON_ENGINE, "cycles")
                 chosen = ordered(costs.engine.by(by, depth, layers), *how) if by else ordered(layers, *how)
                 shown = EngineView(costs, costs.engine, chosen, view, by)
             elif against is not None:

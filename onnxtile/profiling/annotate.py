@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import onnx_ir as ir
 
@@ -20,13 +20,23 @@ from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inline
 from onnxtile.passes.manager import PassManager
 from onnxtile.profiling.cost_walk import CostWalk
+from onnxtile.profiling.engine_costs import EngineCosts, Layer, sums_of
 from onnxtile.profiling.results import Costs, NodeProfile, Weights, group_of
+
+if TYPE_CHECKING:
+    from onnxtile.engine.limits import EngineLimits
 
 _ALWAYS = ("macs", "flops", "params", "weight_bytes", "input_bytes", "output_bytes", "live_bytes")
 """Written even if it's 0; the others only if not."""
 _AMOUNTS = (*(field.name for field in dataclasses.fields(Costs)), "flops", "bandwidth", "partial_sums", "live_bytes")
-KEYS = frozenset(f"onnxtile.{name}" for name in (*_AMOUNTS, "times"))
-"""Metadata keys of nodes, each named after what it holds: see `profiling.results`."""
+_ON_ENGINE = (
+    "calls", "bytes", "extra_bytes", "compute_cycles", "memory_cycles", "local_cycles", "cycles", "other_bytes",
+    "other_cycles", "bound", "utilization", "tile", "schedule",
+)  # fmt: skip
+KEYS = frozenset(
+    f"onnxtile.{name}" for name in (*_AMOUNTS, "times", "engine", *(f"engine_{name}" for name in _ON_ENGINE))
+)
+"""Metadata keys of nodes, each named after what it holds: see `profiling.results` and `profiling.engine_costs`."""
 Notes = Mapping[str, str]
 Owner = TypeVar("Owner", bound=Hashable)
 
@@ -50,16 +60,20 @@ class Annotate(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=write(model, by_node))
 
 
-def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool = False) -> bool:
+def annotate(
+    model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool = False, engine: EngineLimits | None = None
+) -> bool:
     """Write notes into the nodes' metadata in place, or take them out; return whether that changed anything.
 
     They say what `profile` says: shapes are inferred in a copy, with `bind` as sizes of free dimensions, and local
-    functions are inlined there; a call gets the sum of what was inlined for it. Raises
-    UsageError, ModelError, UnsupportedError, having changed nothing.
+    functions are inlined there; a call gets the sum of what was inlined for it. With `engine` they say what nodes take
+    on it, too; of the tiles of one product the first says it for all. Raises UsageError, ModelError, UnsupportedError,
+    having changed nothing.
     """
     if clear:
-        if bind:
-            raise UsageError("sizes say what to write, and clear takes it out; leave one of them out")
+        if bind or engine is not None:
+            what = "sizes say" if bind else "an engine says"
+            raise UsageError(f"{what} what to write, and clear takes it out; leave one of them out")
         return write(model, {})
     measured = copy_of(model)
     for function in measured.functions.values():
@@ -70,22 +84,52 @@ def annotate(model: ir.Model, bind: Mapping[str, int] | None = None, clear: bool
     with _names_of_tensors_kept(model):
         PassManager([BindDims(bind)] if bind else [], check=False)(measured)
         inline(measured)
-        by_number = notes(measured, lambda node: node.metadata_props.get(OWNER))
+        by_number = notes(measured, lambda node: node.metadata_props.get(OWNER), engine)
     sizes = " ".join(f"{name}={size}" for name, size in (bind or {}).items())
     numbered = enumerate(nodes_within(model.graph))
     return write(model, {node: by_number.get(str(number)) or texts([], {}) for number, node in numbered}, sizes)
 
 
-def notes(model: ir.Model, owner: Callable[[ir.Node], Owner | None]) -> dict[Owner, Notes]:
+def notes(
+    model: ir.Model, owner: Callable[[ir.Node], Owner | None], engine: EngineLimits | None = None
+) -> dict[Owner, Notes]:
     """Return what to write for each owner of nodes; a node without one is within the call before it."""
     walk = CostWalk(model)
-    rows: dict[Owner, list[NodeProfile]] = {}
-    current: list[NodeProfile] = []
+    rows: dict[Owner, list[tuple[ir.Node, NodeProfile]]] = {}
+    current: list[tuple[ir.Node, NodeProfile]] = []
     for node, row in walk.rows():
         own = owner(node)
         current = current if own is None else rows.setdefault(own, [])
-        current.append(row)
-    return {own: texts(together, walk.constants.used) for own, together in rows.items()}
+        current.append((node, row))
+    on_engine = {} if engine is None else _layers(model, [pair for pairs in rows.values() for pair in pairs], engine)
+    return {
+        own: {
+            **texts([row for _, row in pairs], walk.constants.used),
+            **_engine_texts([layer for node, _ in pairs for layer in on_engine.get(node, ())], engine),
+        }
+        for own, pairs in rows.items()
+    }
+
+
+def _layers(
+    model: ir.Model, rows: Sequence[tuple[ir.Node, NodeProfile]], engine: EngineLimits
+) -> dict[ir.Node, list[Layer]]:
+    from onnxtile.profiling.engine_profile import layers_of
+
+    found: dict[ir.Node, list[Layer]] = {}
+    for node, layer in layers_of(model, rows, engine):
+        found.setdefault(node, []).append(layer)
+    return found
+
+
+def _engine_texts(layers: Sequence[Layer], engine: EngineLimits | None) -> Notes:
+    """Return what a node's layers take on an engine, all together."""
+    if engine is None or not layers:
+        return {}
+    together = layers[0] if len(layers) == 1 else EngineCosts(**sums_of(layers))
+    amounts = {name: getattr(together, name, None) for name in _ON_ENGINE}
+    texts = {f"engine_{name}": _text(amount) for name, amount in amounts.items() if amount not in (0, None, "")}
+    return {f"onnxtile.{name}": text for name, text in ({"engine": engine.name} | texts).items()}
 
 
 def texts(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> Notes:
@@ -105,10 +149,12 @@ def _sum(rows: Sequence[NodeProfile], constants: Mapping[str, Weights]) -> dict[
     return {name: others[name] if name in others else getattr(group, name) for name in _AMOUNTS}
 
 
-def _text(amount: Amount) -> str:
+def _text(amount: Amount | float | str | tuple[int, ...]) -> str:
     """Return `12`, `12*batch`, `3..5`, `3..` without an upper end, or `unknown: reason`."""
     if isinstance(amount, Range):
         return f"{amount.min}..{'' if amount.max is None else amount.max}"
+    if isinstance(amount, (float, tuple)):
+        return f"{amount:.4f}" if isinstance(amount, float) else ",".join(map(str, amount))
     return printable(str(amount), 500) if isinstance(amount, Unknown) else str(amount)
 
 

@@ -22,7 +22,7 @@ from onnxtile.engine.scheduled import Scheduled
 from onnxtile.engine.traffic import bits_of
 from onnxtile.engine.walk import walk
 from onnxtile.errors import UnsupportedError
-from onnxtile.ir.metadata import ORIGIN, SCHEDULE, TILE, box_text
+from onnxtile.ir.metadata import OF, ORIGIN, SCHEDULE, TILE
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, text_of, total
 from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.operators.sizes import value_bytes
@@ -52,14 +52,9 @@ def engine_profile(model: ir.Model, rows: Sequence[Row], limits: EngineLimits) -
     A product is run by the schedule that its node's metadata has, its tiles in the order of the file; one without, as
     is best (`limits.minimize`). Other operators move their inputs and outputs.
     """
-    running = [(node, row) for node, row in rows if not row.stored]
-    found = _Layers(model, limits)
-    for node, row in running:
-        found.add(node, row)
-    inside = found.inside(running)
-    at = {node: number for number, (node, _) in enumerate(running)}
-    layers = sorted(found.finished(running, inside), key=lambda pair: at[pair[0]])
-    shown = tuple(layer for _, layer in layers)
+    found = _Layers(model, rows, limits)
+    running, inside = found.rows, found.inside
+    shown = tuple(layer for _, layer in found.layers())
     totals = EngineTotals(
         products=sum(layer.on == "engine" for layer in shown), **_activations(running, inside, limits.engine),
         **sums_of(shown),
@@ -69,10 +64,20 @@ def engine_profile(model: ir.Model, rows: Sequence[Row], limits: EngineLimits) -
     return EngineProfile(limits.name, limits.minimize, shown, totals, assumptions)
 
 
-class _Layers:
-    """Collects layers, and the tiles of products whose schedules the file has."""
+def layers_of(model: ir.Model, rows: Sequence[Row], limits: EngineLimits) -> list[tuple[ir.Node, Layer]]:
+    """Return the layers, each with the node that it is, or the first of its tiles; see `engine_profile`."""
+    return _Layers(model, rows, limits).layers()
 
-    def __init__(self, model: ir.Model, limits: EngineLimits) -> None:
+
+class _Layers:
+    """Collects layers, and the tiles of products whose schedules the file has.
+
+    `rows`: those of nodes that run. `inside`: tiles, and nodes that cut operands into them or put results together;
+    what these move, tiles do.
+    """
+
+    def __init__(self, model: ir.Model, rows: Sequence[Row], limits: EngineLimits) -> None:
+        self.rows = [(node, row) for node, row in rows if not row.stored]
         self._limits, self._engine = limits, limits.engine
         self._products: dict[ir.Node, list[Contraction]] = {}
         for contraction in as_multiplied(contractions(model), model, limits):
@@ -81,13 +86,21 @@ class _Layers:
         self._tiles: list[_Tiles] = []
         self._open: dict[tuple[str, ...], _Tiles] = {}
         self._of_tiles: set[ir.Node] = set()
+        for node, row in self.rows:
+            self._add(node, row)
+        self.inside = self._inside()
 
-    def add(self, node: ir.Node, row: NodeProfile) -> None:
+    def layers(self) -> list[tuple[ir.Node, Layer]]:
+        """Return all layers in the order of the file."""
+        at = {node: number for number, (node, _) in enumerate(self.rows)}
+        return sorted(self._finished(), key=lambda pair: at[pair[0]])
+
+    def _add(self, node: ir.Node, row: NodeProfile) -> None:
         """Take the products of a node."""
         for contraction in self._products.get(node, ()):
             scheduled = self._scheduled(node, contraction)
             tile = node.metadata_props.get(TILE, "")
-            box = _box(box_text(tile))
+            box = _box(tile.partition(OF)[0])
             if scheduled is not None and box is not None:
                 self._add_tile((node, row), contraction, scheduled, box)
             else:
@@ -112,27 +125,25 @@ class _Layers:
         runs = self._limits.runs(scheduled.schedule, sized(*scheduled.size, scheduled.batch, contraction.types))
         return scheduled if runs else None
 
-    def inside(self, rows: Sequence[Row]) -> set[ir.Node]:
-        """Return tiles, and nodes that cut operands into them or put results together: what these move, tiles do."""
+    def _inside(self) -> set[ir.Node]:
         inside = set(self._of_tiles)
-        for node, _ in rows:
+        for node, _ in self.rows:
             values = [value for value in node.inputs if value is not None]
             made = bool(values) and all(value.producer() in inside for value in values)
             if node.op_type in ("Add", "Sum", "Concat") and made and _of_one_origin(node, values):
                 inside.add(node)
-        for node, _ in reversed(rows):
+        for node, _ in reversed(self.rows):
             readers = {reader for value in node.outputs for reader in value.consumers()}
             if node.op_type == "Split" and readers and readers <= inside:
                 inside.add(node)
         return inside
 
-    def finished(self, rows: Sequence[Row], inside: set[ir.Node]) -> Iterator[tuple[ir.Node, Layer]]:
-        """Yield all layers, each with its first node."""
+    def _finished(self) -> Iterator[tuple[ir.Node, Layer]]:
         yield from self._layers
         for tiles in self._tiles:
             yield tiles.first[0], self._walked(tiles)
-        for node, row in rows:
-            if node not in self._products and node not in inside and row.bandwidth != 0:
+        for node, row in self.rows:
+            if node not in self._products and node not in self.inside and row.bandwidth != 0:
                 yield node, self._other(row)
 
     def _layer(self, row: NodeProfile, contraction: Contraction, scheduled: Scheduled | None) -> Layer:
@@ -228,7 +239,7 @@ class _Layers:
         operators, memory = self._engine.operators, self._engine.memory.bandwidth
         if operators.supported is None:
             on: Unit = "vector" if operators.vector is not None else "host" if operators.host is not None else "unknown"
-            words = "where other operators run isn't given: operators.vector, or operators.host"
+            words = "no rate is given for other operators: operators.vector, or operators.host"
             return on, operators.vector or operators.host, words
         if op in operators.supported:
             words = "the vector unit's rate isn't given: operators.vector, or memory.bandwidth"

@@ -11,17 +11,21 @@ from typing import Any, ClassVar
 from onnxtile.cli.output import amount_text
 from onnxtile.cli.screen import console, first, reasons_with_names
 from onnxtile.cli.table import Cell, Column, Name, Table, numbers, print_totals
+from onnxtile.cli.views.profile import MORE, MOST_REASONS
 from onnxtile.cli.views.view import View, amounts_by_name, bytes_text, count_text
+from onnxtile.engine.quantities import hertz_text
 from onnxtile.ir.json_encoding import encode
 from onnxtile.ir.printable import in_scope, several
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, difference
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, difference
 from onnxtile.profiling.engine_comparison import EngineComparison, LayerChange
 from onnxtile.profiling.engine_costs import EngineCosts, EngineProfile, Layer, LayerGroup
 from onnxtile.profiling.results import Profile
 
-MOST_REASONS = 8
-_MORE = "--top, --by, --json or --csv"
-_NONE: Amount = 0
+
+def _known(amount: Amount) -> Amount:
+    """Return an amount; unknown where all that's known is that it isn't negative."""
+    nothing = isinstance(amount, Range) and amount.min == 0 and amount.max is None
+    return Unknown("nothing is known of it") if nothing else amount
 
 
 def _share(part: float | None) -> str:
@@ -37,20 +41,19 @@ COLUMNS: Mapping[str, Callable[[Any], str]] = {
     "extra": lambda row: bytes_text(row.extra_bytes),
     "compute": lambda row: count_text(row.compute_cycles),
     "memory": lambda row: count_text(row.memory_cycles),
-    "cycles": lambda row: count_text(row.total_cycles),
+    "cycles": lambda row: count_text(_known(row.total_cycles)),
     "bound": lambda row: (row.bound or "-") if isinstance(row, Layer) else "-",
     "util %": lambda row: _share(row.utilization),
     "A": lambda row: bytes_text(row.a_bytes),
     "B": lambda row: bytes_text(row.b_bytes),
     "C": lambda row: bytes_text(row.c_bytes),
     "sums": lambda row: bytes_text(row.partial_bytes),
-    "least": lambda row: bytes_text(row.least_bytes),
     "mean": lambda row: _rate(row.mean_bandwidth) if isinstance(row, Layer) else "-",
     "peak": lambda row: _rate(row.peak_bandwidth) if isinstance(row, Layer) else "-",
 }
 ENGINE_VIEWS = {
     "costs": ("moved", "extra", "compute", "memory", "cycles", "bound", "util %"),
-    "bandwidth": ("A", "B", "C", "sums", "least", "moved", "mean", "peak"),
+    "bandwidth": ("A", "B", "C", "sums", "moved", "mean", "peak"),
 }
 """Columns of a row, by view. mean, peak: bytes a cycle."""
 
@@ -69,7 +72,7 @@ class EngineView(View):
         columns = ENGINE_VIEWS[self.view]
         table = amounts_by_name(self.by or "node", *columns)
         rows = list(self._rows())
-        table.print_first(rows, lambda row: (row[0], *(_cell(row[1], column) for column in columns)), more=_MORE)
+        table.print_first(rows, lambda row: (row[0], *(_cell(row[1], column) for column in columns)), more=MORE)
         if self.view == "bandwidth":
             console().print("sums: of partial sums; mean, peak: bytes a cycle", style="dim")
         console().print()
@@ -130,28 +133,24 @@ def _totals(engine: EngineProfile) -> Iterator[tuple[str, str, str]]:
     if totals.utilization is not None:
         yield "utilization", f"{100 * totals.utilization:.1f} %", "MACs of all that the array could do meanwhile"
     if totals.clock is not None and isinstance(totals.cycles, int):
-        yield "time", f"{float(1000 * totals.cycles / totals.clock):.3g} ms", f"of products, at {_clock(totals.clock)}"
+        yield (
+            "time",
+            f"{float(1000 * totals.cycles / totals.clock):.3g} ms",
+            f"of products, at {hertz_text(totals.clock)}",
+        )
     if totals.other_bytes != 0:
         yield "other bytes", amount_text(totals.other_bytes), "inputs and outputs of other operators"
-        yield "other cycles", amount_text(totals.other_cycles), _places(engine)
+        cycles = _known(totals.other_cycles)
+        yield "other cycles", "?" if isinstance(cycles, Unknown) else amount_text(cycles), _places(engine)
     if totals.activation_bytes != 0:
-        words = f"of {bytes_text(totals.activation_bytes)} of activations, each by itself; not saved above"
+        words = f"of {bytes_text(totals.activation_bytes)} of activations; not saved above"
         yield "fit on chip", amount_text(totals.local_activation_bytes), words
 
 
 def _places(engine: EngineProfile) -> str:
     counts = Counter(layer.on for layer in engine.layers if layer.on != "engine")
-    return ", ".join(
-        f"{count:,} {'nowhere' if on == 'unknown' else f'on the {on}'}" for on, count in counts.most_common()
-    )
-
-
-def _clock(clock: Any) -> str:
-    hertz = float(clock)
-    for factor, unit in ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz")):
-        if hertz >= factor:
-            return f"{hertz / factor:.3g} {unit}"
-    return f"{hertz:.3g} Hz"
+    places = {"vector": "on the vector unit", "host": "on the host", "unknown": "whose place isn't given"}
+    return ", ".join(f"{count:,} {places[on]}" for on, count in counts.most_common())
 
 
 def _print_reasons(engine: EngineProfile) -> None:
@@ -186,7 +185,8 @@ class EngineComparisonView(View, members="schema engine=comparison"):
         screen.print()
         totals = Table([Column(), *numbers(self.before, self.after, shorten="end", least=24)])
         for name, amounts in self.comparison.both_totals.items():
-            exact = ("?" if isinstance(amount, Unknown) else amount_text(amount) for amount in amounts)
+            known = map(_known, amounts)
+            exact = ("?" if isinstance(amount, Unknown) else amount_text(amount) for amount in known)
             totals.add(name.replace("_", " "), *exact)
         totals.print()
 

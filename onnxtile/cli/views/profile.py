@@ -19,7 +19,7 @@ from onnxtile.profiling.conventions.ptflops import ptflops_total
 from onnxtile.profiling.results import Group, NodeProfile, Profile
 
 MOST_REASONS = 8
-_MORE = "--top, --by, --json or --csv"
+MORE = "--top, --by, --json or --csv"
 
 
 COLUMNS: Mapping[str, Callable[[Any], str]] = {
@@ -67,7 +67,7 @@ class CostsView(View):
                 yield f"{100 * row.macs / whole:.1f}" if isinstance(row.macs, int) else "?"
 
         table = amounts_by_name(self.by or "node", *columns, *(["%"] if whole else []))
-        table.print_first(self.shown, lambda row: tuple(cells(row)), more=_MORE)
+        table.print_first(self.shown, lambda row: tuple(cells(row)), more=MORE)
 
     def to_json(self) -> dict[str, Any]:
         nodes = tuple(row for row in self.shown if isinstance(row, NodeProfile))
@@ -92,7 +92,7 @@ class DetailsView(CostsView):
             for heading, words in self._lines(row):
                 block.add(f"  {heading}", words)
             block.print()
-        print_rest(len(self.shown) - len(shown), _MORE)
+        print_rest(len(self.shown) - len(shown), MORE)
 
     def _lines(self, row: NodeProfile | Group) -> Iterator[tuple[str, str]]:
         if isinstance(row, NodeProfile):
