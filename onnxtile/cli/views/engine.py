@@ -12,11 +12,12 @@ from onnxtile.cli.output import amount_text
 from onnxtile.cli.screen import console, first, reasons_with_names
 from onnxtile.cli.table import Cell, Column, Name, Table, numbers, print_totals
 from onnxtile.cli.views.profile import MORE, MOST_REASONS
-from onnxtile.cli.views.view import View, amounts_by_name, bytes_text, count_text
+from onnxtile.cli.views.view import View, amounts_by_name, bytes_text
 from onnxtile.engine.quantities import hertz_text
 from onnxtile.ir.json_encoding import encode
 from onnxtile.ir.printable import in_scope, several
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, difference
+from onnxtile.ir.symbolic.rounded import count_text
 from onnxtile.profiling.engine_comparison import EngineComparison, LayerChange
 from onnxtile.profiling.engine_costs import EngineCosts, EngineProfile, Layer, LayerGroup
 from onnxtile.profiling.results import Profile
