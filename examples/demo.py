@@ -1,4 +1,4 @@
-"""The main job on a real network: AlexNet's three Gemms, cut for an engine that multiplies at most 256 x 256 x 256.
+"""The main job on a real network: AlexNet, cut for an engine of 256 x 256 x 256, and what it takes on another one.
 
 python examples/demo.py [FOLDER]        FOLDER: where the models go (default: demo), which README.md goes on with
 """
@@ -31,6 +31,7 @@ def main(folder: Path) -> None:
     _onnxtile("lower", model, *limits, "--verify", status=0)
     _onnxtile("check", lowered, *limits, "--json", status=0, quiet=True)
     print(f"\n{lowered} fits the engine: {lowered.stat().st_size / 1e6:.0f} MB of plain ONNX.")
+    _onnxtile("profile", model, "--engine", "systolic-32", status=0)
 
 
 def _onnxtile(command: str, *arguments: object, status: int, quiet: bool = False) -> None:

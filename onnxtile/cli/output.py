@@ -77,7 +77,7 @@ def _column(heading: str) -> Column:
         return Column(heading, right=True, shorten="end", least=10)
     if heading == "product":
         return Column(heading, shorten="middle")
-    left_out = {"type": 1, "padding": 2, "share": 2, TILE: 3, "reason": 3}.get(heading, 0)
+    left_out = {"type": 1, "padding": 2, "moved": 2, "share": 2, TILE: 3, "reason": 3}.get(heading, 0)
     return Column(heading, right=heading in NUMBERS, shorten="end", least=10, left_out=left_out)
 
 

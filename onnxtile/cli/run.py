@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import DumpAfter, FollowLinks, Json, Model, Passes, TimePasses
+from onnxtile.cli.options import DumpAfter, Engine, FollowLinks, Json, Minimize, Model, Passes, TimePasses
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 
@@ -19,6 +19,8 @@ EXAMPLES = """Examples:
 
 onnxtile run model.onnx --passes 'infer-shapes,decompose-gemm,tile-matmul{max=64,64,64}' -o out.onnx
 
+onnxtile run model.onnx --passes 'infer-shapes,decompose-gemm,tile-matmul' --engine systolic-32 -o out.onnx
+
 onnxtile run model.onnx --passes 'infer-shapes,my.module:MyPass' -o out.onnx --verify-each --dump-after all dumps"""
 
 
@@ -26,6 +28,8 @@ def command(
     model: Model,
     passes: Passes,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to.")],
+    engine: Engine = None,
+    minimize: Minimize = "cycles",
     form: Annotated[str, typer.Option(help="How tiles are written: unrolled, batched, loop or function.")] = "unrolled",
     weights: Annotated[
         str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")
@@ -45,6 +49,8 @@ def command(
 ) -> None:
     """Run passes over MODEL and write the result; the model is checked between passes.
 
+    With --engine, passes that take limits and aren't given any have those of the engine.
+
     A pass that fails leaves a folder with the model before it and the command that repeats the failure.
 
     Exit status: 0 all passes ran, 2 the call or the file is bad, or a pass failed.
@@ -55,16 +61,19 @@ def command(
         raise UsageError("--timeout is for --verify-each, which runs the model")
     from onnxtile.cli.output import console, print_json, print_steps, progress, steps_to_json
     from onnxtile.debugging.instruments.verify_each import VerifyEach
+    from onnxtile.engine.given import limits_given
     from onnxtile.ir.io.files import check_output
     from onnxtile.ir.io.load import external_files, load
     from onnxtile.lowering.model_file import save
     from onnxtile.passes.manager import PassManager
+    from onnxtile.passes.registry import parse_pipeline
     from onnxtile.tiling.forms.table import form_of
 
     form_to_write = form_of(form)
+    limits = None if engine is None and minimize == "cycles" else limits_given(None, engine, minimize)
     check_output(output, model)
     with progress(f"run {model.name}") as say:
-        manager = PassManager(passes)
+        manager = PassManager(parse_pipeline(passes, limits))
         loaded = load(model)
         sources = [model, *external_files(loaded)]
         check_output(output, *sources)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.printable import aligned, in_scope, several
@@ -17,6 +17,9 @@ from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
 from onnxtile.tiling.limits import ProductLimits
 
+if TYPE_CHECKING:
+    from onnxtile.engine.scheduled import Scheduled
+
 Status = Literal["over", "refused", "unknown", "tiled", "split", "vector", "fits", "not-asked"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 """What becomes of a product, those first that need action."""
@@ -26,7 +29,7 @@ HEADINGS = {
     "lower": ("product", "M", "K", "N", "batch", "type", "status", "calls", "padding", "util.", TILE),
 }
 """Columns of a printed report, by command."""
-NUMBERS = ("M", "K", "N", "batch", "MACs", "share", "calls", "padding", "util.")
+NUMBERS = ("M", "K", "N", "batch", "MACs", "share", "calls", "padding", "util.", "moved", "cycles")
 _ORDER = {"over": 0, "refused": 1, "unknown": 2, "tiled": 3, "split": 3, "vector": 3, "fits": 4, "not-asked": 5}
 _NAMED = {
     "matmul": "product", "conv": "convolution", "rnn": "recurrent product", "attention": "attention product",
@@ -111,6 +114,15 @@ class Row(JsonRecord, members="name op scope m k n batch written dtype status re
         return macs_of(self.size)
 
     @property
+    def scheduled(self) -> Scheduled | None:
+        """Return how its tiles run on an engine, and what that takes; None where nothing was chosen."""
+        if not self.schedule:
+            return None
+        from onnxtile.engine.scheduled import Scheduled
+
+        return Scheduled.parse(self.schedule)
+
+    @property
     def is_on_engine(self) -> bool:
         """Return whether the engine multiplies it as it is in the model that the report is about."""
         return self.status in ("fits", "tiled", "split")
@@ -147,7 +159,11 @@ class Report(JsonRecord):
     @property
     def headings(self) -> Sequence[str]:
         """Return the headings of the columns, for people."""
-        return HEADINGS[self.command]
+        headings = HEADINGS[self.command]
+        if self.command == "check" or not self.limits.by_types:
+            return headings
+        on_engine = {"padding": "moved", "util.": "cycles"}
+        return [on_engine.get(heading, heading) for heading in headings]
 
     def cells(self, row: Row) -> tuple[str, ...]:
         """Return name, operator, and a cell below each further heading; `-` where there's nothing to say."""
@@ -156,13 +172,15 @@ class Report(JsonRecord):
         tile = "" if row.tiles is None else "x".join("*" if size is None else str(size) for size in row.tiles)
         use, reason = self.use(row), (row.reason or "").partition(":")[0]
         reason = "" if reason == row.status else reason
-        share = ratio(row.macs, self.macs_of_all)
+        share, scheduled = ratio(row.macs, self.macs_of_all), row.scheduled
         cells = {
             **sizes, "batch": batch if row.written is None else f"{batch} of {row.written}", "type": row.dtype or "?",
             "status": row.status, "reason": reason, TILE: tile or reason,
             "MACs": count_text(row.macs), "share": percent_text(share) if is_known(row.macs) else "?",
             "calls": "-" if use is None else amount_text(use.calls) if is_known(use.calls) else "?",
             "padding": "-" if use is None else count_text(use.padding),
+            "moved": "-" if scheduled is None else _bytes_text(scheduled.bytes),
+            "cycles": "-" if scheduled is None or scheduled.cycles is None else count_text(scheduled.cycles),
             "util.": "-" if use is None or use.padded_macs == 0 else percent_text(use.utilization),
         }  # fmt: skip
         operator = f"{row.op} {row.part}".strip()
@@ -274,3 +292,8 @@ class Report(JsonRecord):
             "macs": encode(row.macs), "calls": None if use is None else encode(use.calls),
             **{name: computed.get(name) for name in ("padded_macs", "padding", "utilization")},
         }  # fmt: skip
+
+
+def _bytes_text(count: int) -> str:
+    text = count_text(count)
+    return f"{text}B" if text[-1].isalpha() else f"{text} B"

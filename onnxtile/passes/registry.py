@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 from onnxtile.engine.given import limits_of_text
 from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, wrong_name
-from onnxtile.tiling.limits import ProductLimits
+from onnxtile.tiling.limits import Limits, ProductLimits
 
 ENTRY_POINTS = "onnxtile.passes"
 BUILT_IN = {
@@ -124,18 +124,18 @@ def _pass_text(pass_: ir.passes.PassBase) -> str:
     return name + ("{" + " ".join(f"{key}={value}" for key, value in options.items()) + "}" if options else "")
 
 
-def parse_pipeline(text: str) -> list[ir.passes.PassBase]:
+def parse_pipeline(text: str, limits: ProductLimits | None = None) -> list[ir.passes.PassBase]:
     """Read passes from text: names with commas between, options in braces with spaces between.
 
-    For instance `infer-shapes,tile-matmul{max=64,64,64 accumulate=tree}`. A pass's fields are its options. Raises
-    UsageError that names what it can't read.
+    For instance `infer-shapes,tile-matmul{max=64,64,64 accumulate=tree}`. A pass's fields are its options. `limits`:
+    those of passes that take some and aren't given any. Raises UsageError that names what it can't read.
     """
     passes, position = [], 0
     while position < len(text):
         step = _STEP.match(text, position)
         if step is None:
             raise UsageError(f"pipeline {text!r}: can't read {text[position:]!r}; write name,name{{option=value}}")
-        passes.append(make_pass(step[1], _split_options(step[1], step[2] or "")))
+        passes.append(make_pass(step[1], _split_options(step[1], step[2] or ""), limits))
         position = step.end()
         if text[step.end() - 1] == "," and not text[step.end() :].strip():
             raise UsageError(f"pipeline {text!r} ends in a comma; name another pass, or leave it out")
@@ -144,13 +144,15 @@ def parse_pipeline(text: str) -> list[ir.passes.PassBase]:
     return passes
 
 
-def make_pass(name: str, options: Mapping[str, str]) -> ir.passes.PassBase:
-    """Make the pass of that name, its options read from text."""
+def make_pass(name: str, options: Mapping[str, str], limits: ProductLimits | None = None) -> ir.passes.PassBase:
+    """Make the pass of that name, its options read from text; `limits`: see `parse_pipeline`."""
     cls = pass_class(name)
     types = option_types(cls)
     if [typing.get_origin(type_) for type_ in types.values()] == [Mapping]:
         return cls({key: _integer(name, key, value) for key, value in options.items()})  # type: ignore[call-arg]
-    values = {}
+    values: dict[str, Any] = {}
+    if limits is not None:
+        values = {key: limits for key, hint in types.items() if ProductLimits in (hint, *typing.get_args(hint))}
     for key, value in options.items():
         if key not in types:
             words = f"pass {name}: no option {key!r}; it has {', '.join(types) or 'none'}"
@@ -194,6 +196,8 @@ def _read(name: str, key: str, value: str, hint: Any) -> Any:
     types = (hint, *typing.get_args(hint))
     if ProductLimits in types:
         return limits_of_text(value)
+    if Limits in types:
+        return Limits.parse(value)
     if hint is bool and value not in ("true", "false"):
         raise UsageError(f"pass {name}: {key} is {value!r}; write true or false")
     return value == "true" if hint is bool else _integer(name, key, value) if int in types else value

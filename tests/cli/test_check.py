@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from tests.commands import Cli
+from tests.commands import Cli, one_line
 from tests.support import FLOAT, parse, whole
 
 INFO = helper.make_tensor_value_info
@@ -57,3 +57,11 @@ def test_families_that_are_not_asked_for_are_counted(cli: Cli, tmp_path: Path) -
     out = cli("check", path, "--max", "4,4,4", "--ops", "rnn")[1]
     assert "LSTM input" in out
     assert "not asked: 1 conv (--ops)" in out
+
+
+def test_limits_of_an_engine(cli: Cli, model: Path) -> None:
+    assert cli("check", model, "--engine", "systolic-32")[0] == 0
+    assert "at systolic-32" in cli("check", model, "--engine", "systolic-32")[1]
+    one_line(cli("check", model, "--engine", "systolic-33"), "did you mean 'systolic-32'")
+    one_line(cli("check", model, "--engine", "systolic-32", "--max", "4,4,4"), "--max and --engine both say")
+    one_line(cli("check", model), "say --max M,K,N, or --engine FILE|NAME")

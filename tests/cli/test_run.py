@@ -94,3 +94,15 @@ def test_run_takes_a_pipeline(cli: Cli, model: Path, tmp_path: Path) -> None:
     assert status == 2
     assert err == "onnxtile: pass check-limits: MatMul 'product' is 8x8x8, over the limits 4,4,4\n"
     assert not (tmp_path / "no.onnx").exists()
+
+
+def test_passes_have_the_limits_of_the_engine_where_none_are_given(cli: Cli, planted: Path) -> None:
+    out = planted.with_name("out.onnx")
+    call = ["run", planted, "-o", out, "--passes"]
+    passes = "infer-shapes,decompose-gemm,tile-matmul,check-limits"
+    assert cli(*call, passes, "--engine", "systolic-32")[0] == 0
+    assert "MatMul" in operators(onnx.load(out))
+    assert cli(*call, "infer-shapes,check-limits{max=engine:systolic-32}")[0] == 0
+    assert cli(*call, "infer-shapes,check-limits{max=1,1,1}", "--engine", "systolic-32")[0] == 2
+    assert "pass tile-matmul needs max" in cli(*call, passes)[2]
+    assert "no limits are given" in cli(*call, passes, "--minimize", "bytes")[2]

@@ -159,3 +159,14 @@ def test_a_split_convolution_is_as_many_calls_as_it_has_pieces_and_groups() -> N
     assert use == EngineUse(len(kernels), report.macs_of_all, report.macs_of_all)
     free = lowered(node_model("Conv", [["n", 4, 5, 5], [6, 4, 3, 3]], [4]), max=(3, 36, 6), conv="split")
     assert [(row.status, str(free.use(row).calls)) for row in free.contractions] == [("split", "3*n")]
+
+
+def test_on_an_engine_rows_say_what_was_chosen_takes() -> None:
+    report = onnxtile.lower(matmul([1, 200], [200, 100], [1, 100]), engine="systolic-32", report=True)[1]
+    assert report.headings[-4:] == ["calls", "moved", "cycles", "tile or why"]
+    (row,) = report.contractions
+    assert row.scheduled is not None
+    assert (row.scheduled.size, row.scheduled.bytes) == ((1, 200, 100), 4 * (200 + 20_000 + 100))
+    assert report.cells(row)[-3] == "81.2 kB"
+    assert json.loads(json.dumps(report.to_json()))["limits"] == {"engine": "systolic-32", "minimize": "cycles"}
+    assert lowered().contractions[0].scheduled is None
