@@ -14,10 +14,15 @@ from pathlib import Path
 
 import pytest
 
+import onnxtile
+from onnxtile.ir.symbolic.rounded import percent_text
 from tests.commands import Cli
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import demo
+import engine_share
+import networks
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = sorted(
@@ -190,6 +195,16 @@ def test_the_page_of_reports_names_every_member(folder: Path, cli: Cli) -> None:
 
 def _first_column(text: str) -> str:
     return "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+
+
+def test_the_readme_s_table_is_what_is_computed() -> None:
+    assert "\n\n" + "\n".join(engine_share.table()) + "\n\n" in (ROOT / "README.md").read_text()
+
+
+def test_the_table_s_calls_are_those_of_the_model_that_is_written() -> None:
+    written, report = onnxtile.lower(networks.tagger(), engine_share.LIMITS, form="batched", report=True)
+    calls = sum(row.calls for row in onnxtile.profile(written).nodes)  # type: ignore[misc]  # all are numbers
+    assert engine_share.row("LSTM tagger, 32 words")[-2:] == (f"{calls:,}", percent_text(report.engine.utilization))
 
 
 def test_the_readme_names_the_makefile_s_targets() -> None:

@@ -8,6 +8,8 @@ from networks.googlenet import googlenet
 from networks.light import LIGHT, bvlc_alexnet, bvlc_googlenet, light
 from networks.little import little
 from networks.mobilenet import mobilenet_v2
+from networks.tagger import tagger
+from networks.unet import unet
 
 mobilenet_v2_opset10 = mobilenet_v2
 """By the name of the file whose nodes it has, mobilenetv2-10.onnx."""
@@ -22,4 +24,6 @@ __all__ = [
     "little",
     "mobilenet_v2",
     "mobilenet_v2_opset10",
+    "tagger",
+    "unet",
 ]

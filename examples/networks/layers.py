@@ -8,9 +8,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 class Layers:
-    """A network being built; `value` names what the last layer made."""
+    """A network being built; `value` names what the last layer made.
 
-    def __init__(self, value: str, seed: int = 0) -> None:
+    `light`: weights are ConstantOfShape nodes, which take no room: for what depends on shapes alone.
+    """
+
+    def __init__(self, value: str, seed: int = 0, light: bool = False) -> None:
+        self._light = light
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: list[onnx.TensorProto] = []
         self.value = value
@@ -31,6 +35,10 @@ class Layers:
         return name
 
     def weight(self, name: str, *shape: int) -> str:
+        if self._light:
+            size = self.constant(f"{name}.shape", np.array(shape))
+            self.nodes.append(helper.make_node("ConstantOfShape", [size], [name], f"{name}.made"))
+            return name
         scale = np.float32(np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1)
         return self.constant(name, self._rng.standard_normal(shape, np.float32) * scale)
 
@@ -69,12 +77,14 @@ class Layers:
     def linear(self, name: str, width: int, out: int) -> str:
         return self.node("Gemm", self.weight(f"{name}.weight", out, width), self.weight(f"{name}.bias", out), transB=1)
 
-    def model(self, name: str, source: list[int | str], result: list[int | str], opset: int) -> onnx.ModelProto:
+    def model(
+        self, name: str, source: list[int | str], result: list[int | str], opset: int, fed: int = TensorProto.FLOAT
+    ) -> onnx.ModelProto:  # fmt: skip
         self.nodes[-1].output[0] = "output"
         graph = helper.make_graph(
             self.nodes,
             name,
-            [helper.make_tensor_value_info("input", TensorProto.FLOAT, source)],
+            [helper.make_tensor_value_info("input", fed, source)],
             [helper.make_tensor_value_info("output", TensorProto.FLOAT, result)],
             self.tensors,
         )
