@@ -18,8 +18,8 @@ import onnxtile
 from onnxtile.ir.symbolic.rounded import percent_text
 from tests.commands import Cli
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))  # in front: both have networks
 import demo
 import engine_share
 import networks
