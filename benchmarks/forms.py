@@ -112,9 +112,9 @@ def _with_weights(text: str, shapes: Mapping[str, tuple[int, ...]], fan_in: int)
 class Session:
     """A model in onnxruntime, and what making it took."""
 
-    def __init__(self, path: Path, feeds: dict[str, np.ndarray]) -> None:
+    def __init__(self, path: Path, feeds: dict[str, np.ndarray], threads: int = THREADS) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = threads
         options.add_session_config_entry("session.force_spinning_stop", "1")  # or else it disturbs the other's runs
         start = time.perf_counter()
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -11,13 +11,21 @@ from onnx import helper, numpy_helper
 
 
 def alexnet(path: Path) -> None:
-    """Write BVLC AlexNet with weights: three Gemms are 14,336 products of 64 x 64 x 64.
+    """Write BVLC AlexNet with weights: three Gemms are 14,336 products of 64 x 64 x 64."""
+    _light(path, "light_bvlc_alexnet.onnx")
 
-    The wheel's copy makes its weights at run time by ConstantOfShape; each becomes a seeded random initializer.
-    """
-    model = onnx.load(Path(onnx.__file__).parent / "backend/test/data/light/light_bvlc_alexnet.onnx")
+
+def resnet50(path: Path) -> None:
+    """Write ResNet-50 (He et al., 2016; strides in layers of 1x1) with weights: 53 Convs and a Gemm."""
+    _light(path, "light_resnet50.onnx")
+
+
+def _light(path: Path, name: str) -> None:
+    """Write a network of the wheel, which makes its weights at run time by ConstantOfShape, with random ones."""
+    model = onnx.load(Path(onnx.__file__).parent / "backend/test/data/light" / name)
     graph, random = model.graph, np.random.default_rng(0)
     given = {tensor.name: tensor for tensor in graph.initializer}
+    positive = {node.input[index] for node in graph.node if node.op_type == "BatchNormalization" for index in (1, 4)}
     nodes, tensors, shapes = [], [], set()
     for node in graph.node:
         if node.op_type != "ConstantOfShape":
@@ -28,8 +36,10 @@ def alexnet(path: Path) -> None:
         # scaled by the fan-in: activations neither vanish nor overflow on their way through the layers
         scale = (2 / np.prod(shape[1:])) ** 0.5 if len(shape) > 1 else 0.1
         array = random.standard_normal(shape, np.float32) * np.float32(scale)
+        if node.output[0] in positive:  # scales and variances
+            array = 1 + np.abs(array)
         tensors.append(numpy_helper.from_array(array, node.output[0]))
-    tensors += [tensor for name, tensor in given.items() if name not in shapes]
+    tensors += [tensor for key, tensor in given.items() if key not in shapes]
     weights = {tensor.name for tensor in tensors} | shapes
     inputs = [value for value in graph.input if value.name not in weights]
     bare = helper.make_graph(nodes, graph.name, inputs, graph.output, tensors)
