@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from math import prod
 from typing import Literal
@@ -67,13 +68,14 @@ class DecomposeConvTranspose(Decompose):
         b = _weight(new, w, geometry, wide, version)
         y = moves.node("MatMul", "product", [a, b], [*dims_of(a)[:-1], dims_of(b)[-1]])
         new.stand_in()
+        windows = partial(_filters_first if _by_columns(geometry) else _windows, moves, y, geometry, sizes)
         overlaps = Overlaps(moves, geometry, sizes)
         if by_col2im(geometry, wide, opset):
-            y = overlaps.by_col2im(_windows(moves, y, geometry, sizes, "positions"))
+            y = overlaps.by_col2im(windows("positions"))
         elif geometry.is_tiling:
-            y = overlaps.interleaved(_windows(moves, y, geometry, sizes, "pairs"))
+            y = overlaps.interleaved(windows("pairs"))
         else:
-            y = overlaps.by_taps(_windows(moves, y, geometry, sizes, "taps"))
+            y = overlaps.by_taps(windows("taps"))
         if wide != own:
             y = new.node("Cast", "narrow", [y], {"to": own.value}, y.shape, own)
         if bias is not None:
@@ -87,6 +89,15 @@ class DecomposeConvTranspose(Decompose):
 def _merges_batch(geometry: TransposedGeometry) -> bool:
     """Return whether batch and positions are one axis of the product: unless the batch alone isn't known."""
     return isinstance(geometry.batch, int) or not all(isinstance(length, int) for length in geometry.lengths)
+
+
+def _by_columns(geometry: TransposedGeometry) -> bool:
+    """Return whether an image's product is one of its own, [positions, filters x kernel], of positions that are known.
+
+    Its filters come first, so its tiles are transposed.
+    """
+    is_known = all(isinstance(length, int) for length in geometry.lengths)
+    return is_known and (geometry.batch == 1 or not isinstance(geometry.batch, int))
 
 
 def _positions(moves: Moves, x: ir.Value, geometry: TransposedGeometry) -> ir.Value:
@@ -112,6 +123,31 @@ def _weight(new: Replacement, w: ir.Value, geometry: TransposedGeometry, wide: i
     layout.reshape(shape if geometry.group == 1 else [geometry.group, *shape])
     layout.cast(wide)
     return layout.apply(new, "weight", constant_tensor(w, version))
+
+
+def _filters_first(
+    moves: Moves, y: ir.Value, geometry: TransposedGeometry, sizes: RunTimeSizes, order: Order
+) -> ir.Value:
+    """Return the product of an image as `_windows` does."""
+    y = moves.swap_last_axes("filters_first", y)
+    kernel, count = geometry.kernel, prod(geometry.kernel)
+    positions = [Along(2 + axis) for axis in range(len(kernel))]
+    front: list[AnySize] = [Along(0), *[geometry.group] * (geometry.group > 1)]
+    if order == "positions":
+        return sizes.reshape("windows", y, [*front, geometry.filters * count, *positions])
+    if order == "taps":
+        return sizes.reshape("windows", y, [*front, geometry.filters, *kernel, *positions])
+    # the last axis, whose taps move one by one, is paired first; rows of it are whole for the others
+    *outer, last = kernel
+    joined = count_of(geometry.lengths)
+    assert isinstance(joined, int)
+    y = sizes.reshape("last_taps", y, [*front, geometry.filters * prod(outer), last, joined])
+    at = len(front) + 1
+    y = moves.transpose("last_paired", y, [*range(at), at + 1, at])
+    row = Along(1 + len(kernel), last)
+    y = sizes.reshape("last_joined", y, [*front, geometry.filters, *outer, *positions[:-1], row])
+    pairs = [(at + len(outer) + axis, at + axis) for axis in range(len(outer))]
+    return moves.transpose("paired", y, [*range(at), *chain(*pairs), at + 2 * len(outer)])
 
 
 def _windows(moves: Moves, y: ir.Value, geometry: TransposedGeometry, sizes: RunTimeSizes, order: Order) -> ir.Value:

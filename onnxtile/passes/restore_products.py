@@ -64,4 +64,13 @@ def _restore(node: ir.Node, product: TiledProduct) -> None:
     restored.metadata_props.update(node.metadata_props)
     output, old = restored.outputs[0], node.outputs[0]
     output.shape, output.type = old.shape, old.type
-    replace_node(node, [*new, restored], output)
+    new.append(restored)
+    if product.transpose_c:
+        perm = last_axes_swapped(product.batch_axes + 2)
+        output.name = f"{node.name}/C_as_computed"
+        output.shape = None if old.shape is None else ir.Shape([old.shape[axis] for axis in perm])
+        new.append(ir.Node("", "Transpose", [output], [ir.AttrInt64s("perm", perm)], name=f"{node.name}/C"))
+        new[-1].metadata_props[ORIGIN] = node.metadata_props.get(ORIGIN, str(node.name))
+        output = new[-1].outputs[0]
+        output.shape, output.type = old.shape, old.type
+    replace_node(node, new, output)

@@ -11,7 +11,7 @@ from onnxtile.errors import wrong_name
 from onnxtile.ir.constants import stored
 from onnxtile.ir.dtypes import BYTES, FLOATS, INTEGERS
 from onnxtile.ir.graphs import CALL_DOMAIN, callees_first, is_tiled_product
-from onnxtile.ir.metadata import ORIGIN, PREFIX_META, SCHEDULE
+from onnxtile.ir.metadata import BY_TILES_META, ORIGIN, PREFIX_META, SCHEDULE
 from onnxtile.operators.contractions import Contraction
 from onnxtile.passes.base import Decided, ProductPass
 from onnxtile.passes.rewrites.replacement import Replacement
@@ -96,6 +96,9 @@ class TileMatMul(ProductPass):
         tiled = TiledProduct(plan, *ranks, types, self.accumulate, transpose_a, transpose_b)
         if self.narrow_products and tiled.wider is not None:
             tiled = replace(tiled, narrow=True)
+        behind = None if plan.m.size is None else _transpose_behind(node)
+        if behind is not None:
+            tiled = replace(tiled, transpose_c=True)
         call = ir.Node(CALL_DOMAIN, tiled.name, [a, b], tiled.call_attributes, doc_string=node.doc_string)
         call.metadata_props.update(node.metadata_props | {ORIGIN: new.origin})
         call.metadata_props.pop(SCHEDULE, None)  # of the tile that is cut again
@@ -105,4 +108,13 @@ class TileMatMul(ProductPass):
         function_of(tiled, opset, model)
         model.opset_imports.setdefault(CALL_DOMAIN, 1)
         new.nodes.append(call)
-        new.swap_in(call.outputs[0])
+        new.swap_in(call.outputs[0], last=behind)
+
+
+def _transpose_behind(node: ir.Node) -> ir.Node | None:
+    """Return the Transpose of a product that its tiles do, if there's one."""
+    y = node.outputs[0]
+    if len(y.uses()) != 1 or y.is_graph_output():
+        return None
+    ((behind, _),) = y.uses()
+    return behind if behind.meta.get(BY_TILES_META) else None

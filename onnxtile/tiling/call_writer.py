@@ -104,7 +104,8 @@ class CallWriter:
         prefixes: dict[object, str],
     ) -> Operand:
         plan = product.plan
-        key = (value, side, product.transposed(side), tuple(product.axes(side)), plan.full, plan.empty)
+        layout = (product.transposed(side), plan.full, plan.empty, product.transpose_c)
+        key = (value, side, tuple(product.axes(side)), layout)
         if key not in prefixes:
             producer = value.producer()
             graph = value.graph if producer is None else producer.graph

@@ -24,6 +24,7 @@ class TiledProduct:
     `types`: those of A and B; both are the same, or each is one of int8 and uint8, whose products are int32.
     `a_rank`, `b_rank`: axes of the operands, 1 for a vector. Axes before the last two are independent products.
     `narrow`: partial products of float16 and bfloat16 stay in their type.
+    `transpose_c`: C is given transposed; M is a number then, and no operand is a vector.
     """
 
     plan: TilePlan
@@ -34,6 +35,7 @@ class TiledProduct:
     transpose_a: bool = False
     transpose_b: bool = False
     narrow: bool = False
+    transpose_c: bool = False
 
     @property
     def operator(self) -> str:
@@ -63,7 +65,7 @@ class TiledProduct:
         tiles = "x".join("M" if tile is None else str(tile) for tile in plan.tile)
         ranks = f"_r{self.a_rank}{self.b_rank}" if (self.a_rank, self.b_rank) != (2, 2) else ""
         forms = "_ta" * self.transpose_a + "_tb" * self.transpose_b + "_empty" * plan.empty + "_full" * plan.full
-        forms += "_narrow" * self.narrow
+        forms += "_narrow" * self.narrow + "_tc" * self.transpose_c
         types = "_".join(dict.fromkeys(dtype.name.lower() for dtype in self.types))
         return f"{self.operator}_{sizes}_by_{tiles}_{types}_{self.accumulate}{ranks}{forms}"
 
@@ -82,7 +84,8 @@ class TiledProduct:
             "transpose_a": int(self.transpose_a),
             "transpose_b": int(self.transpose_b),
         }
-        return attributes | ({"narrow": 1} if self.narrow else {})
+        more = {"narrow": self.narrow, "transpose_c": self.transpose_c}
+        return attributes | {name: 1 for name, is_so in more.items() if is_so}
 
     @property
     def call_attributes(self) -> list[ir.Attr]:
@@ -106,9 +109,9 @@ class TiledProduct:
         a_type, b_type = map(ir.DataType, node.attributes["types"].as_ints())
         transpose_a, transpose_b = (bool(node.attributes[f"transpose_{side}"].as_int()) for side in "ab")
         empty, full = (bool(node.attributes[name].as_int()) for name in ("empty", "full"))
-        narrow = "narrow" in node.attributes
-        plan = TilePlan(m, k, n, empty, full, node.metadata_props.get(SCHEDULE, ""))
-        return cls(plan, a_rank, b_rank, (a_type, b_type), accumulate, transpose_a, transpose_b, narrow)
+        narrow, transpose_c = (name in node.attributes for name in ("narrow", "transpose_c"))
+        plan, types = TilePlan(m, k, n, empty, full, node.metadata_props.get(SCHEDULE, "")), (a_type, b_type)
+        return cls(plan, a_rank, b_rank, types, accumulate, transpose_a, transpose_b, narrow, transpose_c)
 
     @property
     def batch_axes(self) -> int:

@@ -69,6 +69,26 @@ def test_every_combination(once: dict[str, onnx.ModelProto], first: str, second:
     assert verdict.proven
 
 
+@pytest.mark.parametrize("second", FORMS)
+def test_a_result_that_its_tiles_transpose(second: str) -> None:
+    original = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 18]>
+        g (float[1,10,3,3] x, float[N,10,9] s) => (float[1,9,3,3] y, float[N,9,9] z) {
+            [image] y = Conv (x, w)
+            [signal] z = Conv (s, v)
+        }""")
+    original.graph.initializer.append(numpy_helper.from_array(whole([9, 10, 1, 1], F32, 1), "w"))
+    original.graph.initializer.append(numpy_helper.from_array(whole([9, 10, 1], F32, 2), "v"))
+    feeds = {"x": whole([1, 10, 3, 3], F32, 3), "s": whole([2, 10, 9], F32, 4)}
+    once = onnxtile.lower(original, FIRST, form="function")
+    assert sum("_tc" in function.name for function in once.functions) == 2
+    twice = onnxtile.lower(once, SECOND, form=second)
+    assert onnxtile.check(twice, SECOND).ok
+    for lowered in (once, twice):
+        for got, wanted in zip(run_onnxruntime(lowered, feeds), run_reference(original, feeds), strict=True):
+            np.testing.assert_array_equal(got, wanted)
+        assert onnxtile.verify(original, lowered).proven
+
+
 def test_a_wrong_weight_that_was_cut_twice_is_seen() -> None:
     original = model()
     for form in ("unrolled", "batched"):

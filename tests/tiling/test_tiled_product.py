@@ -26,6 +26,7 @@ PRODUCTS = {
     "MatMul_5x6x7_by_4x4x7_float16_chain_narrow": TiledProduct(
         cut(), 2, 2, (ir.DataType.FLOAT16, ir.DataType.FLOAT16), "chain", narrow=True
     ),
+    "MatMul_5x6x7_by_4x4x7_float_chain_r32_tc": TiledProduct(cut(), 3, 2, (FLOAT, FLOAT), "chain", transpose_c=True),
     "MatMul_0x6x7_by_1x4x7_float16_sum_r12_empty": TiledProduct(
         cut(0, empty=True), 1, 2, (ir.DataType.FLOAT16, ir.DataType.FLOAT16), "sum"
     ),
@@ -36,7 +37,7 @@ PRODUCTS = {
 def test_it_is_named_after_how_it_is_cut_and_read_back(name: str) -> None:
     product = PRODUCTS[name]
     assert product.name == name
-    assert product.attributes.keys() - {"narrow"} == CALL_ATTRIBUTES
+    assert product.attributes.keys() - {"narrow", "transpose_c"} == CALL_ATTRIBUTES
     attributes = [ir.convenience.convert_attribute(key, value) for key, value in product.attributes.items()]
     assert TiledProduct.of_call(ir.Node(CALL_DOMAIN, name, [], attributes)) == product
 

@@ -26,6 +26,7 @@ class Im2col:
 
     Axes of A are [(group,) (batch,) M, K]: positions, and a batch that's a number, are merged to M. Where more than a
     batch is known only at run time, or there is nothing, positions stay apart: [(group,) batch, *positions, K].
+    Where the result has its channels first and M is of one image, the product's tiles bring them there.
     """
 
     def __init__(self, new: Replacement, geometry: Geometry, opset: int) -> None:
@@ -39,19 +40,29 @@ class Im2col:
         new, shape = self._moves.new, ir.Shape(map(dimension, self.product_dims))
         y = new.node("MatMul", "product", [self.windows(x), self.weight(w, tensors[0])], shape=shape)
         new.stand_in()
-        if bias is not None:
-            y = new.node("Add", "biased", [y, self.of_filters("bias", bias, tensors[1])], shape=shape)
-        return self.laid_out(y)
+        y = self.laid_out(y)
+        return y if bias is None else with_bias(new, self.geometry, y, bias, tensors[1])
 
     @cached_property
     def rows(self) -> list[Dim]:
         """Axes of the product between the group's and its last one."""
         geometry, out = self.geometry, self.geometry.out
         apart = [geometry.batch, *out]
-        if not all(isinstance(size, int) and size for size in (*out, geometry.depth)):
+        if not self._merges:
             return apart
         positions = count_of(out)
         return [count_of(apart)] if isinstance(geometry.batch, int) else [geometry.batch, positions]
+
+    @property
+    def _merges(self) -> bool:
+        """Return whether positions are one axis: their numbers are known, and there are some."""
+        return all(isinstance(size, int) and size for size in (*self.geometry.out, self.geometry.depth))
+
+    @property
+    def _by_columns(self) -> bool:
+        """Return whether a product is [positions, filters], and its image is [filters, positions]."""
+        batch = self.geometry.batch
+        return self._merges and not self.geometry.channels_last and (batch == 1 or not isinstance(batch, int))
 
     @property
     def group(self) -> list[Dim]:
@@ -100,6 +111,11 @@ class Im2col:
         geometry, moves = self.geometry, self._moves
         spread = [geometry.batch, *geometry.out]
         count = len(spread)
+        if self._by_columns:
+            value = moves.swap_last_axes("y_channels_first", product)
+            if self.group and geometry.batch != 1:
+                value = moves.transpose("y_by_batch", value, [1, 0, 2, 3])
+            return moves.reshape("y_spread", value, [geometry.batch, geometry.filters, *geometry.out])
         value = moves.reshape("y_spread", product, [*self.group, *spread, geometry.filters_of_group])
         unknown = [size for size in geometry.out if not isinstance(size, int)]
         if self.group and not geometry.channels_last and not unknown and 0 not in spread:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.ir.arrays import last_axes_swapped
+from onnxtile.ir.metadata import BY_TILES_META
 from onnxtile.ir.symbolic.amounts import Dim, dimension
 from onnxtile.operators.sizes import read_size, sum_of
 from onnxtile.passes.rewrites.replacement import Replacement
@@ -92,6 +94,14 @@ class Moves:
     def transpose(self, leaf: str, value: ir.Value, order: Sequence[int]) -> ir.Value:
         """Bring axes into an order; none changes: no node."""
         return self.new.transpose(leaf, value, list(order))
+
+    def swap_last_axes(self, leaf: str, value: ir.Value) -> ir.Value:
+        """Transpose the last two axes of a product: where it's cut, tile by tile."""
+        swapped = self.transpose(leaf, value, last_axes_swapped(len(dims_of(value))))
+        node = swapped.producer()
+        assert node is not None
+        node.meta[BY_TILES_META] = True
+        return swapped
 
 
 def dims_of(value: ir.Value) -> list[Dim]:

@@ -7,6 +7,7 @@ are padded with zeros: along K zero meets zero, and what M and N gain is cut off
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, NamedTuple
 
@@ -15,6 +16,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.arrays import last_axes_swapped
 from onnxtile.ir.dtypes import INTEGERS, WIDER
+from onnxtile.tiling.forms.columns import columns_of_tiles
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.unrolled import Unrolled
 from onnxtile.tiling.legality import Ability
@@ -58,7 +60,9 @@ class Batched(Form):
         """Yield a constant operand as `prefix/tiles`: [batch, m-tiles, n-tiles, k-tiles, rows, columns], with padding.
 
         An axis of tiles that the operand doesn't have is 1; that of a k left whole isn't there. See `tiles_first`.
+        For a C that's given transposed, n-tiles come before m-tiles.
         """
+        product = self._as_written(product)
         if product.plan.empty:
             yield from Unrolled().constants(product, side, prefix, array)
             return
@@ -74,12 +78,26 @@ class Batched(Form):
         if product.plan.empty:
             Unrolled().write(sink, product, a, b, output, prefix)
             return
+        own = self._as_written(product)
+        if own != product:
+            by_rows = join(prefix, "by_rows")
+            self.write(sink, own, a, b, by_rows, prefix)
+            sink.node("Transpose", [by_rows], [output], {"perm": last_axes_swapped(product.batch_axes + 2)})
+            return
         rows = _rows(sink, product, a.name, self.at_least_one_tile, prefix)
         tiles = [
             f"{operand.name}/tiles" if operand.precut else self._tiled(sink, product, side, operand.name, rows, prefix)
             for side, operand in zip(SIDES, (a, b), strict=True)
         ]
-        _untiled(sink, product, self._multiply(sink, product, tiles, rows, prefix), output, rows, prefix)
+        products = self._multiply(sink, product, tiles, rows, prefix)
+        if product.transpose_c:
+            columns_of_tiles(sink, product, products, output, prefix)
+        else:
+            _untiled(sink, product, products, output, rows, prefix)
+
+    def _as_written(self, product: TiledProduct) -> TiledProduct:
+        """Return the product whose tiles are made: where C is given transposed, the form may do so with it whole."""
+        return replace(product, transpose_c=False) if self.tiles_first else product
 
     def _multiply(self, sink: Sink, product: TiledProduct, tiles: list[str], rows: RowValues, prefix: str) -> str:
         """Add the nodes that multiply tiles; C's are an array [batch, m-tiles, n-tiles, rows, columns]."""
@@ -117,6 +135,7 @@ class _Layout:
 
     def __init__(self, product: TiledProduct, side: Side, rows: RowValues, tiles_first: bool) -> None:
         plan, tiles_of_k = product.plan, [] if product.plan.k.whole else ["kt"]
+        grid = ["nt", "mt"] if product.transpose_c else ["mt", "nt"]
         self.batch = max(product.rank(side) - 2, 0)
         self._size: dict[str, Length] = {"mt": _count(plan.m), "nt": _count(plan.n), "kt": plan.k.count or 1}
         self._size |= {"tm": _tile(plan.m), "tk": _tile(plan.k), "tn": _tile(plan.n)}
@@ -125,14 +144,14 @@ class _Layout:
         if side == "A":
             self._size["nt"] = 1
             self.source = ["mt", "tm", "nt", *tiles_of_k, "tk"]
-            self.target = ["mt", "nt", *tiles_of_k, "tm", "tk"]
+            self.target = [*grid, *tiles_of_k, "tm", "tk"]
             if keeps_rows(product):
                 self._size["tm"] = 0
                 self.source = ["tm", "mt", "nt", *tiles_of_k, "tk"]
         else:
             self._size["mt"] = 1
             self.source = ["mt", *tiles_of_k, "tk", "nt", "tn"]
-            self.target = ["mt", "nt", *tiles_of_k, "tk", "tn"]
+            self.target = [*grid, *tiles_of_k, "tk", "tn"]
         self._in_front: list[str] = []
         if tiles_first:
             gone = [label for label in ("mt", "nt") if self._size[label] == 1]

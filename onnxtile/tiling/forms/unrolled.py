@@ -60,6 +60,11 @@ class Unrolled(Form):
 
     def write(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
         """Add the nodes that compute `output`; everything new is named `prefix/...`."""
+        if product.transpose_c:
+            by_rows = join(prefix, "by_rows")
+            self.write(sink, replace(product, transpose_c=False), a, b, by_rows, prefix)
+            sink.node("Transpose", [by_rows], [output], {"perm": last_axes_swapped(_output_rank(product))})
+            return
         if product.plan.full and product.plan.padded != product.plan:
             self._write_padded(sink, product, a, b, output, prefix)
             return
