@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 from math import prod
-from typing import Literal
 
 import onnx_ir as ir
 
@@ -21,12 +18,9 @@ from onnxtile.passes.rewrites.layout import Layout
 from onnxtile.passes.rewrites.moves import Moves, dims_of
 from onnxtile.passes.rewrites.overlaps import Overlaps, by_col2im
 from onnxtile.passes.rewrites.replacement import Replacement
-from onnxtile.passes.rewrites.run_time_sizes import Along, AnySize, RunTimeSizes
+from onnxtile.passes.rewrites.run_time_sizes import RunTimeSizes
 from onnxtile.passes.rewrites.transposed_geometry import TransposedGeometry
 from onnxtile.tiling.legality import Refusal, type_refusals
-
-Order = Literal["positions", "taps", "pairs"]
-"""What follows filters: positions (and the kernel is one axis with them), taps and positions, or a tap a position."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +62,13 @@ class DecomposeConvTranspose(Decompose):
         b = _weight(new, w, geometry, wide, version)
         y = moves.node("MatMul", "product", [a, b], [*dims_of(a)[:-1], dims_of(b)[-1]])
         new.stand_in()
-        windows = partial(_filters_first if _by_columns(geometry) else _windows, moves, y, geometry, sizes)
         overlaps = Overlaps(moves, geometry, sizes)
         if by_col2im(geometry, wide, opset):
-            y = overlaps.by_col2im(windows("positions"))
+            y = overlaps.by_col2im(overlaps.windows(y, "positions"))
         elif geometry.is_tiling:
-            y = overlaps.interleaved(windows("pairs"))
+            y = overlaps.interleaved(overlaps.windows(y, "pairs"))
         else:
-            y = overlaps.by_taps(windows("taps"))
+            y = overlaps.by_taps(overlaps.windows(y, "taps"))
         if wide != own:
             y = new.node("Cast", "narrow", [y], {"to": own.value}, y.shape, own)
         if bias is not None:
@@ -86,24 +79,10 @@ class DecomposeConvTranspose(Decompose):
         new.swap_in(y)
 
 
-def _merges_batch(geometry: TransposedGeometry) -> bool:
-    """Return whether batch and positions are one axis of the product: unless the batch alone isn't known."""
-    return isinstance(geometry.batch, int) or not all(isinstance(length, int) for length in geometry.lengths)
-
-
-def _by_columns(geometry: TransposedGeometry) -> bool:
-    """Return whether an image's product is one of its own, [positions, filters x kernel], of positions that are known.
-
-    Its filters come first, so its tiles are transposed.
-    """
-    is_known = all(isinstance(length, int) for length in geometry.lengths)
-    return is_known and (geometry.batch == 1 or not isinstance(geometry.batch, int))
-
-
 def _positions(moves: Moves, x: ir.Value, geometry: TransposedGeometry) -> ir.Value:
     """Return x [batch, channels, *lengths] as [(group,) batch x positions, channels], or [batch, (group,) ...]."""
     group, channels, lengths = geometry.group, geometry.channels // geometry.group, geometry.lengths
-    if not _merges_batch(geometry):
+    if not geometry.merges_batch:
         shape = [geometry.batch, *[group] * (group > 1), channels, count_of(lengths)]
         x, last = moves.reshape("positions", x, shape), len(shape) - 1
         return moves.transpose("channels_last", x, [*range(last - 1), last, last - 1])
@@ -123,45 +102,3 @@ def _weight(new: Replacement, w: ir.Value, geometry: TransposedGeometry, wide: i
     layout.reshape(shape if geometry.group == 1 else [geometry.group, *shape])
     layout.cast(wide)
     return layout.apply(new, "weight", constant_tensor(w, version))
-
-
-def _filters_first(
-    moves: Moves, y: ir.Value, geometry: TransposedGeometry, sizes: RunTimeSizes, order: Order
-) -> ir.Value:
-    """Return the product of an image as `_windows` does."""
-    y = moves.swap_last_axes("filters_first", y)
-    kernel, count = geometry.kernel, prod(geometry.kernel)
-    positions = [Along(2 + axis) for axis in range(len(kernel))]
-    front: list[AnySize] = [Along(0), *[geometry.group] * (geometry.group > 1)]
-    if order == "positions":
-        return sizes.reshape("windows", y, [*front, geometry.filters * count, *positions])
-    if order == "taps":
-        return sizes.reshape("windows", y, [*front, geometry.filters, *kernel, *positions])
-    # the last axis, whose taps move one by one, is paired first; rows of it are whole for the others
-    *outer, last = kernel
-    joined = count_of(geometry.lengths)
-    assert isinstance(joined, int)
-    y = sizes.reshape("last_taps", y, [*front, geometry.filters * prod(outer), last, joined])
-    at = len(front) + 1
-    y = moves.transpose("last_paired", y, [*range(at), at + 1, at])
-    row = Along(1 + len(kernel), last)
-    y = sizes.reshape("last_joined", y, [*front, geometry.filters, *outer, *positions[:-1], row])
-    pairs = [(at + len(outer) + axis, at + axis) for axis in range(len(outer))]
-    return moves.transpose("paired", y, [*range(at), *chain(*pairs), at + 2 * len(outer)])
-
-
-def _windows(moves: Moves, y: ir.Value, geometry: TransposedGeometry, sizes: RunTimeSizes, order: Order) -> ir.Value:
-    """Return the product as [batch, (group,) filters, ...], with what `order` says behind."""
-    axes, filters, kernel = len(geometry.lengths), geometry.filters, geometry.kernel
-    groups = ["group"] * (geometry.group > 1)
-    front = [*groups, "batch"] if _merges_batch(geometry) else ["batch", *groups]
-    lengths, taps = [f"length{axis}" for axis in range(axes)], [f"tap{axis}" for axis in range(axes)]
-    one = order == "positions"
-    letters = [*front, *lengths, "filters", *([] if one else taps)]
-    extents: dict[str, AnySize] = {"group": geometry.group, "batch": Along(0)}
-    extents |= {"filters": filters * prod(kernel) if one else filters}
-    extents |= {letter: Along(2 + axis) for axis, letter in enumerate(lengths)} | dict(zip(taps, kernel, strict=True))
-    y = sizes.reshape("windows", y, [extents[letter] for letter in letters])
-    behind = {"positions": lengths, "taps": [*taps, *lengths], "pairs": [*chain(*zip(lengths, taps, strict=True))]}
-    wanted = ["batch", *groups, "filters", *behind[order]]
-    return moves.transpose("filters_first", y, [letters.index(letter) for letter in wanted])

@@ -13,6 +13,10 @@ BODY = """g (float[1,4,7,6] x) => (float[1,6,3,4] y) {
         (x, w, c) }"""
 GROUPED = Case("Conv", text(BODY, w=numbers(6, 2, 3, 3), c=numbers(6, seed=2)), max=(8, 9, 4))
 BATCHED = Case("Conv", GROUPED.build, {"form": "batched"}, GROUPED.max)
+TWO_IMAGES = Case(
+    "Conv of two images",
+    text(BODY.replace("[1,", "[2,"), w=numbers(6, 2, 3, 3), c=numbers(6, seed=2)), {"form": "batched"}, GROUPED.max,
+)  # fmt: skip
 SAME = Case(
     "Conv with auto_pad",
     text(
@@ -59,13 +63,14 @@ FAULTS = [
     Fault("a tap is read twice", BATCHED, reads("conv/x_axis0", 1, "conv/x_axis0_tap2"), CONV),
     Fault("channels of different groups are mixed", BATCHED,
           attribute("conv/x_channels_last", perm=[2, 0, 3, 4, 1]), CONV),
-    Fault("filters of different groups are mixed", BATCHED,
+    Fault("filters of different groups are mixed", TWO_IMAGES,
           attribute("conv/y_by_group", perm=[1, 4, 0, 2, 3]), CONV),
-    Fault("output rows and columns change places", BATCHED,
+    Fault("filters of an image's groups are mixed", BATCHED, attribute("conv/padded", perm=[2, 0, 1]), CONV),
+    Fault("output rows and columns change places", TWO_IMAGES,
           both(constant("conv/y_spread_shape", lambda a: a[[0, 1, 3, 2, 4]]),
                attribute("conv/y_by_group", perm=[1, 0, 4, 3, 2])), CONV),
     Fault("a convolution's bias is lost", BATCHED, bypassed("conv/biased"), CONV),
-    Fault("two filters' biases change places", BATCHED, constant("conv/bias", lambda a: a[:, :, [1, 0, 2]]), CONV),
+    Fault("two filters' biases change places", BATCHED, constant("conv/bias", lambda a: a[[1, 0, 2, 3, 4, 5]]), CONV),
     Fault("channels and taps of a weight are in the wrong order", GROUPED,
           constant("conv/w_columns/k0_n0", lambda a: a[:, [1, 0, *range(2, 9)]]), CONV),
     Fault("the larger half of SAME_LOWER is behind", SAME, bypassed("conv/x_pads_plus_1"), CONV),

@@ -55,7 +55,7 @@ FAULTS = [
     Fault("a transposed convolution's bias is lost", BY_COL2IM, bypassed("up/biased"), UP),
     Fault("groups are mixed", BY_COL2IM,
           both(constant("up/groups_shape", lambda a: a[[0, 2, 1]]), attribute("up/grouped", perm=[2, 0, 1])), UP),
-    Fault("positions are mixed", BATCHED, attribute("up/filters_first", perm=[1, 0, 4, 3, 2]), UP),
+    Fault("positions are mixed", BATCHED, attribute("up/channels_last", perm=[0, 3, 2, 1]), UP),
     Fault("the transposed convolution's sum over k becomes a mean", BATCHED,
           constant("up/weight/tiles", lambda a: a / 2), UP),
     Fault("a tap isn't moved", BY_TAPS, constant("up/axis0_tap2_moved_pads", lambda a: np.roll(a, len(a) // 2)), UP),
@@ -64,6 +64,6 @@ FAULTS = [
           both(*(exchange("up/axis0_tap0", "up/axis0_tap2", index) for index in (1, 2))), UP),
     Fault("two phases change places", BY_TAPS, swap_inputs("up/axis0_phases"), UP),
     Fault("a phase is read twice", BY_TAPS, reads("up/axis1_phases", 2, "up/axis1_tap2_moved"), UP),
-    Fault("taps aren't interleaved with positions", SIDE_BY_SIDE,
-          attribute("up/filters_first", perm=[0, 3, 4, 1, 5, 2]), UP),
+    Fault("rows aren't interleaved with taps", SIDE_BY_SIDE, bypassed("up/paired"), UP),
+    Fault("positions of a row aren't interleaved with taps", SIDE_BY_SIDE, bypassed("up/last_paired"), UP),
 ]  # fmt: skip

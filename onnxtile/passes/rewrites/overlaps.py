@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from math import prod
+from typing import Literal
 
 import onnx_ir as ir
 
+from onnxtile.operators.sizes import count_of
 from onnxtile.passes.rewrites.moves import Moves, dims_of
 from onnxtile.passes.rewrites.run_time_sizes import Along, AnySize, RunTimeSizes
 from onnxtile.passes.rewrites.transposed_geometry import TransposedGeometry
 
 COL2IM_FROM = 18
 """The version of the default operator set that brought Col2Im."""
+Order = Literal["positions", "taps", "pairs"]
+"""What follows filters: positions (and the kernel is one axis with them), taps and positions, or a tap a position."""
 
 
 def by_col2im(geometry: TransposedGeometry, dtype: ir.DataType, opset: int) -> bool:
@@ -27,6 +32,41 @@ class Overlaps:
         self._moves, self._geometry, self._sizes = moves, geometry, sizes
         self._filters = geometry.filters * geometry.group
         self._lengths = [Along(2 + axis) for axis in range(len(geometry.lengths))]
+
+    def windows(self, y: ir.Value, order: Order) -> ir.Value:
+        """Return the product as [batch, (group,) filters, ...], with what `order` says behind."""
+        if self._geometry.is_by_image:
+            return self._windows_of_image(self._moves.swap_last_axes("filters_first", y), order)
+        geometry, filters, kernel = self._geometry, self._geometry.filters, self._geometry.kernel
+        axes, groups, one = len(geometry.lengths), ["group"] * (geometry.group > 1), order == "positions"
+        lengths, taps = [f"length{axis}" for axis in range(axes)], [f"tap{axis}" for axis in range(axes)]
+        letters = [*groups, "batch", *lengths, "filters", *([] if one else taps)]
+        extents: dict[str, AnySize] = {"group": geometry.group, "batch": Along(0)}
+        extents |= {"filters": filters * prod(kernel) if one else filters}
+        extents |= dict(zip(lengths, self._lengths, strict=True)) | dict(zip(taps, kernel, strict=True))
+        y = self._sizes.reshape("windows", y, [extents[letter] for letter in letters])
+        behind = {"positions": lengths, "taps": [*taps, *lengths], "pairs": [*chain(*zip(lengths, taps, strict=True))]}
+        wanted = ["batch", *groups, "filters", *behind[order]]
+        return self._moves.transpose("filters_first", y, [letters.index(letter) for letter in wanted])
+
+    def _windows_of_image(self, y: ir.Value, order: Order) -> ir.Value:
+        """Take y [(batch,) (group,) filters x kernel, positions], whose positions are known."""
+        geometry, sizes, lengths = self._geometry, self._sizes, self._lengths
+        front: list[AnySize] = [Along(0), *[geometry.group] * (geometry.group > 1)]
+        if order == "positions":
+            return sizes.reshape("windows", y, [*front, geometry.filters * prod(geometry.kernel), *lengths])
+        if order == "taps":
+            return sizes.reshape("windows", y, [*front, geometry.filters, *geometry.kernel, *lengths])
+        # only the last axis moves element by element; of the others, rows of it do
+        *outer, last = geometry.kernel
+        positions, at = count_of(geometry.lengths), len(front) + 1
+        assert isinstance(positions, int)
+        y = sizes.reshape("last_taps", y, [*front, geometry.filters * prod(outer), last, positions])
+        y = self._moves.transpose("last_paired", y, [*range(at), at + 1, at])
+        row = Along(1 + len(geometry.kernel), last)
+        y = sizes.reshape("last_joined", y, [*front, geometry.filters, *outer, *lengths[:-1], row])
+        pairs = [(at + len(outer) + axis, at + axis) for axis in range(len(outer))]
+        return self._moves.transpose("paired", y, [*range(at), *chain(*pairs), at + 2 * len(outer)])
 
     def by_col2im(self, y: ir.Value) -> ir.Value:
         """Take y [batch, (group,) filters x kernel, *positions]."""

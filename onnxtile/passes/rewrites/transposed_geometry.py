@@ -68,6 +68,16 @@ class TransposedGeometry:
         return made
 
     @property
+    def merges_batch(self) -> bool:
+        """Return whether batch and positions are one axis of the product: unless the batch alone isn't known."""
+        return isinstance(self.batch, int) or not all(isinstance(length, int) for length in self.lengths)
+
+    @property
+    def is_by_image(self) -> bool:
+        """Return whether rows of a product are the positions of one image, and their number is known."""
+        return not self.merges_batch or (self.batch == 1 and all(isinstance(length, int) for length in self.lengths))
+
+    @property
     def output(self) -> list[Dim]:
         """Elements of the output along each axis."""
         return [

@@ -1,4 +1,4 @@
-"""A product that's given transposed, as of a Conv whose channels come first: its tiles are transposed in form batched."""
+"""A product that's given transposed, as of a Conv with its channels first: in form batched, tiles are transposed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ F32 = np.dtype(np.float32)
 
 def convolution(channels: int, filters: int, length: int, batch: int | str = 1) -> onnx.ModelProto:
     model = onnx.parser.parse_model(f"""<ir_version: 8, opset_import: ["" : 18]>
-        g (float[{batch},{channels},{length}] x) => (float[{batch},{filters},{length}] y) {{ [conv] y = Conv (x, w) }}""")
+        g (float[{batch},{channels},{length}] x) => (float[{batch},{filters},{length}] y) {{
+            [conv] y = Conv (x, w)
+        }}""")
     model.graph.initializer.append(numpy_helper.from_array(whole([filters, channels, 1], F32, 1), "w"))
     return model
 
