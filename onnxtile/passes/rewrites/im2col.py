@@ -94,12 +94,12 @@ class Im2col:
         """The shape in which a number for each filter broadcasts over the product."""
         return [*self.group, *[1] * (len(self.rows) * len(self.group)), self.geometry.filters_of_group]  # type: ignore[list-item]  # they're numbers
 
-    def of_filters(self, leaf: str, value: ir.Value, tensor: ir.TensorProtocol | None) -> ir.Value:
+    def of_filters(self, leaf: str, value: ir.Value) -> ir.Value:
         """Return a number for each filter (a bias, a scale) so that it broadcasts over the product."""
         layout = Layout(value, ["f"])
         if self.group:
             layout.reshape([*self.group, *[1] * len(self.rows), self.geometry.filters_of_group])
-        return layout.apply(self._moves.new, leaf, tensor)
+        return layout.apply(self._moves.new, leaf, None)
 
     @property
     def product_dims(self) -> list[Dim]:

@@ -60,7 +60,7 @@ class IntegerConvolution:
         term = self._fold.term(value)
         if isinstance(term, np.ndarray):
             return term.reshape(self.im2col.filter_dims)
-        return self.im2col.of_filters(f"{leaf}_filters", value, None)
+        return self.im2col.of_filters(f"{leaf}_filters", value)
 
     def _number(self, value: ir.Value, leaf: str) -> Term:
         assert value.dtype is not None
