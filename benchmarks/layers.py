@@ -118,7 +118,7 @@ def attention() -> Iterator[tuple[str, onnx.ModelProto, Feeds]]:
     lengths |= {name: np.zeros((1, kv_heads, 0, size), np.float32) for name in ("past_k", "past_v")}
     inputs = ["q", "k", "v", "past_k", "past_v", "last", "total", "cos", "sin"]
     grouped = helper.make_node(
-        "GroupQueryAttention", inputs, ["mixed", "present_k", "present_v"], "attention", MICROSOFT,
+        "GroupQueryAttention", inputs, ["mixed", "present_k", "present_v"], "attention", domain=MICROSOFT,
         num_heads=heads, kv_num_heads=kv_heads, do_rotary=1,
     )  # fmt: skip
     feeds = {"past_k": lengths.pop("past_k"), "past_v": lengths.pop("past_v")}
