@@ -43,14 +43,16 @@ The batched form is what to take there.""",
     ),
     "layers.py": (
         "Convolutions, recurrent operators and attention",
-        """Processor time of one thread, on a busy machine; the Convs' ratio in the middle was 1.98 to 2.05 in three such runs,
-and 2.36 before tiles transposed their result. onnxruntime multiplies tiles of 64 at 55 GMACs a second, and whole
-matrices at 75; partial sums are written and added, a tenth more; and 14 x 14 positions are padded to 4 tiles of 64, by
-1.31. So a layer whose K is cut takes 1.5 to 1.9 times the whole product before anything is moved. Kernels of 3x3 and
-7x7 write their windows out, 9 and 49 times the data, and then in the order of tiles. Of ConvTranspose the product alone
-takes 0.75 of onnxruntime's kernel, and its tiles about as long as that; interleaving what they give moves the result
-three times. Tried: the weight on the left (10 to 20 % for 1x1, nothing for 3x3), k-tiles in front (slower), A transposed
-tile by tile (onnxruntime joins the Transposes to one, which is slower), DepthToSpace (slower than two Transposes).""",
+        """Processor time of one thread, on a busy machine; the Convs' ratio in the middle was 1.98 to 2.05 in
+three such runs, and 2.36 before tiles transposed their result. onnxruntime multiplies tiles of 64
+at 55 GMACs a second, and whole matrices at 75; partial sums are written and added, a tenth more;
+and 14 x 14 positions are padded to 4 tiles of 64, by 1.31. So a layer whose K is cut takes 1.5 to
+1.9 times the whole product before anything is moved. Kernels of 3x3 and 7x7 write their windows
+out, 9 and 49 times the data, and then in the order of tiles. Of ConvTranspose the product alone
+takes 0.75 of onnxruntime's kernel, and its tiles about as long as that; interleaving what they give
+moves the result three times. Tried: the weight on the left (10 to 20 % for 1x1, nothing for 3x3),
+k-tiles in front (slower), A transposed tile by tile (onnxruntime joins the Transposes to one, which
+is slower), DepthToSpace (slower than two Transposes).""",
     ),
 }
 
