@@ -1,4 +1,4 @@
-"""`onnxtile engine new|check|show|list|schema`."""
+"""`onnxtile engine new|check|show|list|schema|fit`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from onnxtile.cli.options import Json
 
 if TYPE_CHECKING:
     from onnxtile.engine.description import Engine
+    from onnxtile.exploration.fit import Fitted
 
 app = typer.Typer(help="Describe the engine: start a file, check it, look at it.")
 NAMED = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A built-in engine, or an engine file.")]
@@ -126,6 +127,73 @@ def schema() -> None:
     from onnxtile.engine.schema import json_schema
 
     print_json(json_schema())
+
+
+@app.command(epilog="Example:\n\nonnxtile engine fit measured.csv --engine edge-32.toml -o edge-32-fitted.toml")
+def fit(
+    measured: Annotated[
+        Path, typer.Argument(metavar="MEASURED.csv", help="Layers: columns m, k, n, cycles; also batch, types, name.")
+    ],
+    engine: Annotated[str, typer.Option("--engine", metavar="FILE|NAME", help="The engine they were measured on.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The engine file with the numbers found.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fit fill, call and the memory's bandwidth to measured layers, and tell how well that predicts them.
+
+    Errors are means of what predicted cycles are off. Held out: each third of the layers, predicted by a fit to the
+    others. docs/engine.md has all columns.
+
+    Exit status: 0 it's fitted, 2 the call or a file is bad.
+    """
+    from onnxtile.cli.output import print_json, progress
+    from onnxtile.engine.load import load, text_of
+    from onnxtile.exploration.fit import fit as fit_numbers
+    from onnxtile.exploration.fitted_file import check_writer, with_numbers
+    from onnxtile.exploration.measured import read_measured
+    from onnxtile.ir.io.files import check_output, replacing
+
+    if output is not None:
+        check_output(output, measured)
+        check_writer()
+    described, layers = load(engine), read_measured(measured)
+    with progress("fit") as say:
+        say(f"{len(layers)} layers")
+        found = fit_numbers(layers, described)
+    if output is not None:
+        with replacing(output) as temporary:
+            temporary.write_text(with_numbers(text_of(engine), found.numbers), encoding="utf-8", newline="")
+    if json:
+        print_json(found)
+    else:
+        _print_fit(found, output)
+
+
+def _print_fit(found: Fitted, output: Path | None) -> None:
+    from onnxtile.cli.screen import console
+    from onnxtile.cli.table import Column, Table, numbers
+
+    table = Table([Column("layer", shorten="middle"), *numbers("measured", "before", "after", "off by")])
+    table.print_first(
+        found.layers,
+        lambda layer: (
+            layer.name, f"{layer.measured:,.0f}", "-" if layer.before is None else f"{layer.before:,}",
+            f"{layer.after:,}", f"{layer.after / layer.measured - 1:+.1%}",
+        ),
+    )  # fmt: skip
+    screen = console()
+    before = "" if found.before is None else f"{found.before:.1%} before, "
+    screen.print(f"off by {before}{found.after:.1%} after, {found.held_out:.1%} held out, in the mean")
+    for types, cycles in found.numbers.fill.items():
+        screen.print(f"{types}: fill {cycles}, call {found.numbers.call[types]}")
+    screen.print(f"memory: bandwidth {found.numbers.bandwidth:g} bytes a cycle")
+    for note in found.notes:
+        screen.print(note, style="yellow")
+    if output is None:
+        screen.print("nothing was written; -o FILE writes an engine file with these numbers", style="dim")
+    else:
+        screen.print(f"{output} is written", style="green")
 
 
 def _document(engine: Engine) -> dict[str, object]:

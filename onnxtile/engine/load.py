@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -33,12 +34,32 @@ def load(source: str | Path) -> Engine:
 
     Raises UsageError with the place, the fact and the cure.
     """
-    path = BUILT_IN / f"{source}.toml" if str(source) in names() else Path(source)
-    return engine_of(read(path, str(source)), str(source))
+    return engine_of(table_of(source), str(source))
+
+
+def table_of(source: str | os.PathLike[str]) -> dict[str, object]:
+    """Return the content of an engine file, or of the built-in one of that name. Raises UsageError."""
+    return read(_path(source), str(source))
+
+
+def text_of(source: str | os.PathLike[str]) -> str:
+    """Return the text of an engine file, or of the built-in one of that name. Raises UsageError."""
+    return _text(_path(source), str(source))
+
+
+def _path(source: str | os.PathLike[str]) -> Path:
+    return BUILT_IN / f"{source}.toml" if str(source) in names() else Path(source)
 
 
 def read(path: Path, source: str) -> dict[str, object]:
     """Return the table of a file that users call `source`. Raises UsageError for what is no file, or no TOML."""
+    if not (table := _parsed(_text(path, source), source)):
+        raise UsageError(f"{source} is empty: `onnxtile engine new` writes an engine file to start from")
+    return table
+
+
+def _text(path: Path, source: str) -> str:
+    """Return the text of a file. Raises UsageError."""
     try:
         if path.exists() and not path.is_file():  # reading a pipe would wait for ever
             raise UsageError(f"engine {source!r} is no file: give the path of one, or one of {', '.join(names())}")
@@ -50,12 +71,9 @@ def read(path: Path, source: str) -> dict[str, object]:
     if len(content) > MOST_BYTES:
         raise UsageError(f"{source}: more than {MOST_BYTES:,} bytes aren't an engine file")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{source} isn't text in UTF-8: give an engine file, or save it as UTF-8") from error
-    if not (table := _parsed(text, source)):
-        raise UsageError(f"{source} is empty: `onnxtile engine new` writes an engine file to start from")
-    return table
 
 
 def _parsed(text: str, source: str) -> dict[str, object]:
