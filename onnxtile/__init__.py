@@ -10,7 +10,7 @@ __all__ = [
     "CaptureReport", "Captured", "Engine", "Limits", "LimitsError", "ModelError", "OnnxtileError", "PassError",
     "PassManager", "Profile", "Report", "UnsupportedError", "UsageError", "__version__", "allowing", "annotate",
     "capture", "check", "choose", "estimate", "following_links", "instruments", "lower", "passes", "profile",
-    "reduce", "verify",
+    "reduce", "sweep", "verify",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from onnxtile.engine.choice import choose
     from onnxtile.engine.description import Engine
     from onnxtile.errors import LimitsError, ModelError, OnnxtileError, PassError, UnsupportedError, UsageError
+    from onnxtile.exploration.sweep import sweep
     from onnxtile.ir.bounds import allowing
     from onnxtile.ir.io.links import following_links
     from onnxtile.lowering.check import check
@@ -40,7 +41,8 @@ _HOMES = {
     "debugging.reduce.reducer": ("reduce",),
     "engine.choice": ("choose",), "engine.description": ("Engine",),
     "errors": ("LimitsError", "ModelError", "OnnxtileError", "PassError", "UnsupportedError", "UsageError"),
-    "ir.bounds": ("allowing",), "ir.io.links": ("following_links",), "lowering.check": ("check",),
+    "exploration.sweep": ("sweep",), "ir.bounds": ("allowing",), "ir.io.links": ("following_links",),
+    "lowering.check": ("check",),
     "lowering.report": ("Report",), "passes.manager": ("PassManager",), "profiling.results": ("Profile",),
     "tiling.limits": ("Limits",), "verification.verify": ("verify",),
 }  # fmt: skip

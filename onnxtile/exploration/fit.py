@@ -162,7 +162,7 @@ class _Load:
         unit = unit_of(self.layer.product, engine).model_copy(update={"fill": fill, "call": call})
         compute = compute_cycles(self.layer.product, unit, self.schedule.tile) * self.layer.product.batch
         memory = Fraction(self.moved / bandwidth)
-        return total_cycles(engine, Fraction(float(compute)), memory, Fraction(self.local))[0] or 1
+        return total_cycles(engine, math.ceil(compute), memory, Fraction(self.local))[0] or 1
 
 
 def _types(loads: Sequence[_Load]) -> list[tuple[str, str]]:
@@ -226,7 +226,8 @@ def _at(engine: Engine, loads: Sequence[_Load]) -> Vector:
     units = [unit for pair in _types(loads) if (unit := engine.unit_for(*pair)) is not None]
     logs = [math.log2(1 + cycles) for unit in units for cycles in (unit.fill, unit.call)]
     low, high = _bounds(loads)
-    return np.clip(np.array([*logs, math.log2(float(engine.memory.bandwidth or 1))]), low + 1e-3, high - 1e-3)
+    at: Vector = np.array([*logs, math.log2(float(engine.memory.bandwidth or 1))])
+    return np.minimum(np.maximum(at, low + 1e-3), high - 1e-3)
 
 
 def _with(engine: Engine, loads: Sequence[_Load], at: Vector) -> Engine:

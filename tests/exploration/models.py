@@ -8,15 +8,15 @@ import onnx.parser
 ENGINE = "systolic-32"
 
 
-def chain() -> onnx.ModelProto:
+def chain(width: int = 64) -> onnx.ModelProto:
     """Two products of the same size, and one of another."""
-    return onnx.parser.parse_model("""
+    return onnx.parser.parse_model(f"""
         <ir_version: 8, opset_import: ["" : 17]>
-        chain (float[96,64] x, float[64,64] w, float[64,80] v) => (float[96,80] z) {
+        chain (float[96,{width}] x, float[{width},{width}] w, float[{width},80] v) => (float[96,80] z) {{
             [a] y = MatMul (x, w)
             [b] u = MatMul (y, w)
             [c] z = MatMul (u, v)
-        }""")
+        }}""")
 
 
 def loop() -> onnx.ModelProto:

@@ -32,6 +32,6 @@ def test_what_is_not_known_or_not_multiplied_is_no_number() -> None:
     assert isinstance(known, Figures)
     assert (known.cycles, known.memory_cycles) == (None, None)
     assert known.bytes > 0
-    halves = Product(8, 8, 8, 1, ("float16", "float16"), "float16")
+    halves = Product(8, 8, 8, 1, ("float16", "int8"), "float16")
     ((reason,),) = evaluate(Job((engine(),), (halves,), (((0, 1),),), "bytes"))
     assert isinstance(reason, str) and "float16" in reason

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import multiprocessing
+import signal
 import time
 from pathlib import Path
 
@@ -30,17 +29,19 @@ def test_rows_are_the_same_wherever_they_are_computed(tmp_path: Path) -> None:
 
 
 def test_a_sweep_that_is_killed_twice_and_resumed_gives_the_same_table(tmp_path: Path) -> None:
-    onnx.save(chain(), tmp_path / "chain.onnx")
+    onnx.save(chain(8), tmp_path / "chain.onnx")
     vary = ["product.fill=0:9:+1", "product.call=0:40:+2"]
     path = tmp_path / "rows.csv"
-    code = f"from onnxtile.exploration.sweep import sweep\nsweep('chain.onnx', {ENGINE!r}, {vary!r}, output='rows.csv')"
     for count in (20, 60):
-        environment = {**os.environ, "PYTHONPATH": str(Path(onnxtile.__file__).parents[1])}
-        child = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
-        while child.poll() is None and (not path.exists() or path.read_bytes().count(b"\n") < count):
+        child = multiprocessing.get_context("fork").Process(
+            target=sweep, args=(tmp_path / "chain.onnx", ENGINE, vary), kwargs={"output": path}
+        )
+        child.start()
+        while child.is_alive() and (not path.exists() or path.read_bytes().count(b"\n") < count):
             time.sleep(0.005)
         child.kill()
-        assert child.wait() < 0, "it had ended before it could be killed"
+        child.join()
+        assert child.exitcode == -signal.SIGKILL, "it had ended before it could be killed"
         assert count <= path.read_bytes().count(b"\n") < 10 * 21
     resumed = sweep(tmp_path / "chain.onnx", ENGINE, vary, output=path)
     whole = sweep(tmp_path / "chain.onnx", ENGINE, vary, output=tmp_path / "whole.csv")
