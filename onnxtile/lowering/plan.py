@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import onnx_ir as ir
@@ -17,6 +17,7 @@ from onnxtile.operators.contractions import Contraction, contractions, contracti
 from onnxtile.operators.registry import products_of
 from onnxtile.operators.windows import Geometry
 from onnxtile.passes.base import Decided, ProductPass
+from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.inline import inlined
 from onnxtile.passes.rewrites.quantized_products import as_multiplied
 from onnxtile.tiling.legality import Decision, Refusal, legality
@@ -43,18 +44,22 @@ class LoweringPlan:
             self._of_node.setdefault(product.node, []).append(product)
         self._new: set[ir.Node] = set()
         self._made: dict[ir.Node, list[ir.Node]] = {}
+        self._convs: dict[ir.Node, Row] = {}
         self._stale = False
         self.passes: list[ProductPass] = [pass_.following(self) for pass_ in options.passes()]
         self._unjudged = {pass_: list(products) for pass_ in self.passes}
         self._decisions: dict[ProductPass, dict[Key, Decision]] = {pass_: {} for pass_ in self.passes}
+        self._first = self._products
         self.rows = tuple(self._rows(model, fit))
 
     def decided(self, pass_: ProductPass, model: ir.Model) -> list[Decided]:
         """Return the products of the model as it is now that concern the pass, each with its decision."""
         if self._stale:
             self._products = self._find(model)
-        decisions = self._decisions[pass_]
-        decisions.update({_key(product): decision for product, decision in pass_.decide(model, self._unjudged[pass_])})
+        decisions, fresh = self._decisions[pass_], pass_.decide(model, self._unjudged[pass_])
+        decisions.update({_key(product): decision for product, decision in fresh})
+        convs = [(product, decision) for product, decision in fresh if isinstance(pass_, DecomposeConvolution)]
+        self._convs |= {product.node: self._row(product, decision) for product, decision in convs}
         self._unjudged[pass_] = []
         return [(product, decisions[_key(product)]) for product in self._products if _key(product) in decisions]
 
@@ -84,9 +89,21 @@ class LoweringPlan:
             replace(row, status="refused", reason=reasons[row.name], tiles=None)
             if row.status == "tiled" and row.name in reasons
             else row
-            for row in self.rows
+            for row in self._by_their_convs()
         )
         return (*rows, *exposed)
+
+    def _by_their_convs(self) -> Iterator[Row]:
+        """Yield `rows`; where a product was written out as a Conv, what became of that.
+
+        One that's refused then is in the file as a Conv, and so it's called.
+        """
+        for product, row in zip(self._first, self.rows, strict=True):
+            for node in self._made.get(product.node, ()) if row.status == "tiled" else ():
+                conv = self._convs.get(node, row)
+                same = replace(conv, name=row.name, op=row.op, scope=row.scope, size=row.size, part=row.part)
+                row = conv if conv.status == "refused" else same
+            yield row
 
     def _newly_exposed(self, model: ir.Model) -> list[Row]:
         known = {row.name for row in self.rows}

@@ -21,9 +21,9 @@ from onnxtile.passes.rewrites.depthwise import Depthwise, is_depthwise
 from onnxtile.passes.rewrites.im2col import Im2col, window_refusals, with_bias
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.split_convolution import Joining, Split
-from onnxtile.tiling.legality import Decision, Refusal, type_refusals
+from onnxtile.tiling.legality import Decision, Refusal, cut_axes, type_refusals
 from onnxtile.tiling.limits import UNLIMITED, Limits
-from onnxtile.tiling.plan import Accumulate, SplitPlan, TilePlan, VectorPlan
+from onnxtile.tiling.plan import Accumulate, SplitPlan, VectorPlan
 
 DepthwiseName: TypeAlias = Literal["vector", "keep", "gemm"]
 ConvName: TypeAlias = Literal["gemm", "split"]
@@ -31,6 +31,9 @@ CONV: tuple[ConvName, ...] = ("gemm", "split")
 DEPTHWISE: tuple[DepthwiseName, ...] = ("vector", "keep", "gemm")
 MOST_NODES = 200_000
 """Nodes of all split convolutions of a model: they're in memory together, some kilobytes each."""
+
+OF_PRODUCTS = ("symbolic-m", "engine")
+"""Refusals of products that don't hold where there's none."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +78,16 @@ class DecomposeConvolution(Decompose):
         return [(product, refusal if isinstance(plan, SplitPlan) else plan) for product, plan in decided]
 
     def _plan(self, product: Contraction, decision: Decision) -> Decision:
-        if not isinstance(decision, TilePlan):
+        if decision is None or (isinstance(decision, Refusal) and decision.code not in OF_PRODUCTS):
             return decision
         geometry = Geometry.of(product.node)
         if self._is_vector(geometry):
-            return VectorPlan(decision.m, decision.k, decision.n, decision.empty)
-        if self.conv == "gemm":
+            return VectorPlan(*cut_axes(product.size, UNLIMITED))
+        if self.conv == "gemm" or isinstance(decision, Refusal):
             return decision
         pieces = Pieces.of(geometry, self._limits(product))
-        if pieces.convolutions == 1:
-            return None
-        many = pieces.convolutions > self.max_nodes
-        nodes = pieces.convolutions if many else pieces.nodes(self.accumulate, self.max_fan_in)
-        return pieces.plan(decision, nodes)
+        most = (self.max_nodes, self.accumulate, self.max_fan_in)
+        return None if pieces.convolutions == 1 else pieces.plan(decision, *most)
 
     def _is_vector(self, geometry: Geometry) -> bool:
         return self.depthwise == "vector" and is_depthwise(geometry)

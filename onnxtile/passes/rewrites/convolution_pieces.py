@@ -77,10 +77,13 @@ class Pieces:
     def convolutions(self) -> int:
         return _count(self.batch, *self.positions, self.filters) * self.groups * self.sums
 
-    def plan(self, plan: TilePlan, nodes: int) -> SplitPlan:
-        """Return the plan of a product with these pieces in place of tiles; `nodes`: what they are."""
+    def plan(
+        self, plan: TilePlan, most: int, accumulate: Accumulate = "chain", max_fan_in: int | None = None
+    ) -> SplitPlan:  # fmt: skip
+        """Return the plan of a product with these pieces in place of tiles; beyond `most` only they count as nodes."""
         axes = zip((plan.m, plan.k, plan.n), self.most, strict=True)
-        m, k, n = (Axis.cut(axis.size, most) for axis, most in axes)
+        m, k, n = (Axis.cut(axis.size, limit) for axis, limit in axes)
+        nodes = self.convolutions if self.convolutions > most else self.nodes(accumulate, max_fan_in)
         return SplitPlan(m, k, n, plan.empty, products_in_all=self.convolutions * self.together, nodes=nodes)
 
     def nodes(self, accumulate: Accumulate = "chain", max_fan_in: int | None = None) -> int:

@@ -65,3 +65,11 @@ def test_float16_is_summed_in_float32() -> None:
     (got,) = run_onnxruntime(lowered, each.feeds)
     np.testing.assert_array_equal(got, specified(each))
     assert_verified(each.model, lowered)
+
+
+def test_without_a_product_neither_its_rows_nor_the_engine_matter() -> None:
+    each = case([1, 4, 6], [4, 1, 3], group=4, declared=["n", 4, "l"], dtype="float16")
+    for how in ({"max": (2, 1, 1)}, {"engine": "tpu-like"}):
+        lowered = onnxtile.lower(each.model, **how)  # type: ignore[call-overload]
+        assert "Conv" not in operators(lowered)
+        assert_verified(each.model, lowered)

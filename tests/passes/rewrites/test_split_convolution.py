@@ -25,7 +25,7 @@ from onnxtile.tiling.legality import Refusal
 from onnxtile.tiling.limits import UNLIMITED
 from onnxtile.tiling.plan import SplitPlan
 from tests.passes.test_decompose_convolution import case, cases, holds, specified
-from tests.support import FEWER, Fed, assert_verified, operators, run_onnxruntime, whole
+from tests.support import FEWER, Fed, assert_verified, operators, parse, run_onnxruntime, whole
 
 
 def split(each: Fed, limits: Any, **how: Any) -> Any:
@@ -218,6 +218,31 @@ def test_as_many_nodes_as_may_be_and_more() -> None:
     large = case([1, 1, 2], [1, 1, 1], declared=[1, 1, 10**9])
     (row,) = estimate(large.model, (1, 1, 1), conv="split")[0].contractions
     assert str(row.reason).startswith("too-many-tiles: split convolutions would be 1,000,000,000 nodes or more")
+
+
+@pytest.mark.parametrize("length", [10, "n"])
+def test_fused_ones_are_reported_as_what_they_became(length: int | str) -> None:
+    model = parse(
+        f"""<ir_version: 8, opset_import: ["" : 18, "com.microsoft" : 1]>
+        g (float[1,4,{length}] x) => (float[o,4,m] a, float[o,4,k] d) {{
+            a = com.microsoft.FusedConv <pads: ints = [1, 0], activation: string = "Relu"> (x, w)
+            d = com.microsoft.FusedConv <group: int = 4> (x, u) }}""",
+        w=whole([4, 4, 3], np.dtype(np.float32), 1), u=whole([4, 1, 3], np.dtype(np.float32), 1),
+    )  # fmt: skip
+    report = estimate(model, (4, 6, 2), conv="split")[0]
+    lowered = onnxtile.lower(model, (4, 6, 2), conv="split", form="auto")
+    if length == 10:
+        assert [(row.op, row.status) for row in report.contractions] == [
+            ("FusedConv", "split"),
+            ("FusedConv", "vector"),
+        ]
+        assert report.contractions[0].tiles == (3, 6, 2)
+        assert onnxtile.check(lowered, (4, 6, 2)).ok
+        assert_verified(model, lowered)
+        return
+    first, second = report.contractions
+    assert (first.op, first.status, second.status) == ("Conv", "refused", "vector")
+    assert str(first.reason).startswith("symbolic: --conv split cuts positions whose number is known")
 
 
 def test_full_tiles_are_refused() -> None:
