@@ -5,12 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import onnx_ir as ir
+import pytest
 from onnx_shape_inference import registry
 
+import onnxtile
+from onnxtile.errors import ModelError
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.shape_inference.library import install
 from tests.support import parse
+
+HEAD = '<ir_version: 8, opset_import: ["" : 17]>'
 
 IMPORTS_ALL = """
 import importlib, pkgutil
@@ -66,3 +72,19 @@ def test_equal_products_have_one_shape_and_others_another() -> None:
     shapes = {value.name: list(value.shape or ()) for node in model.graph for value in node.outputs}
     assert shapes == {"a": [2, 4], "b": [2, 4], "c": [2, 5], "d": [2, 4], "e": [2, 4], "y": [2, 9]}
     assert {value.dtype for node in model.graph for value in node.outputs} == {ir.DataType.FLOAT}
+
+
+def test_a_branch_that_is_never_taken_may_contradict_itself() -> None:
+    """As the one for another sampling rate does where the number of samples is bound."""
+    taken, other = "t () => (float y1) { y1 = MatMul (x, w) }", "e () => (float y2) { y2 = Add (x, v) }"
+    text = f"g (float[2,3] x, bool c) => (float y) {{ y = If (c) <then_branch = {taken}, else_branch = {other}> }}"
+    model = parse(f"{HEAD} {text}", w=np.ones((3, 5), np.float32), v=np.ones((2, 4), np.float32))
+    lowered, report = onnxtile.lower(model, (2, 2, 2), report=True)
+    assert report.ok and [row.size.axes for row in report.having("tiled")] == [(2, 3, 5)]
+    assert onnxtile.check(lowered, (2, 2, 2)).ok
+
+
+def test_the_main_graph_may_not() -> None:
+    model = parse(f"{HEAD} g (float[2,3] x) => (float y) {{ y = Add (x, v) }}", v=np.ones((2, 4), np.float32))
+    with pytest.raises(ModelError, match="the model's shapes contradict"):
+        onnxtile.check(model, (2, 2, 2))
