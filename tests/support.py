@@ -155,6 +155,8 @@ def _between_quantized(model: onnx.ModelProto) -> bool:
 
 FEWER = settings(max_examples=max(settings().max_examples * 2 // 3, 1))
 """For properties whose lowerings are verified, too: an example takes longer."""
+FEWEST = settings(FEWER, max_examples=FEWER.max_examples if FEWER.max_examples > 100 else 8)
+"""For those beside which single cases are tested: they're for the long profile."""
 
 
 def form_for(model: onnx.ModelProto, form: str) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto
 
 import onnxtile
 from onnxtile.operators.block_packing import pack
 from tests.decomposed import is_refused, one_node, rightly_decomposed
-from tests.support import FORMS, loads, run_onnxruntime, whole
+from tests.support import FEWEST, FORMS, loads, run_onnxruntime, whole
 
 EXPERTS, HIDDEN, INNER = 4, 6, 5
 F32 = np.dtype(np.float32)
@@ -110,6 +112,21 @@ WAYS: list[dict[str, Any]] = [
     {"act": "gelu", "k": 1}, {"act": "swiglu"},
     {"act": "swiglu", "swiglu_limit": 3.0, "activation_alpha": 1.5, "activation_beta": 1.0, "k": 4},
 ]  # fmt: skip
+
+
+@FEWEST
+@given(st.data(), st.sampled_from(FORMS), st.sampled_from([(1, 1, 1), LIMITS, (4, 4, 4)]))
+def test_random_mixtures(data: st.DataObject, form: str, limits: tuple[int, int, int]) -> None:
+    how = {
+        "act": st.sampled_from(["relu", "identity", "silu", "gelu", "swiglu"]), "k": st.integers(1, EXPERTS),
+        "normalize_routing_weights": st.integers(0, 1), "bias": st.booleans(),
+        "opset": st.sampled_from([14, 17, 18, 21, 23]),
+    }  # fmt: skip
+    tokens = data.draw(st.integers(1, 5))
+    shape = data.draw(st.sampled_from([[tokens, HIDDEN], [2, tokens, HIDDEN]]))
+    model = moe(shape, **{name: data.draw(drawn) for name, drawn in how.items()})
+    feeds = fed(model, tokens * (len(shape) - 1))
+    rightly_decomposed(model, limits, feeds, [by_hand(model, feeds)], form, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -7,19 +7,27 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 import onnxtile
-from tests.support import FORMS, Fed, operators, run_onnxruntime
+from tests.support import FEWEST, FORMS, Fed, operators, run_onnxruntime
 
 LIMITS, OPS = (3, 4, 2), "matmul,conv"
 ATTRIBUTES: dict[str, Any] = {"pads": [1, 1, 0, 1], "strides": [2, 1], "group": 2}
 
 
-def case(op_type: str, added: bool = False, opset: int = 18, dtype: Any = np.float32, **attributes: Any) -> Fed:
-    """A node of whole numbers: x of 4 channels and 5 x 4 positions by 6 kernels of 3 x 3 in 2 groups."""
+SHAPES = {"x": [2, 4, 5, 4], "w": [6, 2, 3, 3], "b": [6], "z": [2, 6, 2, 4]}
+
+
+def case(
+    op_type: str, added: bool = False, opset: int = 18, dtype: Any = np.float32,
+    shapes: dict[str, list[int]] = SHAPES, **attributes: Any,
+) -> Fed:  # fmt: skip
+    """A node of whole numbers: x of 4 channels and 5 x 4 positions by 6 kernels of 3 x 3 in 2 groups, or others."""
     rng, data_type = np.random.default_rng(1), helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    shapes = {"x": [2, 4, 5, 4], "w": [6, 2, 3, 3], "b": [6], **({"z": [2, 6, 2, 4]} if added else {})}
+    shapes = {name: shape for name, shape in shapes.items() if added or name != "z"}
     arrays = {name: rng.integers(-3, 4, shape).astype(dtype) for name, shape in shapes.items()}
     for name in {"FusedConv": "", "NhwcFusedConv": "xz", "NhwcConv": "xzw"}[op_type]:
         if name in arrays:
@@ -27,7 +35,7 @@ def case(op_type: str, added: bool = False, opset: int = 18, dtype: Any = np.flo
     fed = {name: arrays.pop(name) for name in ("x", "z") if name in arrays}
     graph = helper.make_graph(
         [helper.make_node(op_type, ["x", "w", "b", *["z"] * added], ["y"], "conv", domain="com.microsoft",
-                          **ATTRIBUTES, **attributes)],
+                          **{**ATTRIBUTES, **attributes})],
         "graph",
         [helper.make_tensor_value_info(name, data_type, array.shape) for name, array in fed.items()],
         [helper.make_tensor_value_info("y", data_type, ["a", "b0", "c", "d"])],
@@ -45,7 +53,9 @@ def plain(fed: Fed) -> list[np.ndarray]:
     turned = {"x": last, "z": last, "w": node.op_type == "NhwcConv"}
     arrays = {n: np.moveaxis(a, -1, 1).copy() if turned.get(n) else a for n, a in arrays.items()}
     data_type = helper.np_dtype_to_tensor_dtype(arrays["x"].dtype)
-    nodes = [helper.make_node("Conv", ["x", "w", "b"], ["c"], **ATTRIBUTES)]
+    attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    own = {name: value for name, value in attributes.items() if not name.startswith("activation")}
+    nodes = [helper.make_node("Conv", ["x", "w", "b"], ["c"], **own)]
     nodes += [
         helper.make_node("Add", ["c", "z"], ["y"]) if "z" in arrays else helper.make_node("Identity", ["c"], ["y"])
     ]
@@ -53,6 +63,37 @@ def plain(fed: Fed) -> list[np.ndarray]:
     graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("y", data_type, [None] * 4)])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     return [np.moveaxis(y, 1, -1) if last else y for y in run_onnxruntime(model, arrays)]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Fed:
+    op_type, group = draw(st.sampled_from(["FusedConv", "NhwcConv", "NhwcFusedConv"])), draw(st.integers(1, 2))
+    kernel, strides, positions, pads = (draw(st.tuples(*[st.integers(*ends)] * count)) for ends, count in
+                                        (((1, 3), 2), ((1, 2), 2), ((3, 5), 2), ((0, 2), 4)))  # fmt: skip
+    out = [(size + pads[axis] + pads[axis + 2] - kernel[axis]) // strides[axis] + 1
+           for axis, size in enumerate(positions)]  # fmt: skip
+    batch, channels, filters = draw(st.integers(1, 2)), draw(st.integers(1, 2)), group * draw(st.integers(1, 3))
+    shapes = {"x": [batch, group * channels, *positions], "w": [filters, channels, *kernel], "b": [filters],
+              "z": [batch, filters, *out]}  # fmt: skip
+    own = {"group": group, "pads": pads, "strides": strides}
+    if op_type != "NhwcConv" and draw(st.booleans()):
+        own["activation"] = "Relu"
+    opset = draw(st.sampled_from([11, 13, 18, 21]))
+    return case(op_type, op_type != "NhwcConv" and draw(st.booleans()), opset, shapes=shapes, **own)
+
+
+@FEWEST
+@given(cases(), st.sampled_from(FORMS), st.sampled_from([(1, 1, 1), (2, 3, 2), (4, 4, 4)]))
+def test_any_node(fed: Fed, form: str, limits: tuple[int, int, int]) -> None:
+    (node,), (wanted,) = fed.model.graph.node, plain(fed)
+    if any(attribute.name == "activation" for attribute in node.attribute):
+        wanted = np.maximum(wanted, 0)
+    lowered = onnxtile.lower(fed.model, limits, form=form)  # type: ignore[call-overload]
+    assert onnxtile.check(lowered, limits).ok
+    if "com.microsoft" in {node.domain for node in lowered.graph.node}:
+        return  # it fits
+    np.testing.assert_array_equal(run_onnxruntime(lowered, fed.feeds)[0], wanted)
+    assert {region.status for region in onnxtile.verify(fed.model, lowered).regions} == {"proven"}
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxtile
 from tests.quantized_convolutions import convolved, drawn, requantized
-from tests.support import FORMS, Fed, operators, run_onnxruntime
+from tests.support import FEWEST, FORMS, Fed, operators, run_onnxruntime
 
 LIMITS = (4, 9, 2)
 X = drawn([2, 4, 5, 4], np.uint8, 1)
@@ -64,6 +66,22 @@ def test_products_of_bytes(form: str, group: int, w_scale: Any, bias: np.ndarray
     lowered = onnxtile.lower(fed.model, LIMITS, ops="all", form=form)
     assert not {"Conv", "DequantizeLinear", "MatMul"} & set(operators(lowered))
     assert onnxtile.check(lowered, LIMITS, ops="all").ok
+    np.testing.assert_array_equal(run_onnxruntime(lowered, fed.feeds)[0], wanted)
+    assert [region.status for region in onnxtile.verify(fed.model, lowered).regions] == ["proven"]
+
+
+@FEWEST
+@given(st.data(), st.sampled_from(FORMS), st.sampled_from([(1, 1, 1), (2, 3, 2), (4, 4, 4)]))
+def test_any_scales_and_biases(data: st.DataObject, form: str, limits: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 999)))
+    w_scale = rng.uniform(1e-3, 0.1, data.draw(st.sampled_from([(), (6,)]))).astype(np.float32)
+    bias = data.draw(st.sampled_from([None, rng.integers(-(2**20), 2**20, 6).astype(np.int32)]))
+    fed, wanted = case(
+        w_scale, bias, group=data.draw(st.integers(1, 2)), opset=data.draw(st.sampled_from([13, 18, 21]))
+    )
+    lowered = onnxtile.lower(fed.model, limits, form=form)  # type: ignore[call-overload]
+    assert not {"Conv", "DequantizeLinear", "MatMul"} & set(operators(lowered))
+    assert onnxtile.check(lowered, limits).ok
     np.testing.assert_array_equal(run_onnxruntime(lowered, fed.feeds)[0], wanted)
     assert [region.status for region in onnxtile.verify(fed.model, lowered).regions] == ["proven"]
 
