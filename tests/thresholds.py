@@ -65,7 +65,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "passes.rewrites.convolution_pieces.MOST_BOXES": ("ways to cut positions compared, or not", "passes/rewrites/test_convolution_pieces.py", "test_as_many_ways_as_are_compared_and_more"),
     "passes.decompose_transforms.MOST_NUMBERS": ("a transform is a product, or refused", "passes/test_decompose_transforms.py", "test_matrices_as_large_as_are_made_and_larger"),
     "verification.semantics.transforms.MOST_NUMBERS": ("a transform is proven, or isn't", "verification/semantics/test_transforms.py", "test_matrices_as_large_as_are_computed_and_larger"),
-    "passes.decompose_qdq.LONGEST": ("a quantized product becomes integers, or stays", _LOWERING, "test_quantized_products_as_long_as_int32_holds_and_longer"),
+    "passes.rewrites.qdq.LONGEST": ("a quantized product becomes integers, or stays", _LOWERING, "test_quantized_products_as_long_as_int32_holds_and_longer"),
     "passes.specialize_functions.MOST_COPIES": ("functions are copied, or refused", _LOWERING, "test_functions_called_in_as_many_ways_as_are_copied_and_in_more"),
     "lowering.postcondition.MOST_CHECKED": ("a file is judged by inference, or as it stands", _LOWERING, "test_models_that_are_judged_by_inference_or_by_what_is_in_the_file"),
     "lowering.bulk_reading._TOGETHER": ("messages read together, or after each other", "lowering/test_bulk_reading.py", "test_fields_of_nodes"),
@@ -160,7 +160,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     ),
     "a version of ONNX or of its operators: properties are drawn over all of them",
 ) | {
-    "passes.decompose_qdq_convolution.LARGEST_BIAS": "passes/test_decompose_qdq_convolution.py has biases beyond it",
+    "passes.rewrites.qdq.LARGEST_BIAS": "passes/test_decompose_qdq_convolution.py has biases beyond it",
     "passes.rewrites.moves.ENDLESS": "stands for the end",
     "cli.capture.MEMORY": "the default of an option, capturing.capturer.MEMORY",
     "ir.functions._COUNTED": "a number that is more than any bound",

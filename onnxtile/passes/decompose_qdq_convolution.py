@@ -6,26 +6,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-import numpy as np
 import onnx_ir as ir
 
-from onnxtile.ir.arrays import read_array
 from onnxtile.ir.attributes import attribute_int, input_of
-from onnxtile.ir.constants import constant_tensor, declared_ir_version
+from onnxtile.ir.constants import declared_ir_version
 from onnxtile.ir.dtypes import BYTES
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.windows import Geometry
 from onnxtile.passes.decompose import Decompose, lowered_by
-from onnxtile.passes.decompose_qdq import LONGEST, PLAIN, only_reader, producer_of, with_quantized_types
 from onnxtile.passes.rewrites.im2col import window_refusals
 from onnxtile.passes.rewrites.integer_convolution import IntegerConvolution
 from onnxtile.passes.rewrites.moves import PADS_AS_INPUT
-from onnxtile.passes.rewrites.quantization import INT32, Quantized, integer_refusals
+from onnxtile.passes.rewrites.qdq import (
+    LONGEST,
+    drop_idle,
+    integer_bias,
+    means_more,
+    only_reader,
+    producer_of,
+    with_quantized_types,
+)
+from onnxtile.passes.rewrites.quantization import Quantized, integer_refusals
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.legality import Refusal
-
-LARGEST_BIAS = 2**30
-"""Biases below it, and sums of products of bytes up to half of K's bound, surely fit int32."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,7 @@ class DecomposeQdqConvolution(Decompose):
         total = convolution.requantized(total, match.x.scale, match.w.scale, match.y)
         total.shape = convolution.shape
         new.swap_in(convolution.im2col.laid_out(total), last=quantize)
-        for producer in (producer_of(value, "DequantizeLinear") for value in dequantized):
-            idle = producer is not None and not producer.outputs[0].uses() and not producer.outputs[0].is_graph_output()
-            if producer is not None and producer.graph is not None and idle:
-                producer.graph.remove(producer, safe=True)
+        drop_idle(dequantized)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def match_convolution(node: ir.Node, version: int) -> Match | None:
     """Match Q(DQ(X) conv DQ(W) + DQ(B)), read by one QuantizeLinear alone."""
     x, w = (producer_of(input_of(node, index), "DequantizeLinear") for index in range(2))
     y = only_reader(node.outputs[0], "QuantizeLinear")
-    if x is None or w is None or y is None or any(map(_means_more, (x, w, y))):
+    if x is None or w is None or y is None or any(map(means_more, (x, w, y))):
         return None
     sides = _side("X", x, x.inputs[0]), _side("W", w, w.inputs[0]), _side("Y", y, y.outputs[0])
     if any(side.scale is None or side.scale.shape is None for side in sides):
@@ -99,37 +99,9 @@ def match_convolution(node: ir.Node, version: int) -> Match | None:
     if not one and attribute_int(w, "axis", 1) != 0:
         return None
     value = input_of(node, 2)
-    bias = None if value is None else _integer_bias(value, sides, version)
+    bias = None if value is None else integer_bias(value, (sides[0].scale, sides[1].scale), version)
     return None if value is not None and bias is None else Match(sides[0], sides[1], sides[2], bias)
 
 
 def _side(letter: str, quantizer: ir.Node, value: ir.Value | None) -> Quantized:
     return Quantized(letter, value, input_of(quantizer, 1), input_of(quantizer, 2))
-
-
-def _means_more(node: ir.Node) -> bool:
-    return any(attribute_int(node, name, default) != default for name, default in PLAIN.items())
-
-
-def _integer_bias(value: ir.Value, sides: tuple[Quantized, ...], version: int) -> ir.Value | None:
-    """Return the int32 constant that a bias is dequantized from, if its scale is sX * sW and it has no zero point."""
-    node = producer_of(value, "DequantizeLinear")
-    if node is None or node.inputs[0] is None or node.inputs[0].dtype != INT32 or _means_more(node):
-        return None
-    tensors = [
-        constant_tensor(each, version) for each in (node.inputs[0], input_of(node, 1), sides[0].scale, sides[1].scale)
-    ]
-    if any(tensor is None for tensor in tensors):
-        return None
-    numbers, scale, x_scale, w_scale = (read_array(tensor) for tensor in tensors if tensor is not None)
-    zero = input_of(node, 2)
-    zeros = None if zero is None else constant_tensor(zero, version)
-    if zero is not None and (zeros is None or read_array(zeros).any()):
-        return None
-    wanted = (x_scale * w_scale).reshape(-1)
-    if wanted.dtype != scale.dtype or any(each.size not in (1, numbers.size) for each in (scale, wanted)):
-        return None
-    if not (scale.reshape(-1) == wanted).all():
-        return None
-    along = scale.size == 1 or attribute_int(node, "axis", 1) in (0, -1)
-    return node.inputs[0] if along and np.abs(numbers.astype(np.int64)).max(initial=0) < LARGEST_BIAS else None

@@ -24,8 +24,9 @@ from onnxtile.ir.io import checker as structure
 from onnxtile.ir.io import lazy as skimming
 from onnxtile.lowering import postcondition
 from onnxtile.lowering import weight_stream as streaming
-from onnxtile.passes import decompose_blockwise, decompose_qdq, specialize_functions
+from onnxtile.passes import decompose_blockwise, specialize_functions
 from onnxtile.passes.infer_shapes import InferShapes
+from onnxtile.passes.rewrites import qdq
 from onnxtile.passes.shape_inference import bounded
 from onnxtile.passes.shape_inference.sizes import FAR
 from onnxtile.passes.specialize_functions import SpecializeFunctions
@@ -326,7 +327,7 @@ def test_a_shape_that_is_not_known_may_be_a_vector_of_the_largest_tensor() -> No
 
 @pytest.mark.parametrize("place", ["main graph", "branch"])
 def test_quantized_products_as_long_as_int32_holds_and_longer(place: str) -> None:
-    for k, cut in ((decompose_qdq.LONGEST, True), (decompose_qdq.LONGEST + 1, False)):
+    for k, cut in ((qdq.LONGEST, True), (qdq.LONGEST + 1, False)):
         text = f"""<ir_version: 10, opset_import: ["" : 18]> g (uint8[1,{k}] x) => (uint8[1,1] y) {{
             a = DequantizeLinear (x, s, z)  b = DequantizeLinear (w, s, z)  p = MatMul (a, b)
             y = QuantizeLinear (p, t, z)

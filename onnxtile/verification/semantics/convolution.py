@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from onnxtile.verification.semantics.arithmetic import elementwise, inverse, times
+from onnxtile.verification.semantics.arithmetic import elementwise
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import limited, padded, reshaped
-from onnxtile.verification.semantics.products import product, swapped
+from onnxtile.verification.semantics.products import in_units_of, product, swapped
 from onnxtile.verification.value import Array, UnprovenError, Value
 
 ATTRIBUTES = "auto_pad dilations group kernel_shape pads strides"
@@ -21,28 +21,12 @@ def _conv(call: Call) -> Value:
     bias = call.optional(2)
     if bias is None:
         return y
-    factor = y.factor
-    y = elementwise(call, [y, _in_units_of(call, along_channels(bias, len(y.shape)), bias.factor, factor)], "Add")
+    factor, own, rank = y.factor, bias.factor, len(y.shape)
+    if own is not None and len(own) == 1 and own[0].shape:
+        own = (along_channels(own[0], rank),)
+    y = elementwise(call, [y, in_units_of(call, along_channels(bias, rank), own, factor)], "Add")
     y.factor = factor
     return y
-
-
-def _in_units_of(
-    call: Call, bias: Value, own: tuple[Value, ...] | None, factor: tuple[Value, ...] | None
-) -> Value:  # fmt: skip
-    """A bias whose scale is the rounded product of the factors' scales, as integer engines have it: times these."""
-    if not call.run.exact_scales or own is None or factor is None or (len(own), len(factor)) != (1, 2):
-        return bias
-    a, b = factor
-    scale = along_channels(own[0], len(bias.shape) + 1) if own[0].shape else own[0]
-    if any(each.known is None for each in (a, b, scale)):
-        return bias
-    rounded = np.asarray(a.known * b.known)  # type: ignore[operator]  # they're known
-    if not np.array_equal(*np.broadcast_arrays(rounded, scale.known)):  # type: ignore[arg-type]  # they're known
-        return bias
-    made = times(call, times(call, bias, inverse(call, scale)), times(call, a, b))
-    made.met, made.bound = (), bias.bound  # all of it is constant
-    return made
 
 
 def _factor(call: Call, x: Value, w: Value) -> tuple[Value, ...] | None:

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.verification.field import Field
-from onnxtile.verification.semantics.arithmetic import elementwise, multiplied, summed, times
+from onnxtile.verification.semantics.arithmetic import elementwise, inverse, multiplied, summed, times
 from onnxtile.verification.semantics.casts import cast
 from onnxtile.verification.semantics.entry import Call, operator
 from onnxtile.verification.semantics.moves import expanded, reshaped
@@ -108,10 +108,42 @@ def swapped(value: Value) -> Value:
 
 @operator("Gemm", attributes="alpha beta transA transB")
 def _gemm(call: Call) -> Value:
-    a, b = (swapped(call.value(i)) if call.attributes.get(f"trans{'AB'[i]}") else call.value(i) for i in range(2))
+    a, b = (_swapped_with_scale(call.value(i)) if call.attributes.get(f"trans{'AB'[i]}") else call.value(i)
+            for i in range(2))  # fmt: skip
     if len(a.shape) != 2 or len(b.shape) != 2:
         raise UnprovenError("Gemm of what isn't matrices")
     return scaled(call, a, b, call.optional(2))
+
+
+def _swapped_with_scale(value: Value) -> Value:
+    """The matrix transposed; so is the scale that its numbers are dequantized by."""
+    made = swapped(value)
+    if value.factor is not None and len(value.factor) == 1:
+        (scale,) = value.factor
+        if len(scale.shape) == 1 and math.prod(scale.shape) > 1:
+            scale = reshaped(scale, [*scale.shape, 1])
+        made.factor = (swapped(scale) if len(scale.shape) == 2 and len(value.factor[0].shape) == 2 else scale,)
+    return made
+
+
+def in_units_of(
+    call: Call, bias: Value, own: tuple[Value, ...] | None, factor: tuple[Value, ...] | None
+) -> Value:  # fmt: skip
+    """A bias whose scale is the rounded product of the factors' scales, as integer engines have it: times these.
+
+    `own`: its scale, so that it broadcasts over the sum; `factor`: those of the operands.
+    """
+    if not call.run.exact_scales or own is None or factor is None or (len(own), len(factor)) != (1, 2):
+        return bias
+    (scale,), (a, b) = own, factor
+    if any(each.known is None for each in (a, b, scale)):
+        return bias
+    rounded = np.asarray(a.known * b.known)  # type: ignore[operator]  # they're known
+    if not np.array_equal(*np.broadcast_arrays(rounded, scale.known)):  # type: ignore[arg-type]  # they're known
+        return bias
+    made = times(call, times(call, bias, inverse(call, scale)), times(call, a, b))
+    made.met, made.bound = (), bias.bound  # all of it is constant
+    return made
 
 
 def scaled(call: Call, a: Value, b: Value, c: Value | None) -> Value:
@@ -125,7 +157,10 @@ def scaled(call: Call, a: Value, b: Value, c: Value | None) -> Value:
     c = c if beta is None else elementwise(call, [c, beta], "Mul")
     if np.broadcast_shapes(c.shape, y.shape) != y.shape:
         raise UnprovenError(f"{call.node.op_type} adds {list(c.shape)} to {list(y.shape)}")
-    return elementwise(call, [y, c], "Add")
+    factor = y.factor
+    y = elementwise(call, [y, in_units_of(call, c, c.factor, factor)], "Add")
+    y.factor = factor
+    return y
 
 
 def _factor(call: Call, name: str, dtype: ir.DataType) -> Value | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 import pytest
 
-from onnxtile.passes.decompose_qdq import only_reader, producer_of
+from onnxtile.passes.rewrites.qdq import only_reader, producer_of
 from tests.support import parse
 
 TEXT = """<ir_version: 10, opset_import: ["" : 18, "own" : 1]> g (float[2] x, bool c) => (float[2] y, float[2] kept) {
