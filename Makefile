@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+RUNS := $(VENV)/installed-alone
 INSTALLED := $(VENV)/installed
 # Torch's tests need it and nothing else does. Builds for the CPU are preferred, a tenth of the size of others: they lie
 # here, and pip does without the place where it can't be reached.
@@ -14,8 +15,12 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-$(INSTALLED): pyproject.toml
+$(RUNS): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e .
+	touch $@
+
+$(INSTALLED): $(RUNS)
 	$(PIP) -e '.[test]'
 	touch $@
 
@@ -25,7 +30,7 @@ $(TORCH): $(INSTALLED)
 	then touch $@; \
 	else $(RUN) -m pip uninstall --quiet --yes torch; echo "torch isn't to be had here; its tests are skipped"; fi
 
-demo: $(INSTALLED)  ## lower AlexNet to a 256 x 256 x 256 engine; leaves the models of the README in demo/
+demo: $(RUNS)  ## what README.md shows of AlexNet, done; leaves its models in demo/
 	$(RUN) examples/demo.py
 
 lint: $(INSTALLED)  ## style and types

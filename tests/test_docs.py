@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reader")
     demo.prepare(folder / "demo")
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
-    (mine,) = re.findall(r"in `mine.py`:\n\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (mine,) = re.findall(r"in `mine.py`:\n\n```python\n(.*?)```", (ROOT / "docs" / "passes.md").read_text(), re.DOTALL)
     (folder / "demo" / "mine.py").write_text(mine)
     return folder
 
@@ -116,9 +116,10 @@ def test_commands_print_what_is_shown(document: Path, folder: Path, cli: Cli, mo
         assert program == "onnxtile"
         if any(word.startswith("torch_networks:") for word in words) and not find_spec("torch"):
             continue
-        _, out, err = cli(*words)
+        status, out, err = cli(*words)
         printed = (out + err).splitlines()
         assert agree(shown, printed, loose=words[0] == "capture"), "\n".join([command, *printed])
+        assert document != demo.README or status == (words[0] in demo.NOT_FITTING), command
     sys.modules.pop("mine", None)
 
 
@@ -195,6 +196,13 @@ def test_the_page_of_reports_names_every_member(folder: Path, cli: Cli) -> None:
 
 def _first_column(text: str) -> str:
     return "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+
+
+def test_the_demo_does_what_the_readme_shows_which_is_short() -> None:
+    shown = [command for command, _ in commands(demo.README)]
+    assert list(demo.commands()) == shown
+    assert len({command.split()[1] for command in shown}) >= 5
+    assert len(demo.README.read_text().splitlines()) <= 150
 
 
 def test_the_readme_s_table_is_what_is_computed() -> None:
