@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from hypothesis import strategies as st
 
 from tests.attention_cases import node_model
 from tests.support import Feeds
@@ -121,6 +122,38 @@ CASES: dict[str, tuple[str, dict[str, np.ndarray], dict[str, Any]]] = {
 }  # fmt: skip
 WITHOUT_KERNEL = frozenset(("packed", "packed keys", "token", "token of one"))
 """Cases that onnxruntime runs on GPUs only."""
+
+
+@st.composite
+def drawn(draw: st.DrawFn, op_type: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Inputs and attributes of a MultiHeadAttention or an Attention, of any sizes, masks and pasts."""
+    batch, new, size, past = (draw(st.integers(*ends)) for ends in ((1, 2), (1, 4), (1, 5), (0, 3)))
+    own = op_type == "Attention" or draw(st.booleans())
+    keys = past + new if own else draw(st.integers(1, 5))
+    rng, width, attributes = np.random.default_rng(draw(st.integers(0, 99))), HEADS * size, dict[str, Any](SOFT)
+
+    def numbers(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    if op_type == "Attention":
+        feeds = {"query": numbers(batch, new, 3), "weights": numbers(3, 3 * width), "bias": numbers(3 * width)}
+    else:
+        feeds = {name: numbers(batch, new if own or name == "query" else keys, width) for name in list(CROSS)}
+    if own and past and op_type == "Attention":
+        feeds["past"] = numbers(2, batch, HEADS, past, size)
+    elif own and past:
+        feeds |= {name: numbers(batch, HEADS, past, size) for name in PASTS}
+    shapes = {"a key": (batch, keys), "a query": (batch, new, keys)}
+    kind = draw(st.sampled_from([None, *shapes]))
+    if kind is not None and shapes[kind] != (batch, 1):  # which says that there's no mask
+        feeds["mask"] = rng.integers(0, 2, shapes[kind]).astype(np.int32)
+    if draw(st.booleans()):
+        feeds["added"] = numbers(1, draw(st.sampled_from([1, HEADS])), new, keys)
+    if own and draw(st.booleans()):
+        attributes["unidirectional"] = 1
+    if draw(st.booleans()):
+        attributes["scale"] = 0.5
+    return feeds, attributes
 
 
 def masked_in_numpy(op_type: str, feeds: Feeds, **attributes: Any) -> list[np.ndarray]:
