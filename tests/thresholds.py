@@ -52,7 +52,6 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "cli.verify.MOST_ROWS": ("rows shown on a terminal", _SHOWN, "test_rows_that_are_shown_on_a_terminal_and_more"),
     "cli.views.profile.MOST_REASONS": ("reasons shown", _SHOWN, "test_reasons_that_are_shown_and_more"),
     "cli.sheets.LONGEST": ("letters of a cell", _SHOWN, "test_cells_of_sheets_as_long_as_are_written_whole_and_longer"),
-    "cli.table._ENOUGH": ("a column is shown, or left to names", "cli/test_table.py", "test_a_column_is_shown_where_names_have_enough_and_left_out_where_they_have_not"),
     "cli.table._LONG": ("a column is shortened first, or last", _SHOWN, "test_columns_that_are_shortened_first_and_those_of_usual_length"),
     "ir.constant_folding.MOST_LINKS": ("a weight is cut ahead of time, or at run time", _LOWERING, "test_weights_behind_as_many_operators_as_are_seen_through_and_behind_more"),
     "ir.constant_folding._MOST_AXES": ("a constant is computed ahead of time, or at run time", _LOWERING, "test_constants_of_as_many_axes_as_are_made_and_of_more"),

@@ -13,7 +13,7 @@ from onnxtile.cli.screen import console, progress, reasons_with_names, styled
 from onnxtile.cli.table import MOST_ROWS, Cell, Column, Name, Table, numbers
 from onnxtile.ir.json_encoding import encode, json_text
 from onnxtile.ir.printable import several
-from onnxtile.ir.symbolic.amounts import amount_text
+from onnxtile.ir.symbolic.amounts import Range, amount_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +93,7 @@ def print_costs(costs: Sequence[Cost]) -> None:
     table = Table([Column("form"), *numbers("nodes", "MB of nodes", "MB of tiles", "MACs, padded")])
     for cost in costs:
         megabytes = (f"{size / 1e6:,.1f}" for size in (cost.node_bytes, cost.weight_bytes))
-        figures = (f"{cost.nodes:,}", *megabytes, amount_text(cost.macs))
+        figures = (f"{cost.nodes:,}", *megabytes, "?" if cost.macs == Range(0, None) else amount_text(cost.macs))
         table.add(cost.form, *(["-"] * len(figures) if cost.impossible else figures))
     table.print()
     for cost in costs:

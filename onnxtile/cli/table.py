@@ -15,8 +15,7 @@ from onnxtile.ir.printable import printable
 MOST_ROWS = 60
 """Rows of a table on a terminal; files, pipes, --json and --report get all."""
 _DOTS, _GAP = "...", "  "
-_LONG, _ENOUGH = 32, 24
-"""Widths of a name: what is usual; what has to be left to it, or columns are left out."""
+_LONG = 32
 _ALIGNED = {False: 100, True: 32}
 """Width to which a column, of numbers or not, is aligned where nothing is shortened; longer cells pad no others."""
 _Row = TypeVar("_Row")
@@ -95,8 +94,10 @@ class Table:
                 text.rstrip()
                 screen.print(text)
         if len(table.columns) < len(self.columns):
-            hidden = ", ".join(column.heading for column in self.columns if column not in table.columns)
-            screen.print(f"left out at this width: {hidden}", style="dim")
+            said = [any(row[at] for row in self.rows) for at in range(len(self.columns))]
+            hidden = [c.heading for c, some in zip(self.columns, said, strict=True) if some and c not in table.columns]
+            if hidden:
+                screen.print(f"left out at this width: {', '.join(hidden)}", style="dim")
 
     def narrowed(self, terminal: int) -> Table:
         """Return the table without the columns that a terminal of this width may do without."""
@@ -104,7 +105,7 @@ class Table:
         widths = [
             max(len(column.heading), *(_length(row[at]) for row in rows), 0) for at, column in enumerate(self.columns)
         ]
-        widths = [min(width, _ENOUGH) if c.shorten else width for width, c in zip(widths, self.columns, strict=True)]
+        widths = [min(width, _LONG) if c.shorten else width for width, c in zip(widths, self.columns, strict=True)]
         kept = list(range(len(self.columns)))
         for at in sorted(kept, key=lambda at: self.columns[at].left_out):
             if self.columns[at].left_out and sum(widths[one] + len(_GAP) for one in kept) - len(_GAP) > terminal:

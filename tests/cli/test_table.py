@@ -3,7 +3,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from onnxtile.cli.screen import styled
-from onnxtile.cli.table import _ENOUGH, Column, Name, Table, numbers, plain
+from onnxtile.cli.table import _LONG, Column, Name, Table, numbers, plain
 from tests.terminals import terminal
 
 
@@ -84,5 +84,12 @@ def test_what_a_name_says_of_its_operator_is_not_said_twice_where_it_is_narrow()
 
 def test_a_column_is_shown_where_names_have_enough_and_left_out_where_they_have_not() -> None:
     grid = Table([Column("name", shorten="middle"), Column("size", left_out=1)], [["x" * 100, "1234"]])
-    width = _ENOUGH + 2 + 4
+    width = _LONG + 2 + 4
     assert [len(grid.narrowed(columns).columns) for columns in (width, width - 1)] == [2, 1]
+
+
+def test_an_empty_column_that_is_left_out_is_not_missed() -> None:
+    table = Table([Column("name"), Column("reason", left_out=1)], [["x" * 18, ""]])
+    with terminal(20) as screen:
+        table.print()
+    assert screen.lines == ["name", "x" * 18]
