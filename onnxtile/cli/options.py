@@ -59,6 +59,10 @@ FollowLinks = Annotated[
         help="Read data files that are links out of a model's folder.",
     ),
 ]
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="dask://HOST:PORT", help="A Dask cluster that computes; dask: one of this machine."),
+]
 Passes = Annotated[
     str,
     typer.Option(

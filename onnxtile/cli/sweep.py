@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
+from onnxtile.cli.options import Bind, FollowLinks, Json, On, parse_bind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +27,6 @@ STOPPED = 130
 
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes of this machine that compute; this one by default.")
-]
-On = Annotated[
-    str | None,
-    typer.Option("--on", metavar="dask://HOST:PORT", help="A Dask cluster that computes; dask: one of this machine."),
 ]
 
 

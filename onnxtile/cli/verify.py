@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
+from onnxtile.cli.options import Bind, FollowLinks, Json, On, parse_bind
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 
@@ -50,6 +50,7 @@ def command(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that prove regions, for large models; 1 by default.")
     ] = None,
+    on: On = None,
     certificate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write down what was shown, with the files' hashes.")
     ] = None,
@@ -75,7 +76,7 @@ def command(
     from onnxtile.verification.verify import verify
 
     if recheck is not None:
-        others = [original, lowered, method, cases, seed, bind, input, certificate, require]
+        others = [original, lowered, method, cases, seed, bind, input, certificate, require, on]
         _recheck(recheck, others, workers, timeout or None, json)
         return
     if require not in (None, "proven"):
@@ -90,7 +91,7 @@ def command(
     with progress("verify") as say:
         verdict = verify(
             original, lowered, method=method, cases=cases, seed=seed, bind=parse_bind(bind), inputs=values,
-            workers=workers, timeout=timeout or None, progress=say,
+            workers=workers, on=on, timeout=timeout or None, progress=say,
         )  # fmt: skip
     if certificate is not None and verdict.equivalent:
         write_certificate(certificate, verdict, original, lowered, parse_bind(bind))

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError, suggesting_options, wrong_name
+from onnxtile.exploration.workers import workers as cluster_workers
 from onnxtile.ir.collector import collector_paused
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
@@ -18,6 +19,7 @@ from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.verification.bound import Comparison, Plan, compare
 from onnxtile.verification.breakpoints import ROUNDS, further
 from onnxtile.verification.canonical import key_of
+from onnxtile.verification.cluster import Cluster
 from onnxtile.verification.facts import Facts, Shapes, bare
 from onnxtile.verification.field import Field
 from onnxtile.verification.graphs import name_of, names_inside
@@ -53,6 +55,7 @@ def verify(
     bind: Mapping[str, int] | None = None,
     inputs: Mapping[str, np.ndarray] | None = None,
     workers: int | None = None,
+    on: str | None = None,
     timeout: float | None = None,
     follow_links: bool = False,
     progress: Progress | None = None,
@@ -69,13 +72,16 @@ def verify(
 
     `seed`: repeats the random numbers of a proof; others are drawn each time. `cases`: sets of inputs that whole models
     are run on, 4 by default. `bind`: sizes of free dimensions; of others, sizes around the tiles are tried. `inputs`:
-    values to take for some inputs, or all. `workers`: threads that prove regions (1 by default).
+    values to take for some inputs, or all. `workers`: threads that prove regions (1 by default). `on`: a Dask cluster
+    that proves them, `dask://HOST:PORT`, whose workers see the models at the same paths; `dask`: one of this machine.
     `timeout`: seconds that the proof may take. `follow_links`: data files of the models may be links that lead out of
     their folders. Raises UsageError, ModelError, UnsupportedError.
     """
     method = method or ("bound" if inputs else "exact")
     if method not in METHODS:
         raise wrong_name(f"method is {method!r}", method, METHODS)
+    if on is not None and method != "exact":
+        raise UsageError("a cluster proves regions; method bound runs whole models here: leave --on out")
     if inputs and method == "exact":
         raise UsageError("inputs are for method bound: the exact proof makes its own")
     for name, number, least in (("cases", cases, 1), ("seed", seed, 0), ("workers", workers, 1)):
@@ -92,6 +98,10 @@ def verify(
             return Verdict(False, "interfaces", "none", 0, seed or 0, (), different)
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         judge = Judge(first, second, secrets.randbits(63) if seed is None else seed, deadline)
+        if on is not None:
+            with cluster_workers(workers, on) as run:
+                cluster = Cluster.of(run, original, lowered)
+                return _Proof(judge, bind or {}, say, cluster=cluster).verdict(original, lowered)
         proof = _Proof(judge, bind or {}, say, workers or 1)
         if method == "exact":
             return proof.verdict(original, lowered)
@@ -115,8 +125,10 @@ def _bounded(found: Comparison, seed: int) -> Verdict:
 class _Proof:
     """The models side by side, and what is known of them."""
 
-    def __init__(self, judge: Judge, bind: Mapping[str, int], say: Progress, workers: int = 1) -> None:
-        self._judge, self._bind, self._say, self._workers = judge, bind, say, workers
+    def __init__(
+        self, judge: Judge, bind: Mapping[str, int], say: Progress, workers: int = 1, cluster: Cluster | None = None
+    ) -> None:
+        self._judge, self._bind, self._say, self._workers, self._cluster = judge, bind, say, workers, cluster
         self._first, self._second = judge.original, judge.lowered
         self._warnings: dict[str, None] = {}
         self._proven: dict[str | None, tuple[str, Finding]] = {}
@@ -156,7 +168,9 @@ class _Proof:
         seen: list[set[object]] = [set() for _ in pairing.regions]
         if facts is not None:
             trials.append((first, facts))
-            if self._workers > 1:
+            if self._cluster is not None:
+                self._ready = self._cluster.judged(self._judge, pairing.regions, facts, apart)
+            elif self._workers > 1:
                 self._ready = side_by_side(self._judge, pairing.regions, facts, self._workers)
             self._try(pairing, trials, findings, seen)
             self._ready.clear()

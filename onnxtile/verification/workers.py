@@ -13,10 +13,16 @@ from onnxtile.verification.regions import Finding, Judge
 
 def side_by_side(judge: Judge, regions: Sequence[Region], facts: Facts, workers: int) -> dict[int, Finding]:
     """Return what comes of regions at the sizes of `facts`, by their ids; of alike ones, of the first."""
+    first = first_of_alike(judge, regions, facts)
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(lambda region: judge.at(region, facts), first))
+    return {id(region): result for region, result in zip(first, found, strict=True)}
+
+
+def first_of_alike(judge: Judge, regions: Sequence[Region], facts: Facts) -> list[Region]:
+    """Return the regions without those that are alike to one before them."""
     first: dict[object, Region] = {}
     for number, region in enumerate(regions):
         key = key_of(region, judge.original, judge.lowered, facts, judge.weights(region))
         first.setdefault(number if key is None else key, region)
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(lambda region: judge.at(region, facts), first.values()))
-    return {id(region): result for region, result in zip(first.values(), found, strict=True)}
+    return list(first.values())
