@@ -15,6 +15,9 @@ from onnxtile.ir.collector import collector_paused
 from onnxtile.torch_frontend.detection import is_torch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onnxtile.profiling.engine_costs import Layer
     from onnxtile.torch_frontend.trace.calls import Recording
 
 EXAMPLES = """Examples:
@@ -43,6 +46,10 @@ def command(
     ] = None,
     engine: Engine = None,
     minimize: Minimize = "cycles",
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --engine: roofline and bytes a layer, as .svg or .html; others too."),
+    ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="Facts instead: operators, their attributes, inputs, outputs, types.")
     ] = False,
@@ -106,7 +113,7 @@ def command(
     options = {
         "--against": against, "--view": view not in ("costs", FIRST_IO), "--convention": convention != "macs",
         "--by": by, "--depth": depth, "--op": op, "--name": name, "--sort": sort, "--top": top, "--details": details,
-        "--engine": engine, "--minimize": minimize != "cycles", "--tree": tree, "--summary": summary,
+        "--engine": engine, "--minimize": minimize != "cycles", "--plot": plot, "--tree": tree, "--summary": summary,
         f"--view {FIRST_IO}": view == FIRST_IO,
     }  # fmt: skip
     tables: dict[str, type[View]] = {
@@ -118,6 +125,8 @@ def command(
         if refused or view not in (*ENGINE_VIEWS, FIRST_IO):
             wrong = refused[0] if refused else f"--view {view}"
             raise UsageError(f"{wrong} has nothing of an engine; leave it out, or --engine")
+    elif plot is not None:
+        raise UsageError("--plot draws what products take on an engine; give --engine, too")
     elif minimize != "cycles":
         raise UsageError("--minimize chooses tiles for an engine; give --engine, too")
     table = next((option for option in tables if options[option]), None)
@@ -128,13 +137,17 @@ def command(
     if by is not None and sort == "live_bytes":
         raise UsageError("can't sort groups by live_bytes: what is alive is told of nodes; leave --by out")
     sheets = [(path, kind) for path, kind in ((csv, "csv"), (markdown, "markdown")) if path is not None]
-    outputs = [path for path, _ in sheets]
+    outputs = [path for path, _ in sheets] + ([] if plot is None else [plot])
     to_screen = json + list(map(str, outputs)).count("-")
     if to_screen > 1 or (csv is not None and csv == markdown):
         raise UsageError("--json, --csv and --markdown write to the same place; name different ones")
     for path in outputs:
         if str(path) != "-":
             check_output(path, model, *(other for other in (against, *outputs) if other is not None and other != path))
+    if plot is not None:
+        from onnxtile.plots.pictures import check_picture
+
+        check_picture(plot)
     torch = is_torch(model)
     if torch:
         refuse(model, bind=bind, against=against, engine=engine, summary=summary, view=FIRST_IO * (view == FIRST_IO))
@@ -173,6 +186,8 @@ def command(
                 how = (sort, top, SORTABLE_ON_ENGINE, "cycles")
                 chosen = ordered(costs.engine.by(by, depth, layers), *how) if by else ordered(layers, *how)
                 shown = EngineView(costs, costs.engine, chosen, view, by)
+                if plot is not None and engine is not None:
+                    _draw(plot, layers, engine, model.name)
             elif against is not None:
                 shown = ComparisonView(compare(costs, other), model.name, against.name)
             else:
@@ -185,6 +200,22 @@ def command(
         print_json(shown)
     elif not to_screen:
         shown.print()
+
+
+def _draw(plot: Path, layers: Sequence[Layer], engine: str, model: str) -> None:
+    from onnxtile.engine.load import load
+    from onnxtile.ir.printable import several
+    from onnxtile.plots.layer import drawn
+    from onnxtile.plots.pictures import write_layers
+
+    described = load(engine)
+    shown, bandwidth = drawn(layers, described), described.memory.bandwidth
+    products = sum(layer.types is not None for layer in layers)
+    lacking = (
+        f"; {several(products - len(shown), 'product')} with unknown amounts left out" if products > len(shown) else ""
+    )
+    rate = None if bandwidth is None else float(bandwidth)
+    write_layers(plot, shown, rate, f"{model} on {described.name}", f"{several(len(shown), 'product')}{lacking}")
 
 
 def _recorded(model: Path, inputs: list[str] | None, device: str | None) -> Recording:

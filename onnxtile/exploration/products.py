@@ -14,7 +14,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from onnxtile.engine.description import Engine
-from onnxtile.engine.limits import product_of
+from onnxtile.engine.limits import EngineLimits, product_of
 from onnxtile.engine.product import Product
 from onnxtile.errors import UsageError
 from onnxtile.ir.dimensions import free_dimensions
@@ -25,6 +25,7 @@ from onnxtile.operators.contractions import contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inline
 from onnxtile.passes.manager import PassManager
+from onnxtile.passes.rewrites.quantized_products import as_multiplied
 from onnxtile.profiling.cost_walk import CostWalk
 
 
@@ -57,7 +58,7 @@ def products_of(model: AnyModel, name: str, engine: Engine, bind: Mapping[str, i
     times = _times(loaded)
     counts: Counter[Product] = Counter()
     left_out: Counter[str] = Counter()
-    for contraction in contractions(loaded):
+    for contraction in as_multiplied(contractions(loaded), loaded, EngineLimits(engine)):
         runs = times[id(contraction.node)]
         product = product_of(contraction)
         if isinstance(product, str):

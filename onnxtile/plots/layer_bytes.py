@@ -36,6 +36,7 @@ def draw_bytes(axes: Axes, layers: Sequence[Layer]) -> dict[str, str]:
     axes.set_yticks(places, [short(layer.name) for layer in bars])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
+    axes.set_xlim(0, 1.04 * max((layer.bytes for layer in bars), default=1))
     axes.set_ylim(len(bars) - 0.4, -0.6)
     from matplotlib.ticker import FuncFormatter
 

@@ -10,9 +10,11 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import onnx
 import pytest
 
-from tests.commands import status
+from tests.commands import Cli, one_line, status
+from tests.exploration.models import chain
 
 
 def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,3 +71,18 @@ def test_refusals_are_one_line(profiled: Path, words: list[str], said: str) -> N
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
+
+
+def test_a_picture_of_what_products_take(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    onnx.save(chain(), "chain.onnx")
+    status, out, err = cli("profile", "chain.onnx", "--engine", "systolic-32", "--plot", "chain.html")
+    assert (status, err) == (0, "") and out
+    page = (tmp_path / "chain.html").read_text()
+    assert "<title>chain.onnx on systolic-32</title>" in page and "<p>3 products</p>" in page
+    assert "Roofline" in page and "a MatMul: 6 MACs a byte" in page
+    one_line(cli("profile", "chain.onnx", "--plot", "a.svg"), "--plot draws what products take on an engine")
+    wrong = ("--engine", "systolic-32", "--plot")
+    one_line(cli("profile", "chain.onnx", *wrong, "a.png"), "pictures are .svg, or .html")
+    one_line(cli("profile", "chain.onnx", *wrong, "a.svg", "--summary"), "--summary is a table of its own and takes no")
+    one_line(cli("profile", "chain.onnx", *wrong, "chain.onnx"), "which is needed; give another path")

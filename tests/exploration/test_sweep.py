@@ -80,3 +80,13 @@ def test_calls_that_are_wrong(tmp_path: Path) -> None:
         sweep(chain(), ENGINE, VARY, minimize="time")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"a sweep writes .csv or .parquet"):
         sweep(chain(), ENGINE, VARY, output=tmp_path / "rows.txt")
+
+
+def test_a_row_is_what_profile_says_of_the_engine() -> None:
+    (row,) = sweep(chain(), ENGINE, ["local.buffers=2"]).rows
+    found = onnxtile.profile(chain(), engine=ENGINE).engine
+    assert row.figures is not None and found is not None
+    totals = found.totals
+    assert (row.figures.cycles, row.figures.bytes) == (totals.cycles, totals.bytes)
+    assert (row.figures.calls, row.figures.macs, row.seconds) == (totals.calls, totals.macs, totals.seconds)
+    assert row.products == totals.products
