@@ -173,7 +173,6 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     "lowering.unrolled_products._UNKNOWN": "stands for a size that isn't known",
     "exploration.fit.FOLDS": "parts of the layers, each held out once",
     "exploration.fit.ROUNDS": "how often something is tried",
-    "exploration.fit.STARTS": "how often something is tried",
     "exploration.fit.STEP": "a difference that slopes are taken over",
     "exploration.study.MOST_IN_A_JOB": "how many engines are sent together",
     "cli.sweep.STOPPED": "an exit status",

@@ -35,8 +35,6 @@ STEP = 0.02
 """Of logarithms to base 2, over which slopes are taken."""
 GRID = (0.5, 3.0, 5.0, 8.0)
 """Logarithms of fill and call from which fits may begin."""
-STARTS = 2
-"""How many of them a fit begins from."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +89,15 @@ def fit(layers: Sequence[Measured], engine: Engine) -> Fitted:
     before = None
     if engine.memory.bandwidth is not None:
         before = _predicted(layers, engine)
-    found = _fitted(layers, engine, _starts(layers, engine))
+    found = _fitted(layers, _begun(layers, engine), ROUNDS)
+    if before is not None and _loss(layers, before) <= _loss(layers, _predicted(layers, found)):
+        found = engine
     after = _predicted(layers, found)
     held_out = []
     for fold in range(FOLDS):
         others = [layer for place, layer in enumerate(layers) if place % FOLDS != fold]
         held = [layer for place, layer in enumerate(layers) if place % FOLDS == fold]
-        held_out += _errors(held, _predicted(held, _fitted(others, found, [found])))
+        held_out += _errors(held, _predicted(held, _fitted(others, found, 1)))
     return Fitted(
         _numbers(layers, found), found, None if before is None else _mean(_errors(layers, before)),
         _mean(_errors(layers, after)), _mean(held_out),
@@ -109,35 +109,40 @@ def fit(layers: Sequence[Measured], engine: Engine) -> Fitted:
     )  # fmt: skip
 
 
-def _fitted(layers: Sequence[Measured], engine: Engine, starts: Sequence[Engine]) -> Engine:
-    """Return the engine with the numbers that fit best, of those found from several ones on.
+def _fitted(layers: Sequence[Measured], engine: Engine, rounds: int) -> Engine:
+    """Return the engine with the numbers that fit best, from its own on.
 
     Schedules stay as they are while numbers are fitted, and are chosen anew for the numbers found, until they don't
-    change; of all rounds the best is kept.
+    change, or for so many rounds; the best of them is kept.
     """
+    best, seen = (_loss(layers, _predicted(layers, engine)), engine), set[tuple[Schedule, ...]]()
+    for _ in range(rounds):
+        loads = [_Load.of(layer, engine) for layer in layers]
+        schedules = tuple(load.schedule for load in loads)
+        if schedules in seen:
+            break
+        seen.add(schedules)
+        engine = _with(engine, loads, _least_squares(loads, engine, _at(engine, loads)))
+        best = min(best, (_loss(layers, _predicted(layers, engine)), engine), key=lambda pair: pair[0])
+    return best[1]
+
+
+def _least_squares(loads: Sequence[_Load], engine: Engine, start: Vector) -> Vector:
+    """Return the logarithms that fit best under the loads' schedules."""
     try:
         from scipy.optimize import least_squares
     except ImportError as error:
         raise UsageError("a fit takes scipy, which isn't installed: pip install 'onnxtile[fit]'") from error
-    best: tuple[float, Engine] | None = None
-    for start in starts:
-        current, seen = start, set[tuple[Schedule, ...]]()
-        for _ in range(ROUNDS):
-            loads = [_Load.of(layer, current) for layer in layers]
-            schedules = tuple(load.schedule for load in loads)
-            loss = float(np.sum(_residuals(loads, engine, _at(current, loads)) ** 2))
-            if best is None or loss < best[0]:
-                best = loss, current
-            if schedules in seen:
-                break
-            seen.add(schedules)
-            found = least_squares(
-                lambda at, loads=loads: _residuals(loads, engine, at), _at(current, loads),
-                jac=lambda at, loads=loads: _slopes(loads, engine, at), bounds=_bounds(loads), xtol=1e-4, ftol=1e-4,
-            )  # fmt: skip
-            current = _with(engine, loads, found.x)
-    assert best is not None
-    return best[1]
+    found = least_squares(
+        lambda at: _residuals(loads, engine, at), start, jac=lambda at: _slopes(loads, engine, at),
+        bounds=_bounds(loads), xtol=1e-4, ftol=1e-4,
+    )  # fmt: skip
+    at: Vector = found.x
+    return at
+
+
+def _loss(layers: Sequence[Measured], predicted: Sequence[int]) -> float:
+    return sum(math.log(max(cycles, 1) / layer.cycles) ** 2 for layer, cycles in zip(layers, predicted, strict=True))
 
 
 @dataclass(frozen=True)
@@ -203,22 +208,27 @@ def _bounds(loads: Sequence[_Load]) -> tuple[Vector, Vector]:
     return low, high
 
 
-def _starts(layers: Sequence[Measured], engine: Engine) -> list[Engine]:
-    """Return engines to begin from: the one given, and the best of a coarse grid, as a fit may end in a hollow."""
+def _begun(layers: Sequence[Measured], engine: Engine) -> Engine:
+    """Return the engine with numbers from which a fit may go on: the best of fits from a coarse grid, as one may end in
+    a hollow. Schedules are those of an engine whose calls cost something: they have large tiles.
+    """
     pairs = {layer.product.types for layer in layers}
     dear = tuple(
         unit.model_copy(update={"call": max(unit.call, 64)}) if unit.types in pairs else unit for unit in engine.product
     )
-    loads = [_Load.of(layer, engine.model_copy(update={"product": dear})) for layer in layers]  # with large tiles
+    loads = [_Load.of(layer, engine.model_copy(update={"product": dear})) for layer in layers]
     usual = math.log2(float(np.median([load.moved / load.layer.cycles for load in loads])))
     known = usual if engine.memory.bandwidth is None else math.log2(float(engine.memory.bandwidth))
     rates = (known, known - 1, usual, usual + 1, usual + 2)
     grid = [np.array([*[fill, call] * len(pairs), rate]) for fill, call, rate in itertools.product(GRID, GRID, rates)]
+
+    def loss(at: Vector) -> float:
+        return float(np.sum(_residuals(loads, engine, at) ** 2))
+
     best: dict[float, Vector] = {}  # with each call, as the other two may stand for it
-    for at in sorted(grid, key=lambda at: float(np.sum(_residuals(loads, engine, at) ** 2))):
+    for at in sorted(grid, key=loss):
         best.setdefault(float(at[1]), at)
-    own = [] if engine.memory.bandwidth is None else [engine]
-    return own + [_with(engine, loads, at) for at in list(best.values())[:STARTS]]
+    return _with(engine, loads, min((_least_squares(loads, engine, at) for at in best.values()), key=loss))
 
 
 def _at(engine: Engine, loads: Sequence[_Load]) -> Vector:

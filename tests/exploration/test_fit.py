@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -24,7 +25,12 @@ def engine(fill: int, call: int, bandwidth: float | None, m: int = 1) -> Engine:
     return Engine(product=[unit], local={"size": "384 KiB"}, memory=memory, conv={"windows": "engine"})
 
 
-@pytest.mark.parametrize(("name", "m", "bandwidth"), [("vela_u55_128", 2, 4), ("vela_u65_256", 4, 16)])
+LONG = pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "long", reason="it takes some seconds")
+
+
+@pytest.mark.parametrize(
+    ("name", "m", "bandwidth"), [pytest.param("vela_u55_128", 2, 4, marks=LONG), ("vela_u65_256", 4, 16)]
+)
 def test_25_layers_of_vela(name: str, m: int, bandwidth: float) -> None:
     """What ethos-u-vela 5.2.0 says of one-operator models, for Ethos_U55_High_End_Embedded and Ethos_U65_High_End,
     Sram_Only.
