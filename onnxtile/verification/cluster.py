@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from onnxtile.errors import ModelError, UsageError
 from onnxtile.exploration.workers import Run
+from onnxtile.exploration.workers import workers as cluster_workers
 from onnxtile.ir.bounds import BOUNDS, allowing, most
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links, links_are_followed
@@ -20,7 +22,19 @@ from onnxtile.verification.facts import Facts
 from onnxtile.verification.opened import Opened, open_model
 from onnxtile.verification.pairing import Pairing, Region, pair
 from onnxtile.verification.regions import Finding, Judge
-from onnxtile.verification.workers import first_of_alike
+from onnxtile.verification.workers import SideBySide, first_of_alike, in_threads
+
+
+@contextmanager
+def side_by_side(
+    workers: int | None, on: str | None, original: AnyModel, lowered: AnyModel
+) -> Iterator[SideBySide | None]:
+    """Give what evaluates regions of two models at once: so many threads, or a cluster; None: one after the other."""
+    if on is None:
+        yield in_threads(workers) if workers and workers > 1 else None
+        return
+    with cluster_workers(workers, on) as run:
+        yield Cluster.of(run, original, lowered).judged
 
 
 @dataclass(frozen=True)

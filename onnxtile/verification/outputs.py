@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import onnx
 import onnx_ir as ir
@@ -10,7 +11,10 @@ import onnx_ir as ir
 from onnxtile.verification.facts import Facts
 from onnxtile.verification.graphs import Scope, graphs_of, name_of, reads
 from onnxtile.verification.pairing import Difference, Pairing, Region
-from onnxtile.verification.verdict import RegionVerdict, ValueVerdict
+from onnxtile.verification.verdict import RegionVerdict, ValueVerdict, Verdict
+
+if TYPE_CHECKING:
+    from onnxtile.verification.bound import Comparison
 
 
 def by_output(
@@ -70,4 +74,12 @@ def as_verdict(difference: Difference) -> RegionVerdict:
     return RegionVerdict(
         difference.name, difference.op, difference.scope, "structure", "none", 0, 0.0, 0.0, False, difference.reason,
         where=difference.where,
+    )  # fmt: skip
+
+
+def bounded(found: Comparison, seed: int) -> Verdict:
+    """Return what running both models whole came to."""
+    return Verdict(
+        found.equivalent, "bound", found.engine, found.cases, seed, found.outputs, found.reason, layers=found.layers,
+        warnings=(found.warning,) if found.warning else (),
     )  # fmt: skip

@@ -11,28 +11,27 @@ from dataclasses import replace
 import numpy as np
 
 from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError, suggesting_options, wrong_name
-from onnxtile.exploration.workers import workers as cluster_workers
 from onnxtile.ir.collector import collector_paused
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
 from onnxtile.ir.io.progress import Progress, silent
-from onnxtile.verification.bound import Comparison, Plan, compare
+from onnxtile.verification.bound import Plan, compare
 from onnxtile.verification.breakpoints import ROUNDS, further
 from onnxtile.verification.canonical import key_of
-from onnxtile.verification.cluster import Cluster
+from onnxtile.verification.cluster import side_by_side
 from onnxtile.verification.facts import Facts, Shapes, bare
 from onnxtile.verification.field import Field
 from onnxtile.verification.graphs import name_of, names_inside
 from onnxtile.verification.interfaces import mismatch
 from onnxtile.verification.opened import open_model
-from onnxtile.verification.outputs import as_verdict, by_output, mistyped
+from onnxtile.verification.outputs import as_verdict, bounded, by_output, mistyped
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
 from onnxtile.verification.regions import MOST_NAMED, Finding, Judge
 from onnxtile.verification.standalone import alone
 from onnxtile.verification.trial_sizes import Choice, choices, drawn_choices, first_choice
 from onnxtile.verification.value import UnprovenError
 from onnxtile.verification.verdict import RegionVerdict, Verdict
-from onnxtile.verification.workers import side_by_side
+from onnxtile.verification.workers import SideBySide
 
 METHODS = ("exact", "bound")
 CASES = 4
@@ -98,15 +97,12 @@ def verify(
             return Verdict(False, "interfaces", "none", 0, seed or 0, (), different)
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         judge = Judge(first, second, secrets.randbits(63) if seed is None else seed, deadline)
-        if on is not None:
-            with cluster_workers(workers, on) as run:
-                cluster = Cluster.of(run, original, lowered)
-                return _Proof(judge, bind or {}, say, cluster=cluster).verdict(original, lowered)
-        proof = _Proof(judge, bind or {}, say, workers or 1)
-        if method == "exact":
-            return proof.verdict(original, lowered)
+        with side_by_side(workers, on, original, lowered) as ahead:
+            proof = _Proof(judge, bind or {}, say, ahead)
+            if method == "exact":
+                return proof.verdict(original, lowered)
         plan = Plan(cases or CASES, seed or 0, dict(inputs or {}))
-        verdict = _bounded(compare(original, lowered, plan, bind or {}, say), seed or 0)
+        verdict = bounded(compare(original, lowered, plan, bind or {}, say), seed or 0)
         if not verdict.equivalent:
             return verdict
         regions = proof.verdict(original, lowered, alone=True).regions
@@ -115,20 +111,11 @@ def verify(
         return replace(verdict, equivalent=not wrong, regions=wrong, reason=words)
 
 
-def _bounded(found: Comparison, seed: int) -> Verdict:
-    return Verdict(
-        found.equivalent, "bound", found.engine, found.cases, seed, found.outputs, found.reason, layers=found.layers,
-        warnings=(found.warning,) if found.warning else (),
-    )  # fmt: skip
-
-
 class _Proof:
     """The models side by side, and what is known of them."""
 
-    def __init__(
-        self, judge: Judge, bind: Mapping[str, int], say: Progress, workers: int = 1, cluster: Cluster | None = None
-    ) -> None:
-        self._judge, self._bind, self._say, self._workers, self._cluster = judge, bind, say, workers, cluster
+    def __init__(self, judge: Judge, bind: Mapping[str, int], say: Progress, ahead: SideBySide | None = None) -> None:
+        self._judge, self._bind, self._say, self._ahead = judge, bind, say, ahead
         self._first, self._second = judge.original, judge.lowered
         self._warnings: dict[str, None] = {}
         self._proven: dict[str | None, tuple[str, Finding]] = {}
@@ -168,10 +155,8 @@ class _Proof:
         seen: list[set[object]] = [set() for _ in pairing.regions]
         if facts is not None:
             trials.append((first, facts))
-            if self._cluster is not None:
-                self._ready = self._cluster.judged(self._judge, pairing.regions, facts, apart)
-            elif self._workers > 1:
-                self._ready = side_by_side(self._judge, pairing.regions, facts, self._workers)
+            if self._ahead is not None:
+                self._ready = self._ahead(self._judge, pairing.regions, facts, apart)
             self._try(pairing, trials, findings, seen)
             self._ready.clear()
         if shapes.free and pairing.regions:

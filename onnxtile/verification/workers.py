@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from onnxtile.verification.canonical import key_of
@@ -10,13 +10,22 @@ from onnxtile.verification.facts import Facts
 from onnxtile.verification.pairing import Region
 from onnxtile.verification.regions import Finding, Judge
 
+SideBySide = Callable[[Judge, Sequence[Region], Facts, frozenset[str]], dict[int, Finding]]
+"""Evaluates regions, which are those that are found when some names are taken `apart`."""
 
-def side_by_side(judge: Judge, regions: Sequence[Region], facts: Facts, workers: int) -> dict[int, Finding]:
-    """Return what comes of regions at the sizes of `facts`, by their ids; of alike ones, of the first."""
-    first = first_of_alike(judge, regions, facts)
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(lambda region: judge.at(region, facts), first))
-    return {id(region): result for region, result in zip(first, found, strict=True)}
+
+def in_threads(count: int) -> SideBySide:
+    """Return what evaluates regions in so many threads, of alike ones the first; findings are by regions' ids."""
+
+    def evaluate(
+        judge: Judge, regions: Sequence[Region], facts: Facts, apart: frozenset[str] = frozenset()
+    ) -> dict[int, Finding]:
+        first = first_of_alike(judge, regions, facts)
+        with ThreadPoolExecutor(count) as pool:
+            found = list(pool.map(lambda region: judge.at(region, facts), first))
+        return {id(region): result for region, result in zip(first, found, strict=True)}
+
+    return evaluate
 
 
 def first_of_alike(judge: Judge, regions: Sequence[Region], facts: Facts) -> list[Region]:

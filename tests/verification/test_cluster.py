@@ -64,7 +64,7 @@ def test_the_verdict_is_the_same_and_a_difference_is_found(
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr("onnxtile.verification.verify.cluster_workers", Given)
+    monkeypatch.setattr("onnxtile.verification.cluster.cluster_workers", Given)
     here, there = verify(*files, seed=3), verify(*files, seed=3, workers=2, on="dask")
     assert asked == [(2, "dask")]
     assert there == here and here.proven
