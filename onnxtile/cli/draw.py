@@ -1,0 +1,48 @@
+"""`onnxtile draw`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxtile.cli.options import Bind, FollowLinks, Model, parse_bind
+from onnxtile.ir.collector import collector_paused
+
+EXAMPLES = """Examples:
+
+onnxtile draw model.onnx model.tiled.onnx -o model.html
+
+onnxtile draw model.tiled.onnx -o model.svg
+
+onnxtile draw model.onnx model.tiled.onnx --node fc6 -o fc6.svg"""
+
+
+def command(
+    model: Model,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to: .svg, .html, or .png.")],
+    lowered: Annotated[
+        Path | None, typer.Argument(metavar="[LOWERED]", help="What a lowering made of it, drawn beside it.")
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The products of this node alone; in .html, those shown first.")
+    ] = None,
+    bind: Bind = None,
+    follow_links: FollowLinks = False,
+) -> None:
+    """Draw MODEL: its products with their tiles, and the rest layer by layer.
+
+    Exit status: 0 it's drawn, 2 the call or a file is bad.
+    """
+    from onnxtile.cli.output import console, progress
+    from onnxtile.drawing.draw import drawing
+    from onnxtile.drawing.files import check_drawing, write_drawing
+
+    check_drawing(output, *(path for path in (model, lowered) if path is not None))
+    with progress(f"draw {model.name}"), collector_paused(for_good=True):
+        drawn = drawing(model, lowered, bind=parse_bind(bind))
+        write_drawing(output, drawn, node)
+    for words in drawn.outline.left_out:
+        console().print(f"not drawn: {words}", style="yellow")
+    console().print(f"{output} is written", style="green")
