@@ -5,12 +5,13 @@ A number in capitals at the top of a module is in one of the two tables, or `tes
 
 from __future__ import annotations
 
-_LOWERING, _BEYOND, _SHOWN, _TORCH, _PROOF = (
+_LOWERING, _BEYOND, _SHOWN, _TORCH, _PROOF, _DRAWN = (
     "properties/test_thresholds.py",
     "properties/test_thresholds_beyond.py",
     "properties/test_thresholds_shown.py",
     "torch_frontend/test_thresholds.py",
     "verification/test_thresholds.py",
+    "drawing/test_thresholds.py",
 )
 
 THRESHOLDS: dict[str, tuple[str, str, str]] = {
@@ -20,6 +21,19 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "exploration.fit.FEWEST": ("layers are fitted, or too few", "exploration/test_fit.py", "test_what_cannot_be_fitted"),
     "exploration.workers.MOST_DEATHS": ("a job is done again, or given up", "exploration/test_workers.py", "test_a_job_that_ends_its_workers_is_given_up_at_last"),
     "profiling.engine_profile.MOST_WALKED": ("calls are gone through for their peak, or aren't", "profiling/test_engine_profile.py", "test_the_peak_is_told_up_to_a_number_of_calls"),
+    "drawing.blocks.MOST_BLOCKS": ("a product has a block, or is counted", _DRAWN, "test_as_many_blocks_as_are_drawn_and_more"),
+    "drawing.draw.FEW": ("a product is listed, or not", _DRAWN, "test_as_many_products_as_an_error_lists_and_more"),
+    "drawing.draw.MOST_ROWS": ("a product is drawn, or counted", _DRAWN, "test_as_many_products_of_a_node_as_are_drawn_and_more"),
+    "drawing.draw_page.MOST_PRODUCTS": ("a product is shown, or counted", _DRAWN, "test_as_many_products_of_a_node_as_are_drawn_and_more"),
+    "drawing.draw_page.MOST_PIECES": ("tiles are shown one by one, or not", _DRAWN, "test_as_many_uneven_pieces_as_are_listed_and_more"),
+    "drawing.files.MOST_PIXELS": ("a PNG is as large as it's drawn, or smaller", _DRAWN, "test_a_png_of_as_many_pixels_as_there_may_be_and_a_larger_one"),
+    "drawing.model_picture.MOST_OPERATORS": ("an operator is named, or not", _DRAWN, "test_as_many_operators_as_are_named_and_more"),
+    "drawing.model_picture.MOST_PRODUCTS": ("a product is drawn, or counted", _DRAWN, "test_as_many_products_as_a_block_has_room_for_and_more"),
+    "drawing.model_picture.NAME": ("a name is whole, or shortened", _DRAWN, "test_names_and_words_as_long_as_there_is_room_and_longer"),
+    "drawing.model_picture.WORDS": ("words are whole, or shortened", _DRAWN, "test_names_and_words_as_long_as_there_is_room_and_longer"),
+    "drawing.product_picture.CLOSEST": ("lines are drawn, or an area", _DRAWN, "test_lines_as_close_as_they_may_be_and_closer"),
+    "drawing.product_picture.MOST_CUTS": ("a piece is counted, or not", _DRAWN, "test_cuts_as_many_as_are_counted_and_more"),
+    "drawing.tiles.LONGEST": ("a note is read, or isn't", _DRAWN, "test_notes_as_long_as_they_are_read_and_longer"),
     "plots.drawing.LONGEST": ("a name is written whole, or shortened", "plots/test_drawing.py", "test_names_are_shortened_and_spelled_out"),
     "plots.layer_bytes.MOST_BARS": ("a layer has a bar, or none", "plots/test_layer_bytes.py", "test_as_many_bars_as_a_screen_has_room_for_and_more"),
     "plots.trade.FEW": ("a size of memory has its colour, or shares one", "plots/test_trade.py", "test_few_sizes_of_memory_have_colours_of_their_own_and_more_share_them"),
@@ -159,6 +173,13 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     ),
     "a version of ONNX or of its operators: properties are drawn over all of them",
 ) | {
+    **dict.fromkeys(
+        (
+            "drawing.layout.GAP_X", "drawing.layout.GAP_Y", "drawing.model_picture.BETWEEN", "drawing.model_picture.HEAD",
+            "drawing.model_picture.MARGIN", "drawing.model_picture.THUMB", "drawing.model_picture.WIDTH",
+        ),
+        "pixels that a picture is made of",
+    ),
     "passes.rewrites.qdq.LARGEST_BIAS": "passes/test_decompose_qdq_convolution.py has biases beyond it",
     "passes.rewrites.moves.ENDLESS": "stands for the end",
     "cli.capture.MEMORY": "the default of an option, capturing.capturer.MEMORY",
