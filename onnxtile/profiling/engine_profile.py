@@ -21,6 +21,7 @@ from onnxtile.engine.schedule import Box, Schedule
 from onnxtile.engine.scheduled import Scheduled
 from onnxtile.engine.traffic import bits_of
 from onnxtile.engine.walk import walk
+from onnxtile.engine.windows import with_window
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.metadata import OF, ORIGIN, SCHEDULE, TILE
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, text_of, total
@@ -160,6 +161,8 @@ class _Layers:
             return replace(layer, reason=of_engine, **unknown)
         if of_engine.empty:
             return layer
+        if self._engine.conv.windows == "engine" and scheduled is None:
+            of_engine = with_window(of_engine, contraction)
         if scheduled is not None:
             found, schedule = cost(of_engine, scheduled.schedule, self._engine), scheduled.schedule
         else:

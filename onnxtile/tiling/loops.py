@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from onnxtile.tiling.plan import Axis, TilePlan
@@ -29,6 +29,15 @@ class Loops:
         steps = [] if found is None else [(loop[0], int(loop[1:])) for loop in found[1].split(",")]
         return cls(tuple(steps)) if {axis for axis, step in steps if step} == set("mkn") else None
 
+    @classmethod
+    def order(cls, plan: TilePlan) -> Iterator[tuple[int, int, int]]:
+        """Yield the indices of a plan's tiles in the order of its schedule, or of m, n, k where it has none."""
+        loops = cls.of(plan.schedule)
+        if loops is not None:
+            return loops.tiles(plan)
+        m, k, n = (range(axis.count or 1) for axis in (plan.m, plan.k, plan.n))
+        return ((i, j, h) for i in m for h in n for j in k)
+
     def tiles(self, plan: TilePlan) -> Iterator[tuple[int, int, int]]:
         """Yield the indices of the tiles along M, K and N in the order in which they run, each once.
 
@@ -37,8 +46,7 @@ class Loops:
         axes = {"m": plan.m, "k": plan.k, "n": plan.n}
         innermost = dict(self.steps)
         if not all(map(self._meets, axes, axes.values())):
-            counts = [range(axis.count or 1) for axis in axes.values()]
-            yield from ((m, k, n) for m in counts[0] for n in counts[2] for k in counts[1])
+            yield from self.order(replace(plan, schedule=""))
             return
         yield from self._within({name: (0, axis.size or 0) for name, axis in axes.items()}, 0, innermost)
 

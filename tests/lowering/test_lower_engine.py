@@ -187,3 +187,20 @@ def test_the_report_names_the_engine() -> None:
     report = onnxtile.check(matmul([11, 17], [17, 13], [11, 13]), engine=engine())
     assert "1 product at engine: 1 over" in report.summary
     assert report.to_json()["limits"] == {"engine": "engine", "minimize": "cycles"}
+
+
+def test_values_of_layers_are_captured_as_before() -> None:
+    model = matmul([11, 17], [17, 13], [11, 13])
+    lowered = onnxtile.lower(model, engine=engine())
+    feeds = {"X": whole([11, 17], np.dtype(np.float32), 3)}
+    before, after = (onnxtile.capture(one, name="product", inputs=feeds) for one in (model, lowered))
+    np.testing.assert_array_equal(before["Y"], after["Y"])
+    assert {metadata(node).get("onnxtile.origin") for node in lowered.graph.node} == {"product"}
+
+
+def test_networks_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    network = torch.nn.Linear(40, 30)
+    lowered = onnxtile.lower(network, torch.ones(9, 40), engine=engine(), verify=False)
+    assert any(SCHEDULE in metadata(node) for node in lowered.graph.node)
+    assert onnxtile.check(lowered, engine=engine()).ok

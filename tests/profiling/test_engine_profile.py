@@ -229,3 +229,10 @@ def test_the_peak_is_told_up_to_a_number_of_calls(monkeypatch: pytest.MonkeyPatc
         assert layer.calls == 27
         assert (layer.peak_bandwidth is not None) == told
     engine_profile._peak.cache_clear()
+
+
+def test_windows_that_the_engine_forms_itself_come_with_the_product() -> None:
+    own = SMALL.model_copy(update={"conv": SMALL.conv.model_copy(update={"windows": "engine"})})
+    (layer,) = products(profiled(network(), own))[:1]
+    assert (layer.name, layer.m, layer.k, layer.n) == ("conv", 18, 27, 5)
+    assert isinstance(layer.a_bytes, int)

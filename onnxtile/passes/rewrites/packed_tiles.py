@@ -10,6 +10,7 @@ from onnxtile.ir.dtypes import WIDER
 from onnxtile.operators.block_packing import Blocks
 from onnxtile.passes.rewrites.packed_weights import bias_of
 from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.tiling.loops import Loops
 from onnxtile.tiling.opset_compat import Splitter, merge_tree
 from onnxtile.tiling.plan import TilePlan, additions
 from onnxtile.tiling.sinks.ir import IrSink
@@ -29,24 +30,24 @@ def write_packed_tiles(node: ir.Node, plan: TilePlan, weights: Blocks, new: Repl
     attributes = {attribute.name: attribute.as_int() for attribute in node.attributes.values()}
     wider = WIDER.get(a.dtype) if plan.k.count != 1 else None
     heights = ["0:"] if plan.m.size is None else [f"{start}:{stop}" for start, stop in plan.m]
-    rows = []
-    for m, (row, height) in enumerate(zip(tiles, heights, strict=True)):
-        columns = []
-        for n, (n_start, n_stop) in enumerate(plan.n):
-            name = f"{prefix}/m{m}_n{n}"
-            partials = [f"{name}_k{k}" for k in range(len(row))] if len(row) > 1 else [name]
-            for k, (k_start, k_stop) in enumerate(plan.k):
-                sizes = {"K": k_stop - k_start, "N": n_stop - n_start}
-                box = f"m{height},k{k_start}:{k_stop},n{n_start}:{n_stop}"
-                inputs = [row[k], *operands[n, k]]
-                sink.node(node.op_type, inputs, [partials[k]], attributes | sizes, box, node.domain)
-            values = [_cast(sink, partial, f"{partial}_wide", wider) for partial in partials]
-            for step, (left, right) in enumerate(additions(len(partials), "chain"), 1):
-                values.append(f"{name}_sum{step}")
-                sink.node("Add", [values[left], values[right]], [values[-1]])
-            columns.append(values[-1])
-        rows.append(_join(sink, columns, f"{prefix}/m{m}", rank - 1))
-    total = _join(sink, rows, f"{prefix}/product", rank - 2)
+    sink.schedule = plan.schedule
+    k_count, n_count = len(tiles[0]), plan.n.count or 1
+    values: dict[tuple[int, int], list[str]] = {}
+    rows: dict[int, str] = {}
+    for m, k, n in Loops.order(plan):
+        name, (k_start, k_stop), (n_start, n_stop) = f"{prefix}/m{m}_n{n}", list(plan.k)[k], list(plan.n)[n]
+        partial = f"{name}_k{k}" if k_count > 1 else name
+        sizes = {"K": k_stop - k_start, "N": n_stop - n_start}
+        box = f"m{heights[m]},k{k_start}:{k_stop},n{n_start}:{n_stop}"
+        sink.node(node.op_type, [tiles[m][k], *operands[n, k]], [partial], attributes | sizes, box, node.domain)
+        values.setdefault((m, n), []).append(partial)
+        if k < k_count - 1:
+            continue
+        values[m, n] = [_sum(sink, values[m, n], name, wider)]
+        done = [values[m, column][0] for column in range(n_count) if len(values.get((m, column), ())) == 1]
+        if len(done) == n_count:
+            rows[m] = _join(sink, done, f"{prefix}/m{m}", rank - 1)
+    total = _join(sink, [rows[m] for m in range(len(heights))], f"{prefix}/product", rank - 2)
     if bias is not None:
         addend = _cast(sink, str(bias.name), f"{prefix}/bias_wide", wider)
         sink.node("Add", [total, addend], [f"{prefix}/biased"])
@@ -54,6 +55,15 @@ def write_packed_tiles(node: ir.Node, plan: TilePlan, weights: Blocks, new: Repl
     total = _cast(sink, total, f"{prefix}/rounded", a.dtype if wider else None)
     new.nodes += sink.nodes
     new.swap_in(sink.values[total])
+
+
+def _sum(sink: IrSink, partials: Sequence[str], name: str, wider: ir.DataType | None) -> str:
+    """Add the nodes that add partial sums up, and return the name of what they come to."""
+    values = [_cast(sink, partial, f"{partial}_wide", wider) for partial in partials]
+    for step, (left, right) in enumerate(additions(len(partials), "chain"), 1):
+        values.append(f"{name}_sum{step}")
+        sink.node("Add", [values[left], values[right]], [values[-1]])
+    return values[-1]
 
 
 def _split(sink: IrSink, a: ir.Value, plan: TilePlan, prefix: str) -> list[list[str]]:

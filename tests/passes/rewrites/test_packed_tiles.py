@@ -7,6 +7,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 import onnxtile
+from onnxtile.engine.product import Product
+from tests.engine.strategies import engine_of
 from tests.passes.test_decompose_blockwise import F32, INFO, n_bits, plainly
 from tests.support import assert_verified, operators, whole
 
@@ -47,3 +49,23 @@ def test_in_a_branch() -> None:
         assert onnxtile.check(lowered, limits).ok
         np.testing.assert_array_equal(plainly(lowered, feeds), plainly(made, feeds))
         assert_verified(made, lowered)
+
+
+def test_on_an_engine_they_stand_in_the_order_of_their_schedule() -> None:
+    engine = engine_of(
+        product_types=["float32", "float32"], product_accumulate="float32", local_size=4000, memory_bandwidth=1,
+        product_max={"M": 4, "K": 32, "N": 4}, product_multiple={"K": 16},
+    )  # fmt: skip
+    made = n_bits([6, 80], 80, 10, zeros="packed", bias=True)
+    lowered, report = onnxtile.lower(made, engine=engine, report=True)
+    scheduled = report.contractions[0].scheduled
+    assert scheduled is not None
+    assert scheduled.schedule.tile[1] % 16 == 0
+    tiles = [node for node in lowered.graph.node if node.op_type == "MatMulNBits"]
+    boxes = [entry.value for node in tiles for entry in node.metadata_props if entry.key == "onnxtile.tile"]
+    calls = scheduled.schedule.calls(Product(6, 80, 10))
+    assert boxes == [f"m{m}:{m_end},k{k}:{k_end},n{n}:{n_end}" for (m, m_end), (k, k_end), (n, n_end) in calls]
+    assert_verified(made, lowered)
+    found = onnxtile.profile(lowered, engine=engine).engine
+    assert found is not None
+    assert found.totals.bytes == scheduled.bytes
