@@ -39,5 +39,11 @@ def limits_given(
 
 
 def limits_of_text(text: str) -> ProductLimits:
-    """Return limits as an option of a pass says them: `64,64,64`, or `engine:` and a file or a built-in name."""
-    return limits_given(None, text.removeprefix(PREFIX)) if text.startswith(PREFIX) else Limits.parse(text)
+    """Return limits as an option of a pass says them: `64,64,64`, or `engine:NAME`, or `engine:FILE:bytes`."""
+    if not text.startswith(PREFIX):
+        return Limits.parse(text)
+    source = text.removeprefix(PREFIX)
+    before, _, minimize = source.rpartition(":")
+    if minimize in ("cycles", "bytes", "calls"):
+        return limits_given(None, before, minimize)  # type: ignore[arg-type]  # it's one of them
+    return limits_given(None, source)

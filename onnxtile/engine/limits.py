@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import onnx_ir as ir
 
@@ -21,6 +23,7 @@ from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.registry import Types
 from onnxtile.tiling.limits import UNLIMITED, Limits, ProductLimits, Tiles
 
+Answer = TypeVar("Answer")
 _LONGER = {ir.DataType.FLOAT: "float32", ir.DataType.DOUBLE: "float64"}
 _WHOLE: dict[Operand, str] = {"A": "mknmk", "B": "nkmnk", "C": "mnkmn"}
 """An order in which each operand stays."""
@@ -38,6 +41,8 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
     minimize: Minimize = "cycles"
     source: str = ""
     narrow_products: bool = False
+    _answers: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was asked of products before: the tiles of a model are alike."""
 
     @property
     def name(self) -> str:
@@ -45,7 +50,8 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
 
     @property
     def option(self) -> str:
-        return PREFIX + (self.source or self.name)
+        what = "" if self.minimize == "cycles" else f":{self.minimize}"
+        return PREFIX + (self.source or self.name) + what
 
     def __str__(self) -> str:
         return self.name
@@ -61,6 +67,18 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
         return UNLIMITED if unit is None else limits_of(unit)
 
     def refusal(self, product: Contraction) -> str | None:
+        return self._answer(product, self._refusal)
+
+    def _answer(self, product: Contraction, ask: Callable[[Contraction], Answer]) -> Answer:
+        """Return what was answered of a product alike, or ask."""
+        native = "Conv" in product.node.op_type
+        key = (ask.__name__, product.size, product.types, product.reason, native)
+        if key not in self._answers:
+            self._answers[key] = ask(product)
+        found: Answer = self._answers[key]
+        return found
+
+    def _refusal(self, product: Contraction) -> str | None:
         words = self.unmultiplied(product.types)
         if words is None and (multiplied := self._multiplied(product)) is not product:
             words = self.unmultiplied(multiplied.types)
@@ -75,10 +93,16 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
         return replace(self, narrow_products=products)
 
     def for_product(self, product: Contraction) -> Limits:
+        return self._answer(product, self._for_product)
+
+    def _for_product(self, product: Contraction) -> Limits:
         chosen = None if self._stays_whole(product) else self._choice(product)
         return Limits(*chosen.schedule.tile) if isinstance(chosen, Choice) else self.for_types(product.types)
 
     def tiles(self, product: Contraction) -> Tiles:
+        return self._answer(product, self._tiles)
+
+    def _tiles(self, product: Contraction) -> Tiles:
         chosen, of_engine = self._choice(product), product_of(product)
         if isinstance(chosen, Choice):
             return Tiles(Limits(*chosen.schedule.tile), Scheduled.of(chosen).text())

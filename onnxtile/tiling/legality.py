@@ -182,8 +182,9 @@ class Judge:
             return
         words = _unknown(product, "M", m, self._free)
         if not self.ability.symbolic_m:
+            words += "" if self.limits.by_types else ", leave M unlimited (--max *,K,N)"
             other = ", or take --form batched" if opset is not None and opset >= SYMBOLIC_M_OPSET else ""
-            yield Refusal("symbolic-m", f"{words}, leave M unlimited (--max *,K,N){other}")
+            yield Refusal("symbolic-m", f"{words}{other}")
         elif opset is not None and opset < SYMBOLIC_M_OPSET:
             yield Refusal("symbolic-m", f"{words}; opset {opset} can't cut it at run time")
 

@@ -29,5 +29,5 @@ def test_both_neither_and_a_choice_without_an_engine() -> None:
 
 
 def test_options_of_passes() -> None:
-    for text in ("4,*,4", "engine:systolic-32"):
+    for text in ("4,*,4", "engine:systolic-32", "engine:systolic-32:bytes"):
         assert limits_of_text(text).option == text
