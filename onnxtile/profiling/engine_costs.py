@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
 from onnxtile.ir.json_encoding import JsonRecord
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, difference, total
+from onnxtile.ir.printable import aligned
+from onnxtile.ir.symbolic.amounts import Amount, Unknown, amount_text, difference, total
 
 SUMMED = (
     "calls", "macs", "padded_macs", "a_bytes", "b_bytes", "c_bytes", "partial_bytes", "least_bytes", "compute_cycles",
@@ -163,7 +164,15 @@ class EngineProfile(JsonRecord, members="engine minimize assumptions totals laye
     layers: tuple[Layer, ...]
     totals: EngineTotals
     assumptions: tuple[str, ...] = ()
-    words: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        totals = self.totals
+        figures: dict[str, Amount] = {
+            "products": totals.products, "calls": totals.calls, "MACs": totals.macs, "bytes moved": totals.bytes,
+            "least bytes": totals.least_bytes, "cycles": totals.cycles, "other bytes": totals.other_bytes,
+        }  # fmt: skip
+        lines = [("engine", self.engine), *((name, amount_text(amount)) for name, amount in figures.items())]
+        return "\n".join(aligned(lines, right=[1]))
 
     def by(self, what: str, depth: int | None = None, layers: Sequence[Layer] | None = None) -> tuple[LayerGroup, ...]:
         """Return the layers (None: all) in groups: by `op`, `module` (`depth` names of its path), `origin`, `scope`."""

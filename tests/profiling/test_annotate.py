@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from onnx import helper
 
 import onnxtile
+from onnxtile.errors import UsageError
 from onnxtile.ir.io.load import from_proto, load
 from onnxtile.profiling.annotate import KEYS, annotate
+from tests.profiling.test_engine_profile import SMALL, network, profiled
 from tests.support import FLOAT, matmul, parse, run_onnxruntime, whole
 from tests.tiling.forms.test_golden import compare
 
@@ -275,3 +277,36 @@ def test_a_golden_model() -> None:
         lines.append(f"{node.name} {node.op_type}: {notes}\n")
     lines.append(onnx.printer.to_text(ir.to_proto(model)) + "\n")
     compare("annotated", "".join(lines))
+
+
+def test_what_nodes_take_on_an_engine() -> None:
+    model = network()
+    noted = onnxtile.annotate(model, engine=SMALL)
+    by_name = {node.name: {entry.key: entry.value for entry in node.metadata_props} for node in noted.graph.node}
+    layers = {layer.name: layer for layer in profiled(model).layers}
+    for name in ("conv", "fc", "batch"):
+        notes, layer = by_name[name], layers[name]
+        assert notes["onnxtile.engine"] == "engine"
+        assert notes["onnxtile.engine_cycles"] == str(layer.cycles)
+        assert notes["onnxtile.engine_bytes"] == str(layer.bytes)
+        assert notes["onnxtile.engine_bound"] == layer.bound
+        assert notes["onnxtile.engine_utilization"] == f"{layer.utilization:.4f}"
+        assert notes["onnxtile.engine_schedule"] == layer.schedule
+    assert by_name["relu"]["onnxtile.engine_other_bytes"] == str(layers["relu"].other_bytes)
+    assert by_name["relu"]["onnxtile.engine_other_cycles"].startswith("unknown: no rate is given")
+    assert onnxtile.annotate(noted, clear=True) == model
+    assert not any("engine" in key for notes in _notes(onnxtile.annotate(model)) for key in notes)
+    with pytest.raises(UsageError, match="an engine says what to write, and clear takes it out"):
+        onnxtile.annotate(model, engine=SMALL, clear=True)
+
+
+def test_of_the_tiles_of_a_product_the_first_says_it_for_all() -> None:
+    lowered = onnxtile.lower(network(), engine=SMALL)
+    noted = _notes(onnxtile.annotate(lowered, engine=SMALL))
+    told = [notes for notes in noted if "onnxtile.engine_calls" in notes]
+    assert [notes["onnxtile.origin"] for notes in told] == ["conv", "fc", "batch"]
+    assert sum(int(notes["onnxtile.engine_bytes"]) for notes in told) == profiled(lowered).totals.bytes
+
+
+def _notes(model: onnx.ModelProto) -> list[dict[str, str]]:
+    return [{entry.key: entry.value for entry in node.metadata_props} for node in model.graph.node]

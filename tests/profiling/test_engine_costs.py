@@ -28,6 +28,7 @@ def test_layers_together() -> None:
     assert (totals.bytes, totals.cycles, totals.other_bytes, totals.other_cycles) == (18, 10, 16, Range(4, None))
     assert (totals.utilization, totals.seconds, totals.total_cycles) == (0.5, None, Range(14, None))
     profile = EngineProfile("e", "cycles", layers, totals)
+    assert str(profile).splitlines()[:2] == ["engine        e", "products      1"]
     assert [(group.name, group.layers, group.moved) for group in profile.by("module")] == [("a", 1, 18), ("b", 2, 16)]
     assert [group.name for group in profile.by("op", layers=[OPEN])] == ["Sum"]
 

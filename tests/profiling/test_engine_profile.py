@@ -236,3 +236,22 @@ def test_windows_that_the_engine_forms_itself_come_with_the_product() -> None:
     (layer,) = products(profiled(network(), own))[:1]
     assert (layer.name, layer.m, layer.k, layer.n) == ("conv", 18, 27, 5)
     assert isinstance(layer.a_bytes, int)
+
+
+def test_a_branch_counts_as_nothing_to_all_of_it() -> None:
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 18]> g (bool c, float[11,17] x) => (float[11,13] y) {
+            y = If (c) <then_branch = t () => (float[11,13] a) { a = MatMul (x, w) },
+                        else_branch = e () => (float[11,13] b) { b = MatMul (x, w) }>
+        }""",
+        w=whole([17, 13], F32, 1),
+    )  # fmt: skip
+    once = profiled(matmul([11, 17], [17, 13], [11, 13])).totals
+    found = profiled(model)
+    assert [layer.cycles for layer in products(found)] == [Range(0, once.cycles)] * 2  # type: ignore[arg-type]
+    assert found.totals.utilization is None
+
+
+def test_products_without_elements_take_nothing() -> None:
+    (layer,) = products(profiled(matmul([0, 17], [17, 13], [0, 13])))
+    assert (layer.calls, layer.bytes, layer.cycles, layer.utilization) == (0, 0, 0, None)
