@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 import traceback
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ from pathlib import Path
 
 import typer
 
-from onnxtile.errors import OnnxtileError, system_words
+from onnxtile.errors import OnnxtileError, did_you_mean, system_words
 from onnxtile.ir.printable import printable
 
 BAD, STOPPED = 2, 130
 """Exit statuses: the call, a file or the program is bad; the user stopped it (128 and the signal's number)."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 """Errors of writing; those of files are told by `files.py`, with the file's name, and don't come here."""
+
+_NOT_ONE_OF = re.compile(r"'([^']*)' is not one of (.*)")
+"""What typer says of a value that isn't among those of an option."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def ending(error: BaseException) -> Ending:
     if isinstance(error, OnnxtileError):
         return Ending(str(error))
     if isinstance(error, typer.TyperException):
-        return Ending(f"{' '.join(error.format_message().split()).rstrip('.')}; see --help")
+        return Ending(f"{_of_call(error)}; see --help")
     if isinstance(error, (typer.Abort, KeyboardInterrupt)):
         return Ending("stopped; nothing was written", STOPPED)
     if isinstance(error, MemoryError):
@@ -61,6 +65,15 @@ def ending(error: BaseException) -> Ending:
         return Ending(f"standard output can't be written: {system_words(error)}")
     words = f"internal error: {type(error).__name__}: {error}".rstrip(": ")
     return Ending(f"{words}; run with --debug for the traceback, and report it")
+
+
+def _of_call(error: typer.TyperException) -> str:
+    """Return what is wrong with a call, and what was meant by an option, or by a value out of a few."""
+    words = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    if possible := getattr(error, "possibilities", None):
+        return f"{error.message}; did you mean {' or '.join(sorted(possible))}?"
+    value = _NOT_ONE_OF.search(words)
+    return words if value is None else words + did_you_mean(value[1], re.findall(r"'([^']*)'", value[2]))
 
 
 def complete_streams() -> None:

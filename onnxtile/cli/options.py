@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ Ops = Annotated[
 ]
 Bind = Annotated[
     list[str] | None,
-    typer.Option("--bind", metavar="NAME=INT", help="Size of a free dimension; may be given several times."),
+    typer.Option("--bind", metavar="NAME=INT,...", help="Sizes of free dimensions; may be given several times."),
 ]
 All = Annotated[bool, typer.Option("--all", help="List all products, those that fit and those not asked for too.")]
 Only = Annotated[
@@ -77,6 +78,8 @@ DumpAfter = Annotated[
 ]
 TimePasses = Annotated[bool, typer.Option("--time-passes", help="Tell what each pass took, and did to the nodes.")]
 
+_SIZE = re.compile(r" *([^ ,].*?)=([0-9]{1,19}),", re.DOTALL)
+
 
 def limits_of(max: str | None, engine: str | None, minimize: Literal["cycles", "bytes", "calls"]) -> ProductLimits:
     """Return the limits of --max, or of --engine; UsageError where both are given, or neither."""
@@ -90,15 +93,22 @@ def limits_of(max: str | None, engine: str | None, minimize: Literal["cycles", "
 
 
 def parse_bind(pairs: Sequence[str] | None) -> dict[str, int]:
-    """Return sizes of free dimensions from NAME=INT; UsageError for anything else."""
+    """Return sizes of free dimensions from NAME=INT, or several with commas between; UsageError for anything else.
+
+    A comma behind a size ends it; others, and all signs of equality but the last, are the name's: exporters write
+    formulas there.
+    """
     sizes: dict[str, int] = {}
-    for pair in pairs or ():
-        name, equals, size = pair.rpartition("=")
-        if not equals or not name or not (size.isascii() and size.isdigit() and len(size) < 20):
-            raise UsageError(f"--bind {pair}: write NAME=INT, such as batch=1")
-        if name in sizes:
-            raise UsageError(f"--bind {pair}: {name} is bound to {sizes[name]} already; give it once")
-        sizes[name] = int(size)
+    for text in pairs or ():
+        left = f"{text},"
+        while left:
+            one = _SIZE.match(left)
+            if one is None:
+                raise UsageError(f"--bind {text}: write NAME=INT, such as batch=1, or batch=1,seq=128")
+            name, size, left = one[1], int(one[2]), left[one.end() :]
+            if name in sizes:
+                raise UsageError(f"--bind {text}: {name} is bound to {sizes[name]} already; give it once")
+            sizes[name] = size
     return sizes
 
 

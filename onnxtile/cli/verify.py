@@ -10,7 +10,7 @@ import typer
 
 from onnxtile.cli.options import Bind, FollowLinks, Json, On, parse_bind
 from onnxtile.cli.torch_models import Timeout, isolate_engine
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, wrong_name
 
 if TYPE_CHECKING:
     from onnxtile.cli.table import Cell
@@ -80,7 +80,7 @@ def command(
         _recheck(recheck, others, workers, timeout or None, json)
         return
     if require not in (None, "proven"):
-        raise UsageError(f"--require is {require!r}: take proven")
+        raise wrong_name(f"--require is {require!r}", require, ["proven"])
     if original is None or lowered is None:
         raise UsageError("name two models, ORIGINAL and LOWERED, or a certificate with --recheck FILE")
     if certificate is not None:
@@ -170,14 +170,21 @@ def _region_cells(region: RegionVerdict) -> Sequence[Cell]:
 
     sizes = f"at {several(len(region.sizes), 'choice')} of sizes" if region.sizes else ""
     why = {
-        "different": str(region.reason),
+        "different": f"{region.reason}{_errors(region)}",
         "proven": f"as {region.same_as}" if region.same_as else ", ".join(filter(None, (sizes, _overflow(region)))),
         "unknown": str(region.reason),
-        "tested": f"{_TESTED.get(region.method, '')}: {region.note}",
+        "tested": f"{_TESTED.get(region.method, '')}{_errors(region)}: {region.note}",
     }[region.status]
     style = {"proven": "green", "tested": "yellow", "unknown": "red", "different": "red"}[region.status]
     name, tiles = in_scope(region.scope, region.name), f"{region.tiles:,}" if region.tiles else ""
     return name, region.op, tiles, styled((region.status, style)), why
+
+
+def _errors(region: RegionVerdict) -> str:
+    """Return how far a region that was run is off, and how far it may be; nothing for one that wasn't."""
+    if region.method not in ("bound", "whole"):
+        return ""
+    return f", max error {region.max_abs_error:.3g}, allowed {region.allowed:.3g}"
 
 
 def _overflow(region: RegionVerdict) -> str:
@@ -190,7 +197,7 @@ def _print_values(verdict: Verdict) -> None:
     from onnxtile.cli.screen import styled
     from onnxtile.cli.table import Column, Table, numbers
 
-    figures = numbers("largest difference", "allowed")
+    figures = numbers("max error", "allowed")
     table = Table([Column("value", shorten="middle"), *figures, Column("verdict", shorten="end")])
     first = [layer for layer in verdict.layers if layer.name == verdict.first_outside]
     for value in (*first, *verdict.outputs):

@@ -254,7 +254,7 @@ class Engine(_Table):
     operators: OtherOperators = OtherOperators()
     """The operators that aren't products."""
 
-    def __init__(self, /, **fields: Any) -> None:
+    def __init__(self, /, **fields: object) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, did_you_mean
 from onnxtile.ir.graphs import defined_values
 from onnxtile.ir.metadata import SPARSE_META
 
@@ -78,7 +78,8 @@ def bind_dimensions(model: ir.Model, sizes: Mapping[str, int]) -> bool:
             raise UsageError(f"dimension {name!r} is bound to {size!r}: give a whole number, 0 or more")
         if _spelled(name) not in known:
             have = f"its free dimensions are {', '.join(known)}" if known else "all of its inputs have fixed shapes"
-            raise UsageError(f"dimension {name!r} isn't a free dimension of the model: {have}")
+            words = f"dimension {name!r} isn't a free dimension of the model: {have}"
+            raise UsageError(words + did_you_mean(name, known))
 
     def bound(dim: ir.SymbolicDim) -> int | ir.SymbolicDim:
         if dim.value in numbers:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import TypeVar
 
-from onnxtile.errors import UsageError, wrong_name
+from onnxtile.errors import UsageError, did_you_mean, wrong_name
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown
 from onnxtile.profiling.engine_costs import AMOUNTS, Layer, LayerGroup
 from onnxtile.profiling.results import COSTS, Group, NodeProfile
@@ -14,6 +15,8 @@ from onnxtile.profiling.results import COSTS, Group, NodeProfile
 GROUPS = ("op", "module", "origin", "scope")
 SORTABLE = (*COSTS.split(), "live_bytes")
 SORTABLE_ON_ENGINE = AMOUNTS.split()
+MOST_COMPARED = 5_000
+"""Names that a pattern which none fits is compared with."""
 Row = TypeVar("Row", NodeProfile, Layer)
 Shown = TypeVar("Shown", NodeProfile, Group, Layer, LayerGroup)
 
@@ -26,8 +29,20 @@ def matching(all_rows: Sequence[Row], ops: Sequence[str] = (), names: Sequence[s
     rows = tuple(row for row in all_rows if (not ops or row.op in ops) and (not names or _is_named(row, names)))
     if not rows and all_rows:
         have = ", ".join(sorted({row.op for row in all_rows})[:20])
-        raise UsageError(f"no node matches {', '.join((*ops, *names))}: the model's operators are {have}")
+        words = f"no node matches {', '.join((*ops, *names))}: the model's operators are {have}"
+        raise UsageError(words + _meant(all_rows, ops, names))
     return rows
+
+
+def _meant(rows: Sequence[Row], ops: Sequence[str], names: Sequence[str]) -> str:
+    """Return a question after the operator or node that's close to what nothing matches; no text where none is."""
+    operators = dict.fromkeys(row.op for row in rows)
+    called = dict.fromkeys(name for row in rows for name in (row.name, row.origin) if name)
+    for wanted, known in ((ops, operators), (names, dict(islice(called.items(), MOST_COMPARED)))):
+        for text in wanted:
+            if text not in known and (question := did_you_mean(text, known)):
+                return question
+    return ""
 
 
 def _is_named(row: NodeProfile | Layer, patterns: Sequence[str]) -> bool:

@@ -150,6 +150,10 @@ def test_a_bad_file_gets_one_line(cli: Cli, tmp_path: Path, name: str, command: 
         (["run", "MODEL", "--passes", "a{{b", "-o", "FOLDER/o.onnx"], "can't read"),
         (["verify", "MODEL", "MISSING"], "no such file"),
         (["frobnicate"], "No such command"),
+        (["lower", "MODEL", "--max", "4,4,4", "--accumulate", "trea"], "'sum'; did you mean 'tree'[?]; see --help"),
+        (["lower", "MODEL", "--maxx", "4,4,4"], "No such option: --maxx; did you mean --max[?]; see --help"),
+        (["lower", "MODEL", "--max", "4,4,4", "--dump-after", "tile-matmull", "d"], "did you mean 'tile-matmul'?"),
+        (["verify", "MODEL", "MODEL", "--require", "prove"], "did you mean 'proven'?"),
     ],
 )
 def test_a_bad_call_gets_one_line(cli: Cli, model: Path, arguments: list[str], words: str) -> None:

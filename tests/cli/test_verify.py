@@ -10,6 +10,8 @@ import pytest
 from onnx import numpy_helper
 
 import onnxtile
+from onnxtile.cli.verify import print_verdict
+from onnxtile.verification.verdict import RegionVerdict, Verdict
 from tests.commands import Cli, one_line
 
 
@@ -57,3 +59,9 @@ def test_a_certificate_is_written_and_repeated(cli: Cli, pair: tuple[Path, Path,
 )  # fmt: skip
 def test_calls_that_are_refused(cli: Cli, model: Path, words: list[str]) -> None:
     one_line(cli("verify", *(str(model) if word == "MODEL" else word for word in words)), "onnxtile: ")
+
+
+def test_a_region_that_was_run_shows_its_error_and_what_is_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    run = RegionVerdict("fc", "Gemm", "", "bound", "onnxruntime", 4, 0.0, 1.0, True, note="Foo isn't known")
+    print_verdict(Verdict(True, "exact", "onnxruntime", 4, 0, (), regions=(run,)))
+    assert "tested  run alone, max error 0, allowed 1: Foo isn't known\n" in capsys.readouterr().out

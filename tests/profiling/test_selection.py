@@ -7,6 +7,7 @@ import pytest
 import onnxtile
 from onnxtile.errors import UsageError
 from onnxtile.ir.symbolic.amounts import Range, Unknown, symbol
+from onnxtile.profiling import selection
 from onnxtile.profiling.results import NodeProfile
 from onnxtile.profiling.selection import matching, ordered
 from tests.support import matmul
@@ -41,3 +42,13 @@ def test_nodes_by_operator_name_or_origin() -> None:
     assert [node.name for node in matching(profile.nodes, ["MatMul"], ["*_k1"])] == ["product/m0_n0_k1"]
     with pytest.raises(UsageError, match=r"no node matches Conv, \*x: the model's operators are Add, MatMul, Split"):
         matching(profile.nodes, ["Conv"], ["*x"])
+
+
+def test_a_node_or_operator_that_is_not_there_gets_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = onnxtile.profile(onnxtile.lower(matmul([4, 8], [8, 4], [4, 4]), (4, 4, 4))).nodes
+    with pytest.raises(UsageError, match="Split; did you mean 'MatMul'"):
+        matching(nodes, ["Matmull"])
+    for most, meant in ((len(nodes), "'product/m0_n0_k1'"), (0, "")):
+        monkeypatch.setattr(selection, "MOST_COMPARED", most)
+        with pytest.raises(UsageError, match=f"Split{f'; did you mean {meant}' if meant else ''}[?]?$"):
+            matching(nodes, [], ["product/m0_n0_k1x"])

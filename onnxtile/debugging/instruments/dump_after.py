@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from onnxtile.debugging.reproducer import write_model
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, did_you_mean
 from onnxtile.ir.io.files import check_output
 from onnxtile.passes.instrument import Instrument, Turn
 from onnxtile.passes.registry import pass_name, pipeline_text
@@ -47,7 +47,8 @@ class DumpAfter(Instrument):
     def before_pipeline(self, passes: Sequence[ir.passes.PassBase]) -> None:
         known = dict.fromkeys([*self._elsewhere, *map(pass_name, passes)])
         if not any(map(self._is_meant, passes)) and self._which not in (ALL, *self._elsewhere):
-            raise UsageError(f"no pass {self._which!r} in the pipeline to dump after: it has {', '.join(known)}")
+            words = f"no pass {self._which!r} in the pipeline to dump after: it has {', '.join(known)}"
+            raise UsageError(words + did_you_mean(self._which, [ALL, *known]))
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
         self._count += 1

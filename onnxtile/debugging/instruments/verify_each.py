@@ -104,6 +104,6 @@ def _first_failure(verdict: Verdict) -> str:
             return f"{region.op} {region.name!r}: {region.reason}"
     for output in verdict.outputs:
         if not output.equivalent:
-            figures = f"largest difference {output.max_abs_error:.3g}, allowed {output.allowed:.3g}"
+            figures = f"max error {output.max_abs_error:.3g}, allowed {output.allowed:.3g}"
             return f"output {output.name!r}: {output.reason} ({figures})"
     return verdict.reason or "no reason was given"
