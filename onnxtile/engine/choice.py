@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product as combinations
 from typing import Literal, get_args
 
-from onnxtile.engine.compute import axes_of
+import numpy as np
+
+from onnxtile.engine.compute import axes_of, compute_cycles, local_bits, tile_cycles
 from onnxtile.engine.cost import Cost, cost, unit_of
 from onnxtile.engine.description import Engine, ProductUnit
+from onnxtile.engine.operands import Operands
 from onnxtile.engine.product import Product
-from onnxtile.engine.schedule import AXES, Schedule
-from onnxtile.engine.sizes import counts, largest_tile
-from onnxtile.engine.traffic import fits, traffic
+from onnxtile.engine.schedule import Schedule
+from onnxtile.engine.search import Least, Search
+from onnxtile.engine.sizes import thinned, tile_sizes
 from onnxtile.errors import UnsupportedError, wrong_name
 
 Minimize = Literal["cycles", "bytes", "calls"]
+MOST_TILES, FEW_TILES, HUGE_TILES = 256, 40, 12
+"""Sizes of a call that are tried along an axis at most, where all have many, and where amounts don't fit a word."""
+MOST_SEARCHES = 200
+"""Levels that are looked into at most."""
 
 
 @dataclass(frozen=True)
@@ -33,78 +40,161 @@ class Choice:
 def choose(product: Product, engine: Engine, minimize: Minimize = "cycles") -> Choice:
     """Return the schedule of a product that takes the fewest cycles, bytes or calls on an engine.
 
-    Among equals the fewest bytes decide, then cycles; where the memory's bandwidth isn't known, bytes take the place
-    of cycles. Equal products are chosen for once. Raises UnsupportedError where the engine doesn't multiply these
-    types, or where even its smallest call doesn't fit its local memory, and UsageError for another `minimize`.
+    Among equals the fewest bytes decide, then cycles; with `calls`, cycles first. Where the memory's bandwidth isn't
+    known, bytes take the place of cycles. Equal products are chosen for once. Raises UnsupportedError where the engine
+    doesn't multiply these types, or where even its smallest call doesn't fit its local memory, and UsageError for
+    another `minimize`.
     """
     if minimize not in get_args(Minimize):
         raise wrong_name(f"minimize {minimize!r} is unknown", minimize, get_args(Minimize))
     return _chosen(product, engine, minimize)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 14)
 def _chosen(product: Product, engine: Engine, minimize: Minimize) -> Choice:
     unit = unit_of(product, engine)
-    best: tuple[tuple[int, ...], Schedule, Cost] | None = None
-    smaller = 0  # halvings of the largest tile, where it doesn't fit local memory
-    schedules = list(_schedules(product, unit, engine, smaller))
-    while not schedules and smaller < 63:
-        smaller += 1
-        schedules = list(_schedules(product, unit, engine, smaller))
-    for schedule in schedules:
-        found = cost(product, schedule, engine)
-        cycles = found.bytes if found.cycles is None else found.cycles
-        key = {
-            "cycles": (cycles, found.bytes, found.compute_cycles, found.local_bytes),
-            "bytes": (found.bytes, cycles, found.compute_cycles, found.local_bytes),
-            "calls": (found.calls, cycles, found.bytes, found.local_bytes),
-        }[minimize]
-        if best is None or key < best[0]:
-            best = key, schedule, found
-    if best is None:
-        raise UnsupportedError(f"engine {engine.name}: no call of {product} fits local memory")
-    return Choice(product, best[1], best[2], _assumptions(engine))
+    some = Product(
+        max(product.m, 1), max(product.k, 1), max(product.n, 1), max(product.batch, 1), product.types, product.result,
+        None if product.empty else product.window,
+    )  # fmt: skip
+    schedule = _Levels(some, unit, engine, minimize).best()
+    assumptions = ("no memory bandwidth given: bytes only",) if engine.memory.bandwidth is None else ()
+    return Choice(product, schedule, cost(product, schedule, engine), assumptions)
 
 
-def _assumptions(engine: Engine) -> tuple[str, ...]:
-    return ("no memory bandwidth given: bytes only",) if engine.memory.bandwidth is None else ()
+class _Levels:
+    """Tiles by the cycles that the array takes with them, and for each level the fewest bytes of all up to it.
+
+    Fewer bytes may take smaller tiles, with more cycles. Bytes fall as cycles rise, so that the best of both lies
+    between two levels whose bytes differ, and what is between these can't be better than the cycles of the one and the
+    bytes of the other.
+    """
+
+    def __init__(self, product: Product, unit: ProductUnit, engine: Engine, minimize: Minimize) -> None:
+        self.product, self.engine, self.minimize = product, engine, minimize
+        self.operands = Operands(product, unit, engine)
+        kind = np.int64 if _largest(product, unit, engine) < 1 << 62 else object
+        tiles = {axis: _tiles(product, unit, self.operands, place) for place, axis in enumerate("mkn")}
+        if not all(tiles.values()):
+            axis = next(axis for axis, sizes in tiles.items() if not sizes)
+            raise UnsupportedError(
+                f"engine {engine.name}: no call along {axis.upper()} is within its max and a multiple"
+            )
+        most = FEW_TILES if math.prod(map(len, tiles.values())) > FEW_TILES**3 else MOST_TILES
+        lanes = dict(zip("mkn", axes_of(unit.array), strict=True))
+        tiles = {
+            axis: thinned(sizes, lanes[axis], most if kind is np.int64 else HUGE_TILES) for axis, sizes in tiles.items()
+        }
+        m, k, n = (np.array(sizes, dtype=kind) for sizes in tiles.values())
+        grid = m[:, None, None], k[:, None], n
+        self.search = Search(self.operands, tiles, kind)
+        bandwidth = engine.local.bandwidth
+        self.unit = 1 if bandwidth is None else 8 * bandwidth.numerator
+        """Parts of a cycle in which levels are given."""
+        self.array = compute_cycles(product, unit, grid) * (product.batch * self.unit)
+        if bandwidth is not None:
+            moved = local_bits(product, unit, grid) * (product.batch * bandwidth.denominator)
+            self.array = np.maximum(self.array, moved)
+        self.allowed = self._fitting(grid)
+        if not self.allowed.any():
+            smallest = " x ".join(str(sizes[0]) for sizes in tiles.values())
+            raise UnsupportedError(
+                f"engine {engine.name}: the smallest call of {product}, {smallest}, takes more than its local memory"
+            )
+        of_m, of_k, of_n = (-(-size // tile) for size, tile in zip(product.sizes, grid, strict=True))
+        self.calls = of_m * of_k * of_n
+        if minimize == "calls":
+            self.allowed &= self.calls == self.calls[self.allowed].min()
+        levels = np.sort(self.array[self.allowed])
+        self.levels: list[int] = levels[np.append(levels[1:] != levels[:-1], True)].tolist()
+        self.found: dict[int, Least] = {}
+
+    def _fitting(self, grid: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Return which tiles local memory has room for, where A's or B's tile stays."""
+        m, k, n = grid
+        operands = self.operands
+        held, bits = operands.held, operands.local_bits
+        a = held("A", "m", m) * held("A", "k", k) * bits["A"]
+        b, c = k * n * bits["B"], m * n * bits["C"]
+        f = self.engine.local.buffers
+        fits: np.ndarray = operands.fits({"A": a, "B": f * b, "C": c}) | operands.fits({"A": f * a, "B": b, "C": c})
+        return fits
+
+    def least(self, level: int) -> Least:
+        """Return the fewest bytes with the array's cycles of that level at most."""
+        if level not in self.found:
+            found = self.search.least(self.allowed & (self.array <= self.levels[level]))
+            assert found is not None  # a tile alone fits
+            self.found[level] = found
+        return self.found[level]
+
+    def key(self, level: int, moved: int) -> tuple[int, int]:
+        """Return what is minimized, for the array's cycles of a level and these bytes."""
+        array, bandwidth = self.levels[level], self.engine.memory.bandwidth
+        if bandwidth is None:
+            return moved, array
+        numerator, denominator = moved * self.product.batch * bandwidth.denominator, bandwidth.numerator
+        if self.engine.local.buffers == 2:
+            cycles = max(-(-array // self.unit), -(-numerator // denominator))
+        else:
+            cycles = -(-(array * denominator + numerator * self.unit) // (self.unit * denominator))
+        return (moved, cycles) if self.minimize == "bytes" else (cycles, moved)
+
+    def best(self) -> Schedule:
+        """Return the best schedule; among equals one with the fewest calls."""
+        key, level = self._best_level()
+        found = self.least(level)
+        equal = bisect_right(range(len(self.levels)), key, lo=level, key=lambda at: self.key(at, found.bytes)) - 1
+        allowed = self.allowed & (self.array <= self.levels[equal])
+        return self.search.fewest_calls(found, allowed, self.calls)
+
+    def _best_level(self) -> tuple[tuple[int, int], int]:
+        """Return the least that can be had of what is minimized, and the level that has it."""
+        last = len(self.levels) - 1
+        best = self.key(0, self.least(0).bytes), 0
+        if last == 0 or self.key(1, self.search.ideal) >= best[0]:
+            return best
+        best = min(best, (self.key(last, self.least(last).bytes), last))
+        between = [(0, last)]
+        while between:
+            low, high = between.pop()
+            fewest = self.least(high).bytes
+            if high - low < 2 or self.least(low).bytes == fewest or self.key(low + 1, fewest) >= best[0]:
+                continue
+            if len(self.found) > MOST_SEARCHES:
+                break
+            middle = self._middle(low, high, fewest)
+            best = min(best, (self.key(middle, self.least(middle).bytes), middle))
+            between += [(low, middle), (middle, high)]
+        return best
+
+    def _middle(self, low: int, high: int, moved: int) -> int:
+        """Return the last level that takes no longer than moving these bytes does; else the one in the middle."""
+        bandwidth = self.engine.memory.bandwidth
+        if bandwidth is not None and self.engine.local.buffers == 2:
+            cycles = -(-moved * self.product.batch * bandwidth.denominator // bandwidth.numerator)
+            middle = bisect_right(self.levels, cycles * self.unit) - 1
+            if low < middle < high:
+                return middle
+        return (low + high) // 2
 
 
-def _schedules(product: Product, unit: ProductUnit, engine: Engine, smaller: int) -> Iterator[Schedule]:
-    """Give schedules that fit local memory, for each first size of a block those with the largest second one."""
-    size = dict(zip("mkn", product.sizes, strict=True))
-    most = (unit.max.M, unit.max.K, unit.max.N)
-    sizes = [
-        _tiles(max(length, 1), limit, multiple, smaller)
-        for length, limit, multiple in zip(product.sizes, most, axes_of(unit.multiple), strict=True)
-    ]
-    for m, k, n in combinations(*sizes):
-        tile = (m, k, n)
-        of_tile = dict(zip("mkn", tile, strict=True))
-        for stays, (one, two) in AXES.items():
-            third = next(axis for axis in "mkn" if axis not in (one, two))
-            for x, y, inner in combinations((one, two), (one, two), ((one, two), (two, one))):
-                if x == y:
-                    continue
-                order = "".join((x, y, third, *inner))
-                seconds = counts(max(size[two], 1), of_tile[two])
-                for first in counts(max(size[one], 1), of_tile[one]):
-                    low, high = 0, len(seconds)
-                    while low < high:
-                        middle = (low + high) // 2
-                        schedule = Schedule(tile, stays, (first, seconds[middle]), order)
-                        if fits(traffic(product, schedule, unit, engine).local, engine):
-                            low = middle + 1
-                        else:
-                            high = middle
-                    if not low:
-                        break
-                    yield Schedule(tile, stays, (first, seconds[low - 1]), order)
+def _tiles(product: Product, unit: ProductUnit, operands: Operands, axis: int) -> list[int]:
+    """Return the sizes of a call that are tried along an axis."""
+    length, name = product.sizes[axis], "MKN"[axis]
+    even = operands.even and operands.rows is None and unit.results is None
+
+    def cycles(sizes: np.ndarray) -> np.ndarray:
+        found: np.ndarray = tile_cycles(length, sizes, unit, axis)
+        return found
+
+    most, multiple, lanes = getattr(unit.max, name), getattr(unit.multiple, name), axes_of(unit.array)[axis]
+    return tile_sizes(length, most, multiple, lanes, cycles if even else None)
 
 
-def _tiles(length: int, most: int | None, multiple: int, smaller: int) -> list[int]:
-    """Return the largest size of a call, halved so many times, and the most even one with as many calls."""
-    largest = max(largest_tile(length, most, multiple) >> smaller, 1)
-    largest = min(-(-largest // multiple) * multiple, length)
-    even = -(-length // -(-length // largest))
-    return sorted({largest, min(length, -(-even // multiple) * multiple)})
+def _largest(product: Product, unit: ProductUnit, engine: Engine) -> int:
+    """Return a number that no amount in the search is above."""
+    padded = math.prod(size + multiple for size, multiple in zip(product.sizes, axes_of(unit.multiple), strict=True))
+    rate = engine.local.bandwidth
+    a_cycle = 1 if rate is None else 8 * rate.numerator * rate.denominator
+    return padded * product.batch * max((1 + unit.fill + unit.call) * a_cycle, 512 * a_cycle, 24 * engine.memory.burst)

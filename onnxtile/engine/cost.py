@@ -9,9 +9,10 @@ from typing import Literal
 
 from onnxtile.engine.compute import compute_cycles, local_bits, padded_macs
 from onnxtile.engine.description import Engine, ProductUnit
+from onnxtile.engine.operands import Operands
 from onnxtile.engine.product import Product
 from onnxtile.engine.schedule import Schedule
-from onnxtile.engine.traffic import bits_of, least_bytes, traffic
+from onnxtile.engine.traffic import traffic
 from onnxtile.errors import UnsupportedError
 
 Bound = Literal["compute", "memory", "local", "latency"]
@@ -75,7 +76,7 @@ def cost(product: Product, schedule: Schedule, engine: Engine) -> Cost:
     memory = None if engine.memory.bandwidth is None else moved.total * batch / engine.memory.bandwidth
     local = Fraction(0)
     if engine.local.bandwidth is not None:
-        local = local_bits(product, unit, schedule.tile, bits_of(product, unit)) * batch / (8 * engine.local.bandwidth)
+        local = local_bits(product, unit, schedule.tile) * batch / (8 * engine.local.bandwidth)
     cycles, bound = total_cycles(engine, compute, memory, local) if batch else (0, None)
     lanes = math.prod((unit.array.M, unit.array.K, unit.array.N))
     return Cost(
@@ -86,7 +87,7 @@ def cost(product: Product, schedule: Schedule, engine: Engine) -> Cost:
         b_bytes=moved.b * batch,
         c_bytes=moved.c * batch,
         partial_bytes=moved.partial * batch,
-        least_bytes=least_bytes(product, unit),
+        least_bytes=Operands(product, unit, engine).least() * batch,
         local_bytes=-(-sum(moved.local.values()) // 8) if calls else 0,
         compute_cycles=compute,
         memory_cycles=None if memory is None else math.ceil(memory),

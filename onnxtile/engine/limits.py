@@ -12,10 +12,11 @@ import onnx_ir as ir
 from onnxtile.engine.choice import Choice, Minimize, choose
 from onnxtile.engine.description import BITS, Engine, Operand, ProductUnit
 from onnxtile.engine.given import PREFIX
+from onnxtile.engine.operands import fits, room_of
 from onnxtile.engine.product import Product
 from onnxtile.engine.schedule import Schedule
 from onnxtile.engine.scheduled import Scheduled
-from onnxtile.engine.traffic import fits, traffic
+from onnxtile.engine.traffic import traffic
 from onnxtile.errors import UnsupportedError
 from onnxtile.ir.dtypes import BYTES, WIDER
 from onnxtile.ir.json_encoding import JsonRecord
@@ -116,7 +117,7 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
             return False
         sizes = zip(schedule.tile, product.sizes, limits_of(unit).axes, strict=True)
         within = all(most is None or min(tile, size) <= most for tile, size, most in sizes)
-        return within and fits(traffic(product, schedule, unit, self.engine).local, self.engine)
+        return within and fits(traffic(product, schedule, unit, self.engine).local, room_of(self.engine))
 
     def _choice(self, product: Contraction) -> Choice | str | None:
         """Return how a product runs; None where there's nothing to choose, or why it can't run at all."""
@@ -164,7 +165,7 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
             Schedule(product.sizes, stays, (sizes[order[0]], sizes[order[1]]), order) for stays, order in _WHOLE.items()
         )
         return unit is not None and any(
-            fits(traffic(product, schedule, unit, self.engine).local, self.engine) for schedule in whole
+            fits(traffic(product, schedule, unit, self.engine).local, room_of(self.engine)) for schedule in whole
         )
 
 

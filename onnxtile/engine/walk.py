@@ -9,9 +9,9 @@ from fractions import Fraction
 
 from onnxtile.engine.compute import call_cycles
 from onnxtile.engine.description import Engine, Operand, ProductUnit
+from onnxtile.engine.operands import bits_of, row_bytes
 from onnxtile.engine.product import Product
 from onnxtile.engine.schedule import AXES, Box, Schedule
-from onnxtile.engine.traffic import bits_of, row_bytes
 
 Piece = tuple[int, int]
 """Which piece of an operand it is, along its rows and its columns."""

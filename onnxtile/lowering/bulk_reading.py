@@ -98,7 +98,10 @@ def hashes(data: Bytes, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
             which, at, left = which[going], at[going], left[going]
         if not len(which):
             return numbers
-        mixed = (numbers[which] ^ words[at] & _MASKS[np.minimum(left, 8)]) * _FACTOR
+        eight = words[np.minimum(at, len(words) - 1)] if len(words) else np.zeros(len(at), np.uint64)
+        for place in np.flatnonzero(at >= len(words)):  # of a name at the end of the file
+            eight[place] = int.from_bytes(data[at[place] : at[place] + 8].tobytes(), "little")
+        mixed = (numbers[which] ^ eight & _MASKS[np.minimum(left, 8)]) * _FACTOR
         numbers[which] = mixed ^ mixed >> _HALF
         at, left = at + 8, left - 8
 

@@ -19,7 +19,6 @@ from onnxtile.engine.limits import EngineLimits, product_of, sized
 from onnxtile.engine.product import Product
 from onnxtile.engine.schedule import Box, Schedule
 from onnxtile.engine.scheduled import Scheduled
-from onnxtile.engine.traffic import bits_of
 from onnxtile.engine.walk import walk
 from onnxtile.engine.windows import with_window
 from onnxtile.errors import UnsupportedError
@@ -191,7 +190,7 @@ class _Layers:
         walked = walk(tiles.boxes, of_engine, schedule, unit, engine)
         moved, compute = walked.total * of_engine.batch, walked.compute * of_engine.batch
         memory = None if engine.memory.bandwidth is None else moved / engine.memory.bandwidth
-        bits = local_bits(of_engine, unit, schedule.tile, bits_of(of_engine, unit)) * of_engine.batch
+        bits = local_bits(of_engine, unit, schedule.tile) * of_engine.batch
         local = Fraction(0) if engine.local.bandwidth is None else bits / (8 * engine.local.bandwidth)
         cycles, bound = total_cycles(engine, compute, memory, local)
         found = replace(

@@ -8,7 +8,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from onnxtile.engine.description import Engine
-from onnxtile.engine.product import Product
+from onnxtile.engine.product import Product, Window
 from onnxtile.engine.schedule import AXES, Schedule
 from onnxtile.errors import UsageError
 
@@ -65,6 +65,7 @@ def engines(draw: st.DrawFn, plain: bool = False) -> Engine:
             local_buffers=draw(st.sampled_from([1, 2])), local_bandwidth=draw(st.sampled_from([None, 2, 5.5, 64])),
             memory_bandwidth=draw(st.sampled_from([0.5, 1, 3.75, 16])), memory_latency=draw(st.sampled_from([0, 100])),
             memory_burst=1 if plain else draw(st.sampled_from([1, 1, 4, 16, 64])),
+            conv_windows=draw(st.sampled_from(["memory", "engine"])), conv_halo=draw(st.sampled_from(["read", "kept"])),
         )  # fmt: skip
     except UsageError:  # the smallest call doesn't fit the memory
         reject()
@@ -76,6 +77,18 @@ def products(engine: Engine, most: int = 40) -> st.SearchStrategy[Product]:
     return st.builds(
         Product, size, size, size, st.sampled_from([1, 1, 3]), st.just(types), st.sampled_from(["int8", "float32"])
     )
+
+
+@st.composite
+def convolutions(draw: st.DrawFn, engine: Engine, most: int = 5) -> Product:
+    """A product of windows, along one, two or three axes."""
+    rank = draw(st.sampled_from([1, 2, 2, 3]))
+    kernel, outputs, lengths = (tuple(draw(st.integers(1, top)) for _ in range(rank)) for top in (3, most, 9))
+    strides, dilations = (tuple(draw(st.integers(1, 3)) for _ in range(rank)) for _ in range(2))
+    begin, channels = tuple(draw(st.integers(0, 2)) for _ in range(rank)), draw(st.integers(1, 4))
+    window = Window(channels, lengths, kernel, strides, dilations, begin, outputs)
+    m = window.positions * draw(st.integers(1, 3))
+    return Product(m, channels * window.taps, draw(st.integers(1, 9)), 1, engine.product[0].types, "int8", window)
 
 
 @st.composite

@@ -94,7 +94,7 @@ def test_a_call_that_no_local_memory_holds_is_refused() -> None:
     checked = limits(product_multiple={"M": 8, "K": 20, "N": 8}).engine
     tiny = EngineLimits(checked.model_copy(update={"local": checked.local.model_copy(update={"size": 3})}))
     (refusal,) = engine_refusals(product(30, 40, 50), tiny)
-    assert "fits local memory" in refusal.words
+    assert "takes more than its local memory" in refusal.words
     assert legality(product(30, 40, 50), tiny) == "over"
 
 

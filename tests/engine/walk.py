@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from onnxtile.engine.description import BITS, Engine
-from onnxtile.engine.product import Product
+from onnxtile.engine.product import Product, Window
 from onnxtile.engine.schedule import Schedule
 
 Region = tuple[range, range]
+
+
+def input_rows(window: Window, positions: range) -> set[tuple[int, int]]:
+    """Image and input row of all that these windows touch."""
+    length, extent = window.lengths[0], (window.kernel[0] - 1) * window.dilations[0] + 1
+    found = set()
+    for position in positions:
+        image, inside = divmod(position, math.prod(window.outputs))
+        start = inside // math.prod(window.outputs[1:]) * window.strides[0] - window.begin[0]
+        found |= {(image, row) for row in range(max(start, 0), min(start + extent, length))}
+    return found
 
 
 def walk(product: Product, schedule: Schedule, engine: Engine) -> dict[str, int]:
@@ -29,6 +41,17 @@ def walk(product: Product, schedule: Schedule, engine: Engine) -> dict[str, int]
         burst = engine.memory.burst
         return len(region[0]) * -(-len(region[1]) * width // (8 * burst)) * burst
 
+    def move_input(region: Region) -> int:
+        window = product.window
+        assert window is not None
+        rows = input_rows(window, region[0])
+        if engine.conv.halo == "kept":
+            rows -= input_rows(window, range(region[0].start))
+        channels = {k // math.prod(window.kernel) for k in region[1]}
+        elements = math.prod(window.lengths[1:])
+        burst = engine.memory.burst if elements > 1 else 1
+        return len(rows) * len(channels) * -(-elements * bits["A"] // (8 * burst)) * burst
+
     def leave() -> None:
         if "C" in here:
             finished = done[here["C"]] == product.k * len(here["C"][0]) * len(here["C"][1])
@@ -42,7 +65,8 @@ def walk(product: Product, schedule: Schedule, engine: Engine) -> dict[str, int]
             leave()
             total["S"] += move(region, BITS[unit.accumulate]) if done[region] else 0
         else:
-            total[operand] += move(region, bits[operand])
+            windows = operand == "A" and product.window is not None and engine.conv.windows == "engine"
+            total[operand] += move_input(region) if windows else move(region, bits[operand])
         here[operand] = region
 
     def cut(whole: range, step: int) -> list[range]:

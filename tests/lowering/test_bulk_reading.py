@@ -38,6 +38,15 @@ def test_equal_names_have_equal_numbers_wherever_they_stand(names: list[str]) ->
     assert len(set(numbers.tolist())) == len(set(names))
 
 
+def test_a_name_may_end_the_file() -> None:
+    for name in ("a", "fc/m0_n0_k0"):
+        text = np.frombuffer(name.encode(), np.uint8)
+        for before in (0, 20):
+            data = np.concatenate([np.zeros(before, np.uint8), text])
+            found = hashes(data, np.array([before]), np.array([len(text)]))
+            assert found.tolist() == hashes_of([name]).tolist()
+
+
 @given(NAMES, NAMES)
 def test_an_index_finds_the_first(names: list[str], others: list[str]) -> None:
     index = Index(hashes_of(names))

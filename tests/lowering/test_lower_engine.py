@@ -27,7 +27,9 @@ MOST = {"M": 4, "K": 6, "N": 5}
 
 
 def engine(**fields: Any) -> Engine:
-    return engine_of(**FLOATS | {"product_max": MOST, "memory_bandwidth": 2, "local_size": 400} | fields)
+    return engine_of(
+        **FLOATS | {"product_max": MOST, "product_call": 99, "memory_bandwidth": 2, "local_size": 500} | fields
+    )
 
 
 def metadata(node: onnx.NodeProto) -> dict[str, str]:

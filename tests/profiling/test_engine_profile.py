@@ -114,7 +114,8 @@ def test_without_its_schedule_each_tile_is_a_product_of_its_own() -> None:
 def test_a_schedule_that_another_engine_cannot_run_is_none() -> None:
     lowered = onnxtile.lower(matmul([11, 17], [17, 13], [11, 13]), engine=SMALL)
     smaller = SMALL.model_copy(update={"local": SMALL.local.model_copy(update={"size": 200})})
-    assert len(products(profiled(lowered, smaller))) == 27
+    calls = choose(Product(11, 17, 13, 1, ("float32", "float32"), "float32"), SMALL).cost.calls
+    assert len(products(profiled(lowered, smaller))) == calls > 1
 
 
 @pytest.mark.parametrize("text", ["size=11,17,13", "size=9,9,9 tile=4,6,5 stays=C loops=m4,n5,k6,m4,n5 bytes=1", ""])
@@ -225,7 +226,7 @@ def test_the_peak_is_told_up_to_a_number_of_calls(monkeypatch: pytest.MonkeyPatc
     for most, told in ((27, True), (26, False)):
         monkeypatch.setattr(engine_profile, "MOST_WALKED", most)
         engine_profile._peak.cache_clear()
-        (layer,) = profiled(matmul([11, 17], [17, 13], [11, 13])).layers
+        (layer,) = profiled(matmul([11, 17], [17, 13], [11, 13]), minimize="calls").layers
         assert layer.calls == 27
         assert (layer.peak_bandwidth is not None) == told
     engine_profile._peak.cache_clear()
