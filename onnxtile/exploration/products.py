@@ -17,7 +17,7 @@ from onnxtile.engine.description import Engine
 from onnxtile.engine.limits import EngineLimits, product_of
 from onnxtile.engine.product import Product
 from onnxtile.errors import UsageError
-from onnxtile.ir.dimensions import free_dimensions
+from onnxtile.ir.dimensions import free_dimensions, still_free
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.lazy import skim
 from onnxtile.ir.symbolic.amounts import Amount, total
@@ -33,12 +33,14 @@ from onnxtile.profiling.cost_walk import CostWalk
 class ModelProducts:
     """A model's distinct products, each with how often one run computes it.
 
-    `left_out`: how many nodes' products aren't counted, by the reason, on any engine of a sweep.
+    `left_out`: how many nodes' products aren't counted, by the reason, on any engine of a sweep. `free`: dimensions
+    that the model left open, bound or not.
     """
 
     name: str
     counts: tuple[tuple[Product, int], ...]
     left_out: Mapping[str, int]
+    free: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -50,10 +52,13 @@ class ModelProducts:
 def products_of(model: AnyModel, name: str, engine: Engine, bind: Mapping[str, int] | None = None) -> ModelProducts:
     """Return the products of a model whose types the engine multiplies; its weights aren't read.
 
-    Products in bodies count once a trip. Raises UsageError where none is left, ModelError, UnsupportedError.
+    `bind`: sizes of free dimensions; names that the model doesn't have are for others. Products in bodies count once a
+    trip. Raises UsageError where none is left, ModelError, UnsupportedError.
     """
     loaded = skim(Path(model)) if isinstance(model, (str, os.PathLike)) else to_ir(model)
-    PassManager([BindDims(bind)] if bind else [], check=False)(loaded)
+    own = still_free(loaded, bind or {})
+    free = tuple(dict.fromkeys([*own, *free_dimensions(loaded)]))
+    PassManager([BindDims(own)] if own else [], check=False)(loaded)
     inline(loaded)
     times = _times(loaded)
     counts: Counter[Product] = Counter()
@@ -72,7 +77,7 @@ def products_of(model: AnyModel, name: str, engine: Engine, bind: Mapping[str, i
     if not counts:
         raise UsageError(f"{name}: {_nothing(left_out, free_dimensions(loaded))}")
     order = sorted(counts.items(), key=lambda pair: str(astuple(pair[0])))
-    return ModelProducts(name, tuple(order), dict(sorted(left_out.items())))
+    return ModelProducts(name, tuple(order), dict(sorted(left_out.items())), free)
 
 
 def _times(model: ir.Model) -> dict[int, Amount]:
@@ -86,5 +91,5 @@ def _times(model: ir.Model) -> dict[int, Amount]:
 def _nothing(left_out: Mapping[str, int], free: list[str]) -> str:
     if not left_out:
         return "there is no matrix product in it"
-    cure = f"; --bind {free[0]}=INT fixes a free dimension" if free else ""
+    cure = f"; fix its free dimensions: {' '.join(f'--bind {name}=INT' for name in free)}" if free else ""
     return f"no product is left to be scheduled: {next(iter(left_out))}{cure}"

@@ -69,6 +69,10 @@ def sweep(
         for model, name in zip(listed, _names(listed), strict=True):
             say(f"read {name}")
             found.append(products_of(model, name, base, bind))
+    names = {name for model in found for name in model.free}
+    for name in bind or ():
+        if name not in names:
+            raise wrong_name(f"no model has a free dimension {name!r}", name, sorted(names))
     study = Study.of(found, engines, [variation.path for variation in variations], minimize)
     rows = study.run(path, workers, on, say)
     left_out: dict[str, int] = {}

@@ -20,7 +20,10 @@ def test_equal_products_are_one_and_bodies_count_once_a_trip() -> None:
 
 
 def test_free_dimensions_are_bound_or_named() -> None:
-    with pytest.raises(UsageError, match="free: no product is left to be scheduled: M is 'batch'; --bind batch=INT"):
+    with pytest.raises(
+        UsageError,
+        match="free: no product is left to be scheduled: M is 'batch'; fix its free dimensions: --bind batch=INT",
+    ):
         products_of(free(), "free", load(ENGINE))
     found = products_of(free(), "free", load(ENGINE), {"batch": 3})
     assert [product.sizes for product, _ in found.counts] == [(3, 64, 64)]

@@ -60,6 +60,10 @@ def test_a_combination_that_is_no_engine_has_a_row_with_the_reason() -> None:
 def test_a_small_memory_is_a_reason_and_sizes_are_bound() -> None:
     found = sweep(free(), ENGINE, ["local.size=32KiB,64KiB"], bind={"batch": 5})
     assert [row.figures and row.figures.macs for row in found.rows] == [5 * 64 * 64] * 2
+    both = sweep([chain(), free()], ENGINE, ["local.size=32KiB"], bind={"batch": 5})
+    assert [row.figures and row.figures.macs for row in both.rows[1:]] == [5 * 64 * 64]
+    with pytest.raises(UsageError, match="no model has a free dimension 'bach': take one of batch; did you mean"):
+        sweep([chain(), free()], ENGINE, ["local.size=32KiB"], bind={"batch": 5, "bach": 5})
 
 
 def test_an_engine_in_memory_varies_too() -> None:
