@@ -10,7 +10,7 @@ __all__ = [
     "CaptureReport", "Captured", "Engine", "Limits", "LimitsError", "ModelError", "OnnxtileError", "PassError",
     "PassManager", "Profile", "Report", "UnsupportedError", "UsageError", "__version__", "allowing", "annotate",
     "capture", "check", "choose", "estimate", "following_links", "instruments", "lower", "passes", "profile",
-    "reduce", "sweep", "verify",
+    "reduce", "rewrite", "sweep", "verify",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from onnxtile.lowering.check import check
     from onnxtile.lowering.report import Report
     from onnxtile.passes.manager import PassManager
+    from onnxtile.passes.node_rewrite import rewrite
     from onnxtile.profiling.results import Profile
     from onnxtile.tiling.limits import Limits
     from onnxtile.verification.verify import verify
@@ -43,7 +44,8 @@ _HOMES = {
     "errors": ("LimitsError", "ModelError", "OnnxtileError", "PassError", "UnsupportedError", "UsageError"),
     "exploration.sweep": ("sweep",), "ir.bounds": ("allowing",), "ir.io.links": ("following_links",),
     "lowering.check": ("check",),
-    "lowering.report": ("Report",), "passes.manager": ("PassManager",), "profiling.results": ("Profile",),
+    "lowering.report": ("Report",), "passes.manager": ("PassManager",), "passes.node_rewrite": ("rewrite",),
+    "profiling.results": ("Profile",),
     "tiling.limits": ("Limits",), "verification.verify": ("verify",),
 }  # fmt: skip
 _MODULES = {"passes": "passes", "instruments": "debugging.instruments"}

@@ -15,7 +15,12 @@ Result = TypeVar("Result")
 
 
 class OnnxtileError(Exception):
-    """Base of all errors that onnxtile raises on purpose; the command line turns it into exit status 2."""
+    """Base of all errors that onnxtile raises on purpose; the command line turns it into exit status 2.
+
+    `beneath`: lines that show the place of what is wrong, which the command line prints below the message.
+    """
+
+    beneath: tuple[str, ...] = ()
 
 
 class UsageError(OnnxtileError):
@@ -36,6 +41,10 @@ class PassError(OnnxtileError):
 
 class LimitsError(OnnxtileError):
     """A product exceeds the limits although a pass promised that none does."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin is left out; the message names it, its package and the reason."""
 
 
 def system_words(error: BaseException) -> str:

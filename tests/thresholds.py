@@ -70,6 +70,9 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "cli.table._LONG": ("a column is shortened first, or last", _SHOWN, "test_columns_that_are_shortened_first_and_those_of_usual_length"),
     "ir.constant_folding.MOST_LINKS": ("a weight is cut ahead of time, or at run time", _LOWERING, "test_weights_behind_as_many_operators_as_are_seen_through_and_behind_more"),
     "ir.constant_folding._MOST_AXES": ("a constant is computed ahead of time, or at run time", _LOWERING, "test_constants_of_as_many_axes_as_are_made_and_of_more"),
+    "passes.pipelines.syntax.LONGEST": ("a pipeline is shown above the caret, or a part of it", "passes/pipelines/test_syntax.py", "test_of_a_text_longer_than_the_longest_its_part_is_shown"),
+    "passes.pipelines.syntax.DEEPEST": ("braces within braces are read, or refused", "passes/pipelines/test_syntax.py", "test_braces_as_deep_as_the_deepest_and_deeper"),
+    "passes.repeat.MOST_ROUNDS": ("passes run again, or are given up", "passes/test_repeat.py", "test_passes_that_go_on_changing_are_given_up_after_most_rounds"),
     "tiling.legality.MOST_TILES": ("a product is cut, or refused", _LOWERING, "test_products_of_as_many_tiles_as_are_made_and_of_more"),
     "ir.dimensions.LARGEST": ("a limit is taken, or refused", _LOWERING, "test_limits_as_large_as_a_size_may_be_and_larger"),
     "lowering.options.MAX_NODES": ("form auto is unrolled, or batched", "lowering/test_form_costs.py", "test_auto_unrolls_up_to_its_budget"),
@@ -158,8 +161,8 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "engine.sizes.MOST_LISTED": ("sizes of calls are looked at one by one, or those at which a count changes", "engine/test_sizes.py", "test_as_many_sizes_as_are_looked_at_and_more"),
     "engine.sizes.MOST_BLOCKS": ("all sizes of blocks at which a count changes, or some", "engine/test_sizes.py", "test_as_many_sizes_as_are_looked_at_and_more"),
     "engine.sizes.FEW": ("all sizes, or those at which a count changes", "engine/test_sizes.py", "test_as_many_sizes_as_are_looked_at_and_more"),
-    "engine.load.MOST_BYTES": ("an engine file is read, or refused", "engine/test_load.py", "test_files_up_to_a_size_are_read"),
-    "engine.mistakes.LONGEST": ("a value is shown whole, or its beginning", "engine/test_mistakes.py", "test_values_are_shown_as_a_file_has_them_up_to_a_length"),
+    "ir.io.toml_files.MOST_BYTES": ("a file in TOML is read, or refused", "ir/io/test_toml_files.py", "test_files_up_to_most_bytes_are_read"),
+    "ir.io.toml_files.LONGEST": ("a value is shown whole, or its beginning", "ir/io/test_toml_files.py", "test_values_are_shown_as_a_file_has_them_up_to_a_length"),
 }  # fmt: skip
 """Sizes, and the tests on both sides of each. A test that lowers or raises the number says why."""
 

@@ -15,7 +15,9 @@ import typer
 from onnxtile.cli import annotate, capture, check, draw, engine, lower, passes, profile, reduce, run, sweep, verify
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
 from onnxtile.cli.isolation import IsolationError, run_isolated
+from onnxtile.errors import PluginWarning
 from onnxtile.ir.bounds import BOUNDS, allowing, parse_bounds
+from onnxtile.ir.printable import printable
 
 _DEBUG, _ALLOW = "--debug", "--allow"
 """Options of the program that are taken behind a command as well."""
@@ -68,17 +70,27 @@ def _run(arguments: list[str]) -> object:
 
 @contextmanager
 def _quiet(debug: bool) -> Iterator[None]:
-    """Keep libraries from warning and logging on standard error, which has one line of ours; but for --debug."""
+    """Keep libraries from warning and logging on standard error, which has lines of ours only; but for --debug.
+
+    A plugin that is left out is named there.
+    """
     level = logging.root.manager.disable
     with warnings.catch_warnings():
         if not debug:
             logging.disable(logging.CRITICAL)
             if not sys.warnoptions:
                 warnings.simplefilter("ignore")
+            warnings.filterwarnings("always", category=PluginWarning)
+            warnings.showwarning = _tell
         try:
             yield
         finally:
             logging.disable(level)
+
+
+def _tell(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning as one line."""
+    print(f"onnxtile: {printable(str(message))}", file=sys.stderr)
 
 
 def main() -> None:

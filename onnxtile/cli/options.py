@@ -67,7 +67,9 @@ On = Annotated[
 Passes = Annotated[
     str,
     typer.Option(
-        "--passes", metavar="PIPELINE", help="Passes with their options: name,name{option=value}, or module:Class."
+        "--passes",
+        metavar="PIPELINE",
+        help="Passes: name,name{option=value}, module:Class, repeat{name,name}; or @FILE.toml.",
     ),
 ]
 DumpAfter = Annotated[

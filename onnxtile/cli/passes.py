@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import sys
 
 from onnxtile.cli.options import Json
 
@@ -10,19 +10,26 @@ EXAMPLES = "Example:\n\nonnxtile passes --json"
 
 
 def command(json: Json = False) -> None:
-    """List the passes with their options, in the order of the main job."""
+    """List the passes with their options: in the order of the main job, then those of onnx_ir and of other packages."""
     from rich.text import Text
 
     from onnxtile.cli.output import print_json
     from onnxtile.cli.screen import console, styled
-    from onnxtile.passes.registry import option_types, pass_class, pass_names
+    from onnxtile.errors import UsageError
+    from onnxtile.ir.plugins import leave_out
+    from onnxtile.passes.pipelines.options import options_of
+    from onnxtile.passes.registry import pass_class, pass_names
 
     described = []
     for name in pass_names():
-        cls = pass_class(name)
-        words = next(iter((cls.__doc__ or "").strip().splitlines()), "")
-        options = [field.name for field in dataclasses.fields(cls)] if option_types(cls) else []  # type: ignore[arg-type]
-        described.append({"name": name, "summary": words, "options": options})
+        try:
+            cls = pass_class(name)
+        except UsageError as error:
+            leave_out(error)
+            continue
+        words = cls.__doc__ or sys.modules[cls.__module__].__doc__ or "no description"
+        options = [key for key, option in options_of(cls).items() if option.as_text]
+        described.append({"name": name, "summary": words.strip().splitlines()[0], "options": options})
     if json:
         print_json({"schema": "onnxtile.passes/1", "passes": described})
         return

@@ -66,7 +66,7 @@ def command(
     from onnxtile.ir.io.load import external_files, load
     from onnxtile.lowering.model_file import save
     from onnxtile.passes.manager import PassManager
-    from onnxtile.passes.registry import parse_pipeline
+    from onnxtile.passes.pipelines.pipeline import parse_pipeline
     from onnxtile.tiling.forms.table import form_of
 
     form_to_write = form_of(form)

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from onnxtile.engine.consistency import AXES
 from onnxtile.engine.description import Unset
-from onnxtile.engine.mistakes import toml_text
 from onnxtile.errors import did_you_mean
+from onnxtile.ir.io.toml_files import toml_text
 from onnxtile.operators.table import OPERATORS
 
 if TYPE_CHECKING:

@@ -28,10 +28,11 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from onnxtile.engine import consistency
-from onnxtile.engine.mistakes import mistakes, toml_text
+from onnxtile.engine.mistakes import mistakes
 from onnxtile.engine.quantities import BYTES, BYTES_A_SECOND, HERTZ, quantity
 from onnxtile.errors import UsageError
 from onnxtile.ir.dimensions import LARGEST
+from onnxtile.ir.io.toml_files import toml_text
 
 Operand = Literal["A", "B", "C"]
 """The operands of C[m, n] = sum over k of A[m, k] * B[k, n]: activations, weights, results."""

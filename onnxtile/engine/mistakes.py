@@ -5,20 +5,15 @@ What is said of a value follows from its field alone: the type, the bounds and t
 
 from __future__ import annotations
 
-import json
-import re
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from onnxtile.errors import did_you_mean
+from onnxtile.ir.io.toml_files import key_text, toml_text
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
-
-LONGEST = 60
-"""Characters of a value that are shown."""
 
 
 def mistakes(error: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -40,7 +35,7 @@ def _words(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         place, _, field = _follow(loc[:-1], model)
         within = (_table_in(field.annotation) if field else None) or model
-        return f"{_joined(place, _key(loc[-1]))} is unknown{_meant(str(loc[-1]), within, model)}"
+        return f"{_joined(place, key_text(loc[-1]))} is unknown{_meant(str(loc[-1]), within, model)}"
     if kind == "missing" and isinstance(loc[-1], int):  # in a list that is too short
         kind, loc = "too_short", loc[:-1]
     place, table, field = _follow(loc, model)
@@ -145,33 +140,3 @@ def _least(field: FieldInfo) -> int | None:
             return least
         pending += [*getattr(one, "metadata", ()), *get_args(one)]
     return None
-
-
-def toml_text(value: object, depth: int = 2) -> str:
-    """Return a value as a file has it; of a long, large or deep one its beginning, its bits, or dots.
-
-    >>> print(toml_text({"M": 1, "on": [True, "a"]}), toml_text(1 << 100), toml_text("x" * 100))
-    { M = 1, on = [true, "a"] } a number of 101 bits "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
-    """
-    if isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, int) and value.bit_length() > 64:  # Python itself refuses to write out the largest
-        text = f"a number of {value.bit_length():,} bits"
-    elif isinstance(value, str):
-        text = json.dumps(value[: LONGEST + 1], ensure_ascii=False)
-    elif not isinstance(value, (dict, list, tuple)):
-        text = str(value)
-    elif not depth:
-        text = "..."
-    elif isinstance(value, dict):
-        items = [f"{_key(key)} = {toml_text(item, depth - 1)}" for key, item in islice(value.items(), LONGEST)]
-        text = f"{{ {', '.join(items)} }}"
-    else:
-        text = f"[{', '.join(toml_text(item, depth - 1) for item in islice(value, LONGEST))}]"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def _key(name: object) -> str:
-    """Return the name of a field as a file has it."""
-    text = str(name)[: LONGEST + 1]
-    return text if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text) else toml_text(text)

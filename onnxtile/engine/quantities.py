@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from onnxtile.engine.mistakes import toml_text
 from onnxtile.errors import did_you_mean
 from onnxtile.ir.dimensions import LARGEST
+from onnxtile.ir.io.toml_files import toml_text
 from onnxtile.ir.printable import several
 
 BYTES = {

@@ -11,12 +11,16 @@ import onnx_ir as ir
 from onnxtile.errors import OnnxtileError, PassError
 from onnxtile.ir.graphs import count_nodes
 from onnxtile.ir.io.checker import check_structure, one_line
-from onnxtile.passes.registry import pass_name, pipeline_text
+from onnxtile.passes.pipelines.pipeline import pipeline_text
+from onnxtile.passes.registry import pass_name
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A pass's turn: its index in the pipeline, and the pipeline's passes."""
+    """A pass's turn: how many have run before it, and all passes: those that ran, this one, and what comes behind it.
+
+    Of a Repeat, each run of a pass is a turn of its own; what is left of it comes behind.
+    """
 
     index: int
     passes: Sequence[ir.passes.PassBase]
@@ -47,7 +51,7 @@ class Instrument:
     """
 
     def before_pipeline(self, passes: Sequence[ir.passes.PassBase]) -> None:
-        """Look at the pipeline before anything runs; a bad one is refused here."""
+        """Look at the passes before any runs, those of Repeat in its place; a bad pipeline is refused here."""
 
     def before_pass(self, turn: Turn, model: ir.Model) -> None:
         """Look at the model as the pass gets it."""

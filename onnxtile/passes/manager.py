@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import onnx_ir as ir
 
@@ -11,7 +13,10 @@ from onnxtile.ir.io.checker import check_structure, one_line
 from onnxtile.ir.io.progress import Progress
 from onnxtile.ir.opset_imports import settle_ir
 from onnxtile.passes.instrument import CheckStructure, Step, Timing, Turn, Watch
-from onnxtile.passes.registry import parse_pipeline
+from onnxtile.passes.pipelines.pipeline import passes_of
+from onnxtile.passes.repeat import Repeat, one_by_one
+
+Passes: TypeAlias = Sequence[ir.passes.PassBase]
 
 
 class PassManager:
@@ -32,13 +37,7 @@ class PassManager:
 
         Raises UsageError for a name or option that doesn't exist.
         """
-        if isinstance(passes, str):
-            passes = parse_pipeline(passes)
-        self.passes: list[ir.passes.PassBase] = []
-        for pass_ in passes:
-            if not isinstance(pass_, (str, ir.passes.PassBase)):
-                raise UsageError(f"{pass_!r} is neither a pass nor the name of one")
-            self.passes += [pass_] if isinstance(pass_, ir.passes.PassBase) else parse_pipeline(pass_)
+        self.passes = passes_of(passes)
         self.check, self._checked = check, checked
         self.instruments = tuple(instruments)
         self.steps: list[Step] = []
@@ -55,36 +54,60 @@ class PassManager:
             )
         settle_ir(model)
         timing = Timing()
-        self.steps, modified = timing.steps, False
+        self.steps = timing.steps
         watching = [*self.instruments, *([CheckStructure()] if self.check else []), timing]
         for instrument in watching:
-            instrument.before_pipeline(self.passes)
+            instrument.before_pipeline(list(one_by_one(self.passes)))
         if self.check and not self._checked:
             check_structure(model)
-        for index in range(len(self.passes)):
-            result = _watched(Turn(index, self.passes), model, watching, progress)
-            model, modified = result.model, modified or result.modified
-        return ir.passes.PassResult(model, modified)
+        return _Run(model, watching, progress).all(self.passes, ())
 
 
-def _watched(turn: Turn, model: ir.Model, watching: Watch, progress: Progress | None) -> ir.passes.PassResult:
-    """Run one pass and call the instruments."""
-    if progress:
-        progress(turn.name)
-    for instrument in watching:
-        instrument.before_pass(turn, model)
-    try:
-        result = _run(turn.pass_, turn.name, model)
-        for instrument in reversed(watching):
-            instrument.after_pass(turn, result.model, result.modified)
-    except OnnxtileError as error:
-        raised = error
-        for instrument in reversed(watching):
-            raised = instrument.on_failure(turn, raised)
-        if raised is error:
-            raise
-        raise raised from error
-    return result
+@dataclass
+class _Run:
+    """One run of a pipeline: the model as it is now, and the passes that have run."""
+
+    model: ir.Model
+    watching: Watch
+    progress: Progress | None
+    done: list[ir.passes.PassBase] = field(default_factory=list)
+
+    def all(self, passes: Passes, behind: Passes) -> ir.passes.PassResult:
+        """Run passes one by one, those of Repeat in its place; `behind`: what runs after them."""
+        modified = False
+        for index, pass_ in enumerate(passes):
+            rest = (*passes[index + 1 :], *behind)
+            if not isinstance(pass_, Repeat):
+                modified = self.one(pass_, rest) or modified
+                continue
+            for more in pass_.rounds():
+                changed = self.all(pass_.passes, (*more, *rest)).modified
+                modified = modified or changed
+                if not changed:
+                    break
+        return ir.passes.PassResult(self.model, modified)
+
+    def one(self, pass_: ir.passes.PassBase, rest: Passes) -> bool:
+        """Run one pass and call the instruments; return whether it says that it changed the model."""
+        turn = Turn(len(self.done), (*self.done, pass_, *rest))
+        if self.progress:
+            self.progress(turn.name)
+        for instrument in self.watching:
+            instrument.before_pass(turn, self.model)
+        try:
+            result = _run(pass_, turn.name, self.model)
+            for instrument in reversed(self.watching):
+                instrument.after_pass(turn, result.model, result.modified)
+        except OnnxtileError as error:
+            raised = error
+            for instrument in reversed(self.watching):
+                raised = instrument.on_failure(turn, raised)
+            if raised is error:
+                raise
+            raise raised from error
+        self.done.append(pass_)
+        self.model = result.model
+        return result.modified
 
 
 def _run(pass_: ir.passes.PassBase, name: str, model: ir.Model) -> ir.passes.PassResult:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint, EntryPoints
 
+import pytest
+
+from onnxtile.ir import plugins
 from onnxtile.passes.registry import pass_names
 from tests.commands import Cli
 
@@ -24,3 +28,15 @@ def test_json_says_the_same(cli: Cli) -> None:
     assert list(by_name) == list(pass_names())
     assert {"max", "accumulate", "form"} <= set(by_name["tile-matmul"]["options"])
     assert by_name["infer-shapes"]["options"] == []
+
+
+def test_a_broken_plugin_is_named_and_left_out(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = EntryPoints([EntryPoint("broken", "nonesuch:Pass", "onnxtile.passes")])
+    monkeypatch.setattr(plugins, "entry_points", lambda **select: points.select(**select))
+    status, out, err = cli("passes", "--json")
+    assert (status, err) == (
+        0,
+        "onnxtile: plugin 'broken' (onnxtile.passes) is broken: ModuleNotFoundError: No module named 'nonesuch'; mend "
+        "or uninstall it\n",
+    )
+    assert [step["name"] for step in json.loads(out)["passes"]] == pass_names()[:-1]

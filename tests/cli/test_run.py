@@ -106,3 +106,22 @@ def test_passes_have_the_limits_of_the_engine_where_none_are_given(cli: Cli, pla
     assert cli(*call, "infer-shapes,check-limits{max=1,1,1}", "--engine", "systolic-32")[0] == 2
     assert "pass tile-matmul needs max" in cli(*call, passes)[2]
     assert "no limits are given" in cli(*call, passes, "--minimize", "bytes")[2]
+
+
+def test_the_place_of_a_mistake_in_a_pipeline_is_shown(cli: Cli, planted: Path) -> None:
+    status, out, err = cli("run", planted, "--passes", "infer-shapes,anotate", "-o", planted.with_name("o.onnx"))
+    assert (status, out) == (2, "")
+    assert err.splitlines() == [
+        "onnxtile: pipeline, column 14: pass 'anotate' is unknown: `onnxtile passes` lists all, module:Class is one of "
+        "yours; did you mean 'annotate'?",
+        "  infer-shapes,anotate",
+        "               ^^^^^^^",
+    ]
+
+
+def test_run_takes_a_pipeline_of_a_file(cli: Cli, planted: Path) -> None:
+    file = planted.with_name("p.toml")
+    file.write_text('passes = ["infer-shapes", { pass = "repeat", passes = ["IdentityEliminationPass"] }]')
+    status, out, err = cli("run", planted, "--passes", f"@{file}", "-o", planted.with_name("o.onnx"), "--verify-each")
+    assert (status, err) == (0, "")
+    assert [line.split()[2] for line in out.splitlines()[:2]] == ["infer-shapes", "IdentityEliminationPass"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from onnxtile.engine.description import Engine
-from onnxtile.engine.load import BUILT_IN, MOST_BYTES, names
+from onnxtile.engine.load import names
 from onnxtile.errors import UsageError
 from tests.commands import exact
 
@@ -236,10 +236,3 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Path, "open", refuse)  # root may read everything
     with pytest.raises(UsageError, match="e.toml': permission denied"):
         Engine.load(tmp_path / "e.toml")
-
-
-def test_files_up_to_a_size_are_read(tmp_path: Path) -> None:
-    text = (BUILT_IN / "systolic-32.toml").read_text() + "#"
-    assert loaded(tmp_path, text.ljust(MOST_BYTES)).name == "systolic-32"
-    with pytest.raises(UsageError, match="more than 100,000 bytes aren't an engine file"):
-        loaded(tmp_path, text.ljust(MOST_BYTES + 1))

@@ -12,9 +12,11 @@ from onnx_ir.passes.common import IdentityEliminationPass
 
 import onnxtile
 from onnxtile.errors import LimitsError, ModelError, PassError, UsageError
+from onnxtile.ir import plugins
 from onnxtile.passes import BindDims, CheckLimits, DecomposeGemm, InferShapes, TileMatMul, UnrollTiles, registry
 from onnxtile.passes.manager import PassManager
-from onnxtile.passes.registry import parse_pipeline, pass_name
+from onnxtile.passes.pipelines.pipeline import parse_pipeline
+from onnxtile.passes.registry import pass_name
 from tests.support import matmul, parse, run_onnxruntime, whole
 
 LIMITS = onnxtile.Limits(4, 4, 4)
@@ -173,10 +175,10 @@ def test_passes_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints(
         [
             EntryPoint("breaks", "tests.passes.test_manager:Breaks", registry.ENTRY_POINTS),
-            EntryPoint("wrong", "tests.passes.test_manager:gemm", registry.ENTRY_POINTS),
+            EntryPoint("wrong", "tests.passes.test_manager:LIMITS", registry.ENTRY_POINTS),
         ]
     )
-    monkeypatch.setattr(registry, "entry_points", lambda **select: points.select(**select))
+    monkeypatch.setattr(plugins, "entry_points", lambda **select: points.select(**select))
     assert registry.pass_names()[-2:] == ["breaks", "wrong"]
     assert parse_pipeline("breaks{how=raises}") == [Breaks("raises")]
     with pytest.raises(UsageError, match="isn't a class of onnx_ir passes"):

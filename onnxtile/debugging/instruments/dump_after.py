@@ -13,7 +13,7 @@ from onnxtile.debugging.reproducer import write_model
 from onnxtile.errors import UsageError, did_you_mean
 from onnxtile.ir.io.files import check_output
 from onnxtile.passes.instrument import Instrument, Turn
-from onnxtile.passes.registry import pass_name, pipeline_text
+from onnxtile.passes.registry import full_name, pass_name
 
 ALL = "all"
 
@@ -63,4 +63,4 @@ class DumpAfter(Instrument):
 
     def _is_meant(self, one: ir.passes.PassBase) -> bool:
         """Return whether a pass is meant: by its name, with or without its module."""
-        return self._which in (ALL, pass_name(one), pipeline_text([one]).partition("{")[0])
+        return self._which in (ALL, pass_name(one), full_name(type(one)))

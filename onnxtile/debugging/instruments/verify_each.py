@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
 
-from onnxtile.debugging.instruments.changes import Snapshot
 from onnxtile.errors import OnnxtileError, PassError, UnsupportedError
 from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.ir.io.checker import one_line
 from onnxtile.ir.io.progress import Progress
 from onnxtile.passes.bind_dims import BindDims
+from onnxtile.passes.changes import Snapshot
 from onnxtile.passes.instrument import CheckStructure, Instrument, Turn
 from onnxtile.verification.verdict import Verdict
 from onnxtile.verification.verify import verify

@@ -18,18 +18,23 @@ from onnxtile.passes.manager import PassManager, is_refusal
 
 @dataclass(frozen=True)
 class Guilty:
-    """The pass at `index` of the pipeline, and the model as that pass got it."""
+    """The pass at `index` of those that ran, and the model as that pass got it."""
 
+    passes: Sequence[ir.passes.PassBase]
     index: int
     before: ir.Model
     words: str
 
 
 class _Snapshots(Instrument):
-    """Keeps the model after each pass."""
+    """Keeps the passes that ran, each time that they did, and the model after each."""
 
     def __init__(self, model: ir.Model) -> None:
         self.models = [copy_of(model)]
+        self.passes: list[ir.passes.PassBase] = []
+
+    def before_pass(self, turn: Turn, model: ir.Model) -> None:
+        self.passes.append(turn.pass_)
 
     def after_pass(self, turn: Turn, model: ir.Model, modified: bool) -> None:
         self.models.append(copy_of(model))
@@ -46,10 +51,11 @@ def guilty_pass(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Ch
         PassManager(passes, instruments=[snapshots])(copy_of(model), say)
     except OnnxtileError as error:
         raised = error
-    models, sizes = snapshots.models, sizes_of(passes)
+    models, ran = snapshots.models, snapshots.passes
+    sizes = sizes_of(ran)
 
     def wrong(count: int) -> str | None:
-        say(f"check after {count} of {len(passes)} passes")
+        say(f"check after {count} of {len(ran)} passes")
         return check(model, models[count], sizes)
 
     before_any = wrong(0)
@@ -68,4 +74,4 @@ def guilty_pass(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Ch
         middle = (good + bad) // 2
         problem = wrong(middle)
         good, bad, words = (middle, bad, words) if problem is None else (good, middle, problem)
-    return Guilty(bad - 1, models[bad - 1], words)
+    return Guilty(ran, bad - 1, models[bad - 1], words)

@@ -20,7 +20,7 @@ from onnxtile.ir.io.load import copy_of, read_external_data
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.inline import inlined
 from onnxtile.passes.manager import PassManager
-from onnxtile.passes.registry import pipeline_text
+from onnxtile.passes.pipelines.pipeline import pipeline_text
 from onnxtile.verification.inputs import feeds
 from onnxtile.verification.verify import verify
 

@@ -26,7 +26,7 @@ from onnxtile.ir.io.load import copy_of
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.passes.manager import PassManager
-from onnxtile.passes.registry import pipeline_text
+from onnxtile.passes.pipelines.pipeline import pipeline_text
 from onnxtile.passes.rewrites.inlining import Inline
 
 Predicate = Callable[[ir.Model, ir.Model], bool]
@@ -94,15 +94,15 @@ def reduce(
     guilty = guilty_pass(whole, pipeline, checker, say)
     if guilty is None:
         return None
-    scene = _without_functions(_start(whole, pipeline, guilty, checker), checker)
+    scene = _without_functions(_start(whole, guilty, checker), checker)
     scene, cuts = _cut_down(scene, checker, seed, say)
     say("run the passes on what is left")
     lowered = scene.lowered()
     comparable = lowered if scene.failure.compared else None
     inputs, inputs_fail = telling_inputs(scene.model, comparable, sizes_of(scene.passes), checker)
     reduction = Reduction(
-        pipeline_text([pipeline[guilty.index]]), pipeline_text(scene.passes), scene.failure.words, scene.model, lowered,
-        inputs, inputs_fail, tuple(f"{node.op_type} {node_name(node)}" for node in scene.model.graph),
+        pipeline_text([guilty.passes[guilty.index]]), pipeline_text(scene.passes), scene.failure.words, scene.model,
+        lowered, inputs, inputs_fail, tuple(f"{node.op_type} {node_name(node)}" for node in scene.model.graph),
         count_nodes(whole), cuts,
     )  # fmt: skip
     if output is not None:
@@ -150,9 +150,9 @@ def _failure(model: ir.Model, passes: Sequence[ir.passes.PassBase], check: Check
         return None
 
 
-def _start(whole: ir.Model, passes: Sequence[ir.passes.PassBase], guilty: Guilty, check: Check) -> _Scene:
+def _start(whole: ir.Model, guilty: Guilty, check: Check) -> _Scene:
     """Return the guilty pass on what it got, if it fails by itself; else all passes up to it on the whole model."""
-    upto = passes[: guilty.index + 1]
+    upto = guilty.passes[: guilty.index + 1]
     for model, chosen in ((guilty.before, upto[-1:]), (whole, upto)):
         failure = _failure(model, chosen, check)
         if failure is not None:

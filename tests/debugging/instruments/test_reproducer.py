@@ -15,7 +15,7 @@ import pytest
 from onnxtile.debugging.instruments.reproducer import Reproducer
 from onnxtile.errors import LimitsError, PassError, UsageError
 from onnxtile.passes.manager import PassManager
-from onnxtile.passes.registry import parse_pipeline
+from onnxtile.passes.pipelines.pipeline import parse_pipeline
 from tests.planted import network
 from tests.support import ROOT
 

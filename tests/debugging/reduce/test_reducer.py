@@ -147,7 +147,7 @@ def test_bugs_inside_local_functions() -> None:
 @pytest.mark.parametrize(
     ("passes", "kind", "words"),
     [
-        ("infer-shapes,fold", UsageError, "pass 'fold' is unknown: take one of bind-dims"),
+        ("infer-shapes,fold", UsageError, "pipeline, column 14: pass 'fold' is unknown: `onnxtile passes` lists"),
         ("nowhere:Pass", UsageError, "pass 'nowhere:Pass' can't be imported: ModuleNotFoundError"),
         ([], UsageError, "the pipeline is empty"),
         (f"infer-shapes,{HERE}Raises{{how=refuses}}", PassError, "pass Raises: not that"),

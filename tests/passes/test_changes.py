@@ -8,8 +8,8 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from onnxtile.debugging.instruments.changes import Snapshot
 from onnxtile.debugging.instruments.verify_each import VerifyEach
+from onnxtile.passes.changes import Snapshot
 from onnxtile.passes.instrument import Turn
 from onnxtile.passes.manager import PassManager
 from tests.planted import network
