@@ -71,3 +71,25 @@ def test_transfers_to_the_array(held: str, a: int, b: int, sums: int) -> None:
     """9 x 32 x 16 in tiles of 3 x 16 x 8, on an array of 3 x 8 x 8: 3 x 4 x 2 blocks in 3 x 2 x 2 tiles."""
     unit = engine_of(product_array={"M": 3, "K": 8, "N": 8}, product_held=held).product[0]
     assert local_bits(Product(9, 32, 16), unit, (3, 16, 8)) == 8 * (9 * 32 * a + 32 * 16 * b) + 32 * 9 * 16 * sums
+
+
+SCALE_SIM = """
+B 8 8 16 24 20 341, B 8 8 40 16 16 247, B 8 8 9 33 17 464, B 8 8 64 8 8 85, B 16 16 16 24 20 247, B 16 16 40 16 16 85
+B 16 16 9 33 17 329, B 16 16 64 8 8 109, B 8 16 16 24 20 275, B 8 16 40 16 16 139, B 8 16 9 33 17 389, B 8 16 64 8 8 93
+C 8 8 16 24 20 227, C 8 8 40 16 16 299, C 8 8 9 33 17 281, C 16 8 16 24 20 137, C 16 8 40 16 16 227, C 16 8 9 33 17 164
+A 8 8 16 24 20 251, A 8 8 40 16 16 379, A 8 8 9 33 17 389
+"""
+"""What stays (ws: B, os: C, is: A), rows and columns of the array, M, K, N; the total cycles of SCALE-Sim 3.0.0."""
+
+
+@pytest.mark.parametrize("case", [case.strip() for line in SCALE_SIM.split("\n") for case in line.split(",") if case])
+def test_cycles_of_scale_sim(case: str) -> None:
+    """It fills the array before a block and drains it afterwards, block by block, and doesn't count the last cycle."""
+    held, (height, width, m, k, n, cycles) = case[0], map(int, case.split()[1:])
+    axes = {"A": ("K", "M"), "B": ("K", "N"), "C": ("M", "N")}[held]
+    fill = (1 if held == "C" else 2) * height + width - 2
+    array = dict(zip(axes, (height, width), strict=True))
+    unit = engine_of(
+        product_array=array, product_held=held, product_fill=fill, product_fill_overlaps=False
+    ).product[0]
+    assert compute_cycles(Product(m, k, n), unit, (m, k, n)) - 1 == cycles
