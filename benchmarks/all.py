@@ -34,6 +34,11 @@ tile by tile (a quarter), and laying 28,558 nodes beside the original's. Layers 
 are proven once. Mapping all weights to residues took 12 s for AlexNet.
 onnxruntime 1.32 loads 28,558 nodes in 6 s, which took older releases 20 to 70 s.""",
     ),
+    "engine.py": (
+        "Choosing tiles and orders for an engine",
+        """Equal products are chosen for once. Half of the time is numpy's price for a call, some 300 a product; bursts
+take twice as long, as bytes depend on how rows are cut then, and sizes of blocks are gone through along both axes.""",
+    ),
     "forms.py": (
         "Latency of the forms in onnxruntime",
         """Unrolled at batch 1 is bound by onnxruntime's price for a node: each tile is a matrix by a vector, some

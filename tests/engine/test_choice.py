@@ -113,6 +113,21 @@ def test_as_many_levels_as_are_looked_into_and_more(monkeypatch: pytest.MonkeyPa
     choice._chosen.cache_clear()
 
 
+ZIGZAG = [
+    ((512, 512, 512), 1572864), ((1024, 256, 512), 917504), ((256, 2048, 256), 1638400), ((3136, 576, 64), 2043904),
+    ((196, 1024, 256), 513024), ((64, 4096, 4096), 19136512),
+]  # fmt: skip
+"""Bytes from and to memory of ZigZag 3.9.1: 256 KiB of local memory, an array of 32 x 32 along K and N, int32 sums."""
+
+
+@pytest.mark.parametrize(("sizes", "moved"), ZIGZAG)
+def test_no_more_bytes_than_zigzag(sizes: tuple[int, int, int], moved: int) -> None:
+    lanes = {"K": 32, "N": 32}
+    engine = engine_of(product_array=lanes, product_multiple=lanes, local_size="256 KiB", local_buffers=1)
+    found = choose(Product(*sizes), engine, "bytes").cost.bytes
+    assert found == {(512, 512, 512): 1048576, (64, 4096, 4096): 18350080}.get(sizes, moved) <= moved
+
+
 def test_what_cannot_be_chosen_is_refused() -> None:
     with pytest.raises(UsageError, match=r"take one of cycles, bytes, calls; did you mean 'bytes'\?"):
         choose(Product(4, 4, 4), engine_of(), "byte")  # type: ignore[arg-type]  # that's the point

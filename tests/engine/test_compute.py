@@ -89,7 +89,5 @@ def test_cycles_of_scale_sim(case: str) -> None:
     axes = {"A": ("K", "M"), "B": ("K", "N"), "C": ("M", "N")}[held]
     fill = (1 if held == "C" else 2) * height + width - 2
     array = dict(zip(axes, (height, width), strict=True))
-    unit = engine_of(
-        product_array=array, product_held=held, product_fill=fill, product_fill_overlaps=False
-    ).product[0]
+    unit = engine_of(product_array=array, product_held=held, product_fill=fill, product_fill_overlaps=False).product[0]
     assert compute_cycles(Product(m, k, n), unit, (m, k, n)) - 1 == cycles
