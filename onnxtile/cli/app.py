@@ -12,7 +12,21 @@ from typing import Annotated
 
 import typer
 
-from onnxtile.cli import annotate, capture, check, draw, engine, lower, passes, profile, reduce, run, sweep, verify
+from onnxtile.cli import (
+    annotate,
+    capture,
+    check,
+    draw,
+    engine,
+    lower,
+    passes,
+    profile,
+    reduce,
+    report,
+    run,
+    sweep,
+    verify,
+)
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
 from onnxtile.cli.isolation import IsolationError, run_isolated
 from onnxtile.errors import PluginWarning
@@ -32,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lower, check, verify, profile, draw, capture, annotate, run, reduce, sweep, passes):
+for command in (lower, check, verify, profile, draw, report, capture, annotate, run, reduce, sweep, passes):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
 app.add_typer(engine.app, name="engine")
 

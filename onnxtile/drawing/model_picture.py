@@ -21,7 +21,7 @@ MOST_PRODUCTS = 3
 """Products of one block that are drawn, of those that aren't alike; the others are counted."""
 MOST_OPERATORS = 12
 """Operators of a block that are named."""
-NAME, WORDS = 30, 46
+NAME, WORDS = 26, 46
 """Letters of a name, and of other words, that a block has room for."""
 
 

@@ -1,0 +1,72 @@
+"""`onnxtile report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxtile.cli.options import Bind, Engine, FollowLinks, Max, Model, limits_of, parse_bind
+from onnxtile.cli.torch_models import Timeout, isolate_engine
+from onnxtile.errors import UsageError
+from onnxtile.ir.collector import collector_paused
+
+EXAMPLES = """Examples:
+
+onnxtile report model.onnx model.tiled.onnx --max 64,64,64 --verify -o report.html
+
+onnxtile report model.onnx model.tiled.onnx --engine systolic-32 -o report.html"""
+
+
+def command(
+    model: Model,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="Where to.")],
+    lowered: Annotated[Path | None, typer.Argument(metavar="[LOWERED]", help="What a lowering made of it.")] = None,
+    max: Max = None,
+    engine: Engine = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Prove LOWERED equivalent, and tell of each region.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Repeat a proof's random numbers; others are drawn each time by default.")
+    ] = None,
+    bind: Bind = None,
+    follow_links: FollowLinks = False,
+    timeout: Timeout = None,
+) -> None:
+    """Write a page on MODEL: its products, its costs before and after a lowering, plots, and the proof.
+
+    Exit status: 0 it's written, 2 the call or a file is bad.
+    """
+    if verify and lowered is None:
+        raise UsageError("--verify proves a lowered model; name it behind MODEL")
+    if seed is not None and not verify:
+        raise UsageError("--seed is a proof's; give --verify, too")
+    if max is not None or engine is not None:
+        limits_of(max, engine, "cycles")  # refuses both at once
+    if output.suffix.lower() != ".html":
+        raise UsageError(f"output {output}: a report is a page; give a name that ends in .html")
+    files = [path for path in (model, lowered) if path is not None]
+    if verify:
+        isolate_engine(*files, timeout=timeout)
+    from onnxtile.cli.output import console, progress
+    from onnxtile.drawing.facts import facts_of
+    from onnxtile.drawing.report_page import report_page
+    from onnxtile.ir.io.files import check_output, replacing
+    from onnxtile.plots.drawing import figure
+
+    check_output(output, *files)
+    with figure(1, 1):  # refuses where nothing can be drawn
+        pass
+    limits = None if max is None else limits_of(max, None, "cycles")
+    sizes, verdict = parse_bind(bind), None
+    with progress(f"report {model.name}") as say, collector_paused(for_good=True):
+        if verify and lowered is not None:
+            from onnxtile.verification.verify import verify as prove
+
+            verdict = prove(model, lowered, seed=seed, bind=sizes, timeout=timeout or None, progress=say)
+        text = report_page(facts_of(model, lowered, limits=limits, engine=engine, bind=sizes, verdict=verdict))
+        with replacing(output) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    console().print(f"{output} is written", style="green")

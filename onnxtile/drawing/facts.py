@@ -1,0 +1,70 @@
+"""What a report tells of a model: its products against limits, its costs before and after, and the proof."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxtile.lowering.check import check
+from onnxtile.lowering.report import Report
+from onnxtile.profiling.comparison import Comparison, compare
+from onnxtile.profiling.engine_comparison import EngineComparison, compare_on_engine
+from onnxtile.profiling.profile import profile, profile_lowered
+from onnxtile.profiling.results import Profile
+
+if TYPE_CHECKING:
+    from onnxtile.engine.description import Engine
+    from onnxtile.ir.io.interop import AnyModel
+    from onnxtile.verification.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is told of a model, and of the lowered one beside it (None: there is none, or it wasn't asked for).
+
+    `checked`: the products of the model against the limits; `left`: those of the lowered one.
+    """
+
+    title: str
+    before: Profile
+    after_title: str = ""
+    after: Profile | None = None
+    comparison: Comparison | None = None
+    on_engine: EngineComparison | None = None
+    engine: Engine | None = None
+    checked: Report | None = None
+    left: Report | None = None
+    verdict: Verdict | None = None
+
+
+def facts_of(
+    model: AnyModel, lowered: AnyModel | None = None, *, limits: Any = None, engine: str | None = None,
+    bind: Mapping[str, int] | None = None, verdict: Verdict | None = None,
+) -> Facts:  # fmt: skip
+    """Return what a report tells. `limits`: M, K, N; `engine`: a built-in one's name or a file. Errors: ours."""
+    if engine is not None:
+        from onnxtile.engine.load import load
+
+        described: Engine | None = load(engine)
+    else:
+        described = None
+    before = profile(model, bind=bind, engine=engine)
+    after = None if lowered is None else profile_lowered(lowered, bind=bind, engine=engine)
+    bounded = limits is not None or engine is not None
+    return Facts(
+        _title(model, "model"), before, _title(lowered, "lowered"), after,
+        None if after is None else compare(before, after),
+        None if after is None or before.engine is None or after.engine is None
+        else compare_on_engine(before.engine, after.engine),
+        described,
+        check(model, limits, engine=engine, bind=bind) if bounded else None,
+        check(lowered, limits, engine=engine) if bounded and lowered is not None else None,
+        verdict,
+    )  # fmt: skip
+
+
+def _title(model: object, otherwise: str) -> str:
+    return Path(model).name if isinstance(model, (str, os.PathLike)) else otherwise

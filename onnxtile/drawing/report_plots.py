@@ -1,0 +1,113 @@
+"""The plots of a report, as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from onnxtile.drawing.facts import Facts
+from onnxtile.plots.bars import Bar, draw_bars
+from onnxtile.plots.drawing import figure, svg
+from onnxtile.plots.layer import Layer, drawn
+from onnxtile.plots.memory import draw_memory
+from onnxtile.plots.roofline import draw_roofline
+from onnxtile.profiling.results import Profile
+
+if TYPE_CHECKING:
+    from onnxtile.engine.description import Engine
+    from onnxtile.profiling.engine_costs import EngineProfile
+    from onnxtile.profiling.engine_costs import Layer as Costs
+
+
+def plots(facts: Facts) -> list[tuple[str, str]]:
+    """Return what each plot shows, and the plot. Raises UsageError where matplotlib isn't installed."""
+    made = []
+    for title, unit, bars in (("MACs by layer", "", _macs(facts)), ("Bytes moved by layer", "B", _moved(facts))):
+        if bars:
+            parts = ("original", "beyond the original's" if unit else "padding", "gone")
+            made.append((title, _bars(title, unit, bars, parts)))
+    shares = _shares(facts)
+    if shares:
+        title = "Utilization by layer, %"
+        made.append((title, _bars(title, "", shares, ("now", "gained", "lost"))))
+    with figure(7.5, 3.6) as (picture, (axes,)):
+        draw_memory(axes, [(title, _alive(one)) for title, one in _models(facts)])
+        made.append(("Memory over the run", svg(picture, {}, "memory")))
+    engine, costs = facts.engine, (facts.after or facts.before).engine
+    if engine is not None and costs is not None and engine.memory.bandwidth is not None:
+        with figure(7.5, 5) as (picture, (axes,)):
+            titles = draw_roofline(axes, _layers(costs, engine), float(engine.memory.bandwidth))
+            made.append((f"Roofline of {facts.after_title or facts.title}", svg(picture, titles, "roofline")))
+    return made
+
+
+def _layers(costs: EngineProfile, engine: Engine) -> list[Layer]:
+    """Return what an engine takes for each node of the original: tiles that are layers by themselves, together."""
+    groups: dict[str, list[Costs]] = {}
+    for layer in costs.layers:
+        groups.setdefault(layer.origin or layer.name, []).append(layer)
+    layers = []
+    for name, group in groups.items():
+        parts = drawn(group, engine)
+        if len(parts) < 2:
+            layers += parts
+            continue
+        cycles = [part.cycles for part in parts if part.cycles is not None]
+        bounds = {part.bound for part in parts}
+        macs, moved, least = (sum(getattr(part, field) for part in parts) for field in ("macs", "bytes", "least_bytes"))
+        taken = sum(cycles) if len(cycles) == len(parts) else None
+        bound = bounds.pop() if len(bounds) == 1 else None
+        layers.append(Layer(name, macs, moved, least, taken, max(part.peak for part in parts), bound))
+    return layers
+
+
+def _bars(title: str, unit: str, bars: Sequence[Bar], parts: tuple[str, str, str]) -> str:
+    with figure(7.5, max(2.2, 1.3 + 0.2 * min(len(bars), 40))) as (picture, (axes,)):
+        return svg(picture, draw_bars(axes, title, bars, unit, parts), title.split()[0].lower())
+
+
+def _models(facts: Facts) -> list[tuple[str, Profile]]:
+    after = [] if facts.after is None else [(facts.after_title, facts.after)]
+    return [(facts.title, facts.before), *after]
+
+
+def _macs(facts: Facts) -> list[Bar]:
+    if facts.comparison is None:
+        return _of_nodes(facts.before, "macs")
+    return [
+        (one.name, one.macs[0], one.macs[1])
+        for one in facts.comparison.changes
+        if isinstance(one.macs[0], int) and isinstance(one.macs[1], int)
+    ]
+
+
+def _moved(facts: Facts) -> list[Bar]:
+    if facts.comparison is None:
+        return _of_nodes(facts.before, "bandwidth")
+    return [
+        (one.name, one.bandwidth[0], one.bandwidth[1])
+        for one in facts.comparison.changes
+        if isinstance(one.bandwidth[0], int) and isinstance(one.bandwidth[1], int)
+    ]
+
+
+def _of_nodes(profile: Profile, field: str) -> list[Bar]:
+    found = [(node.name, getattr(node, field)) for node in profile.nodes if not node.stored]
+    return [(name, number, number) for name, number in found if isinstance(number, int) and number]
+
+
+def _shares(facts: Facts) -> list[Bar]:
+    """Return each product's utilization on the engine, in per cent, before and after."""
+    groups = [
+        {group.name: 100 * group.utilization for group in one.engine.by("origin" if number else "name")
+         if group.name and group.utilization is not None}
+        for number, (_, one) in enumerate(_models(facts)) if one.engine is not None
+    ]  # fmt: skip
+    if not groups:
+        return []
+    return [(name, share, groups[-1].get(name, share)) for name, share in groups[0].items() if share]
+
+
+def _alive(profile: Profile) -> list[int]:
+    """Return the bytes alive while each node runs; where that isn't a number, none for that node."""
+    return [node.live_bytes for node in profile.nodes if isinstance(node.live_bytes, int)]

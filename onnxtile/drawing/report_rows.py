@@ -1,0 +1,107 @@
+"""The rows of a report's tables: products by urgency, costs a layer, verdicts a region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onnxtile.drawing.facts import Facts
+from onnxtile.drawing.tables import Cell, amount_cell, name_cell
+from onnxtile.ir.printable import in_scope
+from onnxtile.ir.symbolic.amounts import Amount
+from onnxtile.lowering.report import Report, Row
+from onnxtile.profiling.comparison import Change
+from onnxtile.verification.verdict import STATUSES, Verdict
+
+PRODUCTS = ("product", "operator", "M", "K", "N", "batch", "type", "status", "why", "MACs")
+LAYERS = ("layer", "operator", "MACs", "padding", "calls", "partial sums", "bytes moved", "then", "beyond", "nodes")
+NODES = ("layer", "operator", "MACs", "parameters", "weight bytes", "bytes moved", "bytes alive")
+ENGINE = ("layer", "operator", "calls", "bytes", "then", "cycles", "then")
+REGIONS = ("region", "operator", "products", "status", "why", "max error", "allowed")
+_BAD = {"over": "bad", "refused": "bad", "unknown": "warn", "different": "bad", "tested": "warn"}
+
+
+def product_rows(report: Report, made: Sequence[Change] = ()) -> list[list[Cell]]:
+    """Return the products of a check, those that need action first; `made`: what became of those that were over."""
+    tiles = {change.name: change for change in made}
+    return [_product(row, tiles.get(row.name)) for row in report.by_urgency]
+
+
+def _product(row: Row, change: Change | None) -> list[Cell]:
+    status, why = str(row.status), row.reason or ""
+    if change is not None and status in ("over", "unknown"):
+        status, why = "lowered", f"was {row.status}"
+    sizes = [Cell("?" if side is None else f"{side:,}" if isinstance(side, int) else side,
+                  float(side) if isinstance(side, int) else float("inf"), "number")
+             for side in (row.m, row.k, row.n, row.batch)]  # fmt: skip
+    return [
+        name_cell(in_scope(row.scope, row.name)), Cell(f"{row.op} {row.part}".strip()), *sizes, Cell(row.dtype or "?"),
+        Cell(status, kind=_BAD.get(status, "good")), Cell(why, kind="why"), amount_cell(row.macs),
+    ]  # fmt: skip
+
+
+def layer_rows(facts: Facts) -> tuple[Sequence[str], list[list[Cell]]]:
+    """Return the headings and rows of costs: before and after by layer, or by node where there's one model."""
+    if facts.comparison is not None:
+        return LAYERS, [_change(change) for change in facts.comparison.changes]
+    nodes = [node for node in facts.before.nodes if not node.stored]
+    return NODES, [
+        [name_cell(in_scope(node.scope, node.name)), Cell(node.op),
+         *map(amount_cell, (node.macs, node.params, node.weight_bytes, node.bandwidth, node.live_bytes))]
+        for node in nodes
+    ]  # fmt: skip
+
+
+def _change(change: Change) -> list[Cell]:
+    amounts: tuple[Amount, ...] = (
+        change.macs[1], change.padding, change.calls, change.partial_sums, *change.bandwidth, change.bytes_beyond,
+        change.nodes,
+    )  # fmt: skip
+    return [name_cell(change.name), Cell(change.op), *map(amount_cell, amounts)]
+
+
+def engine_rows(facts: Facts) -> list[list[Cell]]:
+    """Return what each product takes on the engine, before and after."""
+    if facts.on_engine is None:
+        return []
+    return [
+        [name_cell(one.name), Cell(one.op), *map(amount_cell, (one.calls, *one.bytes, *one.cycles))]
+        for one in facts.on_engine.changes
+    ]
+
+
+def region_rows(verdict: Verdict) -> list[list[Cell]]:
+    """Return the verdicts of regions, the wrong ones first."""
+    rows = sorted(verdict.regions, key=lambda region: -STATUSES.index(region.status))
+    return [
+        [name_cell(in_scope(region.scope, region.name)), Cell(region.op), amount_cell(region.tiles),
+         Cell(region.status, kind=_BAD.get(region.status, "good")),
+         Cell(region.reason or region.note or (f"as {region.same_as}" if region.same_as else ""), kind="why"),
+         *(Cell(f"{number:.3g}", number, "number") for number in (region.max_abs_error, region.allowed))]
+        for region in rows
+    ]  # fmt: skip
+
+
+TOTALS = {
+    "nodes": "nodes", "macs": "MACs", "flops": "flops", "params": "parameters", "weight_bytes": "weight bytes",
+    "bandwidth": "bytes moved", "activation_bytes": "activation bytes", "peak_live_bytes": "peak memory",
+    "peak_live_bytes_streamed": "peak memory, weights streamed",
+}  # fmt: skip
+ENGINE_TOTALS = {
+    "products": "products", "calls": "calls", "bytes": "bytes of products", "least_bytes": "at least",
+    "cycles": "cycles of products", "total_cycles": "cycles in all",
+}  # fmt: skip
+
+
+def total_figures(facts: Facts) -> list[tuple[str, list[Cell]]]:
+    """Return the totals of each model, with those on the engine."""
+    profiles = [facts.before] if facts.after is None else [facts.before, facts.after]
+    figures = [(words, [amount_cell(getattr(one.totals, name)) for one in profiles]) for name, words in TOTALS.items()]
+    engines = [one.engine for one in profiles if one.engine is not None]
+    if engines:
+        figures += [
+            (words, [amount_cell(getattr(one.totals, name)) for one in engines])
+            for name, words in ENGINE_TOTALS.items()
+        ]
+        shares = [one.totals.utilization for one in engines]
+        figures.append(("utilization", [Cell("?" if one is None else f"{one:.1%}", kind="number") for one in shares]))
+    return figures

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from onnxtile.drawing.facts import facts_of
+from onnxtile.drawing.report_plots import plots
+from tests.drawing.models import lowered, network
+
+
+def test_costs_memory_and_the_engine_are_drawn() -> None:
+    drawn = dict(plots(facts_of(network(), lowered(), engine="systolic-32")))
+    assert list(drawn) == [
+        "MACs by layer", "Bytes moved by layer", "Utilization by layer, %", "Memory over the run", "Roofline of lowered"
+    ]  # fmt: skip
+    assert "lowered: 72 nodes" in drawn["Memory over the run"]
+    assert drawn["Roofline of lowered"].count('id="layer-') == 3  # a product is one, whatever it was cut into
+
+
+def test_one_model_has_its_own() -> None:
+    drawn = dict(plots(facts_of(network())))
+    assert list(drawn) == ["MACs by layer", "Bytes moved by layer", "Memory over the run"]
+    assert "fc: 480" in drawn["MACs by layer"]

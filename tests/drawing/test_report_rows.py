@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from onnxtile.drawing.facts import facts_of
+from onnxtile.drawing.report_rows import (
+    ENGINE,
+    LAYERS,
+    NODES,
+    PRODUCTS,
+    REGIONS,
+    engine_rows,
+    layer_rows,
+    product_rows,
+    region_rows,
+    total_figures,
+)
+from onnxtile.tiling.limits import Limits
+from onnxtile.verification.verdict import RegionVerdict, Verdict
+from tests.drawing.models import lowered, network
+
+LIMITS = Limits(6, 8, 8)
+
+
+def test_products_that_need_action_are_first() -> None:
+    facts = facts_of(network(), lowered(), limits=LIMITS)
+    assert facts.checked is not None and facts.comparison is not None
+    rows = product_rows(facts.checked)
+    assert [(row[0].words, row[7].words, row[7].kind) for row in rows] == [
+        ("fc", "over", "bad"), ("side", "over", "bad"), ("last", "fits", "good")
+    ]  # fmt: skip
+    assert len(rows[0]) == len(PRODUCTS) and rows[0][9].words == "480"
+    became = product_rows(facts.checked, facts.comparison.changes)
+    assert [(row[7].words, row[8].words) for row in became] == [
+        ("lowered", "was over"), ("lowered", "was over"), ("fits", "")
+    ]  # fmt: skip
+
+
+def test_costs_are_before_and_after_or_those_of_each_node() -> None:
+    headings, rows = layer_rows(facts_of(network(), lowered()))
+    assert headings == LAYERS and len(rows) == 3 and all(len(row) == len(LAYERS) for row in rows)
+    headings, rows = layer_rows(facts_of(network()))
+    assert headings == NODES and [row[0].words for row in rows] == ["fc", "relu", "last", "side", "add"]
+
+
+def test_an_engine_has_its_rows_and_totals() -> None:
+    facts = facts_of(network(), lowered(), engine="systolic-32")
+    assert [row[0].words for row in engine_rows(facts)] == ["fc", "last", "side"]
+    assert all(len(row) == len(ENGINE) for row in engine_rows(facts))
+    assert "utilization" in dict(total_figures(facts)) and engine_rows(facts_of(network())) == []
+    assert [cell.words for cell in dict(total_figures(facts))["MACs"]] == ["1,128", "1,128"]
+
+
+def test_regions_that_differ_are_first() -> None:
+    region = RegionVerdict("fc", "MatMul", "", "exact", "", 1, 0.0, 0.0, True, tiles=12)
+    wrong = replace(region, name="last", equivalent=False, reason="another function")
+    verdict = Verdict(False, "exact", "", 1, 0, (), regions=(region, wrong))
+    rows = region_rows(verdict)
+    assert [(row[0].words, row[3].words, row[3].kind, row[4].words) for row in rows] == [
+        ("last", "different", "bad", "another function"), ("fc", "proven", "good", "")
+    ]  # fmt: skip
+    assert len(rows[0]) == len(REGIONS)
