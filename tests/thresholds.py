@@ -77,6 +77,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "passes.pipelines.syntax.LONGEST": ("a pipeline is shown above the caret, or a part of it", "passes/pipelines/test_syntax.py", "test_of_a_text_longer_than_the_longest_its_part_is_shown"),
     "passes.pipelines.syntax.DEEPEST": ("braces within braces are read, or refused", "passes/pipelines/test_syntax.py", "test_braces_as_deep_as_the_deepest_and_deeper"),
     "passes.repeat.MOST_ROUNDS": ("passes run again, or are given up", "passes/test_repeat.py", "test_passes_that_go_on_changing_are_given_up_after_most_rounds"),
+    "lowering.value_info.MOST_NODES": ("values are described, or the model is refused", "lowering/test_value_info.py", "test_models_as_large_as_are_described_and_larger"),
     "tiling.legality.MOST_TILES": ("a product is cut, or refused", _LOWERING, "test_products_of_as_many_tiles_as_are_made_and_of_more"),
     "ir.dimensions.LARGEST": ("a limit is taken, or refused", _LOWERING, "test_limits_as_large_as_a_size_may_be_and_larger"),
     "lowering.options.MAX_NODES": ("form auto is unrolled, or batched", "lowering/test_form_costs.py", "test_auto_unrolls_up_to_its_budget"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from onnxtile.lowering.report import Report
     from onnxtile.passes.decompose_convolution import ConvName, DepthwiseName
     from onnxtile.passes.decompose_recurrent import StepsName
+    from onnxtile.tiling.forms.unrolled import SplitsName
     from onnxtile.tiling.limits import AnyLimits
     from onnxtile.tiling.plan import Accumulate
 
@@ -84,11 +85,13 @@ def lower(
     max_nodes: int = 10_000,
     max_fan_in: int | None = None,
     max_fan_out: int | None = None,
+    splits: SplitsName = "split",
     pad_tiles: bool = False,
     narrow_products: bool = False,
     steps: StepsName = "scan",
     depthwise: DepthwiseName = "vector",
     conv: ConvName = "gemm",
+    value_info: bool = False,
     external_data: bool = False,
     align_data: int = 4,
     bind: Mapping[str, int] | None = None,
@@ -118,14 +121,16 @@ def lower(
     (unrolled, batched, loop, function; auto: unrolled up to `max_nodes` nodes, batched beyond). `weights`: cut
     constants ahead of time (pretile) or at run time (split). `accumulate`: how partial sums are added (chain, tree,
     sum; form loop always by chain). `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a
-    Split, that are made (None: any). `pad_tiles`: products are padded with zeros to the size of `max`, for engines that
-    take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut are computed in their type,
-    where they may overflow, and not in float32. `steps`: those of RNN, LSTM and GRU are a Scan (scan), or written one
-    by one (unroll). `depthwise`: convolutions with kernels of their own for each channel become sums of elements by
-    weights, without a product (vector), what others become (gemm), or stay (keep). `conv`: others become products
-    (gemm), or smaller convolutions (split). `bind`: sizes of free dimensions by name. With `output`: `external_data`
-    puts weights into a data file beside the model (one above 2 GB gets one anyway), each from a multiple of
-    `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
+    Split, that are made (None: any). `splits`: unrolled, tiles are cut at run time by Split (split) or by a Slice each
+    (slice), for tools that don't know every version of Split. `pad_tiles`: products are padded with zeros to the size
+    of `max`, for engines that take only full tiles. `narrow_products`: products of float16 and bfloat16 whose K is cut
+    are computed in their type, where they may overflow, and not in float32. `steps`: those of RNN, LSTM and GRU are a
+    Scan (scan), or written one by one (unroll). `depthwise`: convolutions with kernels of their own for each channel
+    become sums of elements by weights, without a product (vector), what others become (gemm), or stay (keep). `conv`:
+    others become products (gemm), or smaller convolutions (split). `value_info`: types and shapes of new values are
+    written, for viewers, in a model of up to 100,000 nodes. `bind`: sizes of free dimensions by name. With `output`:
+    `external_data` puts weights into a data file beside the model (one above 2 GB gets one anyway), each from a
+    multiple of `align_data` bytes on. `follow_links`: see `profile`. `progress` is told what is being done.
 
     What can't be lowered stays as it is; the Report, or `check` on the result, lists it with the reason. Raises
     UsageError, ModelError, UnsupportedError (among them: torch can't export the model), PassError where the result
@@ -140,8 +145,9 @@ def lower(
     limits = inputs if max is None and not of_torch else max
     options = LoweringOptions.of(
         cast("AnyLimits | None", limits), engine=engine, minimize=minimize, ops=ops, form=form, weights=weights,
-        accumulate=accumulate, max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv,
+        accumulate=accumulate, max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, splits=splits,
+        pad_tiles=pad_tiles, narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv,
+        value_info=value_info,
         external_data=external_data,
         align_data=align_data,
     )  # fmt: skip
@@ -205,6 +211,7 @@ def estimate(
     accumulate: Accumulate = "chain",
     max_fan_in: int | None = None,
     max_fan_out: int | None = None,
+    splits: SplitsName = "split",
     pad_tiles: bool = False,
     narrow_products: bool = False,
     steps: StepsName = "scan",
@@ -221,7 +228,7 @@ def estimate(
 
     options = LoweringOptions.of(
         max, engine=engine, minimize=minimize, ops=ops, weights=weights, accumulate=accumulate,
-        max_fan_in=max_fan_in, max_fan_out=max_fan_out,
+        max_fan_in=max_fan_in, max_fan_out=max_fan_out, splits=splits,
         pad_tiles=pad_tiles, narrow_products=narrow_products, steps=steps,
         depthwise=depthwise, conv=conv,
     )  # fmt: skip

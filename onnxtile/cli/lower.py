@@ -69,6 +69,9 @@ def command(
     ] = 10_000,
     max_fan_in: Annotated[int | None, typer.Option(min=2, help="Most inputs of a Concat or Sum that is made.")] = None,
     max_fan_out: Annotated[int | None, typer.Option(min=2, help="Most outputs of a Split that is made.")] = None,
+    splits: Annotated[
+        Literal["split", "slice"], typer.Option(help="Unrolled, cut values by Split, or by a Slice for each tile.")
+    ] = "split",
     pad_tiles: Annotated[
         bool, typer.Option("--pad-tiles", help="Pad every product with zeros to full tiles of M x K x N.")
     ] = False,
@@ -87,6 +90,9 @@ def command(
         Literal["gemm", "split"],
         typer.Option(help="Write convolutions as products (gemm), or as smaller convolutions (split)."),
     ] = "gemm",
+    value_info: Annotated[
+        bool, typer.Option("--value-info", help="Write types and shapes of new values, which viewers show.")
+    ] = False,
     external_data: Annotated[
         bool, typer.Option("--external-data", help="Put weights into a data file; above 2 GB they go there anyway.")
     ] = False,
@@ -134,8 +140,9 @@ def command(
 
     options = LoweringOptions.of(
         limits_of(max, engine, minimize), ops=ops, form=cast("FormName", form), weights=cast("WeightsName", weights),
-        accumulate=accumulate, max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, pad_tiles=pad_tiles,
-        narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv,
+        accumulate=accumulate, max_nodes=max_nodes, max_fan_in=max_fan_in, max_fan_out=max_fan_out, splits=splits,
+        pad_tiles=pad_tiles, narrow_products=narrow_products, steps=steps, depthwise=depthwise, conv=conv,
+        value_info=value_info,
         external_data=external_data,
         align_data=align_data,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-_PLAIN = frozenset(("MatMul", "Add", "Split", "Concat", "Sum", "Cast"))
+_PLAIN = frozenset(("MatMul", "Add", "Split", "Slice", "Concat", "Sum", "Cast"))
 """Operators that come in great numbers and hold no graphs."""
 
 

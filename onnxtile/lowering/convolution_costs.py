@@ -27,7 +27,6 @@ from onnxtile.passes.decompose_convolution import DecomposeConvolution
 from onnxtile.passes.instrument import Instrument, Turn
 from onnxtile.passes.rewrites.depthwise import is_depthwise
 from onnxtile.tiling.forms.form import Form
-from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.legality import Decision, Refusal, legality
 from onnxtile.tiling.plan import SplitPlan, TilePlan, VectorPlan
 
@@ -80,7 +79,7 @@ def convolution_costs(
         return []
     asked = replace(options, families=("conv",), form=AUTO, max_nodes=LARGEST, conv="gemm", depthwise="vector")
     lowered, judged = _lowered(model, asked, bind)
-    forms = [form_of(name, options.max_fan_in, options.max_fan_out) for name in FORMS]
+    forms = [options.form_named(name) for name in FORMS]
     costs = []
     if judged["conv", "gemm"]:
         costs += [_cost("conv", "gemm", judged["conv", "gemm"], form, lowered) for form in forms]

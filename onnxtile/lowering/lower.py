@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import onnx
 import onnx_ir as ir
 
 from onnxtile.errors import UsageError
@@ -26,6 +27,7 @@ from onnxtile.lowering.plan import LoweringPlan, functions_fit
 from onnxtile.lowering.postcondition import left_over
 from onnxtile.lowering.report import Report, Row
 from onnxtile.lowering.unrolled_products import DataTypes, Shapes
+from onnxtile.lowering.value_info import describe
 from onnxtile.operators.contractions import contractions
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.infer_shapes import InferShapes
@@ -35,7 +37,7 @@ from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.tiling.forms.form import Form
-from onnxtile.tiling.forms.table import FORMS, form_of
+from onnxtile.tiling.forms.table import FORMS
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,15 @@ def lower(
     say(f"write the tiles, {form.name}")
 
     def as_ir() -> ir.Model:
-        UnrollTiles(form.name, options.weights, options.max_fan_in, options.max_fan_out)(lowered.model)
+        UnrollTiles(form.name, options.weights, options.max_fan_in, options.max_fan_out, options.splits)(lowered.model)
+        if options.value_info:
+            describe(lowered.model)
         return lowered.model
 
-    result = like(model, lambda: to_proto(lowered.model, form, options.weights, keep_external=False), as_ir)
+    def as_proto() -> onnx.ModelProto:
+        return to_proto(lowered.model, form, options.weights, keep_external=False, value_info=options.value_info)
+
+    result = like(model, as_proto, as_ir)
     return result, lambda: lowered.report(count_nodes(to_ir(result)), form, result)
 
 
@@ -114,7 +121,7 @@ def lowering_to(
     lowered = lower_ir(loaded, options, bind or {}, say, instruments)
     form = form_to_write(lowered.model, options)
     say(f"write the tiles, {form.name}")
-    with saving(lowered.model, target, form, options.weights, source, options.data, say) as written:
+    with saving(lowered.model, target, form, options.weights, source, options.data, say, options.value_info) as written:
         say("check what was written")
         yield written.path, lowered.report(written.nodes, form, written)
 
@@ -127,7 +134,7 @@ def estimate(
     Raises what `lower` raises.
     """
     lowered = lower_ir(to_ir(model), replace(options, form=AUTO, max_nodes=LARGEST), bind or {}, silent)
-    forms = [form_of(name, options.max_fan_in, options.max_fan_out) for name in FORMS]
+    forms = [options.form_named(name) for name in FORMS]
     report = lowered.report(lowered.nodes_before)
     return report, costs(lowered.model, forms, options.weights, report)
 
@@ -135,9 +142,8 @@ def estimate(
 def form_to_write(model: ir.Model, options: LoweringOptions) -> Form:
     """Return the form to write a compact model in."""
     if options.form != AUTO:
-        return form_of(options.form, options.max_fan_in, options.max_fan_out)
-    unrolled = form_of(UNROLLED.name, options.max_fan_in, options.max_fan_out)
-    return choose(model, options.weights, options.max_nodes, unrolled)
+        return options.form_named(options.form)
+    return choose(model, options.weights, options.max_nodes, options.form_named(UNROLLED.name))
 
 
 def lower_ir(

@@ -75,6 +75,7 @@ def saving(
     source: Path | None = None,
     data: DataFilePolicy = DataFilePolicy(),
     say: Progress = silent,
+    value_info: bool = False,
 ) -> Iterator[Written]:
     """Write the model with its calls written as nodes (see `to_proto`) beside `target`.
 
@@ -85,7 +86,7 @@ def saving(
     leaves a model and its data, old or new.
     """
     beside = source is not None and real(source.parent) == real(target).parent  # a link finds its data beside itself
-    in_pieces = write_calls(model, form, weights, beside, say)
+    in_pieces = write_calls(model, form, weights, beside, say, value_info)
     left = in_pieces.weights
     if not data.always and left.least_bytes <= LARGEST:
         try:

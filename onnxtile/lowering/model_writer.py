@@ -16,6 +16,7 @@ from onnxtile.ir.graphs import all_graphs, default_opset, is_tiled_product, subg
 from onnxtile.ir.io.load import carry_over, copy_of, has_value_info
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.ir.metadata import ANNOTATION_META
+from onnxtile.lowering.value_info import add_value_info, check_count
 from onnxtile.lowering.weight_stream import WeightStream, stays_elsewhere
 from onnxtile.tiling.call_writer import CallWriter
 from onnxtile.tiling.forms.form import Form
@@ -41,15 +42,20 @@ class ModelInPieces:
 
 
 def to_proto(
-    model: ir.Model, form: Form = UNROLLED, weights: str = "pretile", keep_external: bool = True
+    model: ir.Model,
+    form: Form = UNROLLED,
+    weights: str = "pretile",
+    keep_external: bool = True,
+    value_info: bool = False,
 ) -> onnx.ModelProto:
     """Return the model with every call to a tiled product written in `form`; the model itself isn't changed.
 
     `weights`: `pretile` makes an initializer of each tile of a constant operand, `split` cuts at run time.
     `keep_external`: weights in external data that aren't cut stay there; otherwise they are read into the model.
+    `value_info`: types and shapes of values that have none are added, where inference knows them.
     Raises UnsupportedError for a product that the form can't write.
     """
-    in_pieces = write_calls(model, form, weights, keep_external)
+    in_pieces = write_calls(model, form, weights, keep_external, value_info=value_info)
     proto, left = in_pieces.proto, in_pieces.weights
     proto.graph.MergeFromString(bytes(in_pieces.nodes))
     for tensor in left.uncut:
@@ -62,7 +68,7 @@ def to_proto(
 
 
 def write_calls(
-    model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent
+    model: ir.Model, form: Form, weights: str, keep_external: bool, say: Progress = silent, value_info: bool = False
 ) -> ModelInPieces:
     """Write calls as `to_proto` does, but leave apart what's large, to be written piece by piece."""
     with _taken_apart(model) as compact:
@@ -85,6 +91,13 @@ def write_calls(
         carry_over(model, proto)
         if proto.ir_version < OVERRIDABLE_FROM:
             _list_as_inputs(proto.graph, left)
+        if value_info:
+            check_count(count + sink.count)
+            say("infer types and shapes")
+            nodes = add_value_info(proto, bytes(sink.nodes), left)
+            sink = WireSink(writer.opset)
+            for node_proto in nodes:
+                sink.copy(node_proto)
         return ModelInPieces(proto, sink.nodes, sink.ends, left, count + sink.count)
 
 
@@ -188,9 +201,6 @@ def _write_graph(graph: ir.Graph, proto: Holder, writer: CallWriter, opset: int,
 def _list_as_inputs(graph: onnx.GraphProto, weights: WeightStream) -> None:
     """Make inputs of the initializers that aren't: IR versions below 4 want all of them to be."""
     listed = {value.name for value in graph.input}
-    described = [(str(tensor.name), tensor.dtype.value, tensor.shape.numpy()) for tensor in weights.uncut]
-    described += [(tensor.name, tensor.data_type, tuple(tensor.dims)) for tensor in weights.new]
-    described += [(name, dtype.value, array.shape) for name, dtype, array in weights.tiles(blank=True)]
-    for name, data_type, shape in described:
+    for name, data_type, shape in weights.described():
         if name not in listed:
             graph.input.append(onnx.helper.make_tensor_value_info(name, data_type, shape))

@@ -40,7 +40,9 @@ from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.tiling.call_writer import WEIGHTS
+from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.table import form_of
+from onnxtile.tiling.forms.unrolled import SplitsName
 from onnxtile.tiling.limits import AnyLimits, ProductLimits
 from onnxtile.tiling.plan import Accumulate
 
@@ -84,11 +86,13 @@ class Choices(TypedDict, total=False):
     max_nodes: int
     max_fan_in: int | None
     max_fan_out: int | None
+    splits: SplitsName
     pad_tiles: bool
     narrow_products: bool
     steps: StepsName
     depthwise: DepthwiseName
     conv: ConvName
+    value_info: bool
 
 
 class HowToLower(Choices, total=False):
@@ -112,9 +116,10 @@ class LoweringOptions:
     `form`: how tiles are written; `auto` is unrolled up to `max_nodes` nodes, and batched beyond. `weights`: constants
     are cut ahead of time (pretile) or at run time (split). `accumulate`: how partial sums along K are added.
     `max_fan_in`, `max_fan_out`: the most inputs of a Concat or Sum, and outputs of a Split, that are made (None: any).
-    `pad_tiles`: products are padded with zeros to the size of `limits`. `narrow_products`: those of float16 and
-    bfloat16 whose K is cut are computed in their type, not in float32. `steps`: those of recurrent operators are a
-    Scan, or unrolled. `depthwise`, `conv`: see DecomposeConvolution. `data`: where weights of a file go.
+    `splits`: tiles are cut at run time by Split, or by a Slice each (form unrolled). `pad_tiles`: products are padded
+    with zeros to the size of `limits`. `narrow_products`: those of float16 and bfloat16 whose K is cut are computed in
+    their type, not in float32. `steps`: those of recurrent operators are a Scan, or unrolled. `depthwise`, `conv`: see
+    DecomposeConvolution. `value_info`: types and shapes of new values are written. `data`: where weights of a file go.
     """
 
     limits: ProductLimits
@@ -125,16 +130,18 @@ class LoweringOptions:
     max_nodes: int = MAX_NODES
     max_fan_in: int | None = None
     max_fan_out: int | None = None
+    splits: SplitsName = "split"
     pad_tiles: bool = False
     narrow_products: bool = False
     steps: StepsName = "scan"
     depthwise: DepthwiseName = "vector"
     conv: ConvName = "gemm"
+    value_info: bool = False
     data: DataFilePolicy = field(default_factory=DataFilePolicy)
 
     def __post_init__(self) -> None:
         if self.form != AUTO:
-            form_of(self.form)
+            self.form_named(self.form)
         if self.weights not in WEIGHTS:
             raise wrong_name(f"weights is {self.weights!r}", self.weights, WEIGHTS)
         if self.pad_tiles and self.limits.by_types:
@@ -144,7 +151,7 @@ class LoweringOptions:
         DecomposeConvolution(self.limits, pad_tiles=self.pad_tiles, **self._of_convolutions)
         if self.conv == "split" and self.form not in ("unrolled", AUTO):
             raise UsageError(f"conv split writes a convolution for each piece, which form {self.form} doesn't")
-        form_of("unrolled", self.max_fan_in, self.max_fan_out)
+        self.form_named("unrolled")
 
     @classmethod
     def of(
@@ -167,6 +174,10 @@ class LoweringOptions:
     def ability(self) -> str:
         """Return the form that says what may be cut: with auto, the one that is taken when unrolled won't do."""
         return "batched" if self.form == AUTO else self.form
+
+    def form_named(self, name: str) -> Form:
+        """Return a form as these options have it written."""
+        return form_of(name, self.max_fan_in, self.max_fan_out, self.splits)
 
     def passes(self) -> list[DecidingPass]:
         """Return the passes that cut what is asked for, in their order."""

@@ -26,6 +26,8 @@ DataTypes = Mapping[str, ir.DataType]
 _INPUT, _OUTPUT, _OP_TYPE = (number_of(onnx.NodeProto, name) for name in ("input", "output", "op_type"))
 _NAME, _DIMS, _DATA_TYPE = (number_of(onnx.TensorProto, name) for name in ("name", "dims", "data_type"))
 _UNKNOWN = -1
+MOVES = frozenset(("Split", "Slice", "Transpose", "Pad", "Cast"))
+"""Operators whose results' types and shapes follow from what they read."""
 
 
 class UnrolledProducts:
@@ -124,7 +126,7 @@ class UnrolledProducts:
         return dict(zip(values, self._type_names.values(), strict=True))
 
     def _type(self, value: int) -> ir.DataType | None:
-        """Return a value's type; what Split, Transpose and Pad give has that of what they read."""
+        """Return a value's type; what Split, Slice, Transpose and Pad give has that of what they read."""
         if 0 <= value < len(self._dims):
             return ir.DataType(int(self._stored_types[value]))
         if value < 0 or value in self._types:
@@ -134,7 +136,7 @@ class UnrolledProducts:
         found: ir.DataType | None = None
         if node.op_type == "Cast":
             found = ir.DataType(next(attribute.i for attribute in node.attribute if attribute.name == "to"))
-        elif node.op_type in ("Split", "Transpose", "Pad"):
+        elif node.op_type in MOVES:
             found = self._type(int(self._first[at]))
         self._types[value] = found
         return found
@@ -158,7 +160,7 @@ class UnrolledProducts:
         return ranks, rows, columns
 
     def _shape(self, value: int) -> Shape | None:
-        """Return a value's shape; that of a value which Split, Transpose or Pad gives follows from what they read."""
+        """Return a value's shape; that of what one of MOVES gives follows from what it reads."""
         if value < 0:
             return None
         if value not in self._shapes:
@@ -167,7 +169,7 @@ class UnrolledProducts:
             self._shapes[value] = None
             at = self._node_of[value]
             node = self._node(at) if at >= 0 else onnx.NodeProto()
-            if node.op_type in ("Split", "Transpose", "Pad", "Cast"):
+            if node.op_type in MOVES:
                 outputs = self._index.find(hashes_of(node.output)).tolist()
                 moved = self._moved(node, self._shape(int(self._first[at])))
                 self._shapes |= {
@@ -178,13 +180,15 @@ class UnrolledProducts:
         return self._shapes[value]
 
     def _moved(self, node: onnx.NodeProto, shape: Shape | None) -> list[Shape | None]:
-        """Return what Split, Transpose, Pad and Cast make of a shape."""
+        """Return what Split, Slice, Transpose, Pad and Cast make of a shape."""
         attributes = {attribute.name: attribute for attribute in node.attribute}
         if shape is None or node.op_type == "Cast":
             return [shape] * len(node.output)
         if node.op_type == "Transpose":
             order = attributes["perm"].ints if "perm" in attributes else reversed(range(len(shape)))
             return [tuple(shape[axis] for axis in order)]
+        if node.op_type == "Slice":
+            return [self._sliced(node, {name: list(attribute.ints) for name, attribute in attributes.items()}, shape)]
         own = attributes.get("split", attributes.get("pads"))
         lengths = self._numbers(node.input[1]) if len(node.input) > 1 else list(own.ints) if own else []
         if node.op_type == "Pad":
@@ -194,6 +198,20 @@ class UnrolledProducts:
         if len(lengths) != len(node.output):
             return [None] * len(node.output)
         return [(*shape[:axis], length, *shape[axis:][1:]) for length in lengths]
+
+    def _sliced(self, node: onnx.NodeProto, attributes: dict[str, list[int]], shape: Shape) -> Shape | None:
+        """Return the shape that a Slice without steps leaves; None where that doesn't follow from the file."""
+        bounds = dict(zip(("starts", "ends", "axes"), map(self._numbers, node.input[1:]), strict=False)) or attributes
+        counts = {len(numbers) for numbers in bounds.values()}
+        if len(node.input) > 4 or len(bounds) != 3 or len(counts) != 1 or 0 in counts:
+            return None
+        if not all(-len(shape) <= axis < len(shape) for axis in bounds["axes"]):
+            return None
+        sizes = list(shape)
+        for start, end, axis in zip(bounds["starts"], bounds["ends"], bounds["axes"], strict=True):
+            size = sizes[axis]
+            sizes[axis] = None if size is None else len(range(size)[start:end])
+        return tuple(sizes)
 
     def _numbers(self, name: str) -> list[int]:
         """Return what an initializer of whole numbers holds; none where it isn't one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import BinaryIO, NamedTuple
@@ -63,6 +63,15 @@ class WeightStream:
         for cut in self.cuts:
             for name, array in self.writer.arrays(cut, cut.blank if blank else None):
                 yield name, cut.dtype, array
+
+    def described(self) -> Iterator[tuple[str, int, Sequence[int]]]:
+        """Yield name, type and shape of each; no numbers are read."""
+        for tensor in self.uncut:
+            yield str(tensor.name), tensor.dtype.value, tensor.shape.numpy()
+        for constant in self.new:
+            yield constant.name, constant.data_type, tuple(constant.dims)
+        for name, dtype, array in self.tiles(blank=True):
+            yield name, dtype.value, array.shape
 
     def stored(self) -> Iterator[Entry]:
         """Yield those that aren't cut; the bytes of each are made when they're asked for."""

@@ -11,6 +11,7 @@ from onnxtile.ir.graphs import default_opset
 from onnxtile.ir.node_replacement import add_constant, register_constant, replace_node
 from onnxtile.tiling.call_writer import CallWriter
 from onnxtile.tiling.forms.table import form_of
+from onnxtile.tiling.forms.unrolled import SplitsName
 from onnxtile.tiling.sinks.ir import IrSink
 
 
@@ -26,9 +27,10 @@ class UnrollTiles(ir.passes.InPlacePass):
     weights: str = "pretile"
     max_fan_in: int | None = None
     max_fan_out: int | None = None
+    splits: SplitsName = "split"
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        form = form_of(self.form, self.max_fan_in, self.max_fan_out)
+        form = form_of(self.form, self.max_fan_in, self.max_fan_out, self.splits)
         writer = CallWriter(model, form, self.weights)
         bodies = {function.graph: function for function in model.functions.values()}
         tiles: dict[str, ir.Value] = {}

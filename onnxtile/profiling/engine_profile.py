@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -134,7 +134,8 @@ class _Layers:
                 inside.add(node)
         for node, _ in reversed(self.rows):
             readers = {reader for value in node.outputs for reader in value.consumers()}
-            if node.op_type == "Split" and readers and readers <= inside:
+            of_tiles = node.op_type == "Split" or (node.op_type == "Slice" and _reads_alike(node, readers))
+            if of_tiles and readers and readers <= inside:
                 inside.add(node)
         return inside
 
@@ -274,6 +275,12 @@ def _box(text: str) -> Box | None:
 def _of_one_origin(node: ir.Node, values: Sequence[ir.Value]) -> bool:
     origins = {producer.metadata_props.get(ORIGIN) for value in values if (producer := value.producer()) is not None}
     return origins == {node.metadata_props.get(ORIGIN)}
+
+
+def _reads_alike(node: ir.Node, readers: Iterable[ir.Node]) -> bool:
+    """Return whether a node was made for the product that all its readers were made for."""
+    origin = node.metadata_props.get(ORIGIN)
+    return origin is not None and all(reader.metadata_props.get(ORIGIN) == origin for reader in readers)
 
 
 def _runs(row: NodeProfile, found: Cost, of_engine: Product) -> Amount:

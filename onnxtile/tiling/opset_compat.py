@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -52,6 +53,30 @@ class Splitter:
             name = f"{self._name}{len(self._constants) or ''}"
             self._constants[key] = int64(self._sink, name, lengths)
         self._sink.node("Split", [value, self._constants[key]], outputs, {"axis": self._axis})
+
+
+class Slicer:
+    """Cuts values along one axis by a Slice for each piece, where Splitter has one node for all.
+
+    From opset 10 on, bounds are constants, `name_at0`, `name_at64`, ..., for all values that are cut alike.
+    """
+
+    def __init__(self, sink: Sink, name: str, axis: int) -> None:
+        self._sink, self._name, self._axis = sink, name, axis
+        self._constants: dict[str, str] = {}
+
+    def split(self, value: str, outputs: Sequence[str], lengths: Sequence[int]) -> None:
+        for output, (start, end) in zip(outputs, pairwise(accumulate(lengths, initial=0)), strict=True):
+            if self._sink.opset < 10:
+                self._sink.node("Slice", [value], [output], {"axes": [self._axis], "starts": [start], "ends": [end]})
+            else:
+                names = [self._constant(*at) for at in ((f"at{start}", start), (f"at{end}", end), ("axis", self._axis))]
+                self._sink.node("Slice", [value, *names], [output])
+
+    def _constant(self, leaf: str, number: int) -> str:
+        if leaf not in self._constants:
+            self._constants[leaf] = int64(self._sink, f"{self._name}_{leaf}", [number])
+        return self._constants[leaf]
 
 
 def merge_tree(

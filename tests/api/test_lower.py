@@ -32,9 +32,11 @@ def test_defaults_are_those_of_the_options() -> None:
         "max_nodes",
         "max_fan_in",
         "max_fan_out",
+        "splits",
         "pad_tiles",
         "depthwise",
         "conv",
+        "value_info",
     ):
         assert getattr(options, name) == shown[name] == command[name]
     assert options.data.align == shown["align_data"] == command["align_data"]

@@ -25,7 +25,9 @@ def test_from_what_a_caller_has() -> None:
         ({"form": "spiral"}, "form 'spiral' is unknown: take one of unrolled, batched, loop, function"),
         ({"weights": "whole"}, "weights is 'whole': take one of pretile, split"),
         ({"accumulate": "trees"}, "accumulate is 'trees': take one of chain, tree, sum"),
-        ({"max_fan_in": 1}, "fan"), ({"max_fan_out": 0}, "fan"), ({"ops": "pool"}, "operator family 'pool'"),
+        ({"max_fan_in": 1}, "fan"), ({"max_fan_out": 0}, "fan"),
+        ({"splits": "cut"}, "splits is 'cut': take one of split, slice"),
+        ({"ops": "pool"}, "operator family 'pool'"),
         ({"align_data": 3}, "alignment is 3: give a multiple of 4 bytes"),
     ],
 )  # fmt: skip

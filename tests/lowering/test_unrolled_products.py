@@ -20,13 +20,16 @@ as_it_is = Pieces.of
 
 
 @pytest.mark.parametrize("weights", ["pretile", "split"])
+@pytest.mark.parametrize(("splits", "opset"), [("split", 20), ("slice", 20), ("slice", 9)])
 @pytest.mark.parametrize(("m", "limits"), [(5, (4, 4, 4)), ("n", (None, 4, 4))])
 def test_what_was_cut_is_within_the_limits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str, m: int | str, limits: tuple[int | None, int, int]
-) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str, splits: str, opset: int, m: int | str,
+    limits: tuple[int | None, int, int],
+) -> None:  # fmt: skip
     monkeypatch.setattr(postcondition, "MOST_CHECKED", 0)  # as for a file of very many nodes
-    options = LoweringOptions.of(limits, weights=weights)  # type: ignore[arg-type]
-    with lowering_to(matmul([m, 6], [6, 7], [m, 7]), tmp_path / "o.onnx", options) as (_, report):
+    options = LoweringOptions.of(limits, weights=weights, splits=splits)  # type: ignore[arg-type]
+    model = matmul([m, 6], [6, 7], [m, 7], opset)
+    with lowering_to(model, tmp_path / "o.onnx", options) as (_, report):
         assert report.ok
     assert [row.status for row in report.contractions] == ["tiled"]
     assert onnxtile.check(tmp_path / "o.onnx", limits).ok

@@ -135,6 +135,9 @@ def test_what_cuts_and_joins_is_moved_with_the_tiles() -> None:
     assert not {"Split"} & {layer.op for layer in others}
     assert {layer.op for layer in others if layer.origin == "fc"} == {"Add"}  # the bias
     assert {"Relu", "Slice"} <= {layer.op for layer in others}
+    sliced = profiled(onnxtile.lower(model, engine=SMALL, splits="slice"))
+    assert [layer.name for layer in sliced.layers if layer.on != "engine"] == [layer.name for layer in others]
+    assert sliced.totals.bytes == profiled(lowered).totals.bytes
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ def ways(draw: st.DrawFn, opset: int, may_pad: bool) -> dict[str, Any]:
         "pad_tiles": may_pad and draw(st.booleans()),
         "max_fan_in": draw(st.none() | st.integers(2, 4)),
         "max_fan_out": draw(st.none() | st.integers(2, 4)),
+        "splits": draw(st.sampled_from(["split", "slice"])),
+        "value_info": draw(st.booleans()),
     }
 
 

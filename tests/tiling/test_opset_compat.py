@@ -44,6 +44,14 @@ def test_split_in_trees(opset: int, most: int | None) -> None:
         np.testing.assert_array_equal(part, want)
 
 
+@pytest.mark.parametrize("opset", OPSETS)
+def test_a_slice_for_each_piece(opset: int) -> None:
+    names, lengths = tuple(f"p{at}" for at in range(5)), [2, 1, 2, 1, 1]
+    parts = run(lambda sink: opset_compat.Slicer(sink, "n", 1).split("x", names, lengths), opset, X, names)
+    for part, want in zip(parts, np.split(X, np.cumsum(lengths)[:-1], axis=1), strict=True):
+        np.testing.assert_array_equal(part, want)
+
+
 @pytest.mark.parametrize("most", [None, 2, 3, 5])
 @pytest.mark.parametrize("count", [1, 2, 5, 9])
 def test_concat_in_trees(most: int | None, count: int) -> None:

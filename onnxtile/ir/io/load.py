@@ -72,7 +72,7 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
     level = logger.level
     logger.setLevel(logging.ERROR)  # what it warns of, the checker below refuses
     try:
-        model = ir.from_proto(_with_sparse_as_inputs(proto))
+        model = ir.from_proto(with_sparse_as_inputs(proto))
     except (ir.serde.SerdeError, ValueError, NotImplementedError, TypeError, KeyError) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
@@ -196,7 +196,7 @@ def has_value_info(initializer: ir.Value) -> bool:
     return VALUE_INFO_META in initializer.meta
 
 
-def _with_sparse_as_inputs(proto: onnx.ModelProto) -> onnx.ModelProto:
+def with_sparse_as_inputs(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with an input for each sparse initializer, which the IR has no place for; see `carry_over`."""
     if not proto.graph.sparse_initializer:
         return proto

@@ -63,7 +63,7 @@ def corrected(
     if inferred is None:
         return said if trusted or not any(isinstance(dim, int) for dim in said) else None
     if len(said) != len(inferred):
-        return ir.Shape([_named(dim, names) for dim in inferred])
+        return in_words_of_the_model(inferred, names)
     dims = [
         old if not isinstance(old, int) or old == new or (trusted and _is_unknown(new)) else _named(new, names)
         for old, new in zip(said, inferred, strict=True)
@@ -71,6 +71,11 @@ def corrected(
     if dims == list(said):
         return said
     return ir.Shape(dims, denotations=[said.get_denotation(axis) for axis in range(len(dims))])
+
+
+def in_words_of_the_model(shape: ir.Shape, names: Container[str | None]) -> ir.Shape:
+    """Return a shape whose sizes are numbers and these names; others are unknown."""
+    return ir.Shape([_named(dim, names) for dim in shape])
 
 
 def _is_unknown(dim: int | ir.SymbolicDim) -> bool:

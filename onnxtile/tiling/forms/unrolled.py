@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product as every
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import UsageError, wrong_name
 from onnxtile.ir.arrays import last_axes_swapped
 from onnxtile.ir.dtypes import INTEGERS
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.legality import Ability
 from onnxtile.tiling.loops import Loops
-from onnxtile.tiling.opset_compat import Splitter, merge_tree, pad_end, take_first
+from onnxtile.tiling.opset_compat import Slicer, Splitter, merge_tree, pad_end, take_first
 from onnxtile.tiling.plan import Axis, additions
 from onnxtile.tiling.sinks.ir import Sink
 from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join, with_zeros
 
+SplitsName: TypeAlias = Literal["split", "slice"]
+SPLITS: tuple[SplitsName, ...] = get_args(SplitsName)
 Grid = dict[tuple[int, ...], str]
 """Names of an operand's tiles by their indices along the operand's axes."""
 
@@ -30,10 +32,12 @@ class Unrolled(Form):
     """C's tile (m, n) is the sum over k of the tile products A(m, k) @ B(k, n); C is their concatenation.
 
     `max_fan_in`, `max_fan_out`: the most inputs that a Concat or Sum, and outputs that a Split, may have; None: any.
+    `splits`: values are cut at run time by Split, or by a Slice for each piece.
     """
 
     max_fan_in: int | None = None
     max_fan_out: int | None = None
+    splits: SplitsName = "split"
     name: ClassVar[str] = "unrolled"
     ability: ClassVar[Ability] = Ability(writes_each_tile=True)
 
@@ -41,6 +45,8 @@ class Unrolled(Form):
         for what, most in (("max_fan_in", self.max_fan_in), ("max_fan_out", self.max_fan_out)):
             if most is not None and most < 2:
                 raise UsageError(f"{what} is {most}: nothing can be joined or split with fewer than 2")
+        if self.splits not in SPLITS:
+            raise wrong_name(f"splits is {self.splits!r}", self.splits, SPLITS)
 
     def constants(
         self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
@@ -208,7 +214,10 @@ class Unrolled(Form):
                 grid = {(*index, 0): piece for index, piece in grid.items()}
                 continue
             lengths = axis.lengths
-            splitter = Splitter(sink, join(prefix, f"{side}_{letter}_lengths"), position, self.max_fan_out)
+            label = join(prefix, f"{side}_{letter}")
+            splitter: Splitter | Slicer = Slicer(sink, label, position)
+            if self.splits == "split":
+                splitter = Splitter(sink, f"{label}_lengths", position, self.max_fan_out)
             finer: Grid = {}
             for index, piece in grid.items():
                 parts = [join(prefix, f"{side}_{_label(axes, (*index, i))}") for i in range(len(lengths))]

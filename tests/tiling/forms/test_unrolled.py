@@ -52,6 +52,19 @@ def test_no_node_is_wider_than_asked_for(most: int) -> None:
         onnxtile.lower(model, (4, 4, 4), max_fan_in=1)
 
 
+@pytest.mark.parametrize("weights", ["pretile", "split"])
+def test_slices_in_place_of_splits(weights: str) -> None:
+    lowered = onnxtile.lower(RAGGED, (4, 4, 4), splits="slice", weights=weights, max_fan_out=2)  # type: ignore[call-overload]  # a name of weights
+    cuts = {"pretile": 6, "split": 12}[weights]
+    assert Counter(operators(lowered)) == {"Slice": cuts, "MatMul": 8, "Add": 4, "Concat": 3}
+    bounds = {tensor.name: numpy_helper.to_array(tensor).tolist() for tensor in lowered.graph.initializer}
+    assert {name: bounds[name] for name in bounds if "A_m" in name} == {
+        "product/A_m_at0": [0], "product/A_m_at4": [4], "product/A_m_at5": [5], "product/A_m_axis": [0]
+    }  # fmt: skip
+    assert onnxtile.verify(RAGGED, lowered).equivalent
+    assert onnxtile.check(lowered, (4, 4, 4)).ok
+
+
 def test_lengths_of_splits_say_the_ragged_edge() -> None:
     lowered = onnxtile.lower(RAGGED, (4, 4, 4))
     lengths = [
