@@ -5,12 +5,13 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 RUNS := $(VENV)/installed-alone
 INSTALLED := $(VENV)/installed
+DOCUMENTED := $(VENV)/installed-docs
 # Torch's tests need it and nothing else does. Builds for the CPU are preferred, a tenth of the size of others: they lie
 # here, and pip does without the place where it can't be reached.
 TORCH := $(VENV)/installed-torch
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test test-long lint bench clean
+.PHONY: help demo test test-long lint bench docs clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -46,6 +47,13 @@ test-long: lint $(TORCH)  ## the same with many more random cases
 
 bench: $(INSTALLED)  ## all benchmarks; the results go to benchmarks/results.md
 	$(RUN) benchmarks/all.py
+
+$(DOCUMENTED): $(RUNS)
+	$(PIP) -e '.[docs]'
+	touch $@
+
+docs: $(DOCUMENTED)  ## the documentation site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 clean:  ## remove what was made
 	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
+import runpy
 import shlex
 import shutil
 import sys
@@ -18,11 +20,14 @@ import onnxtile
 from onnxtile.ir.symbolic.rounded import percent_text
 from tests.commands import Cli
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))  # in front: both have networks
 import demo
 import engine_share
+import hooks
 import networks
+import references
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = sorted(
@@ -40,12 +45,21 @@ FILES = {
         ),
     ]
 }
-FILES_OF_READERS = {"mine.py"}
-"""Files that a document tells its reader to write."""
+FILES_OF_READERS = {
+    name: code
+    for document in DOCUMENTS
+    for name, code in re.findall(
+        r"[Ii]n `(\w+\.py)`(?:, [^\n]*)?:\n\n```python\n(.*?)```", document.read_text(), re.DOTALL
+    )
+}
+"""Files that documents tell their readers to write, and what's in them."""
+GENERATED = {f"docs/{name}" for name in hooks.GENERATED}
+"""Files that are made when the site is built."""
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_python_blocks_run(document: Path) -> None:
+def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     code = "\n".join(re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL))
     exec(compile(code, str(document), "exec"), {})
 
@@ -56,8 +70,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reader")
     demo.prepare(folder / "demo")
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
-    (mine,) = re.findall(r"in `mine.py`:\n\n```python\n(.*?)```", (ROOT / "docs" / "passes.md").read_text(), re.DOTALL)
-    (folder / "demo" / "mine.py").write_text(mine)
+    for name, code in FILES_OF_READERS.items():
+        (folder / "demo" / name).write_text(code)
     return folder
 
 
@@ -113,6 +127,9 @@ def test_commands_print_what_is_shown(document: Path, folder: Path, cli: Cli, mo
         if program == "cd":
             monkeypatch.chdir(words[0])
             continue
+        if program == "python":
+            runpy.run_path(words[0])
+            continue
         assert program == "onnxtile"
         if any(word.startswith("torch_networks:") for word in words) and not find_spec("torch"):
             continue
@@ -133,13 +150,96 @@ def test_what_is_shown_is_compared() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-        assert (document.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", prose(document)):
+        path = posixpath.normpath(posixpath.join(document.parent.relative_to(ROOT).as_posix(), target))
+        assert path in GENERATED or (ROOT / path).exists(), target
+        page = document if not target else ROOT / path
+        if anchor and page.suffix == ".md" and path not in GENERATED:
+            assert anchor in anchors(page), f"{target}#{anchor}"
+
+
+def prose(document: Path) -> str:
+    """A document without its code."""
+    return re.sub(r"^```.*?^```|`[^`\n]*`", "`", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of a page's headings in links."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return {
+        re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading.lower()).strip())
+        for heading in re.findall(r"^#+ (.+)", text, re.MULTILINE)
+    }
+
+
+def test_a_link_to_no_heading_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# One `a.py`, two\n```sh\n# no heading\n```\n## JSON\n")
+    assert anchors(page) == {"one-apy-two", "json"}
+
+
+def test_every_page_is_in_the_site_s_navigation() -> None:
+    listed = re.findall(r"^ +- .*: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2], re.MULTILINE)
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in DOCUMENTS if ROOT / "docs" in path.parents}
+    decisions = {page for page in pages if page.startswith("decisions/") and page != "decisions/README.md"}
+    generated = {name for name in hooks.GENERATED if name.endswith(".md")} | set(hooks.OUTSIDE.values())
+    assert sorted(listed) == sorted((pages - decisions) | generated), "mkdocs.yml lists each page below nav once"
+
+
+def test_generated_pages_have_what_the_code_has(tmp_path: Path) -> None:
+    written = {name: write() for name, write in references.PAGES.items() if name != "reference/json.md"}
+    assert "\n## `onnxtile lower`\n" in written["reference/commands.md"]
+    assert "`--dry-run`" in written["reference/commands.md"]
+    assert "\n## tile-matmul\n" in written["reference/passes.md"]
+    assert "&#42;" in written["reference/passes.md"]
+    assert "\n::: onnxtile.api.lower.lower\n" in written["reference/python.md"]
+    assert "| `clock` | number or text |  |" in written["reference/engine-file.md"]
+    for name, text in written.items():
+        page = tmp_path / "page.md"
+        page.write_text(text)
+        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", prose(page)):
+            there = ROOT / "docs" / posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+            assert not target or there.exists() or there.relative_to(ROOT).as_posix() in GENERATED
+            assert not anchor or anchor in anchors(there if target else page), anchor
+
+
+def test_members_of_json_are_collected() -> None:
+    members: references.Members = {}
+    references.collect({"a": {"b": 1}, "rows": [{"x": None}, {"x": "t"}], "on": True}, "", members)
+    assert {path: " or ".join(sorted(types)) for path, (types, _) in members.items()} == {
+        "a": "object", "a.b": "number", "rows": "list", "rows[].x": "null or text", "on": "boolean",
+    }  # fmt: skip
+    assert members["rows[].x"][1] == '`"t"`'
+
+
+def test_links_lead_to_pages_of_the_site() -> None:
+    text = "[a](docs/forms.md#loop) [`b`](CONTRIBUTING.md) `[c](README.md)` [d](LICENSE) ![e](x.svg) C[m][n]"
+    assert hooks.in_site(text, "index.md") == (
+        "[a](forms.md#loop) [`b`](contributing.md) `[c](README.md)` d ![e](x.svg) C&#91;m]&#91;n]"
+    )
+    assert hooks.in_site("[a](../../README.md) [b](README.md)", "decisions/json.md") == (
+        "[a](../index.md) [b](README.md)"
+    )
+
+
+@pytest.mark.parametrize("name", hooks.DRAWINGS)
+def test_drawings_are_whole_and_the_same_each_time(name: str) -> None:
+    from xml.etree import ElementTree
+
+    drawn = hooks.DRAWINGS[name]()
+    assert drawn == hooks.DRAWINGS[name]()
+    root = ElementTree.fromstring(drawn)
+    width = float(root.attrib["width"])
+    for line in root.iter("{http://www.w3.org/2000/svg}text"):
+        long = len(line.text or "") * int(line.attrib["font-size"]) * 0.53
+        left = float(line.attrib["x"]) - (long / 2 if line.attrib["text-anchor"] == "middle" else 0)
+        assert left >= 0, line.text
+        assert left + long <= width, line.text
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_are_named_exist(document: Path) -> None:
-    named = set(re.findall(r"`([\w./*]+\.(?:py|md))`", document.read_text())) - FILES_OF_READERS
+    named = set(re.findall(r"`([\w./*]+\.(?:py|md))`", document.read_text())) - set(FILES_OF_READERS)
     assert {name for name in named if not any(fnmatch(f"/{file}", f"*/{name}") for file in FILES)} == set()
 
 
@@ -217,5 +317,5 @@ def test_the_table_s_calls_are_those_of_the_model_that_is_written() -> None:
 
 def test_the_readme_names_the_makefile_s_targets() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert {"demo", "test", "test-long", "lint", "bench"} <= set(targets)
+    assert {"demo", "test", "test-long", "lint", "bench", "docs"} <= set(targets)
     assert all(f"make {name}" in (ROOT / "README.md").read_text() for name in ("demo", "test"))

@@ -1,0 +1,236 @@
+"""Write the reference pages of the site from the code: every command and option, member of JSON, Python name, pass,
+and field of an engine file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from unittest import mock
+
+import onnxtile
+
+Members = dict[str, tuple[set[str], str]]
+"""Of a JSON document: each member's path, the types that it has, and an example."""
+MODEL = """<ir_version: 8, opset_import: ["" : 17]>
+    net (float[4,10] x) => (float[4,8] y) { [fc] h = Gemm <transB = 1> (x, w)  y = Relu (h) }"""
+CALLS = (
+    ("check", "net.onnx", "--max", "4,4,4"),
+    ("lower", "net.onnx", "--max", "4,4,4", "--verify", "--time-passes", "-o", "tiled.onnx"),
+    ("lower", "net.onnx", "--engine", "systolic-16", "--dry-run"),
+    ("verify", "net.onnx", "tiled.onnx"),
+    ("profile", "net.onnx"),
+    ("profile", "net.onnx", "--engine", "systolic-16"),
+    ("profile", "net.onnx", "--against", "tiled.onnx"),
+    ("profile", "net.onnx", "--summary"),
+    ("capture", "net.onnx", "--name", "fc"),
+    ("annotate", "net.onnx", "-o", "annotated.onnx"),
+    ("sweep", "net.onnx", "--engine", "systolic-16", "--vary", "local.size=64KiB,128KiB"),
+    ("passes",),
+    ("engine", "check", "systolic-16"),
+    ("engine", "show", "systolic-16"),
+    ("engine", "list"),
+)
+"""Calls that print one JSON object each, by the order of commands."""
+
+
+def commands() -> str:
+    """Write every command with its options, as `--help` has them."""
+    import typer
+    from typer.cli import get_docs_for_click
+
+    from onnxtile.cli.app import app
+
+    program = typer.main.get_command(app)
+    text = get_docs_for_click(obj=program, ctx=typer.Context(program), name="onnxtile", title="Every option")
+    return text.replace(
+        "# Every option\n", "# Every option\n\nAs `--help` has them; [commands](../commands.md) says more.\n", 1
+    )
+
+
+def json_members() -> str:
+    """Write every member of what commands print with `--json`, from what they print of a small model."""
+    lines = [
+        "# JSON",
+        "Every member of what commands print with `--json`, from what they print of one Gemm. What they mean: "
+        "[reports of lower and check](../reports.md#json), [profile](../profile.md), "
+        "[engines](../engine.md#what-a-model-takes). An amount may also be a formula as text, a range "
+        '`{"min": ..., "max": ...}`, or null where it isn\'t known.',
+    ]
+    with _beside_a_model():
+        for call in CALLS:
+            members: Members = {}
+            document = _printed(call)
+            collect(document, "", members)
+            rows = [(f"`{path}`", " or ".join(sorted(types)), shown) for path, (types, shown) in members.items()]
+            lines += [f"## `onnxtile {' '.join(call)}`", table(("member", "type", "example"), rows)]
+    return "\n\n".join(lines) + "\n"
+
+
+def collect(value: object, path: str, members: Members) -> None:
+    """Note the members below a value of JSON; elements of a list share the path `[]`."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _note(inner, f"{path}.{name}" if path else name, members)
+            collect(inner, f"{path}.{name}" if path else name, members)
+    elif isinstance(value, list):
+        for inner in value:
+            collect(inner, f"{path}[]", members)
+
+
+def _note(value: object, path: str, members: Members) -> None:
+    names = {dict: "object", list: "list", str: "text", bool: "boolean", int: "number", float: "number"}
+    name = names.get(type(value), "null")
+    shown = "" if isinstance(value, (dict, list)) or value is None else f"`{json.dumps(value)[:40]}`"
+    types, before = members.get(path, (set(), ""))
+    members[path] = (types | {name}, before or shown)
+
+
+@contextlib.contextmanager
+def _beside_a_model() -> Iterator[None]:
+    import numpy as np
+    import onnx
+
+    model = onnx.parser.parse_model(MODEL)
+    weights = np.random.default_rng(0).standard_normal((8, 10)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "w"))
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(model, Path(folder, "net.onnx"))
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(here)
+
+
+def _printed(call: Sequence[str]) -> object:
+    from onnxtile.cli.app import main
+
+    out = io.StringIO()
+    arguments = mock.patch.object(sys, "argv", ["onnxtile", *call, "--json"])
+    with arguments, contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        main()
+    return json.loads(out.getvalue())
+
+
+def python() -> str:
+    """Write a page of which mkdocstrings makes the public functions and classes."""
+    functions = [name for name in onnxtile.__all__ if name[0].islower() and name not in ("passes", "instruments")]
+    classes = [name for name in onnxtile.__all__ if name[0].isupper()]
+    lines = ["# Python", "What `import onnxtile` has. Instruments and passes are in `onnxtile.instruments` and "]
+    lines[-1] += "[`onnxtile.passes`](passes.md)."
+    for title, names in (("Functions", functions), ("Classes", classes)):
+        lines.append(f"## {title}")
+        lines += [f"::: {_home(name)}" for name in names]
+    return "\n\n".join(lines) + "\n"
+
+
+def _home(name: str) -> str:
+    value = getattr(onnxtile, name)
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def passes() -> str:
+    """Write every pass: its equation, what it says of itself, and its options."""
+    import inspect
+
+    from onnxtile.passes.registry import option_types, pass_class, pass_names
+
+    lines = [
+        "# Passes",
+        "In the order in which `lower` runs them; [passes and pipelines](../passes.md) says how to run some of them, "
+        "and how to write one.",
+    ]
+    for name in pass_names():
+        cls = pass_class(name)
+        lines += [f"## {name}", f"`onnxtile.passes.{cls.__name__}`", _literal(inspect.cleandoc(cls.__doc__ or ""))]
+        if options := option_types(cls):
+            fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+            rows = [(f"`{option}`", _default(fields.get(option))) for option in options]
+            lines.append(table(("option", "default"), rows))
+    return "\n\n".join(lines) + "\n"
+
+
+def _default(field: dataclasses.Field[object] | None) -> str:
+    if field is None:
+        return ""
+    if field.default is not dataclasses.MISSING:
+        return f"`{field.default!r}`"
+    return "`{}`" if field.default_factory is not dataclasses.MISSING else "has to be given"
+
+
+def _literal(text: str) -> str:
+    """Return text in which `*`, `_` and angle brackets of equations mean themselves, outside of code."""
+    parts = text.split("`")
+    for at in range(0, len(parts), 2):
+        for sign in "\\*_<>[]":
+            parts[at] = parts[at].replace(sign, f"&#{ord(sign)};")
+    return "`".join(parts)
+
+
+def engine_file() -> str:
+    """Write every table and field of an engine file, from its JSON Schema."""
+    from onnxtile.engine.schema import json_schema
+
+    schema = json_schema()
+    lines = [
+        "# Engine file",
+        "Every field, from the JSON Schema that `onnxtile engine schema` prints; "
+        "[the engine](../engine.md) says how to describe yours.",
+        "## At the top",
+        _fields(schema),
+    ]
+    for name, described in schema["$defs"].items():
+        if "properties" in described:
+            lines += [f"## {name}", _literal(described.get("description", "")), _fields(described)]
+    return "\n\n".join(lines) + "\n"
+
+
+def _fields(described: dict[str, object]) -> str:
+    required = described.get("required", [])
+    rows = []
+    for name, field in described["properties"].items():  # type: ignore[attr-defined]  # one of a schema
+        default = "has to be given" if name in required else ""
+        if "default" in field:
+            default = f"`{json.dumps(field['default'])}`"
+        rows.append((f"`{name}`", _type(field), default, _literal(field.get("description", ""))))
+    return table(("field", "value", "default", "what it is"), rows)
+
+
+def _type(field: dict[str, object]) -> str:
+    """Return what a field takes, in words."""
+    if "enum" in field:
+        return ", ".join(f"`{json.dumps(value)}`" for value in field["enum"])  # type: ignore[attr-defined]
+    if "$ref" in field:
+        name = str(field["$ref"]).rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    several = field.get("anyOf") or field.get("oneOf")
+    if several:
+        return " or ".join(dict.fromkeys(_type(one) for one in several))  # type: ignore[attr-defined]
+    if field.get("type") == "array":
+        return f"list of {_type(field['items'])}" if "items" in field else "list"  # type: ignore[arg-type]
+    return {"string": "text", "object": "table"}.get(str(field.get("type")), str(field.get("type", "any")))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of Markdown; bars in cells are escaped."""
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/commands.md": commands,
+    "reference/json.md": json_members,
+    "reference/python.md": python,
+    "reference/passes.md": passes,
+    "reference/engine-file.md": engine_file,
+}
+"""Each page by its place in the site."""
