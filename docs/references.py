@@ -5,7 +5,6 @@ and field of an engine file.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import json
 import os
@@ -139,32 +138,35 @@ def _home(name: str) -> str:
 
 
 def passes() -> str:
-    """Write every pass: its equation, what it says of itself, and its options."""
+    """Write every pass: its equation, what it says of itself, and its options; of onnx_ir's the first line."""
     import inspect
 
-    from onnxtile.passes.registry import option_types, pass_class, pass_names
+    from onnx_ir.passes import common
+
+    from onnxtile.passes.pipelines.options import NO_DEFAULT, options_of, value_word
+    from onnxtile.passes.registry import BUILT_IN, pass_class
 
     lines = [
         "# Passes",
         "In the order in which `lower` runs them; [passes and pipelines](../passes.md) says how to run some of them, "
         "and how to write one.",
     ]
-    for name in pass_names():
+    for name in BUILT_IN:
         cls = pass_class(name)
-        lines += [f"## {name}", f"`onnxtile.passes.{cls.__name__}`", _literal(inspect.cleandoc(cls.__doc__ or ""))]
-        if options := option_types(cls):
-            fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-            rows = [(f"`{option}`", _default(fields.get(option))) for option in options]
-            lines.append(table(("option", "default"), rows))
-    return "\n\n".join(lines) + "\n"
+        lines += [f"## {name}", f"`{cls.__module__}.{cls.__name__}`", _literal(inspect.cleandoc(cls.__doc__ or ""))]
+        rows = [
+            (f"`{key}`", "has to be given" if one.default is NO_DEFAULT else f"`{value_word(one.default).text}`")
+            for key, one in options_of(cls).items()
+            if one.as_text
+        ]
+        lines += [table(("option", "default"), rows)] if rows else []
+    rows = [(f"`{name}`", _literal(_first_line(pass_class(name)))) for name in common.__all__]
+    return "\n\n".join([*lines, "## Of onnx_ir", table(("pass", "what it does"), rows)]) + "\n"
 
 
-def _default(field: dataclasses.Field[object] | None) -> str:
-    if field is None:
-        return ""
-    if field.default is not dataclasses.MISSING:
-        return f"`{field.default!r}`"
-    return "`{}`" if field.default_factory is not dataclasses.MISSING else "has to be given"
+def _first_line(cls: type) -> str:
+    words = cls.__doc__ or sys.modules[cls.__module__].__doc__ or ""
+    return next(iter(words.strip().splitlines()), "")
 
 
 def _literal(text: str) -> str:
