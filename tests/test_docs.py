@@ -317,5 +317,5 @@ def test_the_table_s_calls_are_those_of_the_model_that_is_written() -> None:
 
 def test_the_readme_names_the_makefile_s_targets() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert {"demo", "test", "test-long", "lint", "bench", "docs"} <= set(targets)
+    assert {"demo", "test", "test-long", "test-wheel", "lint", "bench", "docs"} <= set(targets)
     assert all(f"make {name}" in (ROOT / "README.md").read_text() for name in ("demo", "test"))
