@@ -96,36 +96,49 @@ class _Levels:
             moved = local_bits(product, unit, grid) * (product.batch * bandwidth.denominator)
             self.array = np.maximum(self.array, moved)
         self.allowed = self._fitting(grid)
+        self.smallest = " x ".join(str(sizes[0]) for sizes in tiles.values())
         if not self.allowed.any():
-            smallest = " x ".join(str(sizes[0]) for sizes in tiles.values())
-            raise UnsupportedError(
-                f"engine {engine.name}: the smallest call of {product}, {smallest}, takes more than its local memory"
-            )
+            raise self._no_room()
         of_m, of_k, of_n = (-(-size // tile) for size, tile in zip(product.sizes, grid, strict=True))
         self.calls = of_m * of_k * of_n
         if minimize == "calls":
-            self.allowed &= self.calls == self.calls[self.allowed].min()
+            self.allowed = self._fewest_calls()
         levels = np.sort(self.array[self.allowed])
         self.levels: list[int] = levels[np.append(levels[1:] != levels[:-1], True)].tolist()
         self.found: dict[int, Least] = {}
 
     def _fitting(self, grid: tuple[np.ndarray, ...]) -> np.ndarray:
-        """Return which tiles local memory has room for, where A's or B's tile stays."""
+        """Return which tiles local memory has room for, where A's or B's tile stays; of input rows, may have."""
         m, k, n = grid
         operands = self.operands
         held, bits = operands.held, operands.local_bits
-        a = held("A", "m", m) * held("A", "k", k) * bits["A"]
+        rows, columns = held("A", "m", m), held("A", "k", k)
+        if operands.rows is not None:  # a block may need fewer input rows or channels than a tile that lies across them
+            rows = held("A", "m", self.search.blocks("m", alone=True)).min(axis=1)[:, None, None]
+            columns = held("A", "k", self.search.blocks("k", alone=True)).min(axis=1)[:, None]
+        a = rows * columns * bits["A"]
         b, c = k * n * bits["B"], m * n * bits["C"]
         f = self.engine.local.buffers
         fits: np.ndarray = operands.fits({"A": a, "B": f * b, "C": c}) | operands.fits({"A": f * a, "B": b, "C": c})
         return fits
 
+    def _fewest_calls(self) -> np.ndarray:
+        """Return which of the allowed tiles take the fewest calls of those that local memory has room for."""
+        for calls in np.unique(self.calls[self.allowed]):
+            allowed: np.ndarray = self.allowed & (self.calls == calls)
+            if self.operands.rows is None or self.search.least(allowed):
+                return allowed
+        raise self._no_room()
+
+    def _no_room(self) -> UnsupportedError:
+        words = f"the smallest call of {self.product}, {self.smallest}, takes more than its local memory"
+        return UnsupportedError(f"engine {self.engine.name}: {words}")
+
     def least(self, level: int) -> Least:
-        """Return the fewest bytes with the array's cycles of that level at most."""
+        """Return the fewest bytes with the array's cycles of that level at most; without room, more than any."""
         if level not in self.found:
             found = self.search.least(self.allowed & (self.array <= self.levels[level]))
-            assert found is not None  # a tile alone fits
-            self.found[level] = found
+            self.found[level] = found or Least(self.search.never, self.search.groups[0], 0)
         return self.found[level]
 
     def key(self, level: int, moved: int) -> tuple[int, int]:
@@ -144,6 +157,8 @@ class _Levels:
         """Return the best schedule; among equals one with the fewest calls."""
         key, level = self._best_level()
         found = self.least(level)
+        if found.bytes >= self.search.never:
+            raise self._no_room()
         equal = bisect_right(range(len(self.levels)), key, lo=level, key=lambda at: self.key(at, found.bytes)) - 1
         allowed = self.allowed & (self.array <= self.levels[equal])
         return self.search.fewest_calls(found, allowed, self.calls)

@@ -13,7 +13,7 @@ from onnxtile.engine.choice import Minimize, choose
 from onnxtile.engine.compute import axes_of
 from onnxtile.engine.cost import cost
 from onnxtile.engine.description import Axes, Engine, LocalMemory, MostOfACall
-from onnxtile.engine.product import Product
+from onnxtile.engine.product import Product, Window
 from onnxtile.errors import UnsupportedError, UsageError
 from tests.engine.brute_force import best, keys, schedules
 from tests.engine.strategies import convolutions, engine_of, engines
@@ -111,6 +111,19 @@ def test_as_many_levels_as_are_looked_into_and_more(monkeypatch: pytest.MonkeyPa
         assert found is not None
         assert found >= exact if bound == 1 else found == exact
     choice._chosen.cache_clear()
+
+
+def test_a_block_may_need_fewer_input_rows_than_a_tile() -> None:
+    """Six windows lie on one output row, and four may lie on two: a tile of four has room as part of a block alone."""
+    window = Window(1, (3, 4), (2, 3), (1, 1), (1, 1), (0, 1), (2, 6))
+    most, multiple = {"M": 6, "K": 3}, {"M": 2}
+    engine = engine_of(
+        product_max=most, product_multiple=multiple, memory_bandwidth=1, local_size=24, conv_windows="engine"
+    )
+    product = Product(12, 6, 2, window=window)
+    found = best(product, engine)
+    assert found is not None
+    assert found["calls"] == keys(choose(product, engine, "calls").cost)["calls"] == (24, 272, 272)
 
 
 ZIGZAG = [
