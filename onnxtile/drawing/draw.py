@@ -62,7 +62,7 @@ class Drawing:
             (at, name, [drawn for side in self.sides[-1:] for drawn in side.products[at]])
             for name, at in self.names.items()
         ]
-        words = "; ".join(side.words for side in self.sides)
+        words = "; ".join((*(side.words for side in self.sides), *(f"not drawn: {x}" for x in self.outline.left_out)))
         return draw_page(model, self.title, words, blocks, chosen)
 
     def _block(self, node: str) -> int:

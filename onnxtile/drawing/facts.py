@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnxtile.ir.dimensions import still_free
+from onnxtile.ir.io.interop import to_ir
 from onnxtile.lowering.check import check
 from onnxtile.lowering.report import Report
 from onnxtile.profiling.comparison import Comparison, compare
@@ -61,9 +63,17 @@ def facts_of(
         else compare_on_engine(before.engine, after.engine),
         described,
         check(model, limits, engine=engine, bind=bind) if bounded else None,
-        check(lowered, limits, engine=engine) if bounded and lowered is not None else None,
+        _left(lowered, limits, engine, bind) if bounded and lowered is not None else None,
         verdict,
     )  # fmt: skip
+
+
+def _left(lowered: AnyModel, limits: Any, engine: str | None, bind: Mapping[str, int] | None) -> Report:
+    """Return what the products of a lowered model are; of `bind` it takes the dimensions that are still free."""
+    if not bind:
+        return check(lowered, limits, engine=engine)
+    read = to_ir(lowered)
+    return check(read, limits, engine=engine, bind=still_free(read, bind))
 
 
 def _title(model: object, otherwise: str) -> str:

@@ -48,20 +48,21 @@ def draw_model(outline: Outline, sides: Sequence[Side], title: str) -> tuple[Ele
     across = max(layout.width, WIDTH) + BETWEEN
     notes = [f"not drawn: {words}" for words in outline.left_out]
     width = 2 * MARGIN + across * len(sides) - BETWEEN
-    height = 2 * MARGIN + HEAD + layout.height + 16 * (len(notes) + 1)
+    head = HEAD + 16 * len(notes)
+    height = 2 * MARGIN + head + layout.height + 20
     root = picture(width, height, title)
     for number, side in enumerate(sides):
         x = MARGIN + number * across
         label(root, x, MARGIN + 12, short(side.title, 44), "name head")
         label(root, x, MARGIN + 30, side.words, "small dim")
-        group = add(root, "g", transform=f"translate({x:g} {MARGIN + HEAD:g})", class_="side")
+        group = add(root, "g", transform=f"translate({x:g} {MARGIN + head:g})", class_="side")
         _draw_edges(group, layout)
         for at, (block, corner) in enumerate(zip(outline.blocks, layout.corners, strict=True)):
             _draw_block(group, at, corner, heights[at], block, side, long)
-    y = MARGIN + HEAD + layout.height + 30
-    for note in (*notes, "sides are as long as the logarithm of their sizes"):
-        label(root, MARGIN, y, note, "small dim")
-        y += 16
+    for number, note in enumerate(notes):
+        label(root, MARGIN, MARGIN + 46 + 16 * number, note, "small over")
+    below = MARGIN + head + layout.height + 34
+    label(root, MARGIN, below, "sides are as long as the logarithm of their sizes", "small dim")
     return root, layout
 
 

@@ -11,6 +11,7 @@ from onnxtile.drawing.report_rows import (
     REGIONS,
     engine_rows,
     layer_rows,
+    left_rows,
     product_rows,
     region_rows,
     total_figures,
@@ -33,11 +34,10 @@ def report_page(facts: Facts) -> str:
         section = _section(main, "Products")
         add(section, "p", facts.checked.summary + (" in the original" if facts.left is not None else ""))
         made = () if facts.comparison is None else facts.comparison.changes
-        add_table(section, PRODUCTS, product_rows(facts.checked, made), "no node holds a product")
+        add_table(section, PRODUCTS, product_rows(facts.checked, made, facts.left), "no node holds a product")
         if facts.left is not None:
-            left = [row for row in product_rows(facts.left) if row[7].words in ("over", "refused", "unknown")]
             add(section, "h3", f"Left in {facts.after_title}")
-            add_table(section, PRODUCTS, left, "every product fits")
+            add_table(section, PRODUCTS, left_rows(facts.left), "every product fits")
     drawn = plots(facts)
     section = _section(main, "Plots")
     for number, (words, _) in enumerate(drawn):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from onnxtile.drawing.facts import Facts
 from onnxtile.drawing.tables import Cell, amount_cell, name_cell
 from onnxtile.ir.printable import in_scope
 from onnxtile.ir.symbolic.amounts import Amount
-from onnxtile.lowering.report import Report, Row
+from onnxtile.lowering.report import Report, Row, Status
 from onnxtile.profiling.comparison import Change
 from onnxtile.verification.verdict import STATUSES, Verdict
 
@@ -20,15 +20,31 @@ REGIONS = ("region", "operator", "products", "status", "why", "max error", "allo
 _BAD = {"over": "bad", "refused": "bad", "unknown": "warn", "different": "bad", "tested": "warn"}
 
 
-def product_rows(report: Report, made: Sequence[Change] = ()) -> list[list[Cell]]:
-    """Return the products of a check, those that need action first; `made`: what became of those that were over."""
-    tiles = {change.name: change for change in made}
-    return [_product(row, tiles.get(row.name)) for row in report.by_urgency]
+NEEDING: tuple[Status, ...] = ("over", "refused", "unknown")
+"""Statuses of products that need action."""
 
 
-def _product(row: Row, change: Change | None) -> list[Cell]:
+def product_rows(report: Report, made: Sequence[Change] = (), left: Report | None = None) -> list[list[Cell]]:
+    """Return the products of a check, those that need action first.
+
+    `made`: nodes of the original that became others; one of them is lowered where nothing that's named after it needs
+    action in `left`, the check of the lowered model.
+    """
+    changed = set() if left is None else {change.name for change in made}
+    for row in left.having(*NEEDING) if left is not None else ():
+        name = row.origin or row.name
+        changed -= {name, *(name[:at] for at, letter in enumerate(name) if letter == "/")}
+    return sorted((_product(row, changed) for row in report.by_urgency), key=lambda cells: cells[7].words == "lowered")
+
+
+def left_rows(report: Report) -> list[list[Cell]]:
+    """Return the products of a lowered model that still need action."""
+    return [_product(row, ()) for row in report.by_urgency if row.status in NEEDING]
+
+
+def _product(row: Row, changed: Container[str]) -> list[Cell]:
     status, why = str(row.status), row.reason or ""
-    if change is not None and status in ("over", "unknown"):
+    if row.name in changed and row.status in NEEDING:
         status, why = "lowered", f"was {row.status}"
     sizes = [Cell("?" if side is None else f"{side:,}" if isinstance(side, int) else side,
                   float(side) if isinstance(side, int) else float("inf"), "number")

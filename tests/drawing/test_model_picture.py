@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from onnxtile.drawing import blocks
 from onnxtile.drawing.draw import drawing
 from onnxtile.drawing.model_picture import alike, draw_model
 from onnxtile.drawing.product_picture import Drawn
@@ -17,6 +20,13 @@ def test_original_and_lowered_are_at_the_same_places() -> None:
     text = to_svg(root)
     assert "2 x 3 x 2 tiles" in text and "6 x 10 x 8" in text and ">Relu<" in text and "input x" in text
     assert layout.height > 0
+
+
+def test_what_is_left_out_is_told_at_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "MOST_BLOCKS", 3)
+    drawn = drawing(network())
+    for text in (drawn.svg(), drawn.html()):
+        assert text.index("not drawn: the tiles of 1 smaller product") < text.index("input x")
 
 
 def test_products_that_look_alike_are_counted() -> None:

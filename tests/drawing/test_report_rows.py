@@ -11,6 +11,7 @@ from onnxtile.drawing.report_rows import (
     REGIONS,
     engine_rows,
     layer_rows,
+    left_rows,
     product_rows,
     region_rows,
     total_figures,
@@ -30,10 +31,17 @@ def test_products_that_need_action_are_first() -> None:
         ("fc", "over", "bad"), ("side", "over", "bad"), ("last", "fits", "good")
     ]  # fmt: skip
     assert len(rows[0]) == len(PRODUCTS) and rows[0][9].words == "480"
-    became = product_rows(facts.checked, facts.comparison.changes)
-    assert [(row[7].words, row[8].words) for row in became] == [
-        ("lowered", "was over"), ("lowered", "was over"), ("fits", "")
+    became = product_rows(facts.checked, facts.comparison.changes, facts.left)
+    assert [(row[0].words, row[7].words, row[8].words) for row in became] == [
+        ("last", "fits", ""), ("fc", "lowered", "was over"), ("side", "lowered", "was over")
     ]  # fmt: skip
+
+
+def test_what_is_still_over_is_not_called_lowered() -> None:
+    facts = facts_of(network(), lowered(), limits=Limits(2, 2, 8))
+    assert facts.checked is not None and facts.left is not None and facts.comparison is not None
+    rows = product_rows(facts.checked, facts.comparison.changes, facts.left)
+    assert {row[7].words for row in rows} == {"over"} and len(left_rows(facts.left)) == len(facts.left.over)
 
 
 def test_costs_are_before_and_after_or_those_of_each_node() -> None:

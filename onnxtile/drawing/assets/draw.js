@@ -62,9 +62,12 @@ function choose(block, center) {
   const groups = [...svg.querySelectorAll(`g.product[data-block="${block}"]`)];
   for (const group of groups) group.classList.add("chosen");
   if (center && groups.length) {
-    const box = groups[0].getBBox();
-    view.y = Math.max(0, box.y + box.height / 2 - svg.clientHeight / view.scale / 2);
-    if (svg.clientWidth / view.scale < fullWidth) view.x = Math.max(0, box.x - 24);
+    const whole = svg.getBoundingClientRect();
+    const places = groups.map((group) => group.getBoundingClientRect());
+    const [left, right] = [Math.min(...places.map((place) => place.left)), Math.max(...places.map((place) => place.right))];
+    const top = places[0].top + places[0].height / 2;
+    if (whole.width / view.scale < fullWidth) view.x += ((left + right) / 2 - whole.left - whole.width / 2) / view.scale;
+    view.y = Math.max(0, view.y + (top - whole.top - whole.height / 2) / view.scale);
     show();
   }
 }
