@@ -51,6 +51,8 @@ def draw_model(outline: Outline, sides: Sequence[Side], title: str) -> tuple[Ele
     head = HEAD + 16 * len(notes)
     height = 2 * MARGIN + head + layout.height + 20
     root = picture(width, height, title)
+    for number, note in enumerate(notes):
+        label(root, MARGIN, MARGIN + 46 + 16 * number, note, "small over")
     for number, side in enumerate(sides):
         x = MARGIN + number * across
         label(root, x, MARGIN + 12, short(side.title, 44), "name head")
@@ -59,8 +61,6 @@ def draw_model(outline: Outline, sides: Sequence[Side], title: str) -> tuple[Ele
         _draw_edges(group, layout)
         for at, (block, corner) in enumerate(zip(outline.blocks, layout.corners, strict=True)):
             _draw_block(group, at, corner, heights[at], block, side, long)
-    for number, note in enumerate(notes):
-        label(root, MARGIN, MARGIN + 46 + 16 * number, note, "small over")
     below = MARGIN + head + layout.height + 34
     label(root, MARGIN, below, "sides are as long as the logarithm of their sizes", "small dim")
     return root, layout
