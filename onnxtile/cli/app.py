@@ -95,16 +95,19 @@ def _quiet(debug: bool) -> Iterator[None]:
             if not sys.warnoptions:
                 warnings.simplefilter("ignore")
             warnings.filterwarnings("always", category=PluginWarning)
-            warnings.showwarning = _tell
+            told: set[str] = set()
+            warnings.showwarning = lambda message, *_, **__: _tell(str(message), told)
         try:
             yield
         finally:
             logging.disable(level)
 
 
-def _tell(message: Warning | str, *_: object, **__: object) -> None:
-    """Print a warning as one line."""
-    print(f"onnxtile: {printable(str(message))}", file=sys.stderr)
+def _tell(words: str, told: set[str]) -> None:
+    """Print a warning as one line, once."""
+    if words not in told:
+        told.add(words)
+        print(f"onnxtile: {printable(words)}", file=sys.stderr)
 
 
 def main() -> None:

@@ -99,20 +99,20 @@ def show(engine: NAMED, json: Json = False) -> None:
 
 @app.command("list", epilog="Example:\n\nonnxtile engine list")
 def list_(json: Json = False) -> None:
-    """List the built-in engines: MACs of a cycle at most, memory's bandwidth, local memory."""
+    """List the built-in engines, and those of plugins: MACs of a cycle at most, memory's bandwidth, local memory."""
     from onnxtile.cli.table import Column, Table, numbers
-    from onnxtile.engine.load import load, names
+    from onnxtile.engine.load import engines
     from onnxtile.engine.quantities import number_text
     from onnxtile.engine.summary import local_text, peak
 
-    engines = [load(name) for name in names()]
+    loaded = list(engines())
     if json:
         from onnxtile.cli.output import print_json
 
-        print_json({"schema": "onnxtile.engines/1", "engines": [_document(engine) for engine in engines]})
+        print_json({"schema": "onnxtile.engines/1", "engines": [_document(engine) for engine in loaded]})
         return
     table = Table([Column("engine"), *numbers("MACs", "TOPS", "bytes a cycle"), Column("local memory")])
-    for engine in engines:
+    for engine in loaded:
         best = max((peak(unit, engine) for unit in engine.product), key=lambda one: one.macs)
         tops = "" if best.tops is None else number_text(best.tops)
         bandwidth = "" if engine.memory.bandwidth is None else number_text(engine.memory.bandwidth)

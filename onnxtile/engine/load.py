@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from onnxtile.engine.description import Engine
 from onnxtile.errors import UsageError
 from onnxtile.ir.io.toml_files import table_of_text, text_of_file
+from onnxtile.ir.plugins import broken, leave_out, plugins
+from onnxtile.ir.plugins import load as load_plugin
 
 BUILT_IN = Path(__file__).parent / "builtin"
 """The folder of the built-in descriptions."""
+ENTRY_POINTS = "onnxtile.engines"
+"""The group of paths of engine files that other packages have."""
 KIND = "engine file"
 QUOTES = "text and amounts with a unit are in quotes, and each field has a line of its own"
 
 
 def names() -> list[str]:
-    """Return the names of the built-in descriptions."""
-    return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
+    """Return the names of the built-in descriptions, and those of plugins behind them."""
+    own = _built_in()
+    return [*own, *plugins(ENTRY_POINTS, own)]
+
+
+def engines() -> Iterator[Engine]:
+    """Yield the engine of each name; a plugin that is broken is named and left out."""
+    own = _built_in()
+    yield from map(load, own)
+    for name in plugins(ENTRY_POINTS, own):
+        try:
+            yield load(name)
+        except UsageError as error:
+            leave_out(error)
 
 
 def load(source: str | Path) -> Engine:
-    """Return the engine of a file, or the built-in one of that name.
+    """Return the engine of a file, or the built-in or a plugin's one of that name.
 
     Raises UsageError with the place, the fact and the cure.
     """
@@ -30,16 +47,29 @@ def load(source: str | Path) -> Engine:
 
 def table_of(source: str | os.PathLike[str]) -> dict[str, object]:
     """Return the content of an engine file, or of the built-in one of that name. Raises UsageError."""
-    return read(_path(source), str(source))
+    return read(path_of(source), str(source))
 
 
 def text_of(source: str | os.PathLike[str]) -> str:
     """Return the text of an engine file, or of the built-in one of that name. Raises UsageError."""
-    return _text(_path(source), str(source))
+    return _text(path_of(source), str(source))
 
 
-def _path(source: str | os.PathLike[str]) -> Path:
-    return BUILT_IN / f"{source}.toml" if str(source) in names() else Path(source)
+def path_of(source: str | os.PathLike[str]) -> Path:
+    """Return the path of a built-in description, or a plugin's, by its name; any other text is a path itself."""
+    name, own = str(source), _built_in()
+    if name in own:
+        return BUILT_IN / f"{name}.toml"
+    if point := plugins(ENTRY_POINTS, own).get(name):
+        path = load_plugin(point)
+        if not isinstance(path, (str, os.PathLike)):
+            raise broken(point, f"{path!r} isn't the path of an engine file")
+        return Path(path)
+    return Path(source)
+
+
+def _built_in() -> list[str]:
+    return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
 
 
 def read(path: Path, source: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from onnxtile.engine.description import Engine
-from onnxtile.engine.load import BUILT_IN, names, read
+from onnxtile.engine.load import names, path_of, read
 from onnxtile.errors import wrong_name
 
 _ALL_FIELDS = Path(__file__).parent / "template.toml"
@@ -21,6 +21,6 @@ def template(name: str, built_in: str | None = None) -> str:
     """
     if built_in is not None and built_in not in names():
         raise wrong_name(f"built-in engine {built_in!r} is unknown", built_in, names())
-    source = _ALL_FIELDS if built_in is None else BUILT_IN / f"{built_in}.toml"
+    source = _ALL_FIELDS if built_in is None else path_of(built_in)
     Engine(**read(source, source.name) | {"name": name})
     return _NAME.sub(lambda _: f"name = {json.dumps(name, ensure_ascii=False)}", source.read_text("utf-8"), count=1)

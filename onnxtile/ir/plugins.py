@@ -16,7 +16,12 @@ def plugins(group: str, taken: Container[str] = ()) -> dict[str, EntryPoint]:
     Nothing of them is imported.
     """
     found: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
+    try:
+        points = list(entry_points(group=group))
+    except Exception as error:  # some package's metadata can't be read, or isn't what it should be
+        leave_out(UsageError(f"plugins ({group}) are left out: {_words(error)}"))
+        return found
+    for point in sorted(points, key=lambda point: (point.name, point.value)):
         if point.name in taken:
             _leave_out(point, "onnxtile has one of that name")
         elif point.name in found and point.value != found[point.name].value:
@@ -45,7 +50,7 @@ def load(point: EntryPoint) -> Any:
 
 def broken(point: EntryPoint, error: object) -> UsageError:
     """Return the error for a plugin that doesn't do what it should; `error`: an exception, or words."""
-    words = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else error
+    words = _words(error) if isinstance(error, Exception) else error
     return UsageError(f"plugin {named(point)} is broken: {words}; mend or uninstall it")
 
 
@@ -62,3 +67,8 @@ def named(point: EntryPoint) -> str:
 
 def _leave_out(point: EntryPoint, why: str) -> None:
     leave_out(UsageError(f"plugin {named(point)} is left out: {why}"))
+
+
+def _words(error: Exception) -> str:
+    """Return the type of an error and what it says, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

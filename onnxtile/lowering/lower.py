@@ -37,7 +37,7 @@ from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.unroll_tiles import UnrollTiles
 from onnxtile.tiling.forms.form import Form
-from onnxtile.tiling.forms.table import FORMS
+from onnxtile.tiling.forms.table import form_names
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def estimate(
     Raises what `lower` raises.
     """
     lowered = lower_ir(to_ir(model), replace(options, form=AUTO, max_nodes=LARGEST), bind or {}, silent)
-    forms = [options.form_named(name) for name in FORMS]
+    forms = [options.form_named(name) for name in form_names()]
     report = lowered.report(lowered.nodes_before)
     return report, costs(lowered.model, forms, options.weights, report)
 

@@ -12,6 +12,7 @@ from onnxtile.lowering.model_file import DataFilePolicy
 from onnxtile.lowering.weight_stream import ALIGNMENT
 from onnxtile.operators.contractions import families
 from onnxtile.operators.registry import FAMILIES
+from onnxtile.operators.table import PLUGGED
 from onnxtile.passes.bind_dims import BindDims
 from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
@@ -35,7 +36,7 @@ from onnxtile.passes.decompose_quantized_convolution import DecomposeQuantizedCo
 from onnxtile.passes.decompose_recurrent import DecomposeRecurrent, StepsName
 from onnxtile.passes.decompose_transforms import DecomposeTransforms
 from onnxtile.passes.infer_shapes import InferShapes
-from onnxtile.passes.registry import pass_name
+from onnxtile.passes.registry import pass_class, pass_name
 from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
@@ -74,6 +75,7 @@ DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
     "other": (DecomposeTransforms,),
 }  # fmt: skip
 """The passes that write operators of a family out as MatMul, in the order in which they run."""
+OWN = frozenset(cls for classes in DECOMPOSE.values() for cls in classes)
 DecidingPass: TypeAlias = Decompose | TileMatMul
 
 
@@ -183,6 +185,7 @@ class LoweringOptions:
         """Return the passes that cut what is asked for, in their order."""
         how = (self.ability, True, self.pad_tiles)
         asked = [cls for family, classes in DECOMPOSE.items() if family in self.families for cls in classes]
+        asked = [*plugged_passes(self.families), *asked]
         if not asked:
             return []
         made_only = "matmul" not in self.families
@@ -204,3 +207,17 @@ class LoweringOptions:
         """Return the names of the passes that a lowering may run."""
         first = (BindDims(), InferShapes(), RestoreProducts(self.limits), SpecializeFunctions())
         return [pass_name(pass_) for pass_ in (*first, *self.passes())]
+
+
+def plugged_passes(families: Sequence[str]) -> list[type[Decompose]]:
+    """Return the passes that write out operators of plugins, by the operators' declarations.
+
+    Raises UsageError for one that isn't a subclass of Decompose.
+    """
+    known = [facts.products for facts in PLUGGED.values() if facts.products is not None]
+    names = dict.fromkeys(one.lowered_by for one in known if one.lowered_by is not None and one.family in families)
+    classes = [pass_class(name) for name in names]
+    for name, cls in zip(names, classes, strict=True):
+        if not issubclass(cls, Decompose):
+            raise UsageError(f"pass {name!r} lowers an operator of a plugin, and is no subclass of Decompose: mend it")
+    return [cls for cls in classes if issubclass(cls, Decompose) and cls not in OWN]

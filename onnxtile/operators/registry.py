@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from onnxtile.ir.attributes import input_of
 from onnxtile.ir.graphs import is_tiled_product
+from onnxtile.ir.opset_imports import domain_text
 from onnxtile.operators.sizes import Size
 from onnxtile.operators.work import Work, all_unknown
 
@@ -142,12 +143,15 @@ def declare(
 
     Work may be left out of an operator whose products can't be sized: it can't be counted for the same reason.
     """
+    if products is not None and products.family not in FAMILIES:
+        raise ValueError(f"the family of {names} is {products.family!r}: take one of {', '.join(FAMILIES)}")
     if work is None:
         assert products is not None and products.sizes is None, f"what {names} compute isn't declared"
         work = all_unknown(f"it {products.reason}")
     facts = Facts(products, work, settings, quantization, statistics, packed, result)
     for operator in ((domain, name) for domain in domains or ("",) for name in names.split()):
-        assert operator not in OPERATORS, f"{operator} is declared twice"
+        if operator in OPERATORS:
+            raise ValueError(f"{operator[1]} of domain {domain_text(operator[0])} is declared already")
         OPERATORS[operator] = facts
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnxtile.errors import UsageError
 from onnxtile.ir.graphs import is_tiled_product
 from onnxtile.ir.opset_imports import domain_text
+from onnxtile.ir.plugins import broken, leave_out, load, plugins
 from onnxtile.ir.symbolic.amounts import Unknown
 from onnxtile.operators import (
     attention,
@@ -38,6 +40,26 @@ DECLARING = (
     fused, blockwise, einsum, convolution, recurrent, attention, attention_ort, moe, transforms, learning, opaque,
 )  # fmt: skip
 """The files of families, each of which declares its operators to the registry."""
+ENTRY_POINTS = "onnxtile.operators"
+"""The group of functions of other packages that declare theirs."""
+
+
+def declare_plugged() -> dict[Operator, Facts]:
+    """Let plugins declare their operators; where one fails, none of its operators are declared, and it's named."""
+    own = dict(OPERATORS)
+    for point in plugins(ENTRY_POINTS).values():
+        before = dict(OPERATORS)
+        try:
+            load(point)()
+        except Exception as error:  # a plugin may be anybody's, and raise anything
+            OPERATORS.clear()
+            OPERATORS.update(before)
+            leave_out(error if isinstance(error, UsageError) else broken(point, error))
+    return {operator: facts for operator, facts in OPERATORS.items() if operator not in own}
+
+
+PLUGGED = declare_plugged()
+"""The operators that plugins declare."""
 PRODUCTS: dict[Operator, Products] = {
     operator: facts.products for operator, facts in OPERATORS.items() if facts.products is not None
 }

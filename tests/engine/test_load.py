@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from onnxtile.engine import load
 from onnxtile.engine.description import Engine
 from onnxtile.engine.load import names
-from onnxtile.errors import UsageError
+from onnxtile.engine.template import template
+from onnxtile.errors import PluginWarning, UsageError
+from onnxtile.ir import plugins
 from tests.commands import exact
 
 GOOD = """
@@ -229,10 +235,35 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
     (tmp_path / "e.toml").touch()
-    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
+    opened = Path.open
+
+    def refuse(path: Path, *how: Any, **more: Any) -> Any:
+        if path == tmp_path / "e.toml":  # root may read everything
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UsageError, match="e.toml': permission denied"):
         Engine.load(tmp_path / "e.toml")
+
+
+def test_engines_of_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text(load.text_of("systolic-32").replace("systolic-32", "mine"))
+    monkeypatch.setattr(sys.modules[__name__], "MINE", tmp_path / "mine.toml")
+    values = {"mine": f"{__name__}:MINE", "number": f"{__name__}:NUMBER", "tpu-like": "taken:PATH"}
+    points = [EntryPoint(name, value, load.ENTRY_POINTS) for name, value in values.items()]
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    with pytest.warns(PluginWarning) as told:
+        assert [engine.name for engine in load.engines()][-2:] == ["tpu-like", "mine"]
+    assert {str(one.message).partition(": ")[2] for one in told} == {
+        "onnxtile has one of that name", "3 isn't the path of an engine file; mend or uninstall it",
+    }  # fmt: skip
+    points.pop()
+    assert 'name = "copy"' in template("copy", "mine")
+    assert Engine.load("mine").name == "mine"
+    with pytest.raises(UsageError, match="did you mean 'mine'"):
+        Engine.load("mime")
+
+
+MINE, NUMBER = Path(), 3

@@ -37,3 +37,13 @@ def test_of_two_plugins_of_one_name_the_first_is_taken(monkeypatch: pytest.Monke
     monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
     with pytest.warns(PluginWarning, match=r"^plugin 'mine' .* is left out: 'mine' \(onnxtile.passes\) has that name$"):
         assert plugins.plugins(GROUP)["mine"].value == "a:Pass"
+
+
+def test_metadata_that_cannot_be_read_keeps_nothing_from_working(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: str) -> None:
+        raise PermissionError(13, "Permission denied", "there")
+
+    monkeypatch.setattr(plugins, "entry_points", refuse)
+    words = r"^plugins \(onnxtile.passes\) are left out: PermissionError: \[Errno 13\] Permission denied: 'there'$"
+    with pytest.warns(PluginWarning, match=words):
+        assert plugins.plugins(GROUP) == {}

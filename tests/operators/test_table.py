@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import runpy
+from importlib.metadata import EntryPoint
 
 import onnx
+import onnx_ir as ir
 import pytest
 
 import onnxtile
-from onnxtile.operators.table import PRODUCTS
+from onnxtile.errors import PluginWarning
+from onnxtile.ir import plugins
+from onnxtile.operators.measures import X
+from onnxtile.operators.registry import declare, unsized
+from onnxtile.operators.table import ENTRY_POINTS, OPERATORS, PRODUCTS, declare_plugged, operations_of
+from onnxtile.operators.work import ELEMENTWISE
 from tests.support import ROOT, node_model
 
 DOCUMENT = runpy.run_path(str(ROOT / "docs" / "operators.py"))
@@ -55,3 +62,38 @@ def test_what_is_not_sized_is_unknown_when_lowered_too() -> None:
         "operator: WordConvEmbedding isn't lowered yet; "
         "WordConvEmbedding can't be sized: how long its words are is known only at run time"
     )
+
+
+def test_plugins_declare_all_of_their_operators_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("mine", f"{__name__}:declare_well", ENTRY_POINTS)
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: [point])
+    before = dict(OPERATORS)
+    try:
+        assert list(declare_plugged()) == [("mine.domain", "Twice")]
+        node = ir.Node("mine.domain", "Twice", [ir.Value(shape=ir.Shape([2, 3]))])
+        assert operations_of(node, 17).elementwise == 6
+    finally:
+        OPERATORS.clear()
+        OPERATORS.update(before)
+    for name, words in {
+        "declare_again": "ValueError: MatMul of domain ai.onnx is declared already",
+        "declare_no_family": "ValueError: the family of Odd is 'odd': take one of matmul, conv, rnn, attention, other",
+        "OPERATORS": "TypeError: 'dict' object is not callable",
+    }.items():
+        point = EntryPoint("mine", f"{__name__}:{name}", ENTRY_POINTS)
+        with pytest.warns(PluginWarning, match=rf"plugin 'mine' \(onnxtile.operators\) is broken: {words}"):
+            assert declare_plugged() == {}
+        assert before == OPERATORS
+
+
+def declare_well() -> None:
+    declare("Twice", "mine.domain", work=ELEMENTWISE * X)
+
+
+def declare_again() -> None:
+    declare_well()
+    declare("MatMul", work=ELEMENTWISE * X)
+
+
+def declare_no_family() -> None:
+    declare("Odd", "mine.domain", products=unsized("odd", "isn't sized"))

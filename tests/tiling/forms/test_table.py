@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
+
+import numpy as np
 import pytest
 
-from onnxtile.errors import UsageError
-from onnxtile.tiling.forms.table import FORMS, form_of
+import onnxtile
+from onnxtile.errors import PluginWarning, UsageError
+from onnxtile.ir import plugins
+from onnxtile.tiling.forms.table import ENTRY_POINTS, FORMS, form_names, form_of
 from onnxtile.tiling.forms.unrolled import Unrolled
+from tests.support import matmul, run_onnxruntime
 
 
 def test_each_form_says_what_it_can() -> None:
@@ -25,3 +31,33 @@ def test_a_form_by_its_name() -> None:
     for name in ("spiral", "", None):
         with pytest.raises(UsageError, match="is unknown: take one of unrolled, batched, loop, function"):
             form_of(name)  # type: ignore[arg-type]  # that's the point
+
+
+class Rows(Unrolled):
+    """A form of another package."""
+
+    name = "rows"
+
+
+def test_forms_of_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"rows": f"{__name__}:Rows", "gone": "nonesuch:Form", "other": f"{__name__}:Rows", "loop": "taken:Form"}
+    points = [EntryPoint(name, value, ENTRY_POINTS) for name, value in values.items()]
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    with pytest.warns(PluginWarning) as told:
+        names = form_names()
+    assert names == [*FORMS, "rows"]
+    words = {str(one.message).partition(": ")[2] for one in told}
+    assert words == {
+        "onnxtile has one of that name",
+        "ModuleNotFoundError: No module named 'nonesuch'; mend or uninstall it",
+        f"{Rows!r} isn't a form of the name 'other'; mend or uninstall it",
+    }
+    points.pop()
+    assert isinstance(form_of("rows"), Rows)
+    assert form_of("rows") is form_of("rows")
+    with pytest.raises(UsageError, match="plugin 'gone' .* is broken"):
+        form_of("gone")
+    original = matmul([2, 6], [6, 4], [2, 4])
+    lowered = onnxtile.lower(original, (4, 4, 4), form="rows")  # type: ignore[arg-type]  # it's a plugin's
+    feeds = {"X": np.arange(12, dtype=np.float32).reshape(2, 6)}
+    np.testing.assert_array_equal(run_onnxruntime(lowered, feeds)[0], run_onnxruntime(original, feeds)[0])
