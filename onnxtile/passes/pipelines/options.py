@@ -69,7 +69,8 @@ class Option:
                 return _read(value.text, kind)
             except ValueError as error:
                 problems.append(str(error))
-        words = f"; text can't say what it takes ({self.type}): make the pass in Python"
+        taken = ", ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+        words = f"; text can't say what it takes ({taken}): make the pass in Python"
         raise ValueError(f"{self.name} is {value.text!r}{next(iter(problems), words)}")
 
 

@@ -87,7 +87,7 @@ MISTAKES = {
     "repeat{times=0 infer-shapes}": "column 14: pass repeat: times is 0: write a number of rounds above 0",
     "repeat{times=2 infer-shapes,annotate{clear=1}}": "column 44: pass annotate: clear is '1'; write true or false",
     "NameFixPass{name_generator=all}": "column 28: pass NameFixPass: name_generator is 'all'; text can't say what "
-    "it takes (onnx_ir.passes.common.naming.NameGenerator | None): make the pass in Python",
+    "it takes (NameGenerator): make the pass in Python",
     "nonesuch:Pass": "column 1: pass 'nonesuch:Pass' can't be imported: ModuleNotFoundError: No "
     "module named 'nonesuch'",
     "onnx:ModelProto": "column 1: pass 'onnx:ModelProto': <class 'onnx.onnx_ml_pb2.ModelProto'> isn't a class of "
