@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from onnxtile.engine.schedule import Schedule
 from onnxtile.engine.search import Least, Search
 from onnxtile.engine.sizes import thinned, tile_sizes
 from onnxtile.errors import UnsupportedError, wrong_name
+from onnxtile.ir.json_encoding import encode
+from onnxtile.ir.notebook import Sheet, Tabular
+from onnxtile.ir.printable import aligned
 
 Minimize = Literal["cycles", "bytes", "calls"]
 MOST_TILES, FEW_TILES, HUGE_TILES = 256, 40, 12
@@ -28,13 +31,32 @@ MOST_SEARCHES = 200
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Tabular):
     """How a product runs best on an engine, what that costs, and what was assumed."""
 
     product: Product
     schedule: Schedule
     cost: Cost
     assumptions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        sheet = self.sheet()
+        return "\n".join([*aligned(sheet.rows), *sheet.lines])
+
+    def sheet(self) -> Sheet:
+        cost = self.cost
+        figures = {
+            "calls": cost.calls, "MACs": cost.macs, "bytes moved": cost.bytes, "least bytes": cost.least_bytes,
+            "cycles": cost.cycles,
+        }  # fmt: skip
+        rows = [("product", str(self.product)), ("schedule", self.schedule.text())]
+        rows += [(name, "unknown" if figure is None else f"{figure:,}") for name, figure in figures.items()]
+        rows += [("bound", cost.bound)] if cost.bound else []
+        return Sheet(self.assumptions, (), rows)
+
+    def records(self) -> list[dict[str, Any]]:
+        of_cost = encode(self.cost) | {"bytes": self.cost.bytes, "extra_bytes": self.cost.extra_bytes}
+        return [{"product": str(self.product), "schedule": self.schedule.text(), **of_cost}]
 
 
 def choose(product: Product, engine: Engine, minimize: Minimize = "cycles") -> Choice:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from onnxtile.exploration.pareto import front
 from onnxtile.exploration.rows import Row
-from onnxtile.ir.json_encoding import JsonRecord
+from onnxtile.ir.json_encoding import JsonRecord, encode
+from onnxtile.ir.notebook import Sheet, Tabular
 from onnxtile.ir.printable import aligned, several
 
 Measure = Literal["seconds", "cycles", "bytes"]
@@ -29,7 +30,7 @@ class Point(JsonRecord):
 
 
 @dataclass(frozen=True)
-class Sweep(JsonRecord, members="schema fields models measure best front left_out rows"):
+class Sweep(Tabular, JsonRecord, members="schema fields models measure best front left_out rows"):
     """The costs of models on engines: a row an engine and model, in the order of the variations.
 
     `fields`: those that vary. `left_out`: reasons why products aren't counted, on no engine, and how many these are.
@@ -67,6 +68,15 @@ class Sweep(JsonRecord, members="schema fields models measure best front left_ou
         """
         points = [(point.cost, point.macs_a_cycle, point.local_size) for point in self.points]
         return tuple(sorted((self.points[at] for at in front(points)), key=lambda point: point.cost))
+
+    def sheet(self) -> Sheet:
+        """Return the Pareto front; a data frame has all rows."""
+        rows = [(*point.values.values(), f"{point.cost:,}") for point in self.front]
+        head = str(self).splitlines()[0]
+        return Sheet([head], (*self.fields, self.measure), rows, (len(self.fields),))
+
+    def records(self) -> list[dict[str, Any]]:
+        return [encode(row) for row in self.rows]
 
     def __str__(self) -> str:
         head = f"{several(len(self.rows) // max(len(self.models), 1), 'engine')}, {several(len(self.models), 'model')}"

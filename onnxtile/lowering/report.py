@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from onnxtile.ir.json_encoding import JsonRecord, encode
+from onnxtile.ir.notebook import Sheet, Tabular
 from onnxtile.ir.printable import aligned, in_scope, several
 from onnxtile.ir.symbolic.amounts import Amount, Range, amount_text, is_known, ratio, text_of, total
 from onnxtile.ir.symbolic.rounded import count_text, percent_text
@@ -133,7 +134,7 @@ class Row(JsonRecord, members="name op scope m k n batch written dtype status re
 
 
 @dataclass(frozen=True)
-class Report(JsonRecord):
+class Report(Tabular, JsonRecord):
     """All products of a model against the limits; `command` is check or lower.
 
     `form`, `weights`: how `lower` wrote tiles; None where it didn't. `pads`: ragged tiles are computed at their full
@@ -155,6 +156,15 @@ class Report(JsonRecord):
         more = [f"... and {len(rows) - _SHOWN:,} more"] if len(rows) > _SHOWN else []
         right = [at for at, heading in enumerate(self.headings) if heading in NUMBERS]
         return "\n".join([*(aligned([self.headings, *lines], right) if lines else ()), *more, self.summary])
+
+    def sheet(self) -> Sheet:
+        rows = [(f"{name} {operator}", *rest) for name, operator, *rest in map(self.cells, self.by_urgency)]
+        right = [at for at, heading in enumerate(self.headings) if heading in NUMBERS]
+        return Sheet([self.summary, self.engine_summary], self.headings, rows, right)
+
+    def records(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.to_json()["contractions"]
+        return rows
 
     @property
     def headings(self) -> Sequence[str]:

@@ -8,8 +8,10 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from onnxtile.ir.json_encoding import JsonRecord
-from onnxtile.ir.printable import aligned
+from onnxtile.ir.notebook import Sheet, Tabular
+from onnxtile.ir.printable import aligned, in_scope
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, amount_text, difference, total
+from onnxtile.ir.symbolic.rounded import count_text, percent_text
 
 SUMMED = (
     "calls", "macs", "padded_macs", "a_bytes", "b_bytes", "c_bytes", "partial_bytes", "least_bytes", "compute_cycles",
@@ -156,7 +158,7 @@ class EngineTotals(EngineCosts, members=f"products {AMOUNTS} activation_bytes lo
 
 
 @dataclass(frozen=True)
-class EngineProfile(JsonRecord, members="engine minimize assumptions totals layers"):
+class EngineProfile(Tabular, JsonRecord, members="engine minimize assumptions totals layers"):
     """What a model takes on an engine. `assumptions`: what isn't known of the engine, and what follows."""
 
     engine: str
@@ -173,6 +175,23 @@ class EngineProfile(JsonRecord, members="engine minimize assumptions totals laye
         }  # fmt: skip
         lines = [("engine", self.engine), *((name, amount_text(amount)) for name, amount in figures.items())]
         return "\n".join(aligned(lines, right=[1]))
+
+    def sheet(self) -> Sheet:
+        amounts = {"calls": "calls", "moved": "moved", "extra": "extra_bytes", "cycles": "cycles"}
+        rows = [
+            (
+                f"{in_scope(layer.scope, layer.name)} {layer.op} {layer.part}".rstrip(),
+                *(count_text(getattr(layer, name)) for name in amounts.values()),
+                layer.bound or "",
+                "" if layer.utilization is None else percent_text(layer.utilization),
+            )
+            for layer in self.layers
+        ]
+        headings = ("node", *amounts, "bound", "utilization")
+        return Sheet([*str(self).splitlines(), *self.assumptions], headings, rows, (1, 2, 3, 4, 6))
+
+    def records(self) -> list[dict[str, Any]]:
+        return [layer.to_json() for layer in self.layers]
 
     def by(self, what: str, depth: int | None = None, layers: Sequence[Layer] | None = None) -> tuple[LayerGroup, ...]:
         """Return the layers (None: all) in groups: by `op`, `module` (`depth` names of its path), `origin`, `scope`."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from onnxtile.ir.json_encoding import JsonRecord, encode
-from onnxtile.ir.printable import aligned
+from onnxtile.ir.notebook import Sheet, Tabular
+from onnxtile.ir.printable import aligned, in_scope
 from onnxtile.ir.symbolic.amounts import Amount, Unknown, amount_text, product, total
+from onnxtile.ir.symbolic.rounded import count_text
 from onnxtile.profiling.engine_costs import EngineProfile
 
 COSTS = """macs flops elementwise transcendental comparison movement params buffers weight_bytes
@@ -153,8 +155,15 @@ class Weights:
     bytes: Amount = 0
 
 
+_SHOWN = {
+    "MACs": "macs", "flops": "flops", "params": "params", "weight bytes": "weight_bytes", "bytes moved": "bandwidth",
+    "alive": "live_bytes",
+}  # fmt: skip
+"""Columns in notebooks, and the amounts in them."""
+
+
 @dataclass(frozen=True)
-class Profile(JsonRecord, members="schema convention totals symbols nodes"):
+class Profile(Tabular, JsonRecord, members="schema convention totals symbols nodes"):
     """The costs of a model. `constants`: the stored ones, each whole. `symbols`: what those in formulas stand for.
 
     `convention`: macs, or ptflops. `engine`: what the model takes on an engine, where one was asked for.
@@ -175,6 +184,19 @@ class Profile(JsonRecord, members="schema convention totals symbols nodes"):
             "weight bytes": totals.weight_bytes, "bytes moved": totals.bandwidth, "peak memory": totals.peak_live_bytes,
         }  # fmt: skip
         return "\n".join(aligned([(name, amount_text(amount)) for name, amount in figures.items()], right=[1]))
+
+    def sheet(self) -> Sheet:
+        rows = [
+            (
+                f"{in_scope(node.scope, node.name)} {node.op}",
+                *(count_text(getattr(node, name)) for name in _SHOWN.values()),
+            )
+            for node in self.nodes
+        ]
+        return Sheet(str(self).splitlines(), ("node", *_SHOWN), rows, range(1, 1 + len(_SHOWN)))
+
+    def records(self) -> list[dict[str, Any]]:
+        return [node.to_json() for node in self.nodes]
 
     def to_json(self) -> dict[str, Any]:
         return super().to_json() | ({} if self.engine is None else {"engine": encode(self.engine)})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from onnxtile.ir.json_encoding import JsonRecord
-from onnxtile.ir.printable import several
+from onnxtile.ir.json_encoding import JsonRecord, encode
+from onnxtile.ir.notebook import Sheet, Tabular
+from onnxtile.ir.printable import in_scope, several
 
 STATUSES = ("proven", "tested", "unknown", "different")
 
@@ -74,7 +75,7 @@ class RegionVerdict(JsonRecord, members="* status"):
 
 
 @dataclass(frozen=True)
-class Verdict(JsonRecord, members="schema * first_outside proven limits"):
+class Verdict(Tabular, JsonRecord, members="schema * first_outside proven limits"):
     """Hold whether the models are equivalent; `reason` where they can't be compared at all.
 
     `kept`: nodes that are as they were. `layers`: with method `bound`, values inside the models, in order. `warnings`:
@@ -97,6 +98,26 @@ class Verdict(JsonRecord, members="schema * first_outside proven limits"):
 
     def __str__(self) -> str:
         return self.summary if self.equivalent or self.reason else f"{self.why}\n{self.summary}"
+
+    def sheet(self) -> Sheet:
+        """Return the regions, the wrong ones first; or values with what they differ by, where there are none."""
+        lines = [self.summary, *self.warnings]
+        if not self.regions:
+            headings = ("value", "max error", "allowed", "equivalent", "why")
+            values = [
+                (one.name, f"{one.max_abs_error:.3g}", f"{one.allowed:.3g}", str(one.equivalent), one.reason or "")
+                for one in (*self.layers, *self.outputs)
+            ]
+            return Sheet(lines, headings, values, (1, 2))
+        rows = [
+            (in_scope(region.scope, region.name), region.op, f"{region.tiles:,}", region.status, _why(region))
+            for region in sorted(self.regions, key=lambda region: -STATUSES.index(region.status))
+        ]
+        return Sheet(lines, ("region", "operator", "products", "status", "why"), rows, (2,))
+
+    def records(self) -> list[dict[str, Any]]:
+        judged: tuple[RegionVerdict | ValueVerdict, ...] = self.regions or self.layers + self.outputs
+        return [encode(one) for one in judged]
 
     @property
     def summary(self) -> str:
@@ -139,3 +160,8 @@ class Verdict(JsonRecord, members="schema * first_outside proven limits"):
         judged: tuple[RegionVerdict | ValueVerdict, ...] = (*self.regions, *self.outputs)
         wrong = [f"{verdict.name!r} is {verdict.reason}" for verdict in judged if not verdict.equivalent]
         return self.reason or next(iter(wrong), "equivalent")
+
+
+def _why(region: RegionVerdict) -> str:
+    """Return what is wrong with a region, why it isn't proven, or whose proof it shares."""
+    return region.reason or region.note or (f"as {region.same_as}" if region.same_as else "")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from onnxtile.ir.json_encoding import JsonRecord
+from onnxtile.ir.notebook import Sheet, Tabular
 
 SCHEMA = "onnxtile.capture/1"
 Number = int | float | None
@@ -66,7 +67,7 @@ class Fed(JsonRecord):
 
 
 @dataclass(frozen=True)
-class CaptureReport(JsonRecord, members="schema output inputs *"):
+class CaptureReport(Tabular, JsonRecord, members="schema output inputs *"):
     """The values that were captured, and the nodes of which none were; `output`: where it was written.
 
     `unmatched`: what was asked for that nothing in the model fits, in words. `warnings`: what to know of the engine.
@@ -80,6 +81,21 @@ class CaptureReport(JsonRecord, members="schema output inputs *"):
     output: Path | None = None
     warnings: tuple[str, ...] = ()
 
+    def sheet(self) -> Sheet:
+        figures = ("min", "max", "mean")
+        rows = [
+            (
+                value.value, f"{value.node} {value.op}", f"{value.dtype} {'x'.join(map(str, value.shape))}",
+                *("" if (figure := getattr(value, name)) is None else f"{figure:.4g}" for name in figures),
+            )
+            for value in self.values
+        ]  # fmt: skip
+        lines = [*(f"{one.node} {one.op} {one.reason}" for one in self.skipped), *self.unmatched, *self.warnings]
+        return Sheet(lines, ("value", "operator", "type, shape", *figures), rows, (3, 4, 5))
+
+    def records(self) -> list[dict[str, Any]]:
+        return [value.to_json() for value in self.values]
+
 
 class Captured(Mapping[str, np.ndarray]):
     """The captured values by name, in the model's order; `report` has the rest.
@@ -89,6 +105,9 @@ class Captured(Mapping[str, np.ndarray]):
 
     def __init__(self, arrays: Mapping[str, np.ndarray], report: CaptureReport) -> None:
         self._arrays, self.report = dict(arrays), report
+
+    def _repr_html_(self) -> str:
+        return self.report.sheet().html()
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._arrays[name]
