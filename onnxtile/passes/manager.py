@@ -22,7 +22,8 @@ Passes: TypeAlias = Sequence[ir.passes.PassBase]
 class PassManager:
     """Runs passes in order; onnx's checker sees the model before the first and after each that changed it.
 
-    Passes are objects (of onnx_ir's PassBase: ours, onnx_ir's own, anybody's) or names, or one text pipeline.
+    Passes are objects (of onnx_ir's PassBase: ours, onnx_ir's own, anybody's) or names, or one text pipeline, or
+    `@FILE.toml`.
     `instruments` watch them (see `Instrument`): those of `onnxtile.instruments`, or your own.
     """
 

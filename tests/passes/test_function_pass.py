@@ -70,3 +70,16 @@ def test_functions_that_are_no_passes() -> None:
         with pytest.raises(UsageError, match=exact(f"{function.__qualname__} {words}")):
             pass_of_function(function)
     assert pass_of_function(collects)() == pass_of_function(collects)()
+
+
+def test_onnxscript_optimizes_and_rewrites_under_its_own_names() -> None:
+    pytest.importorskip("onnxscript")
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { h = Identity (x)  y = Neg (h) }'
+    given = ir.from_proto(parse(text))
+    names = "repeat{onnxscript.optimizer:optimize{num_iterations=1},onnxscript.rewriter:rewrite}"
+    made = parse_pipeline(names)
+    assert pipeline_text(made) == names
+    manager = onnxtile.PassManager(made)
+    assert manager(given).modified
+    assert [node.op_type for node in given.graph] == ["Neg"]
+    assert [step.modified for step in manager.steps] == [True, False, False, False]
