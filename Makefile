@@ -11,7 +11,7 @@ DOCUMENTED := $(VENV)/installed-docs
 TORCH := $(VENV)/installed-torch
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test test-long test-wheel lint bench docs clean
+.PHONY: help demo test test-long test-interop test-wheel lint bench docs clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -44,6 +44,10 @@ test: lint $(TORCH)  ## lint, types and all tests
 
 test-long: lint $(TORCH)  ## the same with many more random cases
 	HYPOTHESIS_PROFILE=long $(RUN) -m pytest
+
+test-interop: $(TORCH)  ## tools of neighbours: what they make of lowered models, and lower of theirs
+	$(PIP) -e '.[test,interop]'
+	$(RUN) -m pytest tests/interop
 
 test-wheel:  ## the wheel, built and run in a fresh environment of $(PYTHON)
 	$(PYTHON) tests/wheel.py build/test-wheel

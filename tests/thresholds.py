@@ -187,7 +187,7 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
         "passes.rewrites.score_transforms.WHERE_FROM", "passes.rewrites.grouped_query.FIRST_OPSET", "passes.rewrites.grouped_query.BFLOAT16_FROM",
         "passes.rewrites.recurrent_quantized.DYNAMIC_FROM",
         "passes.rewrites.masked_attention.FIRST_OPSET", "passes.rewrites.masked_attention.BFLOAT16_FROM",
-        "passes.shape_inference.extensions.GEMM", "passes.shape_inference.extensions.MATMUL",
+        "passes.shape_inference.extensions.CONV", "passes.shape_inference.extensions.GEMM", "passes.shape_inference.extensions.MATMUL",
     ),
     "a version of ONNX or of its operators: properties are drawn over all of them",
 ) | {

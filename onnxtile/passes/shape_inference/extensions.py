@@ -11,7 +11,7 @@ from onnxtile.ir.attributes import UnsizedError, input_of
 from onnxtile.operators.fused import check_attributes, order_of_axes
 from onnxtile.passes.shape_inference.rules import Extension, Rule
 
-MATMUL, GEMM = 13, 13
+MATMUL, GEMM, CONV = 13, 13, 11
 """Versions of the operators whose rules are built on."""
 
 
@@ -35,6 +35,11 @@ def fused_gemm(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> 
         check_attributes(node)
     except UnsizedError:
         return
+    library(context, node)
+
+
+def fused_convolution(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
+    """Take Conv's rule: an activation, and what is added before it, change no size."""
     library(context, node)
 
 
@@ -62,6 +67,7 @@ EXTENSIONS: dict[tuple[str, str], Extension] = {
     ("com.microsoft", "DynamicQuantizeMatMul"): (integer_matmul, ("", "MatMul", MATMUL)),
     ("com.microsoft", "MatMulIntegerToFloat"): (integer_matmul, ("", "MatMul", MATMUL)),
     ("com.microsoft", "FusedGemm"): (fused_gemm, ("", "Gemm", GEMM)),
+    ("com.microsoft", "FusedConv"): (fused_convolution, ("", "Conv", CONV)),
     ("com.microsoft", "QGemm"): (quantized_gemm, ("com.microsoft", "QGemm", 1)),
 }
 

@@ -107,16 +107,15 @@ def _inside(sink: Sink, product: TiledProduct, tiles: list[str], over_n: bool, o
 
 
 class _Loops:
-    """Writes the Loops inside the Scan's body, `sink`; their numbers of rounds are constants there."""
+    """Writes the Loops inside the Scan's body, `sink`.
+
+    The numbers of their rounds are constants of the graph that each Loop is in: graphsurgeon copies a constant that's
+    read from around a body into it, under its name, which ONNX forbids.
+    """
 
     def __init__(self, sink: Sink, product: TiledProduct, zeros: str, names: Naming) -> None:
         """`zeros`: a tile of C of zeros; '' where none is needed."""
         self._sink, self._product, self._zeros, self._names = sink, product, zeros, names
-        self._always = "" if product.plan.k.whole and product.plan.n.count == 1 else names("always")
-        if self._always:
-            sink.constant(self._always, np.array(True))  # optional, but the reference evaluator needs it
-        if not product.plan.k.whole:
-            int64(sink, names("k_count"), product.plan.k.count)
 
     def over_n(self, tiles: Sequence[str], output: str) -> None:
         """Add the Loop along N, which stacks a row of C's tiles."""
@@ -126,9 +125,7 @@ class _Loops:
         body.node("Gather", [tiles[1], names("n")], [names("B_column")], {"axis": 0})
         self.over_k(body, [tiles[0], names("B_column")], names("tile"))
         stacked = names("row")
-        sink.node(
-            "Loop", [int64(sink, names("n_count"), product.plan.n.count), self._always], [stacked], {"body": body}
-        )
+        sink.node("Loop", self._rounds(sink, "n", product.plan.n.count), [stacked], {"body": body})
         # engines stack along a new axis already; onnx's reference evaluator along the first
         shape = names("row_shape")
         if product.batch_axes:
@@ -157,7 +154,12 @@ class _Loops:
         for operand, piece in zip(tiles, pieces, strict=True):
             body.node("Gather", [operand, names("k")], [piece], {"axis": 0})
         _add_product(body, product, pieces, names)
-        sink.node("Loop", [names("k_count"), self._always, self._zeros], [output], {"body": body})
+        sink.node("Loop", [*self._rounds(sink, "k", product.plan.k.count), self._zeros], [output], {"body": body})
+
+    def _rounds(self, sink: Sink, letter: str, count: int | None) -> list[str]:
+        """Add the number of a Loop's rounds, and its condition: optional, but the reference evaluator needs it."""
+        always = sink.constant(self._names(f"{letter}_always"), np.array(True))
+        return [int64(sink, self._names(f"{letter}_count"), count), always]
 
 
 def _loop_body(sink: Sink, letter: str, carried: list[Typed], made: list[Typed], names: Naming) -> Sink:

@@ -36,6 +36,19 @@ def test_quantized_products_of_the_engine_have_their_rows(node: str) -> None:
     ]
 
 
+def test_fused_convolutions_have_the_sizes_of_convolutions() -> None:
+    model = to_ir(parse(
+        """<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        g (float[n,3,9,9] x, float[n,8,5,5] z) => (float[n,8,2,2] y) {
+            c = com.microsoft.FusedConv <activation = "Relu", pads = [1, 1, 1, 1], strides = [2, 2]> (x, w, b, z)
+            y = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (c)
+        }""",
+        w=np.ones((8, 3, 3, 3), np.float32), b=np.ones(8, np.float32),
+    ))  # fmt: skip
+    InferShapes()(model)
+    assert [str(node.outputs[0].shape) for node in model.graph] == ["[n,8,5,5]", "[n,8,2,2]"]
+
+
 @pytest.mark.parametrize("flags", itertools.product((0, 1), repeat=4))
 def test_shapes_behind_a_fused_matmul_are_right(flags: tuple[int, int, int, int]) -> None:
     """onnx_shape_inference leaves transBatch out; what's behind would be cut by wrong lengths."""

@@ -31,6 +31,22 @@ def body_of(graph: onnx.GraphProto, op_type: str) -> onnx.GraphProto:
     return body
 
 
+def constants_read_from_around(graph: onnx.GraphProto, around: frozenset[str] = frozenset()) -> set[str]:
+    """Return the constants that nodes in bodies read and that lie in a graph around them."""
+    own = frozenset(tensor.name for tensor in graph.initializer)
+    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    read = {name for node in graph.node for name in node.input} & around
+    return read.union(*(constants_read_from_around(body, around | own) for body in inner))
+
+
+@pytest.mark.parametrize("batch", [[], [2], ["b"]])
+def test_bodies_have_the_constants_that_they_read(batch: list[int | str]) -> None:
+    """graphsurgeon copies others into the body, under the same name."""
+    model = lowered([*batch, 5, 6], [6, 7], [*batch, 5, 7])
+    assert constants_read_from_around(model.graph) == set()
+    assert body_of(body_of(model.graph, "Scan"), "Loop").initializer
+
+
 def test_one_product_of_one_tile_in_loops_in_a_scan() -> None:
     model = lowered([5, 6], [6, 7], [5, 7])
     assert "MatMul" not in operators(model)
