@@ -24,6 +24,7 @@ from onnxtile.cli import (
     reduce,
     report,
     run,
+    schema,
     sweep,
     verify,
 )
@@ -46,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lower, check, verify, profile, draw, report, capture, annotate, run, reduce, sweep, passes):
+for command in (lower, check, verify, profile, draw, report, capture, annotate, run, reduce, sweep, passes, schema):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
 app.add_typer(engine.app, name="engine")
 

@@ -266,7 +266,8 @@ def _print_estimate(
 
     if json:
         forms = {"forms": costs, "convolutions": convolutions}
-        print_json(result.to_json() | provenance(model) | {"dry_run": True, "nodes_after": None} | forms)
+        estimated = {"schema": "onnxtile.estimate/1", "dry_run": True, "nodes_after": None}
+        print_json(result.to_json() | provenance(model) | estimated | forms)
     else:
         print_report(result, f"{result.summary}; nothing was written", listed)
         print_costs(costs)

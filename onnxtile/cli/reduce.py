@@ -52,7 +52,8 @@ def command(
     """
     isolate(f"{model}: reduce", total_timeout, "--total-timeout")
     from onnxtile.cli.output import console, print_json, progress
-    from onnxtile.debugging.reduce.reducer import reduce
+    from onnxtile.debugging.reduce.reducer import Reduction, reduce
+    from onnxtile.ir.json_encoding import members_of
 
     folder = output or model.with_name(f"{model.name.removesuffix('.onnx')}.reduced")
     with progress(f"reduce {model.name}") as say:
@@ -62,7 +63,8 @@ def command(
         )  # fmt: skip
     if reduction is None:
         if json:
-            print_json({"schema": "onnxtile.reduce/1", "fails": False, "output": None})
+            unknown = dict.fromkeys(name for name, _ in members_of(Reduction))
+            print_json(unknown | {"schema": Reduction.schema, "fails": False, "output": None})
         else:
             console().print("nothing fails: the check holds after all passes; nothing was written", style="green")
         raise typer.Exit(1)

@@ -20,12 +20,15 @@ class JsonRecord:
 
     A class that differs says so in its first line: `members="schema name pass=guilty * total"` lists attributes,
     properties among them, in order; `pass=guilty` calls `guilty` `pass`, and `*` stands for the fields not named.
+    `shapes=SomeTypedDict` says what schemas can't take from attributes' types: members that `to_json` adds or changes.
     """
 
     _members: ClassVar[str] = "*"
+    shapes: ClassVar[type | None] = None
 
-    def __init_subclass__(cls, members: str = "*") -> None:
+    def __init_subclass__(cls, members: str = "*", shapes: type | None = None) -> None:
         cls._members = members
+        cls.shapes = shapes
 
     def to_json(self) -> dict[str, Any]:
         """Return the object for scripts; see `encode`."""
@@ -33,12 +36,12 @@ class JsonRecord:
 
 
 def _object(record: object) -> dict[str, Any]:
-    members = _members_of(type(record))  # type: ignore[arg-type]  # mypy takes its instances' __hash__ for the class's
+    members = members_of(type(record))  # type: ignore[arg-type]  # mypy takes its instances' __hash__ for the class's
     return {member: encode(getattr(record, attribute)) for member, attribute in members}
 
 
 @cache
-def _members_of(cls: type[Any]) -> tuple[tuple[str, str], ...]:
+def members_of(cls: type[Any]) -> tuple[tuple[str, str], ...]:
     """Return the members of a class, each with the attribute that it's read from."""
     fields = [field.name for field in dataclasses.fields(cls)]
     if not issubclass(cls, JsonRecord):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from typing_extensions import NotRequired, TypedDict
+
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.notebook import Sheet, Tabular
 from onnxtile.ir.printable import aligned, in_scope, several
@@ -41,8 +43,30 @@ _SHOWN = 20
 """Rows of a printed report; all are in `contractions`."""
 
 
+class TileSizes(TypedDict):
+    """The largest tile; null along an axis that is left whole."""
+
+    m: int | str | None
+    k: int | str | None
+    n: int | str | None
+
+
+class _UseOfRow(TypedDict):
+    tiles: TileSizes | None
+    schedule: NotRequired[str]
+    macs: Amount
+    calls: Amount | None
+    padded_macs: Amount | None
+    padding: Amount | None
+    utilization: float | None
+
+
 @dataclass(frozen=True)
-class Row(JsonRecord, members="name op scope m k n batch written dtype status reason tiles part family origin"):
+class Row(
+    JsonRecord,
+    members="name op scope m k n batch written dtype status reason tiles part family origin",
+    shapes=_UseOfRow,
+):
     """One product. Sizes are elements: numbers, formulas in free dimensions (text), or None with a `reason`.
 
     `written`: independent products that are multiplied where that's more than the `batch`, as in mixtures of experts.

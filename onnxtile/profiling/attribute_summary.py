@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx_ir as ir
+from typing_extensions import TypedDict
 
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.profiling.formatting import attribute_text, dtype_text, item_text, type_text
@@ -17,8 +18,21 @@ MOST_VALUES = 12
 """Values of an attribute that are listed, the most frequent ones; `distinct` counts all."""
 
 
+class CountedValue(TypedDict):
+    """A value of an attribute as text, and how many nodes have it."""
+
+    value: str
+    nodes: int
+
+
+class _AttributeShapes(TypedDict):
+    min: int | float | str | None
+    max: int | float | str | None
+    values: list[CountedValue]
+
+
 @dataclass(frozen=True)
-class AttributeFacts(JsonRecord):
+class AttributeFacts(JsonRecord, shapes=_AttributeShapes):
     """An attribute of an operator, over the nodes that give it.
 
     `kind`: int, floats, tensor, ...; `reference` to an attribute of the function around. `nodes`: how many give it.

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from typing_extensions import NotRequired, TypedDict
+
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.notebook import Sheet, Tabular
 from onnxtile.ir.printable import aligned, in_scope
@@ -64,9 +66,16 @@ SUMMED = ("macs", "elementwise", "transcendental", "comparison", "movement", "in
 """Costs that add up, node by node; those of constants don't, as nodes share them."""
 
 
+class _Details(TypedDict):
+    inputs: NotRequired[list[str]]
+    outputs: NotRequired[list[str]]
+    attributes: NotRequired[dict[str, str]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class NodeProfile(
     Costs,
+    shapes=_Details,
     members=f"""name op domain scope module origin tile stored times {COSTS}
         live_bytes calls partial_sums intensity constants unknown""",
 ):

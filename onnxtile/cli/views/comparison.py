@@ -19,6 +19,7 @@ from onnxtile.profiling.comparison import Change, Comparison
 class ComparisonView(View, members="schema against=comparison"):
     """The profile of a model beside that of the lowered one; `before`, `after`: names of their files."""
 
+    schema: ClassVar[str] = "onnxtile.profile-against/1"
     accepts: ClassVar[Collection[str]] = ("--convention",)
     comparison: Comparison
     before: str

@@ -172,6 +172,7 @@ def _print_reasons(engine: EngineProfile) -> None:
 class EngineComparisonView(View, members="schema engine=comparison"):
     """What a model takes on an engine beside what the lowered one does; `before`, `after`: names of their files."""
 
+    schema: ClassVar[str] = "onnxtile.profile-engine-against/1"
     accepts: ClassVar[Collection[str]] = ("--engine", "--minimize")
     comparison: EngineComparison
     before: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from onnxtile.cli.screen import console
 from onnxtile.cli.table import print_totals
@@ -16,6 +16,7 @@ from onnxtile.profiling.conventions.first_io import FirstIo, FirstIoRow
 class FirstIoView(View):
     """Bytes of each node's first input and first output."""
 
+    schema: ClassVar[str] = "onnxtile.profile-first-io/1"
     table: FirstIo
 
     def print(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from onnxtile.cli.output import amount_text
 from onnxtile.cli.screen import Segments, console, first, print_rest, styled
@@ -25,6 +26,7 @@ FEW_VALUES = 4
 class FactsView(View, members="schema summary=facts"):
     """The model's facts line by line, then a table of its operators with the values of their attributes."""
 
+    schema: ClassVar[str] = "onnxtile.profile-summary/1"
     facts: ModelFacts
 
     def print(self) -> None:

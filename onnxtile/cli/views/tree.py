@@ -12,7 +12,7 @@ from onnxtile.cli.views.view import View
 from onnxtile.ir.symbolic.rounded import count_text
 
 if TYPE_CHECKING:
-    from onnxtile.torch_frontend.module_tree import Branch, Tree
+    from onnxtile.torch_frontend.tree_results import Branch, Tree
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import IO
 
 import numpy as np
 
-from onnxtile.debugging.capture.report import SCHEMA, CapturedValue
+from onnxtile.debugging.capture.report import INDEX_SCHEMA, CapturedValue
 from onnxtile.debugging.capture.statistics import storable
 from onnxtile.errors import UsageError
 from onnxtile.ir.io.files import check_new_folder, check_output, new_folder, replacing
@@ -62,7 +62,7 @@ class Target:
             rows: list[CapturedValue] = []
             with new_folder(self.path) as folder:
                 yield _writer(_files(names), lambda row: (folder / str(row.place)).open("xb"), rows)
-                (folder / INDEX).write_text(json_text({"schema": SCHEMA, "values": rows}))
+                (folder / INDEX).write_text(json_text({"schema": INDEX_SCHEMA, "values": rows}))
         else:
             with replacing(self.path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
                 yield _writer(_members(names), lambda row: archive.open(_member(row), "w", force_zip64=True), [])

@@ -12,7 +12,7 @@ import numpy as np
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.notebook import Sheet, Tabular
 
-SCHEMA = "onnxtile.capture/1"
+SCHEMA, INDEX_SCHEMA = "onnxtile.capture/1", "onnxtile.capture-index/1"
 Number = int | float | None
 
 

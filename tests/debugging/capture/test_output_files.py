@@ -60,7 +60,7 @@ def test_a_folder(tmp_path: Path, output: str) -> None:
     report = onnxtile.capture(chain(["a", "b/c", "b_c", "A"]), name="*", inputs=ZERO, output=f"{tmp_path}/{output}")
     folder = tmp_path / output
     index = json.loads((folder / "index.json").read_text())
-    assert index["schema"] == "onnxtile.capture/1"
+    assert index["schema"] == "onnxtile.capture-index/1"
     assert index["values"] == [value.to_json() for value in report.values]
     places = {value["value"]: value["place"] for value in index["values"]}
     assert places == {"a": "a.npy", "b/c": "b_c.npy", "b_c": "b_c.1.npy", "A": "A.1.npy"}
