@@ -30,11 +30,13 @@ from onnxtile.cli import (
 )
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
 from onnxtile.cli.isolation import IsolationError, run_isolated
+from onnxtile.cli.telling import telling
 from onnxtile.errors import PluginWarning
 from onnxtile.ir.bounds import BOUNDS, allowing, parse_bounds
 from onnxtile.ir.printable import printable
 
 _DEBUG, _ALLOW = "--debug", "--allow"
+_QUIET, _VERBOSE = ("-q", "--quiet"), ("-v", "--verbose")
 """Options of the program that are taken behind a command as well."""
 YOUNG = 50_000
 """Objects that are made before they are looked at as garbage: a model's nodes live as long as the program."""
@@ -59,6 +61,12 @@ def _program(
     debug: Annotated[
         bool, typer.Option(_DEBUG, help="Show the traceback of what ends the program; also behind the command.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option(*_QUIET, help="Print no report, only what goes wrong, and --json; also behind the command.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option(*_VERBOSE, help="Tell what is being done on standard error; also behind the command.")
+    ] = False,
     allow: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,7 +85,7 @@ def _program(
 def _run(arguments: list[str]) -> object:
     """Run the command, in a process of its own where it asks for that; return the exit status."""
     try:
-        return app(args=arguments, standalone_mode=False)
+        return app(args=arguments, prog_name="onnxtile", standalone_mode=False)
     except IsolationError as error:
         wanted = error
     return run_isolated(main, wanted)
@@ -118,9 +126,10 @@ def main() -> None:
     """
     complete_streams()
     gc.set_threshold(YOUNG, 20, 100)
-    arguments, debug, allowed = _without_own(sys.argv[1:])
+    arguments, own, allowed = _without_own(sys.argv[1:])
+    debug, told = _DEBUG in own, (not own.isdisjoint(_QUIET), not own.isdisjoint(_VERBOSE))
     try:
-        with _quiet(debug), allowing(parse_bounds(allowed)):
+        with _quiet(debug), telling(*told), allowing(parse_bounds(allowed)):
             status = _run(arguments)
         sys.stdout.flush()
         gc.freeze()  # Python looks for cycles once more when it ends
@@ -135,19 +144,19 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _without_own(arguments: list[str]) -> tuple[list[str], bool, list[str]]:
+def _without_own(arguments: list[str]) -> tuple[list[str], set[str], list[str]]:
     """Return the arguments without the program's own options, which may stand anywhere before `--`; and those."""
-    kept, allowed, debug = [], [], False
+    kept, allowed, own = [], [], set()
     left = iter(arguments)
     for argument in left:
         if argument == "--":
             kept += [argument, *left]
-        elif argument == _DEBUG:
-            debug = True
+        elif argument in (_DEBUG, *_QUIET, *_VERBOSE):
+            own.add(argument)
         elif argument == _ALLOW:
             allowed.append(next(left, ""))
         elif argument.startswith(f"{_ALLOW}="):
             allowed.append(argument.removeprefix(f"{_ALLOW}="))
         else:
             kept.append(argument)
-    return kept, debug, allowed
+    return kept, own, allowed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, FollowLinks, Json, parse_bind
 from onnxtile.cli.torch_models import Device, Model, Timeout, isolate_engine, isolate_file, opened, refuse
 from onnxtile.errors import UsageError
@@ -37,11 +38,22 @@ MOST_ROWS = 40
 def command(
     model: Model,
     op: Annotated[
-        list[str] | None, typer.Option("--op", metavar="OPERATOR", help="Nodes of this operator; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--op",
+            metavar="OPERATOR",
+            autocompletion=completion.operators,
+            help="Nodes of this operator; may be repeated.",
+        ),
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", metavar="PATTERN", help="Nodes whose names fit, such as 'fc*'; may be repeated."),
+        typer.Option(
+            "--name",
+            metavar="PATTERN",
+            autocompletion=completion.nodes,
+            help="Nodes whose names fit, such as 'fc*'; may be repeated.",
+        ),
     ] = None,
     output: Annotated[
         str | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, FollowLinks, Model, parse_bind
 from onnxtile.ir.collector import collector_paused
 
@@ -26,7 +27,12 @@ def command(
         Path | None, typer.Argument(metavar="[LOWERED]", help="What a lowering made of it, drawn beside it.")
     ] = None,
     node: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The products of this node alone; in .html, those shown first.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completion.nodes,
+            help="The products of this node alone; in .html, those shown first.",
+        ),
     ] = None,
     bind: Bind = None,
     follow_links: FollowLinks = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxtile.cli import completion
 from onnxtile.cli.options import Json
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from onnxtile.exploration.fit import Fitted
 
 app = typer.Typer(help="Describe the engine: start a file, check it, look at it.")
-NAMED = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A built-in engine, or an engine file.")]
+NAMED = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE", autocompletion=completion.engines, help="A built-in engine, or an engine file."
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from onnxtile.cli import completion
 from onnxtile.cli.options import (
     All,
     Bind,
@@ -58,10 +59,18 @@ def command(
     ] = None,
     ops: Ops = "all",
     form: Annotated[
-        str, typer.Option(help="How tiles are written: unrolled, batched, loop, function; or auto.")
+        str,
+        typer.Option(
+            autocompletion=completion.one_of(completion.forms_or_auto),
+            help="How tiles are written: unrolled, batched, loop, function; or auto.",
+        ),
     ] = "unrolled",
     weights: Annotated[
-        str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")
+        str,
+        typer.Option(
+            autocompletion=completion.one_of(completion.weights),
+            help="Cut constants ahead of time (pretile) or at run time (split).",
+        ),
     ] = "pretile",
     accumulate: Annotated[Literal["chain", "tree", "sum"], typer.Option(help="How partial sums are added.")] = "chain",
     max_nodes: Annotated[

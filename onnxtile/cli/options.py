@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from onnxtile.cli import completion
 from onnxtile.errors import UsageError, wrong_name
 
 if TYPE_CHECKING:
@@ -20,18 +21,34 @@ Max = Annotated[
     str | None, typer.Option("--max", metavar="M,K,N", help="The engine's largest product; * where it has no limit.")
 ]
 Engine = Annotated[
-    str | None, typer.Option("--engine", metavar="FILE|NAME", help="An engine's description, or a built-in one.")
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="FILE|NAME",
+        autocompletion=completion.engines,
+        help="An engine's description, or a built-in one.",
+    ),
 ]
 Minimize = Annotated[
     Literal["cycles", "bytes", "calls"], typer.Option(help="With --engine: what tiles and orders are to cost least of.")
 ]
 Ops = Annotated[
     str,
-    typer.Option("--ops", metavar="FAMILIES", help="Operator families: matmul, conv, rnn, attention, other."),
+    typer.Option(
+        "--ops",
+        metavar="FAMILIES",
+        autocompletion=completion.several_of(completion.families),
+        help="Operator families: matmul, conv, rnn, attention, other.",
+    ),
 ]
 Bind = Annotated[
     list[str] | None,
-    typer.Option("--bind", metavar="NAME=INT,...", help="Sizes of free dimensions; may be given several times."),
+    typer.Option(
+        "--bind",
+        metavar="NAME=INT,...",
+        autocompletion=completion.sizes,
+        help="Sizes of free dimensions; may be given several times.",
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="List all products, those that fit and those not asked for too.")]
 Only = Annotated[
@@ -39,6 +56,7 @@ Only = Annotated[
     typer.Option(
         "--only",
         metavar="STATUSES",
+        autocompletion=completion.several_of(completion.statuses),
         help="List only these products: over, refused, unknown, tiled, split, vector, fits, not-asked.",
     ),
 ]
@@ -69,6 +87,7 @@ Passes = Annotated[
     typer.Option(
         "--passes",
         metavar="PIPELINE",
+        autocompletion=completion.passes,
         help="Passes: name,name{option=value}, module:Class, repeat{name,name}; or @FILE.toml.",
     ),
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, Engine, FollowLinks, Json, Minimize, parse_bind
 from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError, wrong_name
@@ -54,12 +55,25 @@ def command(
         bool, typer.Option("--summary", help="Facts instead: operators, their attributes, inputs, outputs, types.")
     ] = False,
     view: Annotated[
-        str, typer.Option(help="Columns of the table: costs, memory, bandwidth; or first-io, a table of its own.")
+        str,
+        typer.Option(
+            autocompletion=completion.one_of(completion.views),
+            help="Columns of the table: costs, memory, bandwidth; or first-io, a table of its own.",
+        ),
     ] = "costs",
     convention: Annotated[
-        str, typer.Option(help="What counts: macs, or ptflops for what that tool prints in their place.")
+        str,
+        typer.Option(
+            autocompletion=completion.one_of(completion.conventions),
+            help="What counts: macs, or ptflops for what that tool prints in their place.",
+        ),
     ] = "macs",
-    by: Annotated[str | None, typer.Option(help="Add up the nodes by op, module, origin or scope.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completion.one_of(completion.groups), help="Add up the nodes by op, module, origin or scope."
+        ),
+    ] = None,
     depth: Annotated[
         int | None, typer.Option(min=1, help="With --by module or --tree: so many parts of its path.")
     ] = None,
@@ -70,12 +84,27 @@ def command(
     device: Device = None,
     timeout: Timeout = None,
     op: Annotated[
-        list[str] | None, typer.Option(help="Only nodes of this operator; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            autocompletion=completion.operators, help="Only nodes of this operator; may be given several times."
+        ),
     ] = None,
     name: Annotated[
-        list[str] | None, typer.Option(metavar="PATTERN", help="Only nodes of such a name, or origin: 'features.*'.")
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            autocompletion=completion.nodes,
+            help="Only nodes of such a name, or origin: 'features.*'.",
+        ),
     ] = None,
-    sort: Annotated[str | None, typer.Option(metavar="FIELD", help="The greatest first: macs, live_bytes, ...")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            autocompletion=completion.one_of(completion.sortable),
+            help="The greatest first: macs, live_bytes, ...",
+        ),
+    ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Only so many rows, of most macs or by --sort.")] = None,
     details: Annotated[bool, typer.Option("--details", help="Each node's shapes and attributes too.")] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to FILE, - for the output.")] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxtile.cli import completion
 from onnxtile.cli.options import DumpAfter, Engine, FollowLinks, Json, Minimize, Model, Passes, TimePasses
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
@@ -30,9 +31,19 @@ def command(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to.")],
     engine: Engine = None,
     minimize: Minimize = "cycles",
-    form: Annotated[str, typer.Option(help="How tiles are written: unrolled, batched, loop or function.")] = "unrolled",
+    form: Annotated[
+        str,
+        typer.Option(
+            autocompletion=completion.one_of(completion.forms),
+            help="How tiles are written: unrolled, batched, loop or function.",
+        ),
+    ] = "unrolled",
     weights: Annotated[
-        str, typer.Option(help="Cut constants ahead of time (pretile) or at run time (split).")
+        str,
+        typer.Option(
+            autocompletion=completion.one_of(completion.weights),
+            help="Cut constants ahead of time (pretile) or at run time (split).",
+        ),
     ] = "pretile",
     verify_each: Annotated[
         bool, typer.Option("--verify-each", help="Compare the model after each pass with the one before.")

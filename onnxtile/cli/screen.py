@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 from rich.text import Text
 
+from onnxtile.cli.telling import Steps, is_quiet, is_verbose
 from onnxtile.ir.io.progress import silent
 from onnxtile.ir.printable import printable
 
@@ -32,7 +33,7 @@ class _Screen(Console):
 
 def console() -> Console:
     """Return what writes reports to standard output."""
-    return _Screen(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_UNBOUNDED)
+    return _Screen(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_UNBOUNDED, quiet=is_quiet())
 
 
 def terminal_width() -> int | None:
@@ -76,10 +77,19 @@ def reasons_with_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 def progress(label: str) -> Iterator[Progress]:
     """Show what is being done, how far it is and how fast, on a terminal only; gone when it's over.
 
+    Verbose, it's told line by line instead, wherever standard error leads; quiet, not at all.
     What other people's code prints meanwhile goes to standard error: the report stands alone.
     """
-    with redirect_stdout(sys.stderr), _bar(label) as say:
-        yield say
+    with redirect_stdout(sys.stderr):
+        if is_verbose():
+            steps = Steps(label)
+            yield steps
+            steps.tell("done")
+        elif is_quiet():
+            yield silent
+        else:
+            with _bar(label) as say:
+                yield say
 
 
 @contextmanager

@@ -85,6 +85,8 @@ class Table:
 
     def print(self) -> None:
         screen, terminal = console(), terminal_width()
+        if screen.quiet:
+            return
         table = self if terminal is None else self.narrowed(terminal)
         if screen.color_system is None:
             screen.file.writelines(f"{plain(line).rstrip()}\n" for line in table.lines(terminal))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, FollowLinks, Json, On, parse_bind
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError, wrong_name
@@ -32,7 +33,10 @@ def command(
     lowered: Annotated[Path | None, typer.Argument(metavar="LOWERED", help="The model as it is now.")] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="Prove each rewritten region (exact, the default), or run the whole models (bound)."),
+        typer.Option(
+            autocompletion=completion.one_of(completion.methods),
+            help="Prove each rewritten region (exact, the default), or run the whole models (bound).",
+        ),
     ] = None,
     cases: Annotated[
         int | None, typer.Option(min=1, help="Sets of inputs to run the whole models on, 4 by default; method bound.")
