@@ -27,6 +27,7 @@ from onnxtile.cli.options import (
     limits_of,
     parse_bind,
 )
+from onnxtile.cli.standard_streams import STANDARD, name_of, standard_streams
 from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_engine, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
 from onnxtile.torch_frontend.detection import is_torch
@@ -49,6 +50,7 @@ onnxtile lower model.onnx --max '*,128,128' --bind batch=1 -o small.onnx --verif
 onnxtile lower model.pt --input 1x3x224x224 --max 64,64,64 --verify"""
 
 
+@standard_streams
 def command(
     model: Model,
     max: Max = None,
@@ -249,7 +251,7 @@ def _print(
     from onnxtile.ir.io.files import replacing
     from onnxtile.ir.json_encoding import json_text
 
-    output = None if target is None else str(target)
+    output = None if target is None else name_of(target)
     document = {**result.to_json(), **provenance(model), "output": output, **verdicts}
     if steps is not None:
         document["passes"] = steps_to_json(steps)
@@ -259,7 +261,8 @@ def _print(
     if json:
         print_json(document)
         return
-    became = f"{result.nodes_before:,} nodes became {result.nodes_after:,}, form {result.form}, in {target}"
+    place = "standard output" if output == STANDARD else output
+    became = f"{result.nodes_before:,} nodes became {result.nodes_after:,}, form {result.form}, in {place}"
     print_report(result, f"{result.summary}; {became if target else 'nothing was written'}", listed)
     for verdict in verdicts.values():
         print_verdict(verdict)

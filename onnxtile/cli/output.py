@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from onnxtile import __version__
 from onnxtile.cli.options import Listed
 from onnxtile.cli.screen import console, progress, reasons_with_names, styled
+from onnxtile.cli.standard_streams import name_of
 from onnxtile.cli.table import MOST_ROWS, Cell, Column, Name, Table, numbers
 from onnxtile.ir.json_encoding import encode, json_text
 from onnxtile.ir.printable import several
@@ -43,7 +44,7 @@ def print_json(document: object) -> None:
 
 def provenance(model: Path) -> dict[str, str]:
     """Return which program reports on which file, for scripts."""
-    return {"version": __version__, "input": str(model)}
+    return {"version": __version__, "input": name_of(model)}
 
 
 def print_report(report: Report, words: str, listed: Listed) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from onnxtile.cli.telling import Steps, is_quiet, is_verbose
+from onnxtile.cli.telling import Steps, is_on_stderr, is_quiet, is_verbose
 from onnxtile.ir.io.progress import silent
 from onnxtile.ir.printable import printable
 
@@ -32,8 +32,16 @@ class _Screen(Console):
 
 
 def console() -> Console:
-    """Return what writes reports to standard output."""
-    return _Screen(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_UNBOUNDED, quiet=is_quiet())
+    """Return what writes reports to standard output, or to standard error where that has a model."""
+    return _Screen(
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+        width=_UNBOUNDED,
+        quiet=is_quiet(),
+        stderr=is_on_stderr(),
+    )
 
 
 def terminal_width() -> int | None:

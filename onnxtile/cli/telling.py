@@ -12,6 +12,7 @@ from onnxtile.errors import UsageError
 from onnxtile.ir.printable import printable
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+_on_stderr: ContextVar[bool] = ContextVar("on_stderr", default=False)
 _verbose: ContextVar[bool] = ContextVar("verbose", default=False)
 
 
@@ -36,6 +37,21 @@ def is_quiet() -> bool:
 def is_verbose() -> bool:
     """Return whether what is being done is to be told on standard error."""
     return _verbose.get()
+
+
+@contextmanager
+def reports_on_stderr() -> Iterator[None]:
+    """Print reports on standard error meanwhile: standard output is a model's."""
+    token = _on_stderr.set(True)
+    try:
+        yield
+    finally:
+        _on_stderr.reset(token)
+
+
+def is_on_stderr() -> bool:
+    """Return whether reports go to standard error."""
+    return _on_stderr.get()
 
 
 class Steps:

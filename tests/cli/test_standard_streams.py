@@ -1,0 +1,80 @@
+"""`-`: models from standard input and to standard output."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+
+from onnxtile.cli import standard_streams
+from tests.commands import status
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Give bytes on standard input."""
+
+    def give(data: bytes) -> None:
+        monkeypatch.setattr(standard_streams, "_spooled", [])
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return give
+
+
+def test_a_model_through_a_pipe(
+    model: Path, given: Callable[[bytes], None], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    plain = model.with_name("plain.onnx")
+    assert status("lower", model, "--max", "4,4,4", "-o", plain) == 0
+    capsysbinary.readouterr()
+    given(model.read_bytes())
+    assert status("lower", "-", "--max", "4,4,4", "-o", "-") == 0
+    captured = capsysbinary.readouterr()
+    assert captured.out == plain.read_bytes()
+    assert b"form unrolled, in standard output" in captured.err and b"onnxtile-" not in captured.err
+    given(captured.out)
+    assert status("check", "-", "--max", "4,4,4", "--json") == 0
+    assert json.loads(capsysbinary.readouterr().out)["input"] == "-"
+    given(captured.out)
+    assert status("verify", model, "-") == 0
+    given(captured.out)
+    assert status("profile", model, "--against", "-") == 0
+    assert {path.name for path in model.parent.iterdir()} == {"model.onnx", "plain.onnx"}
+
+
+def test_what_is_left_over_the_limits_is_in_the_exit_status(
+    model: Path, given: Callable[[bytes], None], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    given(model.read_bytes())
+    assert status("lower", "-", "--max", "4,4,4", "-o", "-", "--ops", "conv") == 0
+    assert onnx.load_from_string(capsysbinary.readouterr().out).graph.node[0].op_type == "MatMul"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lower", "-", "--max", "4,4,4"], "a model from standard input has no name; say with -o"),
+        (["lower", "-", "--max", "4,4,4", "-o", "-", "--json"], "-o - and --json both write to standard output"),
+        (["lower", "-", "--max", "4,4,4", "-o", "-", "--external-data"], "which standard output can't hold"),
+        (["verify", "-", "-"], "standard input holds one model; give the path of the other"),
+    ],
+)
+def test_calls_that_are_refused(
+    model: Path, given: Callable[[bytes], None], capsysbinary: pytest.CaptureFixture[bytes], words: list[str], said: str
+) -> None:
+    given(model.read_bytes())
+    assert status(*words) == 2
+    captured = capsysbinary.readouterr()
+    assert captured.out == b"" and said in captured.err.decode()
+
+
+def test_errors_speak_of_standard_input(
+    given: Callable[[bytes], None], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    given(b"no model")
+    assert status("check", "-", "--max", "4,4,4") == 2
+    assert capsysbinary.readouterr().err.startswith(b"onnxtile: standard input: not an ONNX model")
