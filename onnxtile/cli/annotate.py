@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from onnxtile.cli.options import Bind, Engine, FollowLinks, Json, Minimize, Model, parse_bind
+from onnxtile.cli.overwriting import Force, check_earlier
 
 EXAMPLES = """Examples:
 
@@ -28,6 +29,7 @@ def command(
     bind: Bind = None,
     engine: Engine = None,
     minimize: Minimize = "cycles",
+    force: Force = False,
     follow_links: FollowLinks = False,
     json: Json = False,
 ) -> None:
@@ -41,6 +43,7 @@ def command(
     from onnxtile.cli.output import console, print_json, progress
 
     target = output or _beside(model, "cleared" if clear else "annotated")
+    check_earlier(target, model, force)
     with progress(f"annotate {model.name}") as say:
         written = annotate(
             model, bind=parse_bind(bind), clear=clear, output=target, progress=say, engine=engine, minimize=minimize

@@ -27,6 +27,7 @@ from onnxtile.cli.options import (
     limits_of,
     parse_bind,
 )
+from onnxtile.cli.overwriting import Force, check_earlier
 from onnxtile.cli.standard_streams import STANDARD, name_of, standard_streams
 from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_engine, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
@@ -122,6 +123,7 @@ def command(
     ] = None,
     dump_after: DumpAfter = None,
     time_passes: TimePasses = False,
+    force: Force = False,
     follow_links: FollowLinks = False,
     everything: All = False,
     only: Only = None,
@@ -183,6 +185,7 @@ def command(
         with (
             progress(f"lower {model.name}") as say,
             _source(model, input, keep_exported, say) as source,
+            _kept(target, source.path, force),
             lowering_to(source.path, target, options, sizes, say, also, watch) as (temporary, result),
         ):
             if verify:
@@ -197,6 +200,13 @@ def command(
     _print(model, result, verdicts, target, listed, json, report, timed)
     if not result.ok:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _kept(target: Path, source: Path, force: bool) -> Iterator[None]:
+    """Refuse to write over another model's result, before any work."""
+    check_earlier(target, source, force)
+    yield
 
 
 class _AbandonedError(Exception):

@@ -9,6 +9,7 @@ import typer
 
 from onnxtile.cli import completion
 from onnxtile.cli.options import DumpAfter, Engine, FollowLinks, Json, Minimize, Model, Passes, TimePasses
+from onnxtile.cli.overwriting import Force, check_earlier
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 
@@ -54,6 +55,7 @@ def command(
         Path | None,
         typer.Option(metavar="DIR", help="Where to write what repeats a failure; OUT.reproducer by default."),
     ] = None,
+    force: Force = False,
     follow_links: FollowLinks = False,
     timeout: Timeout = None,
     json: Json = False,
@@ -85,6 +87,7 @@ def command(
     check_output(output, model)
     with progress(f"run {model.name}") as say:
         manager = PassManager(parse_pipeline(passes, limits))
+        check_earlier(output, model, force)
         loaded = load(model)
         sources = [model, *external_files(loaded)]
         check_output(output, *sources)
