@@ -133,21 +133,11 @@ def test_a_bad_file_gets_one_line(cli: Cli, tmp_path: Path, name: str, command: 
         (["lower", "MODEL", "--max", "4,4,4", "--bind", "batch"], "write NAME=INT"),
         (["lower", "MODEL", "--max", "4,4,4", "--bind", "batch=-1"], "write NAME=INT"),
         (["lower", "MODEL", "--max", "4,4,4", "--report", "FOLDER/none/r.json"], "its folder doesn't exist"),
-        (["run", "MODEL", "--passes", "fold", "-o", "FOLDER/o.onnx"], "pass 'fold' is unknown: take one of bind-dims"),
-        (
-            ["run", "MODEL", "--passes", "infer-shape", "-o", "FOLDER/o.onnx"],
-            "did you mean 'infer-shapes'?",
-        ),
-        (["run", "MODEL", "--passes", "tile-matmul", "-o", "FOLDER/o.onnx"], "pass tile-matmul needs max"),
-        (["run", "MODEL", "--passes", "tile-matmul{min=3}", "-o", "FOLDER/o.onnx"], "no option 'min'; it has max"),
-        (["run", "MODEL", "--passes", "tile-matmul{max}", "-o", "FOLDER/o.onnx"], "option 'max' has no value"),
-        (["run", "MODEL", "--passes", "bind-dims{batch=x}", "-o", "FOLDER/o.onnx"], "not a whole number"),
         (
             ["run", "MODEL", "--passes", "bind-dims{batch=3}", "-o", "FOLDER/o.onnx"],
             "pass bind-dims: dimension 'batch'",
         ),
         (["run", "MODEL", "--passes", "", "-o", "FOLDER/o.onnx"], "the pipeline is empty"),
-        (["run", "MODEL", "--passes", "a{{b", "-o", "FOLDER/o.onnx"], "can't read"),
         (["verify", "MODEL", "MISSING"], "no such file"),
         (["frobnicate"], "No such command"),
         (["lower", "MODEL", "--max", "4,4,4", "--accumulate", "trea"], "'sum'; did you mean 'tree'[?]; see --help"),
@@ -167,6 +157,27 @@ def test_a_bad_call_gets_one_line(cli: Cli, model: Path, arguments: list[str], w
     one_line(cli(*map(place, arguments)), words)
     assert model.read_bytes() == before
     assert list(folder.iterdir()) == [model]
+
+
+@pytest.mark.parametrize(
+    ("passes", "words"),
+    [
+        ("fold", "pass 'fold' is unknown: `onnxtile passes` lists all"),
+        ("infer-shape", "did you mean 'infer-shapes'?"),
+        ("tile-matmul", "pass tile-matmul needs max"),
+        ("tile-matmul{min=3}", "no option 'min'; it has max"),
+        ("tile-matmul{max}", "option 'max' has no value"),
+        ("bind-dims{batch=x}", "not a whole number"),
+        ("a{{b", "a pass is missing before '{'"),
+    ],
+)
+def test_a_bad_pipeline_gets_a_line_and_the_place(cli: Cli, model: Path, passes: str, words: str) -> None:
+    output = model.with_name("o.onnx")
+    status, out, err = cli("run", model, "--passes", passes, "-o", output)
+    line, shown, marks = err.splitlines()
+    assert (status, out, shown.strip(), set(marks.strip())) == (2, "", passes, {"^"})
+    assert line.startswith("onnxtile: pipeline, column ") and words in line
+    assert not output.exists()
 
 
 @pytest.mark.parametrize(
