@@ -49,7 +49,19 @@ def test_no_room_left_is_one_line_and_the_old_output_stays(tmp_path: Path, flags
     model, output = tmp_path / "model.onnx", tmp_path / "out.onnx"
     onnx.save(matmul([4, 1024], [1024, 1024], [4, 1024]), model)
     output.write_bytes(b"old")
-    command = [sys.executable, "-m", "onnxtile", "lower", str(model), "--max", "64,64,64", "-o", str(output), "--force", *flags]
+    command = [
+        sys.executable,
+        "-m",
+        "onnxtile",
+        "lower",
+        str(model),
+        "--max",
+        "64,64,64",
+        "-o",
+        str(output),
+        "--force",
+        *flags,
+    ]
     done = subprocess.run(
         command,
         check=False,
