@@ -1,43 +1,12 @@
-"""Write the reference pages of the site from the code: every command and option, member of JSON, Python name, pass,
-and field of an engine file.
-"""
+"""Write reference pages of the site from the code: commands and options, Python, passes, fields of an engine file."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from unittest import mock
+from collections.abc import Callable, Iterable, Sequence
 
 import onnxtile
-
-Members = dict[str, tuple[set[str], str]]
-"""Of a JSON document: each member's path, the types that it has, and an example."""
-MODEL = """<ir_version: 8, opset_import: ["" : 17]>
-    net (float[4,10] x) => (float[4,8] y) { [fc] h = Gemm <transB = 1> (x, w)  y = Relu (h) }"""
-CALLS = (
-    ("check", "net.onnx", "--max", "4,4,4"),
-    ("lower", "net.onnx", "--max", "4,4,4", "--verify", "--time-passes", "-o", "tiled.onnx"),
-    ("lower", "net.onnx", "--engine", "systolic-16", "--dry-run"),
-    ("verify", "net.onnx", "tiled.onnx"),
-    ("profile", "net.onnx"),
-    ("profile", "net.onnx", "--engine", "systolic-16"),
-    ("profile", "net.onnx", "--against", "tiled.onnx"),
-    ("profile", "net.onnx", "--summary"),
-    ("capture", "net.onnx", "--name", "fc"),
-    ("annotate", "net.onnx", "-o", "annotated.onnx"),
-    ("sweep", "net.onnx", "--engine", "systolic-16", "--vary", "local.size=64KiB,128KiB"),
-    ("passes",),
-    ("engine", "check", "systolic-16"),
-    ("engine", "show", "systolic-16"),
-    ("engine", "list"),
-)
-"""Calls that print one JSON object each, by the order of commands."""
 
 
 def commands() -> str:
@@ -52,72 +21,6 @@ def commands() -> str:
     return text.replace(
         "# Every option\n", "# Every option\n\nAs `--help` has them; [commands](../commands.md) says more.\n", 1
     )
-
-
-def json_members() -> str:
-    """Write every member of what commands print with `--json`, from what they print of a small model."""
-    lines = [
-        "# JSON",
-        "Every member of what commands print with `--json`, from what they print of one Gemm. What they mean: "
-        "[reports of lower and check](../reports.md#json), [profile](../profile.md), "
-        "[engines](../engine.md#what-a-model-takes). An amount may also be a formula as text, a range "
-        '`{"min": ..., "max": ...}`, or null where it isn\'t known.',
-    ]
-    with _beside_a_model():
-        for call in CALLS:
-            members: Members = {}
-            document = _printed(call)
-            collect(document, "", members)
-            rows = [(f"`{path}`", " or ".join(sorted(types)), shown) for path, (types, shown) in members.items()]
-            lines += [f"## `onnxtile {' '.join(call)}`", table(("member", "type", "example"), rows)]
-    return "\n\n".join(lines) + "\n"
-
-
-def collect(value: object, path: str, members: Members) -> None:
-    """Note the members below a value of JSON; elements of a list share the path `[]`."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            _note(inner, f"{path}.{name}" if path else name, members)
-            collect(inner, f"{path}.{name}" if path else name, members)
-    elif isinstance(value, list):
-        for inner in value:
-            collect(inner, f"{path}[]", members)
-
-
-def _note(value: object, path: str, members: Members) -> None:
-    names = {dict: "object", list: "list", str: "text", bool: "boolean", int: "number", float: "number"}
-    name = names.get(type(value), "null")
-    shown = "" if isinstance(value, (dict, list)) or value is None else f"`{json.dumps(value)[:40]}`"
-    types, before = members.get(path, (set(), ""))
-    members[path] = (types | {name}, before or shown)
-
-
-@contextlib.contextmanager
-def _beside_a_model() -> Iterator[None]:
-    import numpy as np
-    import onnx
-
-    model = onnx.parser.parse_model(MODEL)
-    weights = np.random.default_rng(0).standard_normal((8, 10)).astype(np.float32)
-    model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "w"))
-    here = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        onnx.save(model, Path(folder, "net.onnx"))
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(here)
-
-
-def _printed(call: Sequence[str]) -> object:
-    from onnxtile.cli.app import main
-
-    out = io.StringIO()
-    arguments = mock.patch.object(sys, "argv", ["onnxtile", *call, "--json"])
-    with arguments, contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
-        main()
-    return json.loads(out.getvalue())
 
 
 def python() -> str:
@@ -230,7 +133,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": commands,
-    "reference/json.md": json_members,
     "reference/python.md": python,
     "reference/passes.md": passes,
     "reference/engine-file.md": engine_file,

@@ -188,7 +188,7 @@ def test_every_page_is_in_the_site_s_navigation() -> None:
 
 
 def test_generated_pages_have_what_the_code_has(tmp_path: Path) -> None:
-    written = {name: write() for name, write in references.PAGES.items() if name != "reference/json.md"}
+    written = {name: write() for name, write in references.PAGES.items()}
     assert "\n## `onnxtile lower`\n" in written["reference/commands.md"]
     assert "`--dry-run`" in written["reference/commands.md"]
     assert "\n## tile-matmul\n" in written["reference/passes.md"]
@@ -202,15 +202,6 @@ def test_generated_pages_have_what_the_code_has(tmp_path: Path) -> None:
             there = ROOT / "docs" / posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
             assert not target or there.exists() or there.relative_to(ROOT).as_posix() in GENERATED
             assert not anchor or anchor in anchors(there if target else page), anchor
-
-
-def test_members_of_json_are_collected() -> None:
-    members: references.Members = {}
-    references.collect({"a": {"b": 1}, "rows": [{"x": None}, {"x": "t"}], "on": True}, "", members)
-    assert {path: " or ".join(sorted(types)) for path, (types, _) in members.items()} == {
-        "a": "object", "a.b": "number", "rows": "list", "rows[].x": "null or text", "on": "boolean",
-    }  # fmt: skip
-    assert members["rows[].x"][1] == '`"t"`'
 
 
 def test_links_lead_to_pages_of_the_site() -> None:
