@@ -177,7 +177,7 @@ class EngineProfile(Tabular, JsonRecord, members="engine minimize assumptions to
         return "\n".join(aligned(lines, right=[1]))
 
     def sheet(self) -> Sheet:
-        amounts = {"calls": "calls", "moved": "moved", "extra": "extra_bytes", "cycles": "cycles"}
+        amounts = {"calls": "calls", "moved": "moved", "extra": "extra_bytes", "cycles": "total_cycles"}
         rows = [
             (
                 f"{in_scope(layer.scope, layer.name)} {layer.op} {layer.part}".rstrip(),

@@ -56,6 +56,15 @@ def test_a_report_shows_what_needs_action_and_the_engine_s_use(results: Mapping[
     assert "1 region: 1 proven" in results["verify"]._repr_html_()
 
 
+def test_cycles_of_other_operators_are_unknown_without_a_rate() -> None:
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]>
+        g (float[6,9] x, float[9,10] w) => (float[6,10] y) { [fc] h = MatMul (x, w)  [relu] y = Relu (h) }""")
+    taken = onnxtile.profile(model, engine="systolic-16").engine
+    assert taken is not None
+    cycles = {row[0]: row[4] for row in taken.sheet().rows}
+    assert cycles["relu Relu"] == "?" and cycles["fc MatMul"].isdigit()
+
+
 def test_choices_and_sweeps_are_tables() -> None:
     engine = onnxtile.Engine.load("systolic-16")
     chosen = onnxtile.choose(Product(64, 64, 64), engine)
