@@ -73,7 +73,7 @@ def test_the_table_fits_a_terminal(cli: Cli, tmp_path: Path) -> None:
     [
         ([], "onnxtile: say which nodes: by operator (--op Conv), by name (--name 'features.*'), or --name '*'"),
         (["--op", "Conv"], "onnxtile: no node is a 'Conv': the model has MatMul, Log, If, ..."),
-        (["--name", "*", "--bind", "b"], "onnxtile: --bind b: write NAME=INT, such as batch=1"),
+        (["--name", "*", "--bind", "b"], "onnxtile: --bind b: write NAME=INT, such as batch=1, or batch=1,seq=128"),
         (["--name", "*", "-o", "v.json"],
             "onnxtile: output v.json is neither FILE.npz nor a folder; a folder's path ends in /"),
         (["--name", "*", "--memory", "0"],

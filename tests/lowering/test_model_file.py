@@ -133,7 +133,7 @@ def test_a_kill_leaves_a_loadable_pair(tmp_path: Path) -> None:
     took, new = time.perf_counter() - begin, output.read_bytes()
     onnxtile.lower(model(), LIMITS, output=output, external_data=True)
     old, moments = output.read_bytes(), random.Random(0)
-    for _ in range(20 if LONG else 4):
+    for _ in range(20 if LONG else 2):
         onnxtile.lower(model(), LIMITS, output=output, external_data=True)
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         time.sleep(took * moments.uniform(0.5, 1.0))

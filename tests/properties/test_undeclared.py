@@ -78,4 +78,6 @@ def test_an_input_without_a_shape_leaves_its_products_unknown(tmp_path: Path) ->
 def test_another_type_is_still_another() -> None:
     original, lowered = model("no shape"), model("no shape")
     lowered.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
-    assert onnxtile.verify(original, lowered).reason == "the outputs differ: y"
+    reason = onnxtile.verify(original, lowered).reason
+    assert reason is not None
+    assert reason.startswith("output 'y' is float in the original and double in the lowered model")

@@ -264,7 +264,8 @@ def retyped(made: onnx.GraphProto) -> None:
 
 INTERFACES: dict[str, Callable[[onnx.GraphProto], Any]] = {
     "the inputs differ: z": lambda made: made.input.append(helper.make_tensor_value_info("z", 1, [1])),
-    "the inputs differ: x": retyped,
+    "input 'x' is float in the original and float16 in the lowered model; change types before lowering, or keep those "
+    "of inputs and outputs": retyped,
     "the shapes of 'x' differ: [4, 8] and [5, 8]": resized,
     "the outputs differ: h": lambda made: made.output.pop(),
     "the outputs differ: in order": lambda made: made.output.reverse(),

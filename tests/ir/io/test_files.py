@@ -32,7 +32,7 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new(tmp_path: Path) -> 
     subprocess.run(command, check=True, capture_output=True)
     took, new = time.perf_counter() - begin, output.read_bytes()
     moments = random.Random(0)
-    for _ in range(20 if LONG else 4):
+    for _ in range(20 if LONG else 2):
         onnx.save(old, output)
         running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         time.sleep(took * moments.uniform(0.5, 1.0))
