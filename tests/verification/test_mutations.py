@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import onnx
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
@@ -11,12 +12,22 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 import onnxtile
 from tests.faults import CASES, FAULTS, SIZES, Case, Fault, distance, failing, feeds, run
 from tests.faults.written import Written
-from tests.support import ROOT
+from tests.support import OLD_ONNXRUNTIME, ROOT, Feeds
 
 ENGINE_ERRORS = (
     onnx.checker.ValidationError, onnxruntime_errors.Fail, onnxruntime_errors.InvalidArgument,
     onnxruntime_errors.InvalidGraph, onnxruntime_errors.RuntimeException, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
+
+
+def original_results(case: Case, fed: Feeds) -> list[np.ndarray]:
+    """What the original gives; older releases of onnxruntime lack some kernels of 8-bit convolutions."""
+    try:
+        return run(case.original, fed)
+    except (*ENGINE_ERRORS, onnxruntime_errors.NotImplemented) as error:
+        if not OLD_ONNXRUNTIME:
+            raise
+        pytest.skip(f"onnxruntime before 1.24 can't run it: {error}"[:200])
 
 
 def named(each: Case | Fault) -> str:
@@ -29,7 +40,7 @@ def test_a_fault_makes_a_valid_model_that_is_wrong(fault: Fault) -> None:
     model, _ = fault.mutated()
     onnx.checker.check_model(model)
     fed = fault.witness()
-    wanted = run(fault.case.original, fed)
+    wanted = original_results(fault.case, fed)
     rounding = distance(run(fault.case.lowered, fed), wanted)
     assert distance(run(model, fed), wanted) > 10 * rounding
 
@@ -62,7 +73,7 @@ def caught_and_located(case: Case, model: onnx.ModelProto, touched: set[str], or
 def test_no_node_can_be_left_out(case: Case) -> None:
     """Each node in turn gives its first input on, where that makes a model that runs and is wrong."""
     fed = feeds(case.original, seed=7, **SIZES)
-    wanted = run(case.original, fed)
+    wanted = original_results(case, fed)
     rounding = distance(run(case.lowered, fed), wanted)
     for name in [node.name for node in case.lowered.graph.node if node.input and len(node.output) == 1]:
         model = onnx.ModelProto()
