@@ -1,4 +1,4 @@
-"""What README.md shows of one model, AlexNet, done: its commands, one after the other.
+"""Run what README.md shows of one model, AlexNet: its commands, one after the other.
 
 python examples/demo.py [FOLDER]        FOLDER: where the models go (default: demo), for you to go on with
 """

@@ -1,4 +1,4 @@
-"""What `--json` prints, by the names of schemas: a class for each, from whose types the JSON Schema follows.
+"""Documents that `--json` prints, by the names of schemas: a class for each, from whose types the JSON Schema follows.
 
 docs/reports.md says what each member is.
 """
@@ -44,7 +44,7 @@ class LimitsOfEngine(TypedDict):
 
 
 class UseOfAll(TypedDict):
-    """What all products within the limits take of the engine; `of_macs`: multiply-accumulates of all products."""
+    """The use that products within the limits make of the engine; `of_macs`: multiply-accumulates of all products."""
 
     calls: Amount
     macs: Amount
@@ -121,7 +121,7 @@ class Recheck(TypedDict):
 
 
 class PtflopsTotals(TypedDict):
-    """What ptflops prints for the model, whose activations are functions, or modules."""
+    """Figures of ptflops for the model, whose activations are functions, or modules."""
 
     activation_functions: Amount
     activation_modules: Amount

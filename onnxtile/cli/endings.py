@@ -22,7 +22,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 """Errors of writing; those of files are told by `files.py`, with the file's name, and don't come here."""
 
 _NOT_ONE_OF = re.compile(r"'([^']*)' is not one of (.*)")
-"""What typer says of a value that isn't among those of an option."""
+"""Words of typer for a value that isn't among those of an option."""
 
 
 @dataclass(frozen=True)

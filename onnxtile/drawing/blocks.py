@@ -1,4 +1,4 @@
-"""What a picture of a model consists of: a block for each product, and one for the nodes between products."""
+"""Blocks that a picture of a model consists of: a block for each product, and one for the nodes between products."""
 
 from __future__ import annotations
 

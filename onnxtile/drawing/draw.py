@@ -37,7 +37,7 @@ MOST_ROWS = 16
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn: blocks, with their products in the model and in the lowered one."""
+    """Blocks to draw, with their products in the model and in the lowered one."""
 
     title: str
     outline: Outline

@@ -1,4 +1,4 @@
-"""What a report tells of a model: its products against limits, its costs before and after, and the proof."""
+"""Facts that a report tells of a model: its products against limits, its costs before and after, and the proof."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is told of a model, and of the lowered one beside it (None: there is none, or it wasn't asked for).
+    """Facts on a model, and on the lowered one beside it (None: there is none, or it wasn't asked for).
 
     `checked`: the products of the model against the limits; `left`: those of the lowered one.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from onnxtile.drawing.facts import Facts
 from onnxtile.plots.bars import Bar, draw_bars
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def plots(facts: Facts) -> list[tuple[str, str]]:
     """Return what each plot shows, and the plot. Raises UsageError where matplotlib isn't installed."""
     made = []
-    for title, unit, bars in (("MACs by layer", "", _macs(facts)), ("Bytes moved by layer", "B", _moved(facts))):
+    for title, unit, bars in (
+        ("MACs by layer", "", _of_layers(facts, "macs")),
+        ("Bytes moved by layer", "B", _of_layers(facts, "bandwidth")),
+    ):
         if bars:
             parts = ("original", "beyond the original's" if unit else "padding", "gone")
             made.append((title, _bars(title, unit, bars, parts)))
@@ -71,23 +74,13 @@ def _models(facts: Facts) -> list[tuple[str, Profile]]:
     return [(facts.title, facts.before), *after]
 
 
-def _macs(facts: Facts) -> list[Bar]:
+def _of_layers(facts: Facts, field: Literal["macs", "bandwidth"]) -> list[Bar]:
+    """Return the amounts of each layer that are numbers, before and after where there is a lowered model."""
     if facts.comparison is None:
-        return _of_nodes(facts.before, "macs")
+        return _of_nodes(facts.before, field)
+    pairs = [(one.name, *getattr(one, field)) for one in facts.comparison.changes]
     return [
-        (one.name, one.macs[0], one.macs[1])
-        for one in facts.comparison.changes
-        if isinstance(one.macs[0], int) and isinstance(one.macs[1], int)
-    ]
-
-
-def _moved(facts: Facts) -> list[Bar]:
-    if facts.comparison is None:
-        return _of_nodes(facts.before, "bandwidth")
-    return [
-        (one.name, one.bandwidth[0], one.bandwidth[1])
-        for one in facts.comparison.changes
-        if isinstance(one.bandwidth[0], int) and isinstance(one.bandwidth[1], int)
+        (name, before, after) for name, before, after in pairs if isinstance(before, int) and isinstance(after, int)
     ]
 
 

@@ -19,7 +19,7 @@ LONGEST = 64
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows; `sort`: by what it's sorted if that's a number; `kind`: how it looks; `title`: all of it."""
+    """Text of a cell; `sort`: by what it's sorted if that's a number; `kind`: how it looks; `title`: all of it."""
 
     words: str
     sort: float | None = None

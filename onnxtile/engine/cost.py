@@ -1,4 +1,4 @@
-"""What a product costs under a schedule: calls, bytes, cycles, and what bounds it."""
+"""Costs of a product under a schedule: calls, bytes, cycles, and what bounds it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Cost:
     """0 where local memory has no limit."""
     cycles: int | None
     bound: Bound | None
-    """What takes longest; None where cycles aren't known, and where there is nothing to do."""
+    """The part that takes longest; None where cycles aren't known, and where there is nothing to do."""
     utilization: float | None
     """MACs of the product over those that the array could do in these cycles."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     AnyEngine: TypeAlias = Engine | str | Path
 
 PREFIX = "engine:"
-"""What an option of a pass begins with that names an engine."""
+"""The beginning of a pass's option that names an engine."""
 
 
 def limits_given(

@@ -43,7 +43,7 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
     source: str = ""
     narrow_products: bool = False
     _answers: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was asked of products before: the tiles of a model are alike."""
+    """Answers for products that were asked for before: the tiles of a model are alike."""
 
     @property
     def name(self) -> str:

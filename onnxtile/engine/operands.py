@@ -1,4 +1,4 @@
-"""What pieces of A, B and C cost to move and to keep: bursts, input rows of convolutions, partial sums.
+"""Costs of moving and keeping pieces of A, B and C: bursts, input rows of convolutions, partial sums.
 
 An operand is cut into pieces along both axes. Its bytes are the product of two numbers: of rows, which depends on how
 its first axis is cut, and of bytes a row, which depends on how its second one is. Sizes of pieces may be whole numbers

@@ -12,7 +12,7 @@ from onnxtile.engine.operands import Operands, Sizes
 from onnxtile.engine.schedule import AXES, Schedule
 
 Kind = Literal["strip of x", "strip of y", "x once", "last of x once"]
-"""What is kept beside the block: a strip along x, or along y, of the operand that has that axis.
+"""The operand that is kept beside the block: a strip along x, or along y, of the operand that has that axis.
 
 The other two are for tiles that take the whole third axis. `x once`: a strip along x, which is moved once for all
 blocks of y; these are single tiles. `last of x once`: a strip along y; where the last block of x is a single tile, that

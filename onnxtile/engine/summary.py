@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onnxtile.engine.description import Axes, Engine, MostOfACall, ProductUnit
 
 Line = tuple[str, str]
-"""What a line is about, and what it says."""
+"""The subject of a line, and its text."""
 
 
 @dataclass(frozen=True)

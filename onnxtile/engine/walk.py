@@ -19,7 +19,7 @@ Piece = tuple[int, int]
 
 @dataclass(frozen=True)
 class Walk:
-    """What the calls of one product of a batch move and take: bytes as in `Traffic`, cycles of the array.
+    """Amounts that the calls of one product of a batch move and take: bytes as in `Traffic`, cycles of the array.
 
     `peak`: the most bytes a cycle that a call asks for while it's computed, what it's preceded by written among them.
     """

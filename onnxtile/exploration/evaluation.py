@@ -1,4 +1,4 @@
-"""What a model's products cost on an engine, all together: the work of a sweep, which any process can do."""
+"""Costs of a model's products on an engine, all together: the work of a sweep, which any process can do."""
 
 from __future__ import annotations
 

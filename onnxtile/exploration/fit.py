@@ -39,7 +39,7 @@ GRID = (0.5, 3.0, 5.0, 8.0)
 
 @dataclass(frozen=True)
 class Numbers(JsonRecord):
-    """What is fitted. `fill`, `call`: cycles, by the unit's types (`int8 x int8`); `bandwidth`: bytes a cycle."""
+    """Fitted numbers. `fill`, `call`: cycles, by the unit's types (`int8 x int8`); `bandwidth`: bytes a cycle."""
 
     fill: Mapping[str, int]
     call: Mapping[str, int]

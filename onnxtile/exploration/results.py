@@ -1,4 +1,4 @@
-"""What comes out of a sweep: its rows, the best engine, and the engines that nothing is better than."""
+"""Results of a sweep: its rows, the best engine, and the engines that nothing is better than."""
 
 from __future__ import annotations
 

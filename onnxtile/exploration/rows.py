@@ -14,7 +14,7 @@ from onnxtile.ir.printable import printable
 
 @dataclass(frozen=True)
 class Figures:
-    """What a model's products cost together on one engine; cycles are None where the engine has no such rate.
+    """Costs of a model's products together on one engine; cycles are None where the engine has no such rate.
 
     `compute_cycles`, `memory_cycles`, `local_cycles`: sums over products of what the array, the main memory and the
     local memory take; `cycles`: the sum of each product's own maximum. `bytes`: to and from main memory, of partial

@@ -1,4 +1,4 @@
-"""What a sweep varies: fields of an engine file, each with its values, and the engines that all combinations are."""
+"""Variations of a sweep: fields of an engine file, each with its values, and the engines that all combinations are."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ MOST_ROWS = 100
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a result shows: lines of text, and below them a table. `right`: the columns that hold numbers."""
+    """A result as it's shown: lines of text, and below them a table. `right`: the columns that hold numbers."""
 
     lines: Sequence[str]
     headings: Sequence[str]

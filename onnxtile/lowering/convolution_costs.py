@@ -44,7 +44,7 @@ _CHOICES: dict[tuple[str, str], dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class ConvolutionCost(JsonRecord):
-    """What a choice makes of the convolutions beyond the limits that it's about: depthwise ones, or the others.
+    """Results of a choice for the convolutions beyond the limits that it's about: depthwise ones, or the others.
 
     `option`: conv or depthwise; `choice`: what it may be; `form`: that of the tiles (None: there are none).
     `convolutions`: how many it's about; `left`: those that stay over the limits, or may be. `nodes`: what they become,

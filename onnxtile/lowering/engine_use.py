@@ -27,7 +27,7 @@ WHOLE: Tile = (None, None, None)
 
 @dataclass(frozen=True)
 class EngineUse(JsonRecord, members="calls macs padded_macs padding utilization"):
-    """What products take of the engine, in one run of the graph that they're in.
+    """The use that products make of the engine, in one run of the graph that they're in.
 
     `calls`: products of tiles, each of a batch one. `macs`: multiply-accumulates that the model asks for;
     `padded_macs`: those that the tiles compute, with zeros that fill tiles, and what else nobody asked for.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Status = Literal["over", "refused", "unknown", "tiled", "split", "vector", "fits", "not-asked"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-"""What becomes of a product, those first that need action."""
+"""Statuses of a product, those first that need action."""
 TILE = "tile or why"
 HEADINGS = {
     "check": ("product", "M", "K", "N", "batch", "type", "MACs", "share", "calls", "status", "reason"),
@@ -38,7 +38,7 @@ _NAMED = {
     "matmul": "product", "conv": "convolution", "rnn": "recurrent product", "attention": "attention product",
     "other": "other product",
 }  # fmt: skip
-"""What products of a family are called."""
+"""Names of a family's products in messages."""
 _SHOWN = 20
 """Rows of a printed report; all are in `contractions`."""
 

@@ -26,7 +26,7 @@ DOMAINS = ("", MICROSOFT, ML, PREVIEW, TRAINING, NHWC, NCHWC)
 FAMILIES = ("matmul", "conv", "rnn", "attention", "other")
 Role = Literal["data", "statistics", "quantization", "setting"]
 Types = tuple[ir.DataType | None, ir.DataType | None]
-"""Those of A and B as they are multiplied; None: not known."""
+"""Types of A and B as they are multiplied; None: not known."""
 
 
 def _dtype(node: ir.Node, index: int) -> ir.DataType | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layer:
-    """What a node's products cost on an engine, together.
+    """Costs of a node's products on an engine, together.
 
     `cycles`: None where they aren't known; `peak`: multiply-accumulates a cycle of the array that runs it; `bound`: by
     what it's bounded: compute, memory, local or latency; None: not known.

@@ -1,4 +1,4 @@
-"""What engines trade: time against the size of array and of local memory."""
+"""A picture of engines: time against the size of array and of local memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model takes on an engine: its products and its other operators, one by one, in groups, and all together."""
+"""Costs of a model on an engine: of its products and its other operators, one by one, in groups, and all together."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class EngineTotals(EngineCosts, members=f"products {AMOUNTS} activation_bytes lo
 
 @dataclass(frozen=True)
 class EngineProfile(Tabular, JsonRecord, members="engine minimize assumptions totals layers"):
-    """What a model takes on an engine. `assumptions`: what isn't known of the engine, and what follows."""
+    """Costs of a model on an engine. `assumptions`: what isn't known of the engine, and what follows."""
 
     engine: str
     minimize: str

@@ -1,4 +1,4 @@
-"""What a matrix engine multiplies in one call: the largest M, K and N, the same for all products or not."""
+"""Limits of one call of a matrix engine: the largest M, K and N, the same for all products or not."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What runs jobs elsewhere, and the two files, by paths that are the same there."""
+    """A cluster that runs jobs elsewhere, and the two files, by paths that are the same there."""
 
     run: Run
     original: Path

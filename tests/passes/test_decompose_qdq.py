@@ -8,8 +8,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxtile
+from onnxtile.passes.rewrites.qdq import LONGEST
 from tests.passes.test_decompose_quantized import LIMITS, qdq
-from tests.support import FORMS, assert_verified, run_onnxruntime, run_reference
+from tests.support import FORMS, assert_verified, parse, run_onnxruntime, run_reference
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -128,3 +129,16 @@ def test_gemm_that_stays_one_of_floats(change: dict[str, object], form: str) -> 
     assert onnxtile.check(lowered, LIMITS).ok
     feeds = {"a": np.random.default_rng(2).integers(0, 256, [5, 7]).astype(np.uint8)}
     assert np.abs(run_reference(lowered, feeds)[0].astype(int) - run_reference(model, feeds)[0]).max() <= 1
+
+
+@pytest.mark.parametrize(("k", "bytewise"), [(LONGEST // 2, True), (LONGEST // 2 + 1, False)])
+def test_gemm_with_a_bias_as_long_as_int32_holds_and_longer(k: int, bytewise: bool) -> None:
+    text = f"""<ir_version: 10, opset_import: ["" : 19]> g (uint8[1,{k}] x) => (uint8[1,1] y)
+        <float s = {{0.5}}, float t = {{33554432}}, uint8 z = {{0}}, int32[1] c = {{1073741823}}, float u = {{0.25}}> {{
+        a = DequantizeLinear (x, s, z)  b = DequantizeLinear (w, s, z)  d = DequantizeLinear (c, u)
+        p = Gemm (a, b, d)  y = QuantizeLinear (p, t, z) }}"""
+    model = parse(text, w=np.full([k, 1], 255, np.uint8))
+    lowered = onnxtile.lower(model, (1, 9000, 1))
+    assert ("MatMulInteger" in {node.op_type for node in lowered.graph.node}) is bytewise
+    feeds = {"x": np.full([1, k], 255, np.uint8)}
+    np.testing.assert_array_equal(run_onnxruntime(lowered, feeds)[0], run_reference(model, feeds)[0])

@@ -1,4 +1,4 @@
-"""What onnxtile has to know of the Edge-16: an operator, passes, an engine."""
+"""Extensions of onnxtile for the Edge-16: an operator, passes, an engine."""
 
 from pathlib import Path
 

@@ -170,7 +170,7 @@ def _print_reasons(engine: EngineProfile) -> None:
 
 @dataclass(frozen=True)
 class EngineComparisonView(View, members="schema engine=comparison"):
-    """What a model takes on an engine beside what the lowered one does; `before`, `after`: names of their files."""
+    """Costs of a model on an engine beside those of the lowered one; `before`, `after`: names of their files."""
 
     schema: ClassVar[str] = "onnxtile.profile-engine-against/1"
     accepts: ClassVar[Collection[str]] = ("--engine", "--minimize")

@@ -21,7 +21,7 @@ from onnxtile.passes.pipelines.syntax import Word
 from onnxtile.tiling.limits import Limits, ProductLimits
 
 NOTHING = "none"
-"""What an option is set to that may be None, and is."""
+"""The word for None, as the value of an option that may be None."""
 NO_DEFAULT: Any = inspect.Parameter.empty
 
 
@@ -45,17 +45,17 @@ class Option:
 
     @property
     def takes_passes(self) -> bool:
-        """Whether it's a sequence of passes, which are written in the pass's braces."""
+        """Return whether it's a sequence of passes, which are written in the pass's braces."""
         return any(ir.passes.PassBase in typing.get_args(kind) for kind in self.kinds)
 
     @property
     def takes_any_name(self) -> bool:
-        """Whether it's a mapping, whose names are written as options."""
+        """Return whether it's a mapping, whose names are written as options."""
         return any(typing.get_origin(kind) in (Mapping, dict) for kind in self.kinds)
 
     @property
     def as_text(self) -> bool:
-        """Whether text can say it."""
+        """Return whether text can say it."""
         return self.takes_passes or self.takes_any_name or any(map(_is_readable, self.kinds))
 
     def read(self, value: Word) -> Any:

@@ -16,9 +16,9 @@ from onnxtile.passes.registry import full_name, pass_class
 from onnxtile.tiling.limits import ProductLimits
 
 FILE = "@"
-"""What a pipeline begins with that is a file."""
+"""The first character of a pipeline that is a file."""
 _GIVEN: WeakKeyDictionary[ir.passes.PassBase, dict[str, Any]] = WeakKeyDictionary()
-"""What passes that aren't dataclasses were made with: they needn't keep it under the names of their parameters."""
+"""Options of passes that aren't dataclasses, which needn't keep them under the names of their parameters."""
 
 
 def parse_pipeline(text: str, limits: ProductLimits | None = None) -> list[ir.passes.PassBase]:

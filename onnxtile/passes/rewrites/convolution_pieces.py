@@ -28,7 +28,7 @@ _UNCUT = Axis(None, None)
 
 @dataclass(frozen=True)
 class Pieces:
-    """What a convolution is cut into. `groups`: those that are convolved apart, 1 where they stay `together`.
+    """Pieces that a convolution is cut into. `groups`: those that are convolved apart, 1 where they stay `together`.
 
     `filters` and `channels` are those of a group. `most`: M, K and N of the largest piece.
     """
@@ -61,7 +61,7 @@ class Pieces:
 
     @property
     def cuts_windows(self) -> bool:
-        """Whether pieces see a part of the padded data along some axis."""
+        """Return whether pieces see a part of the padded data along some axis."""
         return any(_count(axis) > 1 for axis in (*self.positions, *self.kernel))
 
     @property

@@ -16,7 +16,7 @@ from onnxtile.passes.rewrites.transposed_geometry import TransposedGeometry
 COL2IM_FROM = 18
 """The version of the default operator set that brought Col2Im."""
 Order = Literal["positions", "taps", "pairs"]
-"""What follows filters: positions (and the kernel is one axis with them), taps and positions, or a tap a position."""
+"""Axes behind filters: positions (and the kernel is one axis with them), taps and positions, or a tap a position."""
 
 
 def by_col2im(geometry: TransposedGeometry, dtype: ir.DataType, opset: int) -> bool:

@@ -1,4 +1,4 @@
-"""What stands between DequantizeLinear and QuantizeLinear: how it's matched, and when its integers do for it."""
+"""Match what stands between DequantizeLinear and QuantizeLinear, and tell whether its integers will do."""
 
 from __future__ import annotations
 
