@@ -1,4 +1,4 @@
-"""What pytest passes over: modules that need torch, where it isn't there."""
+"""Leave modules that need torch out of the tests, where it isn't installed."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ OPS = "matmul,attention"
 
 @dataclass
 class Result:
-    """What came of one model at one size in one form. `wrong` is empty where all is well."""
+    """Hold the outcome for one model at one size in one form. `wrong` is empty where all is well."""
 
     ops: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -137,7 +137,7 @@ def without_shapes(path: Path, folder: Path) -> Path:
 
 
 def sizes(path: Path, inputs: dict[str, Any]) -> dict[str, int]:
-    """What the index's shapes make of the model's free dimensions."""
+    """Bind the model's free dimensions to the sizes that the index gives."""
     model = load(path)
     name_free_dimensions(model)
     shapes = [(value.shape or (), inputs[str(value.name)]["shape"]) for value in fed_inputs(model)]

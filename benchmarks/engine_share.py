@@ -1,4 +1,4 @@
-"""How much of a network a bounded engine computes, before and after `lower`: the table in README.md.
+"""Measure how much of a network a bounded engine computes, before and after `lower`: the table in README.md.
 
 python benchmarks/engine_share.py       prints it; tests/test_docs.py holds README.md to it
 """

@@ -165,7 +165,7 @@ def measured(network: Network, folder: Path, blocks: int) -> Iterator[str]:
 
 
 def _verdict(network: Network, limit: int, form: str, ratio: float) -> str:
-    """What was wanted of this form here, if anything."""
+    """Return the ratio that is wanted of this form here, if any."""
     wanted = form == "unrolled" or (form == "batched" and network.rows >= WANTED_AT)
     return f"at most {WANTED:g}: {'met' if ratio <= WANTED else 'missed'}" if wanted and limit == WANTED_AT else ""
 

@@ -78,7 +78,7 @@ def by_certify(models: Models) -> str:
 
 
 def by_polygraphy(models: Models) -> str:
-    """What `polygraphy run` does with --save-outputs and --load-outputs: onnxruntime, its inputs, its tolerances."""
+    """Do what `polygraphy run` does with --save-outputs and --load-outputs: onnxruntime, its inputs, its tolerances."""
     from polygraphy.backend.onnxrt import OnnxrtRunner, SessionFromOnnx
     from polygraphy.comparator import Comparator
     from polygraphy.logger import G_LOGGER
@@ -160,7 +160,7 @@ def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 
 def totals(rows: Sequence[tuple[str, ...]], right: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """How often each said what, of the faults and of the right lowerings."""
+    """Count how often each tool said what, of the faults and of the right lowerings."""
     faults, hard = [row[3:-1] for row in rows], [row[3:-1] for row in rows if row[-1]]
     places = Counter(
         "first" if row[2].startswith("1 of") else "suspect" if " of " in row[2] else row[2] for row in rows

@@ -146,7 +146,7 @@ TOOLS: dict[str, tuple[str, Tool]] = {
 
 
 def told(tool: Tool, case: Case) -> int | str:
-    """What a tool counts, or the name of the error that it ends with."""
+    """Return what a tool counts, or the name of the error that it ends with."""
     generator = torch.Generator().manual_seed(0)
     inputs = tuple(torch.randn(shape, generator=generator) for shape in case.shapes)
     silence = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())

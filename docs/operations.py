@@ -68,7 +68,7 @@ def cells(work: Work) -> tuple[str, ...]:
 
 
 def legend() -> dict[str, str]:
-    """What formulas count by, beside elements of inputs and outputs; words that mean several things tell them all."""
+    """Describe what formulas count by, beside elements of inputs and outputs; words of several meanings give all."""
     found: dict[str, dict[str, None]] = {}
     for facts in OPERATORS.values():
         for formula in facts.work.formulas():

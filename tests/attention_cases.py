@@ -100,7 +100,7 @@ def grouped_feeds(
 
 
 def grouped_in_numpy(feeds: Feeds, heads: int, kv_heads: int, **attributes: Any) -> list[np.ndarray]:
-    """What the documentation says, token by token, in float64."""
+    """Return what the documentation says, token by token, in float64."""
     read = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in feeds.items()}
     query = read["query"]
     batch, new, width = query.shape

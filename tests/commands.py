@@ -47,7 +47,7 @@ def in_every_form(
 
 
 def whole_model(model: Path, limits: str, feeds: Feeds, folder: Path | None = None, *options: str) -> None:
-    """What the commands that read one model make of it."""
+    """Return what the commands that read one model make of it."""
     folder = folder or model.parent
     given = folder / "feeds.npz"
     np.savez(given, **feeds)

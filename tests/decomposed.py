@@ -1,4 +1,4 @@
-"""What tests of decomposed operators share: lowered, legal, right by numpy, and proven."""
+"""Lower models of decomposed operators, and hold them to numpy, to the limits and to the proof."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def masked_model(op_type: str, feeds: Feeds, **attributes: Any) -> onnx.ModelPro
 
 
 def fed(feeds: Feeds) -> Feeds:
-    """Those that aren't constants."""
+    """Return the inputs that aren't constants."""
     return {name: array for name, array in feeds.items() if name not in CONSTANTS}
 
 
@@ -157,7 +157,7 @@ def drawn(draw: st.DrawFn, op_type: str) -> tuple[dict[str, np.ndarray], dict[st
 
 
 def masked_in_numpy(op_type: str, feeds: Feeds, **attributes: Any) -> list[np.ndarray]:
-    """What the documentation says, in float64."""
+    """Return what the documentation says, in float64."""
     read = {name: array.astype(np.float64) for name, array in feeds.items()}
     q, k, v = _operands(op_type, read, attributes)
     pasts = read["past"] if "past" in read else [read[name] for name in ("past_key", "past_value") if name in read]

@@ -72,7 +72,7 @@ def shapes_of(values: Arrays) -> dict[str, tuple[int, ...]]:
 
 
 def is_constant_like(array: Any) -> bool:
-    """Whether an exporter may well make a constant of such an input: a vector of lengths, axes, scales, a scalar."""
+    """Return whether an exporter may make a constant of such an input: a vector of lengths, axes, scales, a scalar."""
     return isinstance(array, np.ndarray) and array.ndim <= 1 and array.dtype.kind in "ifb" and array.size <= 64
 
 
@@ -126,7 +126,7 @@ def shapes_that_differ(model: ir.Model, sizes: Mapping[str, int], real: Shapes) 
 
 
 def size_of(dim: int | ir.SymbolicDim, sizes: Mapping[str, int], minted: dict[str, int], size: int) -> Any:
-    """What a dimension comes to; None where it isn't known. One bare unknown is always the same number."""
+    """Return what a dimension comes to; None where it isn't known. One bare unknown is always the same number."""
     if isinstance(dim, int) or dim.value is None:
         return dim if isinstance(dim, int) else None
     known = {**sizes, **minted}
@@ -170,7 +170,7 @@ def changes(sizes: Sequence[int]) -> Iterator[dict[int, int]]:
 
 
 def runs_in_onnxruntime(model: onnx.ModelProto, inputs: Arrays) -> bool:
-    """Whether onnxruntime takes such inputs; onnx.reference computes much that operators forbid."""
+    """Return whether onnxruntime takes such inputs; onnx.reference computes much that operators forbid."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -55,7 +55,7 @@ def placed(model: onnx.ModelProto, place: str) -> onnx.ModelProto:
 
 
 def fed(feeds: dict[str, np.ndarray], place: str) -> dict[str, np.ndarray]:
-    """What a placed model is fed."""
+    """Return what a placed model is fed."""
     return feeds if place in ("main graph", "function") else {**feeds, "go": np.array(True)}
 
 

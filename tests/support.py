@@ -1,4 +1,4 @@
-"""What tests share: small models, whole-number inputs, two engines, and a legality check of its own."""
+"""Build small models, feed them whole numbers, run them on two engines, and judge their products."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def run_reference(model: onnx.ModelProto, feeds: Feeds) -> list[np.ndarray]:
 
 
 def run_onnxruntime(model: onnx.ModelProto, feeds: Feeds, optimize: bool = True) -> list[np.ndarray]:
-    """What onnxruntime gives; onnx.reference where onnxruntime gets 8-bit products wrong on this processor.
+    """Return what onnxruntime gives; onnx.reference where onnxruntime gets 8-bit products wrong on this processor.
 
     There, what its optimizer makes such products of is left out, too.
     """

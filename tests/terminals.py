@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 
 
 class Terminal:
-    """What was written to standard output, without colours, once the block is left."""
+    """Hold what was written to standard output, without colours, once the block is left."""
 
     text = ""
 

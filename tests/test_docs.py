@@ -1,4 +1,4 @@
-"""What the documents show is true: Python blocks run, commands print what is shown, links lead somewhere."""
+"""Test that what the documents show is true: Python blocks run, commands print what is shown, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a reader has who did what README.md says: `demo` as `make demo` leaves it, and `examples`."""
+    """Return what a reader has who did what README.md says: `demo` as `make demo` leaves it, and `examples`."""
     folder = tmp_path_factory.mktemp("reader")
     demo.prepare(folder / "demo")
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
@@ -84,7 +84,7 @@ def commands(document: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def agree(shown: Sequence[str], printed: Sequence[str], loose: bool = False) -> bool:
-    """Whether lines are what a document shows: `...` stands for any lines, a time for any time.
+    """Return whether lines are what a document shows: `...` stands for any lines, a time for any time.
 
     `loose`: fractions may differ by a hundredth of themselves, as results of floats do between processors.
     """

@@ -1,4 +1,4 @@
-"""What the package says of itself on an index: its links, its Pythons, its version."""
+"""Test what the package says of itself on an index: its links, its Pythons, its version."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _copy_of(tensor: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two results are the same, bit for bit, tensors in the same layout; NaN is NaN."""
+    """Return whether two results are the same, bit for bit, tensors in the same layout; NaN is NaN."""
     (left, form), (right, other_form) = tree_flatten(one), tree_flatten(other)
     return form == other_form and all(map(_same, left, right))
 

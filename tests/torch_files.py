@@ -1,4 +1,4 @@
-"""What tests of files of torch share: archives that are changed, and pickles that would run code."""
+"""Make damaged and hostile files of torch: archives that are changed, and pickles that would run code."""
 
 from __future__ import annotations
 

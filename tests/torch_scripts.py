@@ -239,7 +239,7 @@ class StrangeFiller(nn.Module):
 
 
 class AroundStrangeFiller(nn.Module):
-    """What changes a list runs whole, so all that holds the list does too."""
+    """Change a list that runs whole, so that all that holds the list changes too."""
 
     def __init__(self) -> None:
         super().__init__()

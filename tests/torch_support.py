@@ -1,4 +1,4 @@
-"""What tests of torch share: the networks of the examples, saved as files and lying in a folder as code."""
+"""Build networks for tests of torch: those of the examples, saved as files and lying in a folder as code."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def run(
 
 
 def document(found: tuple[int, str, str]) -> dict[str, Any]:
-    """What the program printed as JSON."""
+    """Return what the program printed as JSON."""
     status, out, err = found
     assert status == 0, err
     read: dict[str, Any] = json.loads(out)

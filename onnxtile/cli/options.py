@@ -135,7 +135,7 @@ def parse_bind(pairs: Sequence[str] | None) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Listed:
-    """Which products a report lists: all, those of some statuses (`only`), or, without either, what isn't as it was."""
+    """Select the products a report lists: all, some statuses (`only`), or, without either, what isn't as it was."""
 
     everything: bool = False
     only: tuple[str, ...] = ()

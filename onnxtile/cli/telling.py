@@ -1,4 +1,4 @@
-"""How much the program tells: nothing but errors, the report, or what is being done as well."""
+"""Set how much the program tells: nothing but errors, the report, or what is being done as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where blocks are put: levels from top to bottom, with few crossings, by igraph.
+"""Place blocks in levels from top to bottom, with few crossings, by igraph.
 
 K. Sugiyama, S. Tagawa and M. Toda, "Methods for visual understanding of hierarchical system structures", IEEE
 Transactions on Systems, Man and Cybernetics 11 (2), 1981.

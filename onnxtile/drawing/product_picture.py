@@ -104,7 +104,7 @@ def side(length: int | None, long: int, most: float) -> float:
 
 @dataclass(frozen=True)
 class Corner:
-    """Where the operands are: A, B and C as x, y, width, height."""
+    """Hold the places of the operands: A, B and C as x, y, width, height."""
 
     a: tuple[float, float, float, float]
     b: tuple[float, float, float, float]

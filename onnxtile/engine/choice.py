@@ -32,7 +32,7 @@ MOST_SEARCHES = 200
 
 @dataclass(frozen=True)
 class Choice(Tabular):
-    """How a product runs best on an engine, what that costs, and what was assumed."""
+    """Hold the best schedule of a product on an engine, what it costs, and what was assumed."""
 
     product: Product
     schedule: Schedule

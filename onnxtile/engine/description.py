@@ -46,7 +46,7 @@ BITS: dict[str, int] = {name: int("".join(filter(str.isdigit, name.split("e")[0]
 
 @dataclass(frozen=True)
 class Unset:
-    """What it means that a field isn't given, where no value says so."""
+    """Explain what it means that a field isn't given, where no value says so."""
 
     words: str
 
@@ -198,7 +198,7 @@ class MainMemory(_Table):
 
 
 class ConvUnit(_Table):
-    """What the engine knows of convolutions."""
+    """Describe what the engine can do with convolutions."""
 
     windows: Literal["memory", "engine"] = "memory"
     """Where windows are formed: in memory, or by the engine, which reads an input row of a block once."""

@@ -1,4 +1,4 @@
-"""How a product runs: the tile of a call, what stays in local memory, and the order of the loops."""
+"""Describe how a product runs: the tile of a call, what stays in local memory, and the order of the loops."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ PHASES = (1e-30, -1e-30, 1.0e3, 1.7e4, 2.9e5)
 
 @dataclass(frozen=True)
 class Plan:
-    """How many cases from which seed; values to take for some inputs, or all."""
+    """Say how many cases to run from which seed, and hold values to take for some inputs, or all."""
 
     cases: int
     seed: int

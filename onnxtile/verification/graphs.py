@@ -26,7 +26,7 @@ def types_said(graph: onnx.GraphProto) -> dict[str, int]:
 
 
 class Made(NamedTuple):
-    """Who makes a value: a node, or a constant; neither: it's fed. `depth`: of the graph it belongs to, 0 the main one.
+    """Hold the maker of a value: a node, a constant, or neither: it's fed. `depth`: of its graph, 0 the main one.
 
     `at`: the node's place in that graph.
     """
@@ -83,7 +83,7 @@ class Scope:
         return found
 
     def find(self, name: str) -> Made | None:
-        """Who makes the value that the graph sees by this name; None: nobody."""
+        """Find the maker of the value that the graph sees by this name; None: nobody makes it."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.made:

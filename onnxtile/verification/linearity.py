@@ -1,4 +1,4 @@
-"""Which weights an operator's results are linear in: weights that are drawn as outer products must not be squared."""
+"""Find weights that results are linear in: weights drawn as outer products must not be squared."""
 
 from __future__ import annotations
 

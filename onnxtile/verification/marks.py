@@ -1,4 +1,4 @@
-"""Which types have lanes with marks in the proof of a region: those that may round or wrap something in it."""
+"""Choose types that get lanes with marks in the proof of a region: those that may round or wrap something in it."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ class _Work:
 
 
 class _Shared:
-    """Which names stand for the same value in two graphs, seen from within them."""
+    """Hold the names that stand for the same value in two graphs, seen from within them."""
 
     def __init__(self, work: _Work, ours: Scope, theirs: Scope) -> None:
         self._work, self._ours, self._theirs = work, ours, theirs

@@ -1,4 +1,4 @@
-"""How far rounding may move a product, and what that does to the model's outputs.
+"""Bound how far rounding may move a product, and what that does to the model's outputs.
 
 A product of floats computed in any order of summation lies within gamma_n * |A||B| of the exact one, elementwise, where
 gamma_n = n*u / (1 - n*u), u is the unit round-off and n the number of roundings that a term may pass (Higham, Accuracy

@@ -1,4 +1,4 @@
-"""What elements of a region's values bear on an element of its output: moves are run on indices, products by rows."""
+"""Find the elements of a region's values that bear on an element of its output: moves by indices, products by rows."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Value:
 
     @property
     def zeros(self) -> Array | None:
-        """Where it's 0, of floating point, whatever the inputs are; None: nowhere."""
+        """Mark elements that are 0, of floating point, whatever the inputs are; None: nowhere."""
         if self._zeros is None and not self.waits and self.dtype.is_floating_point():
             if self.known is not None:
                 zeros = np.asarray(self.known == 0)
@@ -254,6 +254,6 @@ NOWHERE = np.zeros(0, bool)
 
 
 def zeros_of(numbers: Array) -> Array:
-    """Where both exact lanes are 0."""
+    """Mark elements where both exact lanes are 0."""
     zeros = np.asarray(numbers[0] == 0)
     return zeros & (numbers[1] == 0) if zeros.any() else zeros

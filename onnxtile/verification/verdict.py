@@ -144,7 +144,7 @@ class Verdict(Tabular, JsonRecord, members="schema * first_outside proven limits
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many regions are proven, tested, different."""
+        """Count regions that are proven, tested, different."""
         return dict(Counter(region.status for region in self.regions))
 
     @property

@@ -102,7 +102,7 @@ def test_calls_that_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["unrolled", "function"])
 def test_a_report_of_a_model_in_memory(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left over is found in memory as it is in a file."""
+    """Show that what is left over is found in memory as it is in a file."""
     model = matmul([6, 9], [9, 10], [6, 10])
     for kind in (model, ir.from_proto(model), onnx_graphsurgeon.import_onnx(model)):
         lowered, report = onnxtile.lower(kind, LIMITS, form=form, report=True)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""What results print as: a few lines for people."""
+"""Test what results print as: a few lines for people."""
 
 from __future__ import annotations
 

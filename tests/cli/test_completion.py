@@ -1,4 +1,4 @@
-"""What the shell is offered behind an option."""
+"""Test what the shell is offered behind an option."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import parse
 
 @pytest.fixture
 def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """What bash is offered for the last word of a command line, as its completion asks for it."""
+    """Return what bash is offered for the last word of a command line, as its completion asks for it."""
     monkeypatch.chdir(tmp_path)
     text = """<ir_version: 10, opset_import: ["" : 20]> g (float[batch,8] x, float[8,seq] v) => (float[batch,seq] y) {
         [features_1] a = MatMul (x, v) [features_2] y = Relu (a) }"""

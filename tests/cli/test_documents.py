@@ -1,4 +1,4 @@
-"""What every command prints with --json is what its schema describes, and the documents name every member."""
+"""Test that what every command prints with --json is what its schema describes, and the documents name every member."""
 
 from __future__ import annotations
 

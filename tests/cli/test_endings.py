@@ -1,4 +1,4 @@
-"""How the program ends where something stops it: one line, the right exit status, no traceback."""
+"""Test how the program ends where something stops it: one line, the right exit status, no traceback."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_time_runs_out(body: str) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended but wasn't waited for doesn't."""
+    """Return whether a process runs; one that has ended but wasn't waited for doesn't."""
     stat = Path(f"/proc/{pid}/stat")
     try:
         return stat.read_text().rpartition(")")[2].split()[0] not in "ZX"

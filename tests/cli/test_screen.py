@@ -37,7 +37,7 @@ def test_no_line_ends_in_blanks_and_paths_stay_whole(cli: Cli, tmp_path: Path) -
 
 
 def test_standard_output_is_the_report_s_alone(tmp_path: Path) -> None:
-    """What a pass prints, in Python, goes to standard error."""
+    """Show that what a pass prints, in Python, goes to standard error."""
     onnx.save(products([8, 8], ["a"]), tmp_path / "net.onnx")
     (tmp_path / "talks.py").write_text(
         "import onnx_ir as ir\nprint('loaded')\n"

@@ -1,4 +1,4 @@
-"""How much is printed: --quiet and --verbose."""
+"""Test how much is printed: --quiet and --verbose."""
 
 from __future__ import annotations
 

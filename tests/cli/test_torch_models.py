@@ -1,4 +1,4 @@
-"""What commands share for models of torch: whose options they are, and where results go."""
+"""Test what commands share for models of torch: whose options they are, and where results go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a failure: versions, commands, and the model with its calls."""
+"""Test what is kept of a failure: versions, commands, and the model with its calls."""
 
 from __future__ import annotations
 

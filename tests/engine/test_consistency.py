@@ -1,4 +1,4 @@
-"""What fields of an engine must agree on; the words of what doesn't are in test_load.py."""
+"""Test what fields of an engine must agree on; the words of what doesn't are in test_load.py."""
 
 from __future__ import annotations
 

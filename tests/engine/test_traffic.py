@@ -31,7 +31,7 @@ def test_bytes_are_those_of_a_walk(data: st.DataObject) -> None:
 
 
 def test_a_last_block_of_one_tile_is_kept() -> None:
-    """Where K fits in a tile, A's last tile of m is the same for all blocks of n."""
+    """Show that where K fits in a tile, A's last tile of m is the same for all blocks of n."""
     product, engine = Product(5, 3, 8), engine_of()
     schedule = Schedule((2, 3, 2), "C", (4, 4), "mnkmn")
     agree(product, schedule, engine)

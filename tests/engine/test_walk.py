@@ -1,4 +1,4 @@
-"""What calls move is what the formulas say, in the order of a schedule; in another order it's more."""
+"""Test that what calls move is what the formulas say, in the order of a schedule; in another order it's more."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ LONG = pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "long", reason
     ("name", "m", "bandwidth"), [pytest.param("vela_u55_128", 2, 4, marks=LONG), ("vela_u65_256", 4, 16)]
 )
 def test_25_layers_of_vela(name: str, m: int, bandwidth: float) -> None:
-    """What ethos-u-vela 5.2.0 says of one-operator models, for Ethos_U55_High_End_Embedded and Ethos_U65_High_End,
-    Sram_Only.
+    """Fit to what ethos-u-vela 5.2.0 says of one-operator models, for Ethos_U55_High_End_Embedded and
+    Ethos_U65_High_End, Sram_Only.
     """
     layers = read_measured(HERE / f"{name}.csv")
     found = fit(layers, engine(8, 0, bandwidth, m))

@@ -31,7 +31,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        """What it is and how it's lowered, as `lower` takes it."""
+        """Return what it is and how it's lowered, as `lower` takes it."""
         how = [key if value is True else f"{key} {value}" for key, value in self.how.items()]
         return ", ".join([self.name, *how])
 

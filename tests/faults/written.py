@@ -36,7 +36,7 @@ class Written:
             ]  # fmt: skip
 
     def place(self, name: str) -> tuple[Holder, int]:
-        """Where a node is: in what, and at which place."""
+        """Return where a node is: in what, and at which place."""
         for found in (lambda node: node.name == name, lambda node: name in node.output):
             for holder in self.holders():
                 for index, node in enumerate(holder.node):

@@ -81,7 +81,7 @@ class Case:
 
     @property
     def expected(self) -> np.ndarray:
-        """What onnxruntime gives for the original, without its optimizer."""
+        """Return what onnxruntime gives for the original, without its optimizer."""
         return _expected(self)
 
 

@@ -1,4 +1,4 @@
-"""What neighbours do with a model: rewrite it, or run it. Options are those that docs/interop.md tells to take."""
+"""Run neighbours' tools on a model: they rewrite it or run it. Options are those that docs/interop.md tells to take."""
 
 from __future__ import annotations
 

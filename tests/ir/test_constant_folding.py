@@ -157,7 +157,7 @@ def test_a_weight_behind_a_chain_is_cut_ahead_of_time(case: tuple[onnx.ModelProt
 
 
 def tensor_of(text: str, **initializers: np.ndarray) -> ir.TensorProtocol | None:
-    """What is known ahead of time of the output of a graph."""
+    """Return what is known ahead of time of the output of a graph."""
     model = ir.from_proto(parse(f'<ir_version: 10, opset_import: ["" : 23]> g (float[2] x) => {text}', **initializers))
     return constant_tensor(model.graph.outputs[0], model.ir_version)
 
@@ -349,7 +349,7 @@ def test_weights_in_external_data_are_read_when_they_re_written(tmp_path: Any) -
 
 
 def in_both_engines(node: onnx.NodeProto, opset: int, **initializers: np.ndarray) -> None:
-    """What is known ahead of time of a node's output is what both engines compute, bit for bit."""
+    """Show that what is known ahead of time of a node's output is what both engines compute, bit for bit."""
     tensors = [numpy_helper.from_array(array, name) for name, array in initializers.items()]
     widened = helper.make_node("Cast", ["y"], ["wide"], to=TensorProto.DOUBLE)
     graph = helper.make_graph([node, widened], "g", [], [INFO("wide", TensorProto.DOUBLE, None)], tensors)

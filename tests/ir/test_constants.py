@@ -1,4 +1,4 @@
-"""What counts as a constant, and how constants that nobody reads any more go."""
+"""Test what counts as a constant, and how constants that nobody reads any more go."""
 
 from __future__ import annotations
 

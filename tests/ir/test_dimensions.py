@@ -133,7 +133,7 @@ def test_shapes_behind_reshape_are_found() -> None:
 
 
 def test_onnx_s_own_inference_fills_in_and_agrees() -> None:
-    """Where both libraries know a shape, they agree."""
+    """Show that where both libraries know a shape, they agree."""
     model = parse(
         """<ir_version: 8, opset_import: ["" : 18]>
         g (float[2,3,8] x) => (float[2,3,4] y) { h = MatMul (x, w)  r = Reshape (h, s)  t = Transpose <perm = [1,0]> (r)

@@ -1,4 +1,4 @@
-"""Where a file that something else wrote has its nodes and initializers."""
+"""Find where a file that something else wrote has its nodes and initializers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ways to write convolutions cost is what they turn out to cost."""
+"""Test that what ways to write convolutions cost is what they turn out to cost."""
 
 from __future__ import annotations
 

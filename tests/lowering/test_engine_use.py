@@ -1,4 +1,4 @@
-"""What one product takes of the engine: calls and multiply-accumulates, of numbers, formulas and what isn't known."""
+"""Test what a product takes of the engine: calls and multiply-accumulates, in numbers, in formulas, and unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What forms cost is what they turn out to cost; auto keeps to its budget."""
+"""Test that what forms cost is what they turn out to cost; auto keeps to its budget."""
 
 from __future__ import annotations
 

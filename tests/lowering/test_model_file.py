@@ -1,4 +1,4 @@
-"""Where weights go and how the data file is named: a loadable pair, never over another file."""
+"""Test where weights go and how the data file is named: a loadable pair, never over another file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lower wrote is judged again, from the file itself: whatever a form gets wrong comes to light."""
+"""Test that what lower wrote is judged again, from the file itself: whatever a form gets wrong comes to light."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_calls_whose_function_is_wrong(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_product_beside_the_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is neither a call nor was there before is judged, too."""
+    """Show that what is neither a call nor was there before is judged, too."""
     write, model = model_file._write, matmul([5, 7], [7, 9], [5, 9])
 
     def with_one_more(path: Path, in_pieces: ModelInPieces, *rest: Any) -> Written:

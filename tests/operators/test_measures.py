@@ -1,4 +1,4 @@
-"""What formulas count by, read off nodes."""
+"""Test what formulas count by, read off nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often bodies run: what is known without running the model."""
+"""Test how often bodies run: what is known without running the model."""
 
 from __future__ import annotations
 

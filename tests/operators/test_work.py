@@ -1,4 +1,4 @@
-"""What operators compute beside products: each is counted or unknown for a reason, by hand and by property."""
+"""Test what operators compute beside products: each is counted or unknown for a reason, by hand and by property."""
 
 from __future__ import annotations
 

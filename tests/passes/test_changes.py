@@ -1,4 +1,4 @@
-"""Whether a pass changed a model is seen by the model."""
+"""Test that whether a pass changed a model is seen by the model."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_attention_lowered_is_legal_and_within_the_bound_of_rounding(case: Case)
 
 
 def rounding(case: Case) -> dict[str, float]:
-    """How far two ways to compute each output may be apart, whatever the order of summation.
+    """Return how far two ways to compute each output may be apart, whatever the order of summation.
 
     A score is a sum of `head` terms and moves by gamma(head + 12) of their magnitudes each way; a weight by the
     exponential of that, besides the roundings of softmax; an output is a mean of values by weights.

@@ -84,7 +84,7 @@ def case(
 
 
 def specified(each: Fed) -> np.ndarray:
-    """What a case gives by the specification."""
+    """Return what a case gives by the specification."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in each.model.graph.initializer} | each.feeds
     (node,) = each.model.graph.node
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}

@@ -67,7 +67,7 @@ def fed(model: onnx.ModelProto, tokens: int, hidden: int = HIDDEN, dtype: Any = 
 
 
 def by_hand(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> np.ndarray:
-    """What onnxruntime's documentation says of MoE, in numpy, expert by expert."""
+    """Return what onnxruntime's documentation says of MoE, in numpy, expert by expert."""
     node = model.graph.node[0]
     given = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
     weights = {each.name: onnx.numpy_helper.to_array(each).astype(np.float32) for each in model.graph.initializer}

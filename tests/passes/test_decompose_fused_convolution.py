@@ -46,7 +46,7 @@ def case(
 
 
 def plain(fed: Fed) -> list[np.ndarray]:
-    """What the node gives without its activation: Conv and Add in onnxruntime, its channels brought to the front."""
+    """Compute the node without its activation: Conv and Add in onnxruntime, its channels brought to the front."""
     (node,) = fed.model.graph.node
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in fed.model.graph.initializer} | fed.feeds
     last = node.op_type != "FusedConv"

@@ -36,7 +36,7 @@ def classifier(shape: list[Any], opset: int = 21, fed: type[np.generic] = np.flo
 
 
 def scores_of(x: np.ndarray, model: onnx.ModelProto) -> np.ndarray:
-    """What the specification says of scores before they're transformed, in numpy."""
+    """Return what the specification says of scores before they're transformed, in numpy."""
     attributes = {each.name: onnx.helper.get_attribute_value(each) for each in model.graph.node[0].attribute}
     x = np.atleast_2d(x).astype(np.float32)
     product = x @ np.array(attributes["coefficients"], np.float32).reshape(-1, x.shape[1]).T

@@ -40,7 +40,7 @@ def projections(
 
 
 def by_hand(model: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """What onnxruntime's documentation says, in numpy."""
+    """Return what onnxruntime's documentation says, in numpy."""
     tensors = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     op_type = model.graph.node[0].op_type
     x = total = feeds["A"] + feeds.get("skip", np.float32(0))

@@ -152,7 +152,7 @@ def test_free_steps_and_batch() -> None:
 @pytest.mark.parametrize("form", ["batched", "loop", "function"])
 @pytest.mark.parametrize("op_type", OP_TYPES)
 def test_an_input_of_unknown_shape_is_as_wide_as_its_weight_says(op_type: str, form: str) -> None:
-    """What a Reshape of the exporter hides: X has three axes in every run, and W has its input size."""
+    """Show that what a Reshape of the exporter hides: X has three axes in every run, and W has its input size."""
     own = layer(op_type, whole=False, lengths=[3, 1], outputs=("Y", "Y_h"))
     model = own.model()
     _, *others = model.graph.input

@@ -42,7 +42,7 @@ def stft(
 def transformed(
     x: np.ndarray, axis: int, length: int | None = None, inverse: bool = False, onesided: bool = False
 ) -> np.ndarray:
-    """What onnx says of DFT, by numpy's transforms in double."""
+    """Return what onnx says of DFT, by numpy's transforms in double."""
     numbers = x[..., 0].astype(np.float64) + 1j * (x[..., 1] if x.shape[-1] == 2 else 0)
     if inverse and onesided:
         return np.asarray(np.fft.irfft(numbers, length, axis)[..., None])

@@ -1,4 +1,4 @@
-"""What watches a pipeline is called around each pass, the outermost first."""
+"""Test that what watches a pipeline is called around each pass, the outermost first."""
 
 from __future__ import annotations
 

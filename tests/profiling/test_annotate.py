@@ -47,7 +47,7 @@ def calls(opset: int = 20) -> onnx.ModelProto:
 
 
 def held(node: ir.Node | onnx.NodeProto) -> dict[str, str]:
-    """What is written in a node, without the prefix."""
+    """Return what is written in a node, without the prefix."""
     props = node.metadata_props
     pairs = props.items() if isinstance(props, dict) else ((pair.key, pair.value) for pair in props)
     return {key.removeprefix("onnxtile."): value for key, value in pairs if key in KEYS}

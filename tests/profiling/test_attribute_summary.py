@@ -1,4 +1,4 @@
-"""Which values attributes take."""
+"""Test which values attributes take."""
 
 from __future__ import annotations
 

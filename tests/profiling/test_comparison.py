@@ -1,4 +1,4 @@
-"""What the tiles of a lowered model compute is what `lower` said they would, padding included."""
+"""Test that what the tiles of a lowered model compute is what `lower` said they would, padding included."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_depthwise_ones_as_products(how: dict[str, Any]) -> None:
 
 
 def test_a_function_of_another_opset_costs_the_same() -> None:
-    """Where its nodes mean the same in both, it's put in the place of its calls."""
+    """Show that a function whose nodes mean the same in both is put in the place of its calls."""
     profiles = [
         onnxtile.profile(
             parse(f"""

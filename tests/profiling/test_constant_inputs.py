@@ -1,4 +1,4 @@
-"""Which constants a node is fed, and what they count as."""
+"""Test which constants a node is fed, and what they count as."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model takes on an engine: as is best, and as the nodes of a lowered file stand there."""
+"""Test what a model takes on an engine: as is best, and as the nodes of a lowered file stand there."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Product:
     times: int = 1
 
     def run_as(self) -> Product:
-        """What an engine computes with the same multiply-accumulates and no padding."""
+        """Return what an engine computes with the same multiply-accumulates and no padding."""
         if self.padded is None:
             return self
         data, attributes = self.padded

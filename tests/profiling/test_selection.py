@@ -1,4 +1,4 @@
-"""Which rows are shown, and in which order."""
+"""Test which rows are shown, and in which order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is made of: operators and the range of each attribute, interface, constants; as texts and tables."""
+"""Test what a model is made of: operators, the range of each attribute, interface, constants; as texts and tables."""
 
 from __future__ import annotations
 

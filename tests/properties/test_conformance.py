@@ -123,7 +123,7 @@ CASES = cases() if LONG else one_of_each(cases())
 
 
 def right(case: TestCase, model: onnx.ModelProto, run: Any) -> bool | None:
-    """Whether the model gives what the case stores; None where the engine can't run it."""
+    """Return whether the model gives what the case stores; None where the engine can't run it."""
     own = {tensor.name for tensor in model.graph.initializer}
     fed = [value.name for value in model.graph.input]
     answers = []

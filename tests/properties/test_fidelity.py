@@ -1,4 +1,4 @@
-"""What isn't touched stays; what can't be carried is refused; nothing is dropped silently."""
+"""Test that what isn't touched stays; what can't be carried is refused; nothing is dropped silently."""
 
 from __future__ import annotations
 

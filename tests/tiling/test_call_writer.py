@@ -1,4 +1,4 @@
-"""Which constants are cut ahead of time, and what is left of calls when they are written out."""
+"""Test which constants are cut ahead of time, and what is left of calls when they are written out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What modules of torch give is captured as hooks see it, from modules, TorchScript and exported programs alike."""
+"""Test that capture of torch modules gives what hooks see, for modules, TorchScript and exported programs alike."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_what_torch_cannot_export_is_refused(tmp_path: Path) -> None:
 def test_nothing_of_the_exporters_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Where the older one fails, it prints the whole graph from C++."""
+    """Show that where the older one fails, it prints the whole graph from C++."""
     path = saved("vision", "scripted", tmp_path)
     with pytest.raises(UnsupportedError, match=r"torch can't export this model to ONNX: .*aten::is_autocast_enabled"):
         onnxtile.lower(path, inputs_of("vision"), max=(8, 8, 8))

@@ -1,4 +1,4 @@
-"""What a call names is opened with its inputs."""
+"""Test that what a call names is opened with its inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ptflops counts for calls of operators of torch."""
+"""Test what ptflops counts for calls of operators of torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tree of modules says in JSON, without torch."""
+"""Test what a tree of modules says in JSON, without torch."""
 
 from __future__ import annotations
 

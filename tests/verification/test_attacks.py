@@ -18,7 +18,7 @@ def named(attack: Attack) -> str:
 
 
 def wrong(attack: Attack) -> bool:
-    """Whether the input shows it in onnxruntime."""
+    """Return whether the input shows it in onnxruntime."""
     one, other = attack.models
     (wanted, *_) = run(one, attack.shows)
     try:

@@ -13,7 +13,7 @@ from tests.support import OLD_ONNXRUNTIME, Feeds, run_onnxruntime
 
 
 def shows(model: onnx.ModelProto, wrong: onnx.ModelProto, feeds: Feeds) -> bool:
-    """Whether the faulty model computes something else, or fails."""
+    """Return whether the faulty model computes something else, or fails."""
     try:
         results = run_onnxruntime(wrong, feeds)
     except (InvalidArgument, Fail):

@@ -201,7 +201,7 @@ GARBAGE = [..., None, 17, -1, 1.5, True, "garbage", "", [], [None], {}, {"a": No
 
 
 def places(document: object, so_far: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Where something is in a document, to any depth."""
+    """Return the paths of all that is in a document, to any depth."""
     pairs: Any = document.items() if isinstance(document, dict) else ()
     pairs = enumerate(document) if isinstance(document, list) else pairs
     return [each for key, value in pairs for each in [(*so_far, key), *places(value, (*so_far, key))]]

@@ -1,4 +1,4 @@
-"""What a cluster's workers find in files is what is found here."""
+"""Test that what a cluster's workers find in files is what is found here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two values differ in is said in words."""
+"""Test that what two values differ in is said in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made up to run a model on, and models that ask for what nobody can make up, or compute."""
+"""Test what is made up to run a model on, and models that ask for what nobody can make up, or compute."""
 
 from __future__ import annotations
 

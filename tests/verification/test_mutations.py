@@ -21,7 +21,7 @@ ENGINE_ERRORS = (
 
 
 def original_results(case: Case, fed: Feeds) -> list[np.ndarray]:
-    """What the original gives; older releases of onnxruntime lack some kernels of 8-bit convolutions."""
+    """Return what the original gives; older releases of onnxruntime lack some kernels of 8-bit convolutions."""
     try:
         return run(case.original, fed)
     except (*ENGINE_ERRORS, onnxruntime_errors.NotImplemented) as error:

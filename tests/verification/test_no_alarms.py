@@ -52,7 +52,7 @@ def test_einsum_of_three_operands_or_more(equation: str, shapes: list[list[int]]
 
 
 def test_a_chain_of_products_in_one_region_is_followed_into_the_next() -> None:
-    """What the first product gives is cut again: wrong lengths there are told."""
+    """Show that what the first product gives is cut again: wrong lengths there are told."""
     arrays = [whole([8, 8], F32, seed) for seed in range(3)]
     model = parse(
         """<ir_version: 10, opset_import: ["" : 20]> g (float[8,8] a, float[8,8] b, float[8,8] c) => (float[8,8] y) {
@@ -247,7 +247,7 @@ def test_weights_of_integers_by_other_names_and_without_metadata(dtype: str) -> 
 
 
 def test_a_bias_that_is_one_number_as_a_factor_is() -> None:
-    """What a node is called doesn't decide what its constants are."""
+    """Show that what a node is called doesn't decide what its constants are."""
     model = parse(
         f"""{HEAD} (float[6,9] x) => (float[6,10] y) {{ [alpha_1] y = Gemm <alpha = 6.0, beta = 2.0> (x, w, c) }}""",
         w=B,

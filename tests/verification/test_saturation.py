@@ -134,7 +134,7 @@ OWN = {
 
 @pytest.mark.parametrize("op", OWN)
 def test_numpy_computes_them_as_onnxruntime_does(op: str) -> None:
-    """Where onnxruntime is right; elsewhere both sides are numpy's, and there's nothing to hold it against."""
+    """Hold integers against onnxruntime where it's right; elsewhere both sides are numpy's, with nothing to compare."""
     random = np.random.default_rng(3)
     names, attributes, kind = OWN[op]
     domain = "" if op == "QLinearMatMul" else "com.microsoft."

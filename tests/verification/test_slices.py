@@ -1,4 +1,4 @@
-"""Which elements of a region's values bear on an element of its output."""
+"""Test which elements of a region's values bear on an element of its output."""
 
 from __future__ import annotations
 

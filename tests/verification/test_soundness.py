@@ -175,7 +175,7 @@ def test_metadata_is_no_size(tmp_path: Path) -> None:
 
 
 def test_other_rewrites_are_no_faults(tmp_path: Path) -> None:
-    """What other tools make of a model, and what a model without our metadata is."""
+    """Prove models that other tools rewrote, and models without our metadata."""
     transposed = product("t = Transpose <perm = [1, 0]> (v)  y = MatMul (x, t)", v=np.ascontiguousarray(W.T))
     assert not wrong(transposed, ORIGINAL, tmp_path)
     twice = product("t = MatMul (x, w)  u = MatMul (x, w)  y = Add (t, u)")

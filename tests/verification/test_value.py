@@ -1,4 +1,4 @@
-"""What is known of a value follows its elements."""
+"""Test that what is known of a value follows its elements."""
 
 from __future__ import annotations
 

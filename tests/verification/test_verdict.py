@@ -1,4 +1,4 @@
-"""What a verdict says in words and in JSON."""
+"""Test what a verdict says in words and in JSON."""
 
 from __future__ import annotations
 

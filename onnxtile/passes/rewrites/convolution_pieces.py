@@ -1,4 +1,4 @@
-"""Which pieces a convolution is split into, so that each is within the limits by its im2col; numbers only.
+"""Choose the pieces that a convolution is split into, so that each is within the limits by its im2col; numbers only.
 
 Output channels are cut, input channels, and batch and positions; kernel positions only where a single channel's don't
 fit.

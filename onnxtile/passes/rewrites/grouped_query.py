@@ -1,4 +1,4 @@
-"""What a GroupQueryAttention says of itself, and what of it isn't written out."""
+"""Read what a GroupQueryAttention says of itself, and refuse what isn't written out."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ NOWHERE = 1 << 31
 
 @dataclass(frozen=True)
 class Tokens:
-    """How many tokens a sequence has: `total` [batch, 1, 1] with the new ones, `past` [batch, 1] before them.
+    """Hold the tokens of each sequence: `total` [batch, 1, 1] with the new ones, `past` [batch, 1] before them.
 
     `past` None: none. `buffer`: rows of the past that there is room for; `new`: new ones.
     """

@@ -1,4 +1,4 @@
-"""What linear models of ai.onnx.ml do to their scores in the end (post_transform), as operators of their own."""
+"""Write the transforms of scores (post_transform) of linear models of ai.onnx.ml as operators of their own."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ Range = tuple[int, int, int, Dim]
 
 @dataclass(frozen=True)
 class Joining:
-    """How weights are cut, and pieces become one again: options of `lower`. Raises UsageError for what can't be."""
+    """Say how weights are cut and pieces joined: options of `lower`. Raises UsageError for what can't be."""
 
     weights: str = "pretile"
     accumulate: Accumulate = "chain"

@@ -154,7 +154,7 @@ class _Grouped(Attending):
         return pieces[0], pieces[1], pieces[2]
 
     def _past(self) -> Value | None:
-        """How many tokens come before the new ones [batch]; none where the longest of all is as long as they are."""
+        """Count the tokens before the new ones [batch]; none where the longest of all is as long as they are."""
         if not self.buffer:
             return None
         if self.valid is not None:
@@ -214,7 +214,7 @@ class _Grouped(Attending):
         return [reshaped(table, [-1, self.length, 1, table.shape[-1]]) for table in tables]
 
     def _seen(self, own: Value, at: Value) -> Value:
-        """Which rows each query sees, [batch, 1, queries or 1, rows]."""
+        """Mark the rows that each query sees, [batch, 1, queries or 1, rows]."""
         end, window = reshaped(self.total, [-1, 1, 1]), int(self.call.attributes.get("local_window_size", -1))
         if self.call.attributes.get("causal", 1):
             end = self.of("Min", reshaped(self.of("Add", own, 1), [-1, self.length, 1]), end)

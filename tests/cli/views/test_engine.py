@@ -1,4 +1,4 @@
-"""What a model takes on an engine, as a table that fits a terminal, as JSON and as sheets."""
+"""Test what a model takes on an engine, as a table that fits a terminal, as JSON and as sheets."""
 
 from __future__ import annotations
 

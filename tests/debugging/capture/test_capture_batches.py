@@ -16,7 +16,7 @@ from tests.support import parse
 
 
 def runs(model: onnx.ModelProto, memory: int, **inputs: np.ndarray) -> list[str]:
-    """What is told of the runs."""
+    """Return what is told of the runs."""
     told: list[str] = []
 
     def say(words: str, done: int = 0, total: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Which values are captured, by operator and by name, and what is said where nothing fits."""
+"""Test which values are captured, by operator and by name, and what is said where nothing fits."""
 
 from __future__ import annotations
 

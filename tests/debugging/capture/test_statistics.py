@@ -1,4 +1,4 @@
-"""What the numbers of a value are like, and how they are shown."""
+"""Test what the numbers of a value are like, and how they are shown."""
 
 from __future__ import annotations
 

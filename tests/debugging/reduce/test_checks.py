@@ -1,4 +1,4 @@
-"""What says whether a result is right: verify, a function, or a command."""
+"""Test what says whether a result is right: verify, a function, or a command."""
 
 from __future__ import annotations
 

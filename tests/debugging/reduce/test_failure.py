@@ -1,4 +1,4 @@
-"""How passes fail on a model, so that one failure is told from another."""
+"""Test how passes fail on a model, so that one failure is told from another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left fails, and no smaller part of it does."""
+"""Test that what is left fails, and no smaller part of it does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where weights lie beside a model: files with several hard links, links, and tensors that aren't the main graph's."""
+"""Test where weights lie beside a model: files with hard links, links, and tensors that aren't the main graph's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether links out of a model's folder are followed is said once, and holds inside the block alone."""
+"""Test that whether links out of a model's folder are followed is said once, and holds inside the block alone."""
 
 from __future__ import annotations
 

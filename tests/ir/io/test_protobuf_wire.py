@@ -1,4 +1,4 @@
-"""What is written byte by byte is what protobuf would make of it."""
+"""Test that what is written byte by byte is what protobuf would make of it."""
 
 from __future__ import annotations
 

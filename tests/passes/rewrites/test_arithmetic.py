@@ -1,4 +1,4 @@
-"""What follows from constants is computed ahead of time; the rest becomes nodes that compute the same."""
+"""Test that what follows from constants is computed ahead of time; the rest becomes nodes that compute the same."""
 
 from __future__ import annotations
 

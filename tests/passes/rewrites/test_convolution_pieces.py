@@ -37,7 +37,7 @@ def test_positions_are_cut_into_as_few_pieces_as_may_be(
 
 
 def test_as_many_ways_as_are_compared_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that images have are all compared; the first ones cut the last axis least."""
+    """Show that pieces of images are all compared; the first ones cut the last axis least."""
     assert len(list(islice(convolution_pieces._boxes([1024, 1024], 256), 2001))) <= convolution_pieces.MOST_BOXES
     monkeypatch.setattr(convolution_pieces, "MOST_BOXES", 1)
     found = Pieces.of(square(56), Limits(64, None, None))

@@ -1,4 +1,4 @@
-"""What a mixture is written in: a router for all experts at once, and products of all of them."""
+"""Test what a mixture is written in: a router for all experts at once, and products of all of them."""
 
 from __future__ import annotations
 

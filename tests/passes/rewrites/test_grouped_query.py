@@ -1,4 +1,4 @@
-"""What of a GroupQueryAttention is refused, in words."""
+"""Test what of a GroupQueryAttention is refused, in words."""
 
 from __future__ import annotations
 

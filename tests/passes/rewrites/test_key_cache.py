@@ -10,7 +10,7 @@ from tests.support import run_onnxruntime
 
 
 def test_rows_that_hold_no_token_change_nothing() -> None:
-    """What lies in the buffer behind the tokens of the past isn't seen, not even as infinity times zero."""
+    """Show that what lies in the buffer behind the tokens of the past isn't seen, not even as infinity times zero."""
     feeds = grouped_feeds(np.random.default_rng(1), past=(3, 1), new=1, buffer=8)
     lowered = onnxtile.lower(grouped(feeds, num_heads=4, kv_num_heads=2), (3, 5, 7), ops="all")
     wanted = run_onnxruntime(lowered, feeds)

@@ -1,4 +1,4 @@
-"""What overlaps is added, in the way that engines have at hand."""
+"""Test that what overlaps is added, in the way that engines have at hand."""
 
 from __future__ import annotations
 

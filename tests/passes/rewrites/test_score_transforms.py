@@ -1,4 +1,4 @@
-"""What is done to scores in the end: which ways there are, and which are refused."""
+"""Test what is done to scores in the end: which ways there are, and which are refused."""
 
 from __future__ import annotations
 

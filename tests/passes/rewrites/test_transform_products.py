@@ -1,4 +1,4 @@
-"""What transforms are written in: moves around one product."""
+"""Test what transforms are written in: moves around one product."""
 
 from __future__ import annotations
 

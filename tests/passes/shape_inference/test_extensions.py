@@ -21,7 +21,7 @@ from tests.support import (
 
 @pytest.mark.parametrize("node", ["DynamicQuantizeMatMul (x, v, s)", "MatMulIntegerToFloat (q, v, s, s)"])
 def test_quantized_products_of_the_engine_have_their_rows(node: str) -> None:
-    """What the file says of them counts for nothing."""
+    """Show that what the file says of them counts for nothing."""
     model = parse(
         f"""<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
         g (float[N,8] x, uint8[N,8] q) => (float[a,b] y) {{ f = com.microsoft.{node} y = MatMul (f, w) }}""",

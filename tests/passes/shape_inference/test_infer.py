@@ -49,7 +49,7 @@ def test_no_node_case_of_onnx_is_contradicted() -> None:
 
 
 def test_other_sizes_contradict_no_node_case() -> None:
-    """What is inferred of free dimensions, against runs with other sizes; by `long` all cases, otherwise some."""
+    """Hold inferred free dimensions against runs with other sizes; by `long` all cases, otherwise some."""
     wrong, ran, refused = [], 0, 0
     for case in node_cases()[:: 1 if LONG else 40]:
         for constants in (False, True):
@@ -69,14 +69,14 @@ def test_other_sizes_contradict_no_node_case() -> None:
 
 
 def found(text: str, **constants: np.ndarray) -> dict[str, ir.Value]:
-    """What is inferred of the values of the main graph."""
+    """Infer the values of the main graph."""
     model = ir.from_proto(parse(f"{HEAD} {text}", **constants))
     InferShapes()(model)
     return {str(value.name): value for node in model.graph for value in node.outputs}
 
 
 def test_calls_of_one_function_differ() -> None:
-    """What value_info inside a function says is one call's."""
+    """Show that value_info inside a function is believed of one call only."""
     model = parse(
         f"""{HEAD[:-1]}, "local": 1]>""".replace("]]", "]").replace("20]", "20")
         + """ g (float[N,9] x, float[2,9] z) => (float y, float q) { y = local.layer (x, w) q = local.layer (z, w) }

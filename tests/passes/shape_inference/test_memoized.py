@@ -1,4 +1,4 @@
-"""What is kept is what the libraries find, and it's found once."""
+"""Test that what is kept is what the libraries find, and it's found once."""
 
 from __future__ import annotations
 

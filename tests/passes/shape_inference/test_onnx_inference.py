@@ -1,4 +1,4 @@
-"""What onnx's own inference finds, value by value, without the model's weights."""
+"""Test what onnx's own inference finds, value by value, without the model's weights."""
 
 from __future__ import annotations
 

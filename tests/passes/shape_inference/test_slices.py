@@ -1,4 +1,4 @@
-"""How much slices leave: in every run, of axes of any length."""
+"""Test how much slices leave: in every run, of axes of any length."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tests.support import Shapes, node_model, parse
 
 
 def counted(op_type: str, shapes: Shapes, rank: int, **attributes: object) -> object:
-    """What is counted for a node with these inputs (None: left out) and an output of so many axes."""
+    """Return what is counted for a node with these inputs (None: left out) and an output of so many axes."""
     model = ir.from_proto(node_model(op_type, shapes, [rank], **attributes))
     onnxtile.PassManager("infer-shapes")(model)
     return ptflops_macs(model.graph[0])

@@ -1,4 +1,4 @@
-"""What lowering writes for the seed's small cases, node for node, as ONNX text.
+"""Test what lowering writes for the seed's small cases, node for node, as ONNX text.
 
 `REFRESH_GOLDEN=1 pytest tests/tiling/forms/test_golden.py` writes the files anew; read their difference before it's
 committed.

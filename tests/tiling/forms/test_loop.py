@@ -82,7 +82,7 @@ def bodies(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.GraphProto]]:
 
 
 def reads(graph: onnx.GraphProto) -> set[str]:
-    """What a body reads that isn't its own: captures."""
+    """Return what a body reads that isn't its own: captures."""
     own = {value.name for value in (*graph.input, *graph.initializer)}
     wanted: set[str] = set()
     for node in graph.node:

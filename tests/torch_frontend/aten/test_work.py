@@ -1,4 +1,4 @@
-"""What nobody knows of an operator is unknown, with its name."""
+"""Test that what nobody knows of an operator is unknown, with its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What computes a node of a TorchScript graph, or why that isn't known."""
+"""Test what computes a node of a TorchScript graph, or why that isn't known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network is and does when it's profiled: as in a plain run, and afterwards as it was."""
+"""Test what a network is and does when it's profiled: as in a plain run, and afterwards as it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which modules run, and which of them are layers."""
+"""Test which modules run, and which of them are layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the recorder does with odd networks: it counts them, or says unknown, or that it can't; never that they fail."""
+"""Test the recorder on odd networks: it counts them, or says unknown, or that it can't; never that they fail."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of much that is
 
 
 class Chooses(nn.Module):
-    """How often it multiplies depends on numbers that come of products, which it reads in several ways."""
+    """Multiply as often as numbers say that come of products, read in several ways."""
 
     def __init__(self, read: Callable[[Any], int]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is on the list of operators, and what it says of their inputs."""
+"""Test what is on the list of operators, and what it says of their inputs."""
 
 from __future__ import annotations
 

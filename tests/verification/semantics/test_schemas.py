@@ -1,4 +1,4 @@
-"""What onnx says of operators' types and shapes is held against what they get."""
+"""Test that what onnx says of operators' types and shapes is held against what they get."""
 
 from __future__ import annotations
 

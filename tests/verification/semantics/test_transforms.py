@@ -37,7 +37,7 @@ def test_frames_that_begin_elsewhere_are_seen() -> None:
 
 
 def test_matrices_as_large_as_are_computed_and_larger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is larger was refused by `lower`, which has the same bound."""
+    """Show that what is larger was refused by `lower`, which has the same bound."""
     assert transforms.MOST_NUMBERS == decompose_transforms.MOST_NUMBERS == 1 << 26
     model = dft([3, 8, 1])
     lowered = onnxtile.lower(model, (2, 3, 2), ops="all")

@@ -1,4 +1,4 @@
-"""What zeros meet is kept: adding zero times a number is nothing, unless that number is infinite."""
+"""Test that what zeros meet is kept: adding zero times a number is nothing, unless that number is infinite."""
 
 from __future__ import annotations
 
