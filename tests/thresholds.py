@@ -119,7 +119,6 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "ir.printable.WORDS": ("letters of an error that are shown", _TORCH, "test_words_of_a_failing_model_as_long_as_are_shown_and_longer"),
     "verification.arguments.MOST_COPIES": ("functions are copied, or refused", _BEYOND, "test_functions_of_as_many_choices_of_attributes_as_are_copied_and_of_more"),
     "verification.engines.MANY_NODES": ("onnxruntime goes first, or onnx.reference", _BEYOND, "test_models_that_go_to_one_engine_first_and_those_that_go_to_the_other"),
-    "verification.inputs.MOST_AXES": ("an input is made up, or refused", _BEYOND, "test_inputs_of_as_many_axes_as_are_made_up_and_of_more"),
     "verification.inputs.MOST_ELEMENTS": ("inputs are made up, or refused", _BEYOND, "test_numbers_that_are_made_up_and_more"),
     "verification.opened.CHUNK": ("arrays are compared at once, or in chunks", _BEYOND, "test_weights_that_are_compared_at_once_and_in_chunks"),
     "verification.canonical.MOST_NODES": ("a region is compared with earlier ones, or not", _PROOF, "test_regions_that_are_compared_with_earlier_ones_and_larger_ones"),

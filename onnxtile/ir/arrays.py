@@ -8,6 +8,9 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+MOST_AXES = int(getattr(np, "MAXDIMS", 64))
+"""Axes that an array may have: 32 before numpy 2, which says so in a name that's gone since."""
+
 
 def last_axes_swapped(rank: int) -> list[int]:
     """Return the order of axes in which the last two change places."""

@@ -18,6 +18,8 @@ from typing import cast
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.ir.arrays import MOST_AXES
+
 Array = np.ndarray
 BITS = 22
 """Primes lie between 2^22 and 2^23, so that residues are at most 2^22 in magnitude."""
@@ -54,9 +56,9 @@ class Field:
         self.primes = [primes[lane] for lane in self._of_lane]
         self._keys = [np.uint64(key) for key in self._rng.integers(1 << 62, 1 << 63, 8, np.uint64) | np.uint64(1)]
         p = np.array(self.primes, np.float64)
-        self._moduli = [(p.reshape(-1, *[1] * axes), 1 / p.reshape(-1, *[1] * axes)) for axes in range(64)]
+        self._moduli = [(p.reshape(-1, *[1] * axes), 1 / p.reshape(-1, *[1] * axes)) for axes in range(MOST_AXES)]
         signs = np.where([MAJORANT <= lane < MARKS for lane in range(self.lanes)], 1.0, -1.0)
-        self._signs = [signs.reshape(-1, *[1] * axes) for axes in range(64)]
+        self._signs = [signs.reshape(-1, *[1] * axes) for axes in range(MOST_AXES)]
         self._aliases: dict[tuple[str, bytes], Array] = {}
 
     def _prime(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError, UnsupportedError
+from onnxtile.ir.arrays import MOST_AXES
 from onnxtile.ir.attributes import attribute_int
 from onnxtile.ir.dimensions import fed_inputs
 from onnxtile.ir.io.checker import one_line
@@ -25,8 +26,6 @@ MAGNITUDES = (-6, 6)
 """Powers of ten between which numbers of any magnitude are: functions saturate and vanish there."""
 MOST_ELEMENTS = 1 << 29
 """Numbers that are made up for a model, or a proof: a few bytes of a file can ask for any size."""
-MOST_AXES = 64
-"""Of an array of numpy."""
 MOST_TURNS = 7
 """Turns of loops that inputs ask for: few, and yet more than a fault needs that the first turns don't show."""
 UNBOUND = 2

@@ -22,6 +22,7 @@ from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.load import carry_over, parse, read_external_data
 from onnxtile.ir.io.trust import audit, read_in
 from onnxtile.ir.opset_imports import canonical_domain, settle
+from onnxtile.ir.shadowing import remove_copies
 from onnxtile.verification.arguments import with_arguments
 from onnxtile.verification.graphs import name_of, nodes_inside
 
@@ -127,6 +128,7 @@ def open_model(model: AnyModel) -> Opened:
     if isinstance(model, (str, os.PathLike)):
         path = Path(model)
         proto, folder = parse(path), path.parent
+        remove_copies(proto)
         try:
             audit(proto, folder)
             settle(proto)

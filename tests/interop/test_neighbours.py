@@ -14,7 +14,6 @@ from tests.support import FORMS
 pytestmark = pytest.mark.filterwarnings("ignore")  # neighbours warn of what is theirs
 NOT_TAKEN: dict[tuple[str, str, str], str] = {
     ("float16", "quantized", "*"): "scales become float16, which DequantizeLinear takes from opset 19 on",
-    ("onnxslim", "*", "loop"): "copies constants of bodies into bodies within, under the same name",
     ("onnx2torch", "quantized", "*"): "no converter for QuantizeLinear",
     ("onnx2torch", "*", "loop"): "no converter for Scan and Loop",
     ("iree", "*", "loop"): "no lowering of Scan",

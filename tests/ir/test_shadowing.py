@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -111,3 +113,51 @@ def test_scopes_that_may_use_the_same_names(case: str, form: str) -> None:
         feeds = {"x": whole([3, 4], F32, 2), "c": np.array(condition)}
         np.testing.assert_array_equal(run_onnxruntime(lowered, feeds)[0], run_onnxruntime(taken, feeds)[0])
     assert onnxtile.verify(taken, lowered).equivalent
+
+
+COPIED = (
+    "y = If (c) <then_branch = t () => (float[3,5] r) <float[1] k = {2}> { r = If (c) <"
+    "then_branch = tt () => (float[3,5] u) <float[1] k = {2}> { p = MatMul (x, x2)  u = Mul (p, k) }, "
+    "else_branch = ee () => (float[3,5] v) { v = MatMul (x, x2) }> }, else_branch = e () => (float[3,5] s) "
+    "<float[1] k = {2}> { q = MatMul (x, x2)  s = Sub (q, k) }>"
+)
+OUTSIDE = "<float[1] k = {2}>"
+
+
+def test_an_initializer_that_is_a_copy_of_the_one_outside_is_read_from_there(tmp_path: Path) -> None:
+    copied = model(COPIED, OUTSIDE)
+    before = copied.SerializeToString()
+    lowered = onnxtile.lower(copied, LIMITS)
+    assert copied.SerializeToString() == before
+    onnx.checker.check_model(lowered)
+    for condition in (True, False):
+        feeds = {"x": whole([3, 4], F32, 2), "c": np.array(condition)}
+        np.testing.assert_array_equal(run_onnxruntime(lowered, feeds)[0], run_onnxruntime(copied, feeds)[0])
+    onnx.save(copied, tmp_path / "m.onnx")
+    onnx.save(lowered, tmp_path / "l.onnx")
+    assert onnxtile.check(tmp_path / "l.onnx", LIMITS).ok
+    assert not onnxtile.check(tmp_path / "m.onnx", LIMITS).ok
+    assert onnxtile.verify(tmp_path / "m.onnx", tmp_path / "l.onnx").proven
+
+
+OTHER = {
+    "another number": ("(float[3,5] r) <float[1] k = {2}>", "(float[3,5] r) <float[1] k = {3}>"),
+    "another number, within": ("(float[3,5] u) <float[1] k = {2}>", "(float[3,5] u) <float[1] k = {3}>"),
+    "the sign of zero": ("<float[1] k = {2}>", "<float[1] k = {-0.0}>"),
+    "another shape": ("(float[3,5] r) <float[1] k = {2}>", "(float[3,5] r) <float k = {2}>"),
+    "an output of the body": ("(float[3,5] s)", "(float[1] k)"),
+}
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_what_only_looks_like_a_copy_is_refused(case: str) -> None:
+    other = model(COPIED.replace(*OTHER[case]), OUTSIDE if case != "the sign of zero" else "<float[1] k = {0.0}>")
+    with pytest.raises(ModelError, match="bears the name of"):
+        onnxtile.lower(other, LIMITS)
+
+
+def test_what_a_caller_may_replace_has_no_copies() -> None:
+    fed = model(COPIED, OUTSIDE)
+    fed.graph.input.append(onnx.helper.make_tensor_value_info("k", onnx.TensorProto.FLOAT, [1]))
+    with pytest.raises(ModelError, match="initializer 'k' of then_branch .* bears the name of initializer 'k' of the"):
+        onnxtile.lower(fed, LIMITS)

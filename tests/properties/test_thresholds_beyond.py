@@ -15,7 +15,7 @@ import pytest
 
 import onnxtile
 from onnxtile.errors import ModelError, UnsupportedError
-from onnxtile.ir import bounds
+from onnxtile.ir import arrays, bounds
 from onnxtile.ir.bounds import allowing
 from onnxtile.verification import (
     arguments,
@@ -65,11 +65,11 @@ def test_numbers_that_are_made_up_and_more(monkeypatch: pytest.MonkeyPatch) -> N
         onnxtile.verify(model, lowered, method="bound")
 
 
-@pytest.mark.parametrize("rank", [inputs.MOST_AXES, inputs.MOST_AXES + 1])
+@pytest.mark.parametrize("rank", [arrays.MOST_AXES, arrays.MOST_AXES + 1])
 def test_inputs_of_as_many_axes_as_are_made_up_and_of_more(rank: int) -> None:
     value = ir.Value(name="x", shape=ir.Shape([1] * rank), type=ir.TensorType(ir.DataType.FLOAT))
-    if rank > inputs.MOST_AXES:
-        with pytest.raises(UnsupportedError, match=f"on {inputs.MOST_AXES} axes"):
+    if rank > arrays.MOST_AXES:
+        with pytest.raises(UnsupportedError, match=f"on {arrays.MOST_AXES} axes"):
             inputs._feed(value, "whole", np.random.default_rng(0), 100)
     else:
         assert inputs._feed(value, "whole", np.random.default_rng(0), 100).ndim == rank

@@ -22,6 +22,7 @@ from onnxtile.ir.io.trust import audit, read_in
 from onnxtile.ir.left_out_outputs import name_left_out
 from onnxtile.ir.metadata import SPARSE_META, VALUE_INFO_META
 from onnxtile.ir.opset_imports import settle_ir, settled
+from onnxtile.ir.shadowing import without_copies
 
 
 def load(path: str | os.PathLike[str]) -> ir.Model:
@@ -61,6 +62,7 @@ def from_proto(proto: onnx.ModelProto, place: str = "the model", folder: Path | 
     """Return the IR of a ModelProto, checked. `folder`: where its external data lies (None: it may have none)."""
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output or proto.graph.input):
         raise ModelError(f"{place}: holds no graph; give a whole ONNX model")
+    proto = without_copies(proto)
     try:
         raw = audit(proto, folder)
         proto = settled(proto)

@@ -55,12 +55,13 @@ def _signature(domain: str, op_type: str, opset: int) -> tuple[tuple[Formal, ...
         schema = onnx.defs.get_schema(op_type, opset, domain)
     except onnx.defs.SchemaError:
         return (), False
-    constrained = {constraint.type_param_str for constraint in schema.type_constraints}
+    constrained = {each.type_param_str: frozenset(each.allowed_type_strs) for each in schema.type_constraints}
     option = onnx.defs.OpSchema.FormalParameterOption
     formals = []
     for formal in schema.inputs:
         alike = formal.type_str in constrained and not (formal.option == option.Variadic and not formal.is_homogeneous)
-        formals.append((frozenset(formal.types), formal.type_str if alike else ""))
+        types = constrained.get(formal.type_str, frozenset([formal.type_str]))  # formal.types fails in onnx 1.20
+        formals.append((types, formal.type_str if alike else ""))
     variadic = bool(schema.inputs) and schema.inputs[-1].option == option.Variadic
     return tuple(formals), variadic
 
