@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 
+from onnxtile.errors import PassError
 from onnxtile.ir.arrays import read_array
 from onnxtile.ir.constants import constant_tensor, declared_ir_version, raise_ir_version
 from onnxtile.ir.names import Names
 from onnxtile.passes.base import CONSTANTS_FROM
+from onnxtile.passes.rewrites.operand_types import OperandTypes, result_types
 from onnxtile.passes.rewrites.replacement import Replacement
 
 
@@ -36,9 +37,9 @@ class NodeWriter:
         def made(
             *operands: Any, outputs: int = 1, dtype: ir.DataType | None = None, domain: str = "", **attributes: Any
         ) -> Any:
-            types = _Types(op_type, domain, self.opset, operands)
+            types = OperandTypes(op_type, domain, self.opset, operands)
             inputs = [
-                value if value is None or isinstance(value, ir.Value) else self.constant(value, types.wanted(index))
+                value if value is None or isinstance(value, ir.Value) else self._number(value, types, op_type, index)
                 for index, value in enumerate(operands)
             ]
             return self._made(op_type, domain, inputs, attributes, outputs, dtype)
@@ -63,6 +64,16 @@ class NodeWriter:
         self._constants.append(value)
         return value
 
+    def _number(self, number: Any, types: OperandTypes, op_type: str, index: int) -> ir.Value:
+        """Make a constant of the type that an operator wants. Raises PassError where that isn't known."""
+        beside = types.unknown(index)
+        if beside is not None and not isinstance(number, (np.ndarray, np.generic)):
+            raise PassError(
+                f"the type of {number!r} in op.{op_type} follows from {beside.name!r}, whose type isn't known: run "
+                "infer-shapes before the pass, or say it with op.constant(number, dtype)"
+            )
+        return self.constant(number, types.wanted(index))
+
     def _made(
         self,
         op_type: str,
@@ -72,13 +83,15 @@ class NodeWriter:
         outputs: int,
         dtype: ir.DataType | None,
     ) -> Any:
-        """Add a node, and return its output, or a tuple of them; their types are unknown without `dtype`."""
+        """Add a node, and return its output, or a tuple of them: of `dtype`, or of the types that onnx infers."""
         first = self._new.node(op_type, self._leaf(op_type.lower()), inputs, attributes, None, _ANY, domain)
         node = self._new.nodes[-1]
         node.resize_outputs(outputs)
         for index, value in enumerate(node.outputs):
             value.name = f"{first.name}.{index}" if index else first.name
-            value.type = None if dtype is None else ir.TensorType(dtype)
+        types = [dtype] * outputs if dtype else result_types(node, self.opset)
+        for value, own in zip(node.outputs, types, strict=True):
+            value.type = None if own is None else ir.TensorType(own)
         return first if outputs == 1 else tuple(node.outputs)
 
     def _leaf(self, word: str) -> str:
@@ -109,26 +122,3 @@ class NodeWriter:
 
 _ANY = ir.DataType.FLOAT
 """The type that a value has until its own is set."""
-
-
-class _Types:
-    """The types that an operator wants of its operands, by its schema."""
-
-    def __init__(self, op_type: str, domain: str, opset: int, operands: Sequence[Any]) -> None:
-        self._operands, self._schema = operands, None
-        if onnx.defs.has(op_type, opset, domain):
-            self._schema = onnx.defs.get_schema(op_type, opset, domain)
-
-    def wanted(self, index: int) -> ir.DataType | None:
-        """Return the type of the operand at `index`: that of others which share it, or the only one; None: any."""
-        letter = self._letter(index)
-        for other, value in enumerate(self._operands):
-            if isinstance(value, ir.Value) and value.dtype is not None and self._letter(other) == letter:
-                return value.dtype
-        only = letter.removeprefix("tensor(").removesuffix(")")
-        return ir.DataType[only.upper()] if only != letter and only.upper() in ir.DataType.__members__ else None
-
-    def _letter(self, index: int) -> str:
-        """Return what the schema calls the type of an operand; without one, all operands have the same."""
-        inputs = [] if self._schema is None else self._schema.inputs
-        return str(inputs[min(index, len(inputs) - 1)].type_str) if inputs else ""
