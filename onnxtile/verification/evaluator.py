@@ -75,6 +75,8 @@ class Evaluator:
         self._place: tuple[int, ...] = ()
         self.made: list[Value] | None = None
         """All values that nodes make, where that's asked for."""
+        self.functions: dict[str, str] = {}
+        """Functions that aren't looked into, by all that they are but their operands: their operators."""
         self.risky: list[tuple[str, np.ndarray]] = []
         """Operators that may fail by what numbers are, with hashes of these."""
         self.wide: dict[int, tuple[Value, Value]] = {}
@@ -243,6 +245,7 @@ class Evaluator:
         types = ",".join(value.dtype.name for value in values)
         attributes = sorted((key, repr(value)) for key, value in call.attributes.items())
         tag = f"{name or f'{node.op_type} {node.domain} {attributes}'} {types}"
+        self.functions[tag] = node.op_type
         rank = max([len(shape), *(len(value.shape) for value in values)])
         operands = [_ranked(value.lanes, rank) for value in values]
         operands += [_ranked(signs, rank) for value in values for signs in _signs_of_zeros(value)]
@@ -296,6 +299,7 @@ class Evaluator:
     ) -> list[Value]:
         """Results of these types and shapes, functions of all elements of some values; if not `total`, it may fail."""
         state = self._whole(name, values)
+        self.functions[name] = name.split()[0]
         if not total:
             self.risky.append((name.split()[0], state.reshape(-1)))
         return [

@@ -48,11 +48,13 @@ class Finding:
     it does so in them too. `exact_scales`: see Evaluator. `too_large`: the original takes too much memory;
     `lowered_too_large`: the lowered side does, and in what. `limits`: M, K, N of the largest product of the lowered
     side. `safe_majorant`: see RegionVerdict. `lengths`: those that were tried, by the names of inputs. `degree`:
-    the largest of a polynomial.
+    the largest of a polynomial. `functions`: operators that only one side has, where values differ, and that the proof
+    doesn't look into.
     """
 
     unproven: str | None = None
     different: str | None = None
+    functions: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     elements: int = 0
     met: set[int] = field(default_factory=set)
@@ -215,6 +217,9 @@ class Judge:
         finding.limits = tuple(max((p[axis] for p in theirs.products), default=0) for axis in range(3))  # type: ignore[assignment]
         for name, one, other in zip(region.outputs, outputs, results, strict=True):
             unlike = difference(one, other)
+            if unlike is not None and unlike.lane == 0:
+                one_sided = ours.functions.items() ^ theirs.functions.items()
+                finding.functions = tuple(sorted({op_type for _, op_type in one_sided}))
             if unlike is not None and not locate:
                 finding.different = unlike.words
                 return finding

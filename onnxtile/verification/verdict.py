@@ -28,6 +28,11 @@ class ValueVerdict:
     reason: str | None = None
     method: str = "bound"
 
+    @property
+    def words(self) -> str:
+        """Return what is wrong with it, in a sentence that names it."""
+        return f"{self.name!r} is {self.reason}"
+
 
 @dataclass(frozen=True)
 class RegionVerdict(JsonRecord, members="* status"):
@@ -59,6 +64,11 @@ class RegionVerdict(JsonRecord, members="* status"):
     sizes: tuple[dict[str, int], ...] = ()
     limits: tuple[int, int, int] = (0, 0, 0)
     safe_majorant: float | None = None
+
+    @property
+    def words(self) -> str:
+        """Return what is wrong with it, in a sentence that names it."""
+        return f"{self.op} {self.name!r}: {self.reason}"
 
     @property
     def status(self) -> str:
@@ -158,7 +168,7 @@ class Verdict(Tabular, JsonRecord, members="schema * first_outside proven limits
     def why(self) -> str:
         """The reason, or the first region or output that is different."""
         judged: tuple[RegionVerdict | ValueVerdict, ...] = (*self.regions, *self.outputs)
-        wrong = [f"{verdict.name!r} is {verdict.reason}" for verdict in judged if not verdict.equivalent]
+        wrong = [verdict.words for verdict in judged if not verdict.equivalent]
         return self.reason or next(iter(wrong), "equivalent")
 
 

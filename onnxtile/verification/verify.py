@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from onnxtile.errors import OnnxtileError, UnsupportedError, UsageError, suggesting_options, wrong_name
+from onnxtile.errors import UsageError, suggesting_options, wrong_name
 from onnxtile.ir.collector import collector_paused
 from onnxtile.ir.io.interop import AnyModel
 from onnxtile.ir.io.links import following_links
@@ -21,23 +21,18 @@ from onnxtile.verification.canonical import key_of
 from onnxtile.verification.cluster import side_by_side
 from onnxtile.verification.facts import Facts, Shapes, bare
 from onnxtile.verification.field import Field
-from onnxtile.verification.graphs import name_of, names_inside
+from onnxtile.verification.graphs import name_of
 from onnxtile.verification.interfaces import mismatch
 from onnxtile.verification.opened import open_model
 from onnxtile.verification.outputs import as_verdict, bounded, by_output, mistyped
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
-from onnxtile.verification.regions import MOST_NAMED, Finding, Judge
-from onnxtile.verification.standalone import alone
+from onnxtile.verification.region_runs import CASES, RegionRuns
+from onnxtile.verification.regions import Finding, Judge
 from onnxtile.verification.trial_sizes import Choice, choices, drawn_choices, first_choice
-from onnxtile.verification.value import UnprovenError
 from onnxtile.verification.verdict import RegionVerdict, Verdict
 from onnxtile.verification.workers import SideBySide
 
 METHODS = ("exact", "bound")
-CASES = 4
-"""Sets of inputs that whole models are run on where nobody says how many."""
-SEEDS = 1 << 32
-"""Seeds that engines' inputs are made from."""
 MOST_APART = 64
 """Names that may be used for something else in the lowered model."""
 Trial = tuple[Choice, Facts]
@@ -107,7 +102,7 @@ def verify(
             return verdict
         regions = proof.verdict(original, lowered, alone=True).regions
         wrong = tuple(region for region in regions if not region.equivalent)
-        words = f"{wrong[0].name!r} is {wrong[0].reason}" if wrong else None
+        words = wrong[0].words if wrong else None
         return replace(verdict, equivalent=not wrong, regions=wrong, reason=words)
 
 
@@ -121,6 +116,8 @@ class _Proof:
         self._proven: dict[str | None, tuple[str, Finding]] = {}
         self._same_as: dict[tuple[str, str], str] = {}
         self._unsettled: dict[tuple[str, str], str] = {}
+        self._one_sided: dict[tuple[str, str], str] = {}
+        """Operators that only one side of a region has, and that the proof doesn't look into."""
         self._apart = frozenset[str]()
         """Values inside the models that came out different."""
         self._ready: dict[int, Finding] = {}
@@ -169,11 +166,10 @@ class _Proof:
         known = trials[0][1] if trials else Facts({})
         verdicts = [self._concluded(*pair) for pair in zip(pairing.regions, findings, strict=True)]
         if not alone:
-            verdicts = [
-                self._tested(region, known, verdict) if verdict.method == "unknown" else verdict
-                for region, verdict in zip(pairing.regions, verdicts, strict=True)
-            ]
-            verdicts = self._whole(verdicts, original, lowered, sizes | first)
+            runs = RegionRuns(self._judge, known, self._say)
+            verdicts = [runs.judged(*pair, self._one_sided) for pair in zip(pairing.regions, verdicts, strict=True)]
+            verdicts = runs.whole(verdicts, original, lowered, sizes | first)
+            self._warnings |= runs.warnings
         inside = zip(pairing.regions, verdicts, strict=True)
         self._apart = frozenset(name for region, verdict in inside if not verdict.equivalent for name in region.inner)
         differences = [*pairing.differences, *mistyped(pairing, known)]
@@ -262,6 +258,8 @@ class _Proof:
         )
         if wrong is not None:
             choice, finding = wrong
+            if finding.functions:
+                self._one_sided[region.scope, region.name] = " and ".join(finding.functions)
             at = f" (at {', '.join(f'{name}={size}' for name, size in choice.items())})" if choice else ""
             return replace(verdict, equivalent=False, reason=f"{finding.different}{at}", where=finding.where)
         too_large = (finding.lowered_too_large for finding in all_found)
@@ -277,54 +275,6 @@ class _Proof:
         why = next((finding.unproven for finding in all_found), "its shapes aren't known")
         return replace(verdict, method="unknown", note=str(why))
 
-    def _tested(self, region: Region, facts: Facts, verdict: RegionVerdict) -> RegionVerdict:
-        """A region that can't be proven, run by engines on random inputs."""
-        try:
-            original = alone(region, region.original, self._first, facts)
-            lowered = alone(region, region.lowered, self._second, facts)
-            found = compare(original, lowered, Plan(CASES, self._judge.seed % SEEDS), {})
-        except (UnprovenError, OnnxtileError) as error:
-            return replace(verdict, note=f"{verdict.note}; {error}")
-        self._warn([found.warning])
-        worst = max(found.outputs, key=lambda value: (not value.equivalent, value.max_abs_error), default=None)
-        reason = found.reason
-        if reason is None and worst is not None and not worst.equivalent:
-            reason = f"{worst.name!r} is {worst.reason}"
-        apart, allowed = (0.0, 0.0) if worst is None else (worst.max_abs_error, worst.allowed)
-        where = tuple(name for node in region.lowered.nodes for name in names_inside(node)) if reason else ()
-        return replace(
-            verdict, method="bound", engine=found.engine, cases=found.cases, max_abs_error=apart, allowed=allowed,
-            equivalent=reason is None, reason=reason, where=where[:MOST_NAMED],
-        )  # fmt: skip
-
-    def _whole(
-        self, verdicts: list[RegionVerdict], original: AnyModel, lowered: AnyModel, bind: Mapping[str, int]
-    ) -> list[RegionVerdict]:
-        """Regions that can't be run alone are judged by running the models whole, unless one is wrong already."""
-        unknown = [verdict.method == "unknown" for verdict in verdicts]
-        if not any(unknown) or not all(verdict.equivalent for verdict in verdicts):
-            return verdicts
-        plan = Plan(CASES, self._judge.seed % SEEDS)
-        try:
-            found = compare(original, lowered, plan, bind, self._say)
-        except UnsupportedError as problem:
-            words = f"not tested: {problem}"
-            return [replace(verdict, equivalent=False, reason=f"{verdict.note}; {words}") if untested else verdict
-                    for untested, verdict in zip(unknown, verdicts, strict=True)]  # fmt: skip
-        self._warn([found.warning])
-        values = (*found.outputs, *found.layers)
-        error = max((value.max_abs_error for value in values), default=0.0)
-        allowed = max((value.allowed for value in values), default=0.0)
-        wrong = next((f"{value.name!r} is {value.reason}" for value in values if not value.equivalent), found.reason)
-        return [
-            replace(
-                verdict, method="whole", engine=found.engine, cases=found.cases, max_abs_error=error, allowed=allowed,
-                equivalent=found.equivalent, reason=wrong,
-            )
-            if untested else verdict
-            for untested, verdict in zip(unknown, verdicts, strict=True)
-        ]  # fmt: skip
-
     def _conclude(self, pairing: Pairing, verdicts: list[RegionVerdict]) -> Verdict:
         engines = dict.fromkeys(name for region in verdicts for name in region.engine.split(" and ") if name != "none")
         return Verdict(
@@ -339,9 +289,6 @@ class _Proof:
             warnings=tuple(self._warnings),
             primes=tuple(Field(self._judge.seed).primes),
         )
-
-    def _warn(self, words: Iterable[str | None]) -> None:
-        self._warnings.update(dict.fromkeys(word for word in words if word))
 
 
 def _limit(sizes: Sequence[int]) -> int:
