@@ -251,8 +251,8 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
     "verification.trial_sizes.USUAL": "a size that is tried where nothing says another",
     "verification.value.SIZE": "what a number follows from",
     "verification.value.TURN": "what a number follows from",
-    "verification.verify.CASES": "how often something is tried",
-    "verification.verify.SEEDS": "how many seeds there are",
+    "verification.region_runs.CASES": "how often something is tried",
+    "verification.region_runs.SEEDS": "how many seeds there are",
     "ir.io.protobuf_wire.LENGTH_DELIMITED": "a kind of field",
     "ir.io.protobuf_wire.ROOM": "bytes of a length",
 }  # fmt: skip

@@ -29,11 +29,12 @@ from onnxtile.verification.verdict import Verdict
 
 
 class MaxLimits(TypedDict):
-    """Limits of --max; null: an axis has none."""
+    """Limits of --max; null: an axis has none. `only_matmul`: what isn't a product itself is over, too."""
 
     m: int | None
     k: int | None
     n: int | None
+    only_matmul: bool
 
 
 class LimitsOfEngine(TypedDict):

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX model file.")]
 Max = Annotated[
-    str | None, typer.Option("--max", metavar="M,K,N", help="The engine's largest product; * where it has no limit.")
+    str | None,
+    typer.Option(
+        "--max",
+        metavar="M,K,N",
+        help="The engine's largest product; * where it has no limit. "
+        "With :matmul behind, Conv, LSTM and others are written as products even where these are small enough.",
+    ),
 ]
 Engine = Annotated[
     str | None,

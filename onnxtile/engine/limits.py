@@ -90,6 +90,13 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
         chosen = self._choice(product)
         return None if chosen is None or isinstance(chosen, Choice) else chosen
 
+    @property
+    def takes_convolutions(self) -> bool:
+        return self.engine.conv.native
+
+    def takes(self, product: Contraction) -> bool:
+        return self.takes_convolutions or "Conv" not in product.node.op_type
+
     def narrow(self, products: bool) -> EngineLimits:
         return replace(self, narrow_products=products)
 

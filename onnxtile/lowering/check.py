@@ -59,4 +59,7 @@ def _check_row(product: Contraction, limits: ProductLimits, asked: Sequence[str]
     answer = legality(product, limits)
     why = next(engine_refusals(product, limits), None)
     row = Row.of(product, answer, why_unknown(product, limits, free) if answer == "unknown" else why)
-    return row if answer != "over" or why else replace(row, within=limits.for_product(product).axes)
+    if answer != "over" or why:
+        return row
+    reason = None if limits.takes(product) else f"operator: the engine doesn't run {product.node.op_type}"
+    return replace(row, within=limits.for_product(product).axes, reason=reason)

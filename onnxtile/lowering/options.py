@@ -153,6 +153,8 @@ class LoweringOptions:
         DecomposeConvolution(self.limits, pad_tiles=self.pad_tiles, **self._of_convolutions)
         if self.conv == "split" and self.form not in ("unrolled", AUTO):
             raise UsageError(f"conv split writes a convolution for each piece, which form {self.form} doesn't")
+        if self.conv == "split" and not self.limits.takes_convolutions:
+            raise UsageError(f"conv split writes convolutions, which {self.limits} doesn't run: leave it out")
         self.form_named("unrolled")
 
     @classmethod

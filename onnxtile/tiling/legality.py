@@ -44,11 +44,11 @@ class Refusal:
 def legality(product: Contraction, limits: ProductLimits) -> Legality:
     """Return `over` where an axis surely exceeds its limit, `unknown` where none surely does but one might.
 
-    What the engine doesn't multiply for its types is over, too.
+    What the engine doesn't multiply for its types, or doesn't run for its operator, is over, too.
     """
     if limits.by_types and None in product.types:
         return "unknown"
-    if limits.refusal(product):
+    if limits.refusal(product) or not limits.takes(product):
         return "over"
     answer: Legality = "fits"
     for size, limit in zip(product.size.axes, limits.for_product(product).axes, strict=True):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from onnxtile.operators.registry import Types
 
 _CURE = "give three whole numbers above 0, or * for no limit, such as 64,64,64 or *,128,128"
+_ONLY_MATMUL = ":matmul"
+PRODUCTS = frozenset({("", "MatMul"), ("", "MatMulInteger"), ("com.microsoft", "MatMulNBits")})
+"""Operators that are one matrix product and nothing else: what the others are written out as."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,15 @@ class ProductLimits(ABC):
     def refusal(self, product: Contraction) -> str | None:
         """Return why the engine multiplies no tile of a product of known types; None: it does."""
 
+    @property
+    @abstractmethod
+    def takes_convolutions(self) -> bool:
+        """Return whether the engine runs Conv."""
+
+    @abstractmethod
+    def takes(self, product: Contraction) -> bool:
+        """Return whether the engine runs the product's operator; else it's written out, however small it is."""
+
     @abstractmethod
     def narrow(self, products: bool) -> ProductLimits:
         """Return the limits where partial products of float16 and bfloat16 stay in their type, or don't."""
@@ -72,7 +84,8 @@ class ProductLimits(ABC):
 class Limits(ProductLimits):
     """The engine computes C[m, n] = sum over k of A[m, k] * B[k, n] for m <= `m`, k <= `k`, n <= `n`.
 
-    None means that the axis isn't limited. Raises UsageError for a limit below 1.
+    None means that the axis isn't limited. `only_matmul`: it runs no operator but products, so that a Conv or an LSTM
+    is written out even where its products are within the limits. Raises UsageError for a limit below 1.
 
     >>> print(Limits.parse("64,*,128"))
     64,*,128
@@ -81,6 +94,7 @@ class Limits(ProductLimits):
     m: int | None
     k: int | None
     n: int | None
+    only_matmul: bool = False
     by_types: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -108,6 +122,13 @@ class Limits(ProductLimits):
     def refusal(self, product: Contraction) -> str | None:
         return None
 
+    @property
+    def takes_convolutions(self) -> bool:
+        return not self.only_matmul
+
+    def takes(self, product: Contraction) -> bool:
+        return not self.only_matmul or (product.node.domain, product.node.op_type) in PRODUCTS
+
     def narrow(self, products: bool) -> Limits:
         return self
 
@@ -122,11 +143,13 @@ class Limits(ProductLimits):
 
     @classmethod
     def parse(cls, text: str) -> Limits:
-        """Read limits from text such as `64,64,64` or `*,128,128`; UsageError otherwise."""
-        parts = [part.strip() for part in text.split(",")]
+        """Read limits from text such as `64,64,64`, `*,128,128` or `64,64,64:matmul`; UsageError otherwise."""
+        sizes = text.removesuffix(_ONLY_MATMUL)
+        parts = [part.strip() for part in sizes.split(",")]
         if len(parts) != 3:
             raise UsageError(f"limits {text!r} have {len(parts)} part(s), not the 3 of M,K,N: {_CURE}")
-        return cls(*(_parse_limit(part, text) for part in parts))
+        m, k, n = (_parse_limit(part, text) for part in parts)
+        return cls(m, k, n, only_matmul=sizes != text)
 
     @classmethod
     def of(cls, value: Limits | str | tuple[int | None, int | None, int | None]) -> Limits:
@@ -142,7 +165,8 @@ class Limits(ProductLimits):
         return cls(m, k, n)
 
     def __repr__(self) -> str:
-        return ",".join("*" if limit is None else str(limit) for limit in self.axes)
+        sizes = ",".join("*" if limit is None else str(limit) for limit in self.axes)
+        return f"{sizes}{_ONLY_MATMUL}" if self.only_matmul else sizes
 
 
 UNLIMITED = Limits(None, None, None)

@@ -49,3 +49,20 @@ def test_wrong_families_and_limits() -> None:
     with pytest.raises(UsageError, match="limit M is 0"):
         check(model, (0, 4, 4))
     assert onnxtile.check(model, "8,8,8").ok
+
+
+def test_operators_that_the_engine_does_not_run_are_over() -> None:
+    model = parse(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[1,2,4,4] x, float[4,4] b) => '
+        "(float[1,4,4,4] y, float[4,4] z)"
+        " { [conv] y = Conv (x, w)  [gemm] a = Gemm (b, b)  [mm] z = MatMul (a, b) }",
+        w=np.ones([4, 2, 1, 1], np.float32),
+    )
+    assert check(model, "*,8,8").ok
+    rows = check(model, "*,8,8:matmul").contractions
+    assert [(row.name, row.status, row.reason) for row in rows] == [
+        ("conv", "over", "operator: the engine doesn't run Conv"),
+        ("gemm", "over", "operator: the engine doesn't run Gemm"),
+        ("mm", "fits", None),
+    ]
+    assert [row.status for row in check(model, engine="systolic-32").contractions] == ["over", "fits", "fits"]

@@ -12,7 +12,7 @@ import pytest
 import onnxtile
 from onnxtile.lowering.lower import estimate, lower, lowering_to
 from onnxtile.lowering.options import LoweringOptions
-from tests.support import matmul, operators, parse
+from tests.support import assert_verified, matmul, operators, parse
 
 OPTIONS = LoweringOptions.of((4, 4, 4))
 
@@ -77,3 +77,23 @@ def test_what_cannot_be_lowered_stays_and_says_why() -> None:
         "refused",
         "symbolic-m: M is 'n'; bind it with --bind n=INT, leave M unlimited (--max *,K,N), or take --form batched",
     )  # fmt: skip
+
+
+SMALL = """<ir_version: 8, opset_import: ["" : 17]>
+g (float[1,4,8,8] x, float[6,1,4] s) => (float[1,5] y, float[6,1,1,3] h) {
+   [conv] a = Conv <pads = [1,1,1,1], group = 2> (x, w)  [deep] b = Conv <group = 4> (a, d)
+   c = GlobalAveragePool (b)  f = Flatten (c)  [fc] y = Gemm (f, v)  [rnn] h = LSTM <hidden_size = 3> (s, i, r) }"""
+WEIGHTS = {"w": [4, 2, 3, 3], "d": [4, 1, 3, 3], "v": [4, 5], "i": [1, 12, 4], "r": [1, 12, 3]}
+
+
+@pytest.mark.parametrize("form", ["unrolled", "batched", "loop", "function"])
+def test_an_engine_of_products_alone_gets_no_other_operator(form: str) -> None:
+    """Every operator's products are within the limits, so that `lower` leaves them without `:matmul`."""
+    rng = np.random.default_rng(0)
+    weights = {name: rng.integers(-3, 4, shape).astype(np.float32) for name, shape in WEIGHTS.items()}
+    model = parse(SMALL, **weights)
+    assert [row.status for row in onnxtile.check(model, "*,64,64").contractions] == ["fits"] * 5
+    lowered, report = onnxtile.lower(model, "*,64,64:matmul", form=form, report=True)
+    assert report.ok
+    assert not {node.op_type for node in lowered.graph.node} & {"Conv", "Gemm", "LSTM"}
+    assert_verified(model, lowered)

@@ -36,6 +36,12 @@ def test_what_cannot_be(wrong: dict[str, Any], words: str) -> None:
         LoweringOptions.of((4, 4, 4), **wrong)
 
 
+@pytest.mark.parametrize("limits", [{"max": "4,4,4:matmul"}, {"engine": "systolic-32"}])
+def test_no_convolutions_are_written_for_an_engine_that_runs_none(limits: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"conv split writes convolutions, which .* doesn't run: leave it out"):
+        LoweringOptions.of(**limits, conv="split")
+
+
 def test_passes_follow_from_families() -> None:
     def names(ops: str) -> list[str]:
         return [type(step).__name__ for step in LoweringOptions.of((4, 4, 4), ops=ops).passes()]

@@ -63,7 +63,7 @@ def test_json_has_a_row_for_each_product(limits: tuple[int, int, int], status: s
     report = onnxtile.check(RAGGED, limits)
     document = report.to_json()
     assert document["schema"] == "onnxtile.check/1"
-    assert document["limits"] == dict(zip("mkn", limits, strict=True))
+    assert document["limits"] == dict(zip("mkn", limits, strict=True)) | {"only_matmul": False}
     assert document["over"] == (status == "over")
     assert [(row["name"], row["status"], row["tiles"]) for row in document["contractions"]] == [
         ("product", status, None)

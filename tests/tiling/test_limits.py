@@ -25,6 +25,8 @@ def test_limits_read(text: str, axes: tuple[int | None, int | None, int | None])
         ("", r"1 part\(s\)"),
         ("64,,64", "'' isn't a limit"),
         ("1e3,1,1", "'1e3' isn't a limit"),
+        ("64,64,64:conv", "'64:conv' isn't a limit"),
+        (":matmul", r"1 part\(s\)"),
         ((0, 1, 1), "limit M is 0"),
         ((1, True, 1), "limit K is True"),
         ((1, 1, 2.5), "limit N is 2.5"),
@@ -35,3 +37,9 @@ def test_limits_read(text: str, axes: tuple[int | None, int | None, int | None])
 def test_bad_limits_are_refused(value: object, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         Limits.of(value)  # type: ignore[arg-type]  # that's the point
+
+
+def test_limits_of_an_engine_that_runs_products_alone() -> None:
+    limits = Limits.parse("*,32,32:matmul")
+    assert (limits.axes, limits.only_matmul) == ((None, 32, 32), True)
+    assert Limits.parse(str(limits)) == limits != Limits.parse("*,32,32")
