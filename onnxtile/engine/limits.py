@@ -184,7 +184,8 @@ def type_name(dtype: ir.DataType | None) -> str:
 def limits_of(unit: ProductUnit) -> Limits:
     """Return the largest sizes of a call: what it's padded to, a multiple, has to be within them, too."""
     pairs = ((getattr(unit.max, axis), getattr(unit.multiple, axis)) for axis in "MKN")
-    return Limits(*(most if most is None else most // multiple * multiple for most, multiple in pairs))
+    m, k, n = (most if most is None else most // multiple * multiple for most, multiple in pairs)
+    return Limits(m, k, n)
 
 
 def product_of(product: Contraction) -> Product | str:
