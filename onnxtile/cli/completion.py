@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 Choices = Callable[[], Iterable[str]]
 _LINES = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
 """Where bash, and other shells, put the line that is completed."""
+_WORD = re.compile(r"[\w.:/@%+,-][\w.:/@%+,=-]*")
+"""What every shell takes for one word as it stands. Names of files may hold commands, and shells evaluate what they are
+offered: zsh when it's listed, all of them once it's on the line."""
 
 
 def one_of(choices: Choices) -> Callable[[str], list[str]]:
@@ -95,7 +99,7 @@ def engines(incomplete: str) -> list[str]:
     from onnxtile.engine.load import names
 
     folder = Path(incomplete).parent
-    files = sorted(str(path) for path in folder.glob("*.toml")) if folder.is_dir() else []
+    files = sorted(filter(_WORD.fullmatch, map(str, folder.glob("*.toml")))) if folder.is_dir() else []
     return [name for name in (*names(), *files) if name.startswith(incomplete)]
 
 
@@ -150,14 +154,15 @@ def sizes(incomplete: str) -> list[str]:
 
 
 def _of_model(incomplete: str, read: Callable[[Path], Iterable[str]]) -> list[str]:
-    """Return what is read of the model that the command is about, and begins as it should, each once."""
+    """Return what is read of the model that the command is about and is a word that begins as it should, each once."""
     from onnxtile.errors import OnnxtileError
 
     model = next((path for path in map(Path, _words()) if path.is_file()), None)
     if model is None:
         return []
     try:
-        return list(dict.fromkeys(name for name in read(model) if name and name.startswith(incomplete)))
+        names = dict.fromkeys(name for name in read(model) if name.startswith(incomplete))
+        return list(filter(_WORD.fullmatch, names))
     except OnnxtileError:  # whoever runs the command is told
         return []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import sys
@@ -79,13 +80,18 @@ def _of_call(error: typer.TyperException) -> str:
 
 
 def complete_streams() -> None:
-    """Give the program standard streams where the caller closed them; what's written to them fails, or is lost."""
+    """Give the program standard streams where the caller closed them; what's written to them fails, or is lost.
+
+    What the encoding of standard output lacks is spelled out there, as Python does on standard error.
+    """
     if sys.stdout is None:
         reading, writing = os.pipe()
         os.close(reading)
         sys.stdout = os.fdopen(writing, "w", encoding="utf-8")
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open for as long as the program runs
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _settle_output() -> None:

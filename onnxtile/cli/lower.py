@@ -260,6 +260,7 @@ def _print(
     from onnxtile.cli.verify import print_verdict
     from onnxtile.ir.io.files import replacing
     from onnxtile.ir.json_encoding import json_text
+    from onnxtile.ir.printable import several
 
     output = None if target is None else name_of(target)
     document = {**result.to_json(), **provenance(model), "output": output, **verdicts}
@@ -272,7 +273,7 @@ def _print(
         print_json(document)
         return
     place = "standard output" if output == STANDARD else output
-    became = f"{result.nodes_before:,} nodes became {result.nodes_after:,}, form {result.form}, in {place}"
+    became = f"{several(result.nodes_before, 'node')} became {result.nodes_after:,}, form {result.form}, in {place}"
     print_report(result, f"{result.summary}; {became if target else 'nothing was written'}", listed)
     for verdict in verdicts.values():
         print_verdict(verdict)

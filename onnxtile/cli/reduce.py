@@ -71,10 +71,14 @@ def command(
     if json:
         print_json(reduction.to_json() | {"output": str(folder)})
         return
+    from onnxtile.ir.printable import several
+
     screen = console()
     screen.print(f"guilty: {reduction.guilty}", style="red")
     screen.print(reduction.failure)
     nodes = reduction.nodes
     left = ", ".join(nodes[:10]) + (", ..." if len(nodes) > 10 else "")
-    screen.print(f"{reduction.nodes_before:,} nodes became {len(nodes):,} ({reduction.cuts} cuts tried): {left}")
+    screen.print(
+        f"{several(reduction.nodes_before, 'node')} became {len(nodes):,} ({reduction.cuts} cuts tried): {left}"
+    )
     screen.print(f"{folder} has the model, and in command.txt what repeats the failure", style="green")

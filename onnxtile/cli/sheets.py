@@ -16,6 +16,8 @@ from onnxtile.ir.printable import printable
 
 LONGEST = 1 << 20
 """Characters of a cell; of a longer one the middle is left out."""
+_FORMULA = re.compile(r"(?=[=+@-])(?!-\d[\d.]*(e[+-]?\d+)?$)", re.ASCII)
+"""Where a cell of CSV begins that a spreadsheet would compute, though it's no number."""
 _MARKS = re.compile(r"[\\|`*<\[\]]")
 """Signs that Markdown takes for more than themselves: a formula has asterisks."""
 
@@ -37,7 +39,7 @@ def _csv(headings: list[str], rows: list[list[str]]) -> str:
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(headings)
-    writer.writerows(rows)
+    writer.writerows([f"'{cell}" if _FORMULA.match(cell) else cell for cell in row] for row in rows)
     return written.getvalue()
 
 

@@ -34,4 +34,4 @@ def write_model(model: ir.Model, path: Path) -> None:
 def write_report(folder: Path, report: Mapping[str, Any], commands: Sequence[str]) -> None:
     """Write the report, the versions with it, and the commands that repeat the failure, a line each."""
     (folder / REPORT).write_text(json_text({**report, "versions": versions()}))
-    (folder / COMMAND).write_text("".join(f"{command}\n" for command in commands))
+    (folder / COMMAND).write_text("".join(f"{command}\n" for command in commands), "utf-8", "surrogateescape")

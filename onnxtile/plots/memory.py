@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from onnxtile.ir.printable import several
-from onnxtile.plots.drawing import BLUE, ORANGE, amount
+from onnxtile.plots.drawing import BLUE, ORANGE, amount, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +25,9 @@ def draw_memory(axes: Axes, runs: Sequence[tuple[str, Sequence[int]]]) -> None:
         steps = most_of_each(sizes)
         if not steps:
             continue
+        label = f"{several(len(sizes), 'node')} of {short(title)}"  # matplotlib leaves out what begins with _
         xs = [100 * at / len(steps) for at in range(len(steps) + 1)]
-        axes.step(xs, [*steps, steps[-1]], where="post", color=color, label=f"{title}: {several(len(sizes), 'node')}")
+        axes.step(xs, [*steps, steps[-1]], where="post", color=color, label=label)
     axes.set_xlabel("% of the nodes have run")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, 100)

@@ -65,6 +65,24 @@ def test_names_of_the_original_in_a_lowered_model(offered) -> None:
     assert names[0] == "features_1" and "features_1/m0_n0_k0" in names
 
 
+@pytest.mark.parametrize(
+    "name", ["$(id)", "`id`", "a b", "a\nb", "x\\", "a'b", 'a"b', "a;b", "*", "=ls", "~", "\x1b[2J"]
+)
+def test_names_that_a_shell_would_take_for_more_than_a_word_are_not_offered(offered, name: str) -> None:
+    model = onnx.load("net.onnx")
+    model.graph.node[0].name = model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = name
+    onnx.save(model, "net.onnx")
+    assert offered("onnxtile profile net.onnx --name ") == ["features_2"]
+    assert offered("onnxtile profile net.onnx --bind ") in (["seq="], ["seq=", "batch="])
+
+
+def test_engine_files_that_a_shell_would_take_for_more_than_a_word_are_not_offered(offered) -> None:
+    for name in ("mine.toml", "$(id).toml"):
+        Path(name).touch()
+    assert offered("onnxtile check net.onnx --engine ./") == []
+    assert "mine.toml" in (all_of := offered("onnxtile check net.onnx --engine ")) and "$(id).toml" not in all_of
+
+
 def test_a_damaged_model_offers_nothing(offered) -> None:
     Path("net.onnx").write_bytes(b"no model")
     assert offered("onnxtile profile net.onnx --name ") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -140,6 +141,18 @@ def run(*arguments: str, output: int | IO[bytes] | None) -> subprocess.Completed
     return subprocess.run(
         [sys.executable, "-m", "onnxtile", *arguments], check=False, stdout=output, stderr=subprocess.PIPE, text=True
     )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_an_encoding_lacks_is_spelled_out(encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = matmul([4, 8], [8, 6], [4, 6])
+    model.graph.node[0].name = "名"
+    onnx.save(model, tmp_path / "m.onnx")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    for call in (("check", "--max", "2,2,2"), ("profile", "--csv", "-")):
+        assert status(call[0], tmp_path / "m.onnx", *call[1:]) in (0, 1)
+    assert written.getvalue().decode(encoding).count("名" if encoding == "utf-8" else r"\u540d") >= 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

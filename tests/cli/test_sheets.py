@@ -6,6 +6,9 @@ import csv
 import io
 from pathlib import Path
 
+import pytest
+
+from onnxtile.cli.sheets import write_sheet
 from tests.cli.test_profile import run
 
 
@@ -19,3 +22,13 @@ def test_sheets(profiled: Path) -> None:
     assert lines[0].startswith("| name | nodes | macs |")
     assert lines[2].startswith("| MatMul | 2 | 144\\*batch |")
     assert (profiled / "costs.csv").read_text().startswith("name,nodes,macs,")
+
+
+def test_texts_that_a_spreadsheet_would_compute_have_an_apostrophe(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["=1+1", "+a", "-2+3", "-a", "@SUM(1)", "a=1", "-", "-1-1"]
+    cells = [*texts, -5, -0.5, -1e-30, "-7", "", None]
+    write_sheet(Path("-"), "csv", [{"name": cell} for cell in cells])
+    _, *rows = csv.reader(io.StringIO(capsys.readouterr().out))
+    exact = [["a=1"], ["-5"], ["-0.5"], ["-1e-30"], ["-7"], [""], [""]]
+    assert [row for row in rows if not row[0].startswith("'")] == exact
+    assert [row[0][1:] for row in rows if row[0].startswith("'")] == [text for text in texts if text != "a=1"]

@@ -30,6 +30,12 @@ def test_a_report_and_commands(tmp_path: Path) -> None:
     assert (tmp_path / reproducer.COMMAND).read_text() == "onnxtile run a\nonnxtile verify a b\n"
 
 
+def test_commands_have_the_bytes_of_paths(tmp_path: Path) -> None:
+    reproducer.write_report(tmp_path, {"error": "\udcff"}, ["onnxtile run \udcff名"])
+    assert (tmp_path / reproducer.COMMAND).read_bytes() == b"onnxtile run \xff" + "名\n".encode()
+    assert json.loads((tmp_path / reproducer.REPORT).read_bytes())["error"] == "\udcff"
+
+
 def test_a_model_keeps_its_calls(tmp_path: Path) -> None:
     lowered = onnxtile.lower(ir.from_proto(matmul([8, 8], [8, 8], [8, 8])), (4, 4, 4), form="function")
     reproducer.write_model(lowered, tmp_path / "model.onnx")

@@ -11,6 +11,7 @@ import numpy as np
 
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.notebook import Sheet, Tabular
+from onnxtile.ir.printable import SHORT, printable
 
 SCHEMA, INDEX_SCHEMA = "onnxtile.capture/1", "onnxtile.capture-index/1"
 Number = int | float | None
@@ -119,5 +120,7 @@ class Captured(Mapping[str, np.ndarray]):
         return len(self._arrays)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}: {array.dtype}{list(array.shape)}" for name, array in list(self.items())[:5])
+        shown = ", ".join(
+            f"{printable(name, SHORT)}: {array.dtype}{list(array.shape)}" for name, array in list(self.items())[:5]
+        )
         return f"Captured({shown}{', ...' if len(self) > 5 else ''})"

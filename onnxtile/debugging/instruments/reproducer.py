@@ -53,7 +53,8 @@ class Reproducer(Instrument):
 
     def _write(self, turn: Turn, error: OnnxtileError, model: ir.Model, folder: Path) -> None:
         write_model(model, folder / MODEL)
-        (folder / TRACEBACK).write_text("".join(traceback.format_exception(error)))
+        told = "".join(traceback.format_exception(error))
+        (folder / TRACEBACK).write_text(told, encoding="utf-8", errors="backslashreplace")
         report = {"schema": "onnxtile.reproducer/1", "pass": turn.name, "error": str(error), "passes": turn.remaining}
         words = ["onnxtile", "run", str(self._folder / MODEL), "--passes", turn.remaining, *self._options]
         write_report(folder, report, [shlex.join([*words, "-o", str(self._folder / "out.onnx")])])
