@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 __all__ = [
     "CaptureReport", "Captured", "Engine", "Limits", "LimitsError", "ModelError", "OnnxtileError", "PassError",
-    "PassManager", "Profile", "Report", "UnsupportedError", "UsageError", "__version__", "allowing", "annotate",
-    "capture", "check", "choose", "estimate", "following_links", "instruments", "lower", "passes", "profile",
-    "reduce", "rewrite", "sweep", "verify",
+    "PassManager", "ProductLimits", "Profile", "Report", "UnsupportedError", "UsageError", "__version__", "allowing",
+    "annotate", "capture", "check", "choose", "estimate", "following_links", "instruments", "lower", "passes",
+    "profile", "reduce", "rewrite", "sweep", "verify",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from onnxtile.passes.manager import PassManager
     from onnxtile.passes.node_rewrite import rewrite
     from onnxtile.profiling.results import Profile
-    from onnxtile.tiling.limits import Limits
+    from onnxtile.tiling.limits import Limits, ProductLimits
     from onnxtile.verification.verify import verify
 
 _HOMES = {
@@ -46,7 +46,7 @@ _HOMES = {
     "lowering.check": ("check",),
     "lowering.report": ("Report",), "passes.manager": ("PassManager",), "passes.node_rewrite": ("rewrite",),
     "profiling.results": ("Profile",),
-    "tiling.limits": ("Limits",), "verification.verify": ("verify",),
+    "tiling.limits": ("Limits", "ProductLimits"), "verification.verify": ("verify",),
 }  # fmt: skip
 _MODULES = {"passes": "passes", "instruments": "debugging.instruments"}
 

@@ -17,7 +17,7 @@ from onnxtile.engine.product import Product
 from onnxtile.engine.schedule import Schedule
 from onnxtile.engine.scheduled import Scheduled
 from onnxtile.engine.traffic import traffic
-from onnxtile.errors import UnsupportedError
+from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.ir.dtypes import BYTES, WIDER
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.operators.contractions import Contraction
@@ -66,6 +66,14 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
     def for_types(self, types: Types) -> Limits:
         unit = self._unit(types)
         return UNLIMITED if unit is None else limits_of(unit)
+
+    def for_all_types(self) -> Limits:
+        units = {limits_of(unit): unit for unit in reversed(self.engine.product)}
+        if len(units) == 1:
+            return next(iter(units))
+        sizes = ", ".join(f"{limits} for {' by '.join(unit.types)}" for limits, unit in reversed(units.items()))
+        cure = "give sizes, or take an onnxtile.ProductLimits in the pass"
+        raise UsageError(f"the limits of {self.name} depend on types ({sizes}), and this option takes one size: {cure}")
 
     def refusal(self, product: Contraction) -> str | None:
         return self._answer(product, self._refusal)

@@ -72,6 +72,10 @@ class ProductLimits(ABC):
         """Return the largest call of operands of these types, which the engine multiplies."""
 
     @abstractmethod
+    def for_all_types(self) -> Limits:
+        """Return the largest call, where that's the same for all types; UsageError where it isn't."""
+
+    @abstractmethod
     def for_product(self, product: Contraction) -> Limits:
         """Return the most that a call for the product may have: the product stays whole where it has no more."""
 
@@ -133,6 +137,9 @@ class Limits(ProductLimits):
         return self
 
     def for_types(self, types: Types) -> Limits:
+        return self
+
+    def for_all_types(self) -> Limits:
         return self
 
     def for_product(self, product: Contraction) -> Limits:

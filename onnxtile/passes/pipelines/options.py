@@ -41,7 +41,12 @@ class Option:
 
     @property
     def takes_limits(self) -> bool:
-        return ProductLimits in self.kinds
+        """Return whether it's limits: by products (ProductLimits), or one size for all (Limits)."""
+        return ProductLimits in self.kinds or Limits in self.kinds
+
+    def limits(self, limits: ProductLimits) -> ProductLimits:
+        """Return limits as the option takes them. Raises UsageError where it takes one size, and they have several."""
+        return limits if ProductLimits in self.kinds else limits.for_all_types()
 
     @property
     def takes_passes(self) -> bool:
@@ -201,7 +206,7 @@ def _limits(text: str) -> ProductLimits:
 
 def _sizes(text: str) -> Limits:
     try:
-        return Limits.parse(text)
+        return limits_of_text(text).for_all_types()
     except UsageError as error:
         raise ValueError(f": {error}") from error
 

@@ -54,11 +54,13 @@ def _made(step: Step, limits: ProductLimits | None) -> ir.passes.PassBase:
     except UsageError as error:
         raise step.name.mistake(str(error)) from error
     options = options_of(cls)
-    values: dict[str, Any] = {}
-    if limits is not None:
-        values = {key: limits for key, option in options.items() if option.takes_limits}
-    values |= _read(step, options)
-    values |= _held(step, options, limits)
+    values = _read(step, options) | _held(step, options, limits)
+    for key, option in options.items():
+        if limits is not None and option.takes_limits and key not in values:
+            try:
+                values[key] = option.limits(limits)
+            except UsageError as error:
+                raise step.name.mistake(f"pass {name}: {key}: {error}") from error
     missing = [key for key, option in options.items() if option.default is NO_DEFAULT and key not in values]
     if missing:
         how = "NAME,NAME" if options[missing[0]].takes_passes else f"{missing[0]}=..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import onnxtile
+from onnxtile.engine.given import limits_given
 from onnxtile.errors import UsageError
 from onnxtile.passes import (
     Annotate,
@@ -159,3 +161,30 @@ def test_passes_are_given_as_objects_and_as_text() -> None:
     assert made == [InferShapes(), InferShapes(), Annotate()]
     with pytest.raises(UsageError, match=exact("3 is neither a pass nor the name of one")):
         passes_of([3])  # type: ignore[list-item]  # that's the point
+
+
+@onnxtile.rewrite("MatMul")
+def cuts(node: ir.Node, op: object, size: onnxtile.Limits | None = None, max: onnxtile.ProductLimits | None = None):  # type: ignore[no-untyped-def]
+    """Take limits of one size, and limits by products."""
+
+
+def test_passes_of_the_user_take_the_limits_of_an_engine() -> None:
+    of_engine = limits_given(None, "systolic-32")
+    (filled,) = parse_pipeline(f"{__name__}:cuts", of_engine)
+    assert filled == cuts(size=onnxtile.Limits(64, 64, 64), max=of_engine)
+    given = f"{__name__}:cuts{{size=engine:systolic-32 max=engine:systolic-32}}"
+    assert parse_pipeline(given) == [filled]
+    assert pipeline_text([filled]) == f"{__name__}:cuts{{size=64,64,64 max=engine:systolic-32}}"
+
+
+def test_limits_that_depend_on_types_are_no_single_size() -> None:
+    engine = limits_given(None, "tpu-like")
+    words = "the limits of tpu-like depend on types (2048,256,256 for int8 by int8, 2048,128,128 for "
+    for text, option in (
+        (f"{__name__}:cuts{{size=engine:tpu-like}}", "size is 'engine:tpu-like'"),
+        (f"{__name__}:cuts", "size"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(f"pass {__name__}:cuts: {option}: {words}")):
+            parse_pipeline(text, engine)
+    (given,) = parse_pipeline(f"{__name__}:cuts{{size=8,8,8}}", engine)
+    assert given == cuts(size=onnxtile.Limits(8, 8, 8), max=engine)
