@@ -10,6 +10,7 @@ DOCUMENTED := $(VENV)/installed-docs
 # here, and pip does without the place where it can't be reached.
 TORCH := $(VENV)/installed-torch
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+NEIGHBOURS := .venv-interop
 
 .PHONY: help demo test test-long test-interop test-wheel lint bench docs clean
 
@@ -45,9 +46,9 @@ test: lint $(TORCH)  ## lint, types and all tests
 test-long: lint $(TORCH)  ## the same with many more random cases
 	HYPOTHESIS_PROFILE=long $(RUN) -m pytest
 
-test-interop: $(TORCH)  ## tools of neighbours: what they make of lowered models, and lower of theirs
-	$(PIP) -e '.[test,interop]'
-	$(RUN) -m pytest tests/interop
+test-interop:  ## tools of neighbours: what they make of lowered models, and lower of theirs; in an environment of its own
+	$(PYTHON) tests/interop/install.py $(NEIGHBOURS) '$(TORCH_INDEX)'
+	$(NEIGHBOURS)/bin/python -m pytest tests/interop -r sx
 
 test-wheel:  ## the wheel, built and run in a fresh environment of $(PYTHON)
 	$(PYTHON) tests/wheel.py build/test-wheel
@@ -63,4 +64,4 @@ docs: $(DOCUMENTED)  ## the documentation site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 clean:  ## remove what was made
-	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NEIGHBOURS) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

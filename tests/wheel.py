@@ -1,10 +1,13 @@
 """Build the wheel, install it in a fresh environment with nothing else, and run it there: `make test-wheel`.
 
+An index would take it (twine), and pipx runs it without an install.
+
 python tests/wheel.py FOLDER        FOLDER: where the wheel and the environment go; emptied first
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -63,7 +66,18 @@ def main(folder: Path) -> None:
         done = subprocess.run([program, *call.split()], check=False, cwd=folder, capture_output=True, text=True)
         assert done.returncode == status, f"{call}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
+    as_others_do(wheel, folder)
     print(f"{wheel.name} installs and runs in Python {sys.version.split()[0]}: {len(CALLS)} commands")
+
+
+def as_others_do(wheel: Path, folder: Path) -> None:
+    """Check the description as an index does, and run the wheel by pipx."""
+    _run(sys.executable, "-m", "venv", folder / "tools")
+    python = folder / "tools" / "bin" / "python"
+    _run(python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "pipx", "twine")
+    _run(python, "-m", "twine", "check", "--strict", wheel)
+    homes = {name: str(folder / name.lower()) for name in ("PIPX_HOME", "PIPX_BIN_DIR", "PIPX_MAN_DIR")}
+    _run(python, "-m", "pipx", "run", "--spec", wheel, "onnxtile", "engine", "list", env={**os.environ, **homes})
 
 
 def look_at(wheel: Path) -> str:
@@ -80,8 +94,8 @@ def look_at(wheel: Path) -> str:
     return str(said["Version"])
 
 
-def _run(*arguments: object, cwd: Path = ROOT) -> None:
-    subprocess.run([str(argument) for argument in arguments], check=True, cwd=cwd)
+def _run(*arguments: object, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
+    subprocess.run([str(argument) for argument in arguments], check=True, cwd=cwd, env=env)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.support import FORMS, parse, run_onnxruntime, whole
 F32, I8, I32 = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.int32)
 LIMITS = ((8, 8, 8), (16, 24, 16))
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> g'
-"""The newest opset that all neighbours know: onnx2torch has no Split and Pad of 18."""
+"""The newest opset of which all neighbours know all operators."""
 
 
 def mlp() -> onnx.ModelProto:

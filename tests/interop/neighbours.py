@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,9 @@ import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
+from tests.support import ROOT
+
+sys.path.insert(0, str(ROOT / "examples"))  # onnx2torch_opsets, which is imported where onnx2torch is there
 Feeds = Mapping[str, np.ndarray]
 LEVELS = {
     "disabled": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -86,6 +90,11 @@ def by_graphsurgeon(model: onnx.ModelProto) -> onnx.ModelProto:
     return surgeon.export_onnx(surgeon.import_onnx(model).cleanup().toposort())
 
 
+def by_polygraphy(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Do what `polygraphy surgeon sanitize --fold-constants` does."""
+    return importlib.import_module("polygraphy.backend.onnx").fold_constants(_copy(model))
+
+
 def by_version_converter(model: onnx.ModelProto) -> onnx.ModelProto:
     return onnx.version_converter.convert_version(inlined(model), 19)
 
@@ -107,6 +116,7 @@ REWRITERS = {
     "onnx_ir": ("onnx_ir", by_onnx_ir),
     "inliner": ("onnx", by_inliner),
     "graphsurgeon": ("onnx_graphsurgeon", by_graphsurgeon),
+    "polygraphy": ("polygraphy", by_polygraphy),
     "version-converter": ("onnx", by_version_converter),
     "float16": ("onnxconverter_common", by_float16),
 }
@@ -128,6 +138,7 @@ def in_openvino(model: onnx.ModelProto, feeds: Feeds) -> np.ndarray:
 
 
 def in_torch(model: onnx.ModelProto, feeds: Feeds) -> np.ndarray:
+    importlib.import_module("onnx2torch_opsets").extend(model.opset_import[0].version)
     torch = importlib.import_module("torch")
     network = importlib.import_module("onnx2torch").convert(inlined(model)).eval()
     with torch.no_grad():
@@ -150,11 +161,26 @@ def in_iree(model: onnx.ModelProto, feeds: Feeds) -> np.ndarray:
     return np.array(getattr(loaded, model.graph.name)(*feeds.values()).to_host())
 
 
+def in_tvm(model: onnx.ModelProto, feeds: Feeds) -> np.ndarray:
+    tvm, relax = importlib.import_module("tvm"), importlib.import_module("tvm.relax")
+    made = tvm.compile(importlib.import_module("tvm.relax.frontend.onnx").from_onnx(inlined(model)), target="llvm")
+    given = relax.VirtualMachine(made, tvm.cpu())["main"](*map(tvm.runtime.tensor, feeds.values()))
+    return np.array((given if hasattr(given, "numpy") else given[0]).numpy())
+
+
+def in_polygraphy(model: onnx.ModelProto, feeds: Feeds) -> np.ndarray:
+    runner = importlib.import_module("polygraphy.backend.onnxrt")
+    with runner.OnnxrtRunner(runner.SessionFromOnnx(model.SerializeToString())) as running:
+        return np.array(next(iter(running.infer(dict(feeds)).values())))
+
+
 RUNTIMES = {
     **{f"onnxruntime-{level}": ("onnxruntime", in_onnxruntime(level)) for level in LEVELS},
     "openvino": ("openvino", in_openvino),
     "onnx2torch": ("onnx2torch", in_torch),
     "iree": ("iree", in_iree),
+    "tvm": ("tvm", in_tvm),
+    "polygraphy": ("polygraphy", in_polygraphy),
 }
 """Tools that run a model: the module that has to be there, and what gives the first output."""
 
