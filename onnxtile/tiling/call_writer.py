@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
-from onnxtile.errors import UnsupportedError, wrong_name
+from onnxtile.errors import OnnxtileError, PassError, UnsupportedError, wrong_name
 from onnxtile.ir.arrays import little_endian, read_array
 from onnxtile.ir.bounds import most, raise_hint
 from onnxtile.ir.constants import constant_tensor, declared_ir_version, drop_if_unused
@@ -17,6 +18,7 @@ from onnxtile.ir.metadata import ANNOTATION_META, ORIGIN, SCHEDULE, TILE
 from onnxtile.ir.names import Names
 from onnxtile.tiling.calls import drop_functions, function_of
 from onnxtile.tiling.forms.form import Form
+from onnxtile.tiling.forms.table import FORMS
 from onnxtile.tiling.sinks.ir import Sink
 from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join
 
@@ -119,7 +121,8 @@ class CallWriter:
         array = little_endian(read_array(cut.tensor)) if array is None else array
         if cut.product.transposed(cut.side):
             array = array.swapaxes(-1, -2)
-        return self._form.constants(cut.product, cut.side, cut.prefix, array)
+        with self._naming_the_form(cut.prefix):
+            yield from self._form.constants(cut.product, cut.side, cut.prefix, array)
 
     def write(self, call: ir.Node, sink: Sink) -> None:
         """Add the nodes that compute the call's output."""
@@ -128,7 +131,19 @@ class CallWriter:
         prefix = self._prefixes[call]
         result = join(prefix, "C")
         sink.alias(result, output)
-        self._form.write(sink, self.products[call], a, b, result, prefix)
+        with self._naming_the_form(call.name or ""):
+            self._form.write(sink, self.products[call], a, b, result, prefix)
+
+    @contextmanager
+    def _naming_the_form(self, what: str) -> Iterator[None]:
+        """Raise PassError, which names the form and what it writes, for an error in a form of another package."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, OnnxtileError) or self._form.name in FORMS:
+                raise
+            words = f"form {self._form.name} failed on {what!r}: {type(error).__name__}: {error}"
+            raise PassError(" ".join(words.split())) from error
 
     def drop_calls(self) -> None:
         """Take the constants that were cut from the calls; drop those that nothing else reads, and our functions."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
+
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.legality import Ability
+from onnxtile.tiling.sinks.ir import Sink
+from onnxtile.tiling.tiled_product import Operand, Side, TiledProduct
 
 
 class Function(Form):
@@ -13,3 +19,11 @@ class Function(Form):
     ability = Ability(9, symbolic_m=True)  # Constant knows floats only before, and so shapes can't be inferred
     keeps_calls = True
     pads = True
+
+    def constants(
+        self, product: TiledProduct, side: Side, prefix: str, array: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        yield from ()
+
+    def write(self, sink: Sink, product: TiledProduct, a: Operand, b: Operand, output: str, prefix: str) -> None:
+        """Write nothing: the call stays."""

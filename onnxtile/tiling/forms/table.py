@@ -12,6 +12,7 @@ from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.function import Function
 from onnxtile.tiling.forms.loop import Loop
 from onnxtile.tiling.forms.unrolled import SplitsName, Unrolled
+from onnxtile.tiling.legality import Ability
 
 FORMS: dict[str, Form] = {form.name: form for form in (Unrolled(), Batched(), Loop(), Function())}
 ENTRY_POINTS = "onnxtile.forms"
@@ -30,7 +31,7 @@ def form_of(
         return Unrolled(max_fan_in, max_fan_out, splits) if name == Unrolled.name else FORMS[name]
     points = plugins(ENTRY_POINTS, FORMS)
     if not isinstance(name, str) or name not in points:
-        raise wrong_name(f"form {name!r} is unknown", name, [*FORMS, *points])
+        raise wrong_name(f"form {name!r} is unknown", name, form_names())
     return _plugged(points[name])
 
 
@@ -53,6 +54,10 @@ def _plugged(point: EntryPoint) -> Form:
         form = found() if isinstance(found, type) else found
     except Exception as error:  # a plugin may be anybody's, and raise anything
         raise broken(point, error) from error
-    if not isinstance(form, Form) or form.name != point.name:
-        raise broken(point, f"{found!r} isn't a form of the name {point.name!r}")
+    if not isinstance(form, Form):
+        raise broken(point, f"{found!r} isn't a subclass of {Form.__name__} of {Form.__module__}")
+    if getattr(form, "name", None) != point.name:
+        raise broken(point, f"name = {point.name!r} is missing in class {type(form).__name__}")
+    if not isinstance(form.ability, Ability):
+        raise broken(point, f"ability of {type(form).__name__} isn't an {Ability.__name__} of {Ability.__module__}")
     return form

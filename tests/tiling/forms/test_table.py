@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import numpy as np
 import pytest
 
 import onnxtile
-from onnxtile.errors import PluginWarning, UsageError
+from onnxtile.errors import PassError, PluginWarning, UsageError
 from onnxtile.ir import plugins
+from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.table import ENTRY_POINTS, FORMS, form_names, form_of
 from onnxtile.tiling.forms.unrolled import Unrolled
 from tests.support import matmul, run_onnxruntime
@@ -39,6 +43,58 @@ class Rows(Unrolled):
     name = "rows"
 
 
+class Empty(Form):
+    """Misses both methods."""
+
+    name = "empty"
+
+
+class Nameless(Rows):
+    """Has no name: Rows' is taken away."""
+
+    name = None  # type: ignore[assignment]  # that's the point
+
+
+class Unable(Rows):
+    """Doesn't say what it can as an Ability."""
+
+    name, ability = "unable", "all"  # type: ignore[assignment]  # that's the point
+
+
+class Fails(Form):
+    """Can't write anything."""
+
+    name = "fails"
+
+    def constants(self, product: object, side: object, prefix: str, array: np.ndarray) -> Iterator[Any]:
+        yield f"{prefix}/all", array
+
+    def write(self, *_: object) -> None:
+        raise RuntimeError("what now?")
+
+
+BROKEN = {
+    "empty": ("Empty", "TypeError: Can't instantiate abstract class Empty"),
+    "nameless": ("Nameless", "name = 'nameless' is missing in class Nameless"),
+    "unable": ("Unable", "ability of Unable isn't an Ability of onnxtile.tiling.legality"),
+    "number": ("PRODUCTS", "5 isn't a subclass of Form of onnxtile.tiling.forms.form"),
+}
+PRODUCTS = 5
+
+
+def test_what_is_wrong_with_a_form_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint(name, f"{__name__}:{value}", ENTRY_POINTS) for name, (value, _) in BROKEN.items()]
+    points.append(EntryPoint("fails", f"{__name__}:Fails", ENTRY_POINTS))
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    for name, (_, words) in BROKEN.items():
+        with pytest.raises(UsageError, match=re.escape(f"plugin {name!r} (onnxtile.forms) is broken: {words}")):
+            form_of(name)
+    with pytest.warns(PluginWarning), pytest.raises(UsageError, match="function, fails; did you mean 'fails'"):
+        form_of("fail")
+    with pytest.raises(PassError, match=r"^(pass .*)?form fails failed on .*: RuntimeError: what now\?$"):
+        onnxtile.lower(matmul([2, 6], [6, 4], [2, 4]), (4, 4, 4), form="fails")  # type: ignore[arg-type]
+
+
 def test_forms_of_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"rows": f"{__name__}:Rows", "gone": "nonesuch:Form", "other": f"{__name__}:Rows", "loop": "taken:Form"}
     points = [EntryPoint(name, value, ENTRY_POINTS) for name, value in values.items()]
@@ -50,7 +106,7 @@ def test_forms_of_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert words == {
         "onnxtile has one of that name",
         "ModuleNotFoundError: No module named 'nonesuch'; mend or uninstall it",
-        f"{Rows!r} isn't a form of the name 'other'; mend or uninstall it",
+        "name = 'other' is missing in class Rows; mend or uninstall it",
     }
     points.pop()
     assert isinstance(form_of("rows"), Rows)
