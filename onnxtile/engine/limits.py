@@ -13,12 +13,12 @@ from onnxtile.engine.choice import Choice, Minimize, choose
 from onnxtile.engine.description import BITS, Engine, Operand, ProductUnit
 from onnxtile.engine.given import PREFIX
 from onnxtile.engine.operands import fits, room_of
-from onnxtile.engine.product import Product
+from onnxtile.engine.product import Product, result_of
 from onnxtile.engine.schedule import Schedule
 from onnxtile.engine.scheduled import Scheduled
 from onnxtile.engine.traffic import traffic
 from onnxtile.errors import UnsupportedError, UsageError
-from onnxtile.ir.dtypes import BYTES, WIDER
+from onnxtile.ir.dtypes import WIDER
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.registry import Types
@@ -213,9 +213,9 @@ def product_of(product: Contraction) -> Product | str:
 
 
 def sized(m: int, k: int, n: int, batch: int, types: Types) -> Product:
-    """Return a product of that size and of these types; results of bytes are int32."""
+    """Return a product of that size and of these types, whose results the engine doesn't quantize."""
     a, b = map(type_name, types)
-    return Product(m, k, n, batch, (a, b), "int32" if types[0] in BYTES else a)
+    return Product(m, k, n, batch, (a, b), result_of((a, b)))
 
 
 def engine_limits(engine: Engine | str | Path, minimize: Minimize = "cycles") -> EngineLimits:

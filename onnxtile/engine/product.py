@@ -40,6 +40,11 @@ class Window:
         return math.prod(self.outputs)
 
 
+def result_of(types: tuple[str, str]) -> str:
+    """Return the type in which C leaves an engine that doesn't quantize it: int32 of bytes, else A's own."""
+    return "int32" if types[0] in ("int8", "uint8") else types[0]
+
+
 @dataclass(frozen=True)
 class Product:
     """C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n]; `batch` of them, which share nothing.

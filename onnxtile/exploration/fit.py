@@ -92,6 +92,7 @@ def fit(layers: Sequence[Measured], engine: Engine) -> Fitted:
     found = _fitted(layers, _begun(layers, engine), ROUNDS)
     if before is not None and _loss(layers, before) <= _loss(layers, _predicted(layers, found)):
         found = engine
+    found = _as_given(layers, engine, found)
     after = _predicted(layers, found)
     held_out = []
     for fold in range(FOLDS):
@@ -107,6 +108,21 @@ def fit(layers: Sequence[Measured], engine: Engine) -> Fitted:
         ),
         _notes(layers, found),
     )  # fmt: skip
+
+
+def _as_given(layers: Sequence[Measured], given: Engine, found: Engine) -> Engine:
+    """Return the fitted engine with those of the numbers that were given with which it predicts no worse."""
+    most = _loss(layers, _predicted(layers, found))
+    measured = {layer.product.types for layer in layers}
+    for at, unit in enumerate(given.product):
+        if unit.types in measured:
+            units = (*found.product[:at], unit, *found.product[at + 1 :])
+            other = found.model_copy(update={"product": units})
+            found = other if _loss(layers, _predicted(layers, other)) <= most else found
+    if given.memory.bandwidth is not None:
+        other = found.model_copy(update={"memory": given.memory})
+        found = other if _loss(layers, _predicted(layers, other)) <= most else found
+    return found
 
 
 def _fitted(layers: Sequence[Measured], engine: Engine, rounds: int) -> Engine:

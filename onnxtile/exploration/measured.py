@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnxtile.engine.product import Product, Window
+from onnxtile.engine.product import Product, Window, result_of
 from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, system_words
 
 NEEDED = ("m", "k", "n", "cycles")
 WINDOW = ("input", "kernel", "strides", "padding", "output")
 """Columns of a convolution: sizes along its spatial axes, such as 56x56; padding is that in front."""
-COLUMNS = ("name", *NEEDED, "batch", "types", *WINDOW, "dilations")
+COLUMNS = ("name", *NEEDED, "batch", "types", "result", *WINDOW, "dilations")
 MOST_BYTES = 10_000_000
 """The largest file that is read."""
 _SIZES = re.compile(r"\d{1,18}(x\d{1,18})*", re.ASCII)
@@ -71,7 +71,7 @@ def _layer(row: Mapping[str, str | None], place: str) -> Measured:
     pair = (types[0], types[-1])
     try:
         window = _window(cells, k, place)
-        product = Product(m, k, n, batch, pair, "int8" if "int8" in pair[0] else pair[0], window)
+        product = Product(m, k, n, batch, pair, cells.get("result") or result_of(pair), window)
     except OnnxtileError as error:
         raise UsageError(f"{place}: {str(error).removeprefix(f'{place}: ')}") from error
     if product.empty:

@@ -58,6 +58,19 @@ def test_numbers_that_layers_were_made_with_come_back() -> None:
     assert [layer.measured for layer in found.layers] == [layer.cycles for layer in layers]
 
 
+def test_numbers_that_the_layers_cannot_tell_stay_as_given() -> None:
+    sizes = [(64, 8, 64), (128, 8, 512), (256, 8, 32), (512, 8, 96), (8, 8, 64), (128, 8, 128)]
+    given = engine(3, 9, 0.125)
+    layers = [
+        Measured(str(at), product, 2 * (choose(product, given).cost.cycles or 0))
+        for at, product in enumerate(Product(*size) for size in sizes)
+    ]
+    found = fit(layers, given)
+    assert (found.numbers.fill, found.numbers.call) == ({"int8 x int8": 3}, {"int8 x int8": 9})
+    assert found.numbers.bandwidth == pytest.approx(0.0625, rel=0.01)
+    assert found.notes == ("all layers are bounded by memory: fill and call may be any up to these",)
+
+
 def test_what_cannot_be_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = [Measured("fc", Product(8, 8, 8), 100)] * FEWEST
     with pytest.raises(UsageError, match=f"{FEWEST - 1} layers are too few"):

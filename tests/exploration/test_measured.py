@@ -3,11 +3,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import onnx_ir as ir
 import pytest
 
+from onnxtile.engine.limits import sized
 from onnxtile.engine.product import Product, Window
 from onnxtile.errors import UsageError
 from onnxtile.exploration.measured import MOST_BYTES, read_measured
+
+I8, U8, F32 = ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.FLOAT
 
 
 def written(folder: Path, text: str) -> Path:
@@ -17,9 +21,9 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_layers_with_what_is_given_of_them(tmp_path: Path) -> None:
-    text = """Name, K,M,N,cycles,batch,types,note
-fc,2,1,3,100,,int8 x int8,new
-,5,4,6,1.5e3,7,float16,
+    text = """Name, K,M,N,cycles,batch,types,note,result
+fc,2,1,3,100,,int8 x int8,new,int8
+,5,4,6,1.5e3,7,float16,,
 """
     first, second = read_measured(written(tmp_path, "\ufeff" + text))
     assert (first.name, first.product, first.cycles) == ("fc", Product(1, 2, 3), 100)
@@ -40,6 +44,13 @@ def test_a_convolution_has_its_window(tmp_path: Path) -> None:
     assert third.product.window is None
 
 
+def test_a_result_is_of_the_type_that_a_profile_counts(tmp_path: Path) -> None:
+    rows = read_measured(written(tmp_path, "m,k,n,cycles,types\n1,2,3,5,\n1,2,3,5,uint8 x int8\n1,2,3,5,float32\n"))
+    types = ((I8, I8), (U8, I8), (F32, F32))
+    assert [row.product for row in rows] == [sized(1, 2, 3, 1, pair) for pair in types]
+    assert [row.product.result for row in rows] == ["int32", "int32", "float32"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -56,6 +67,7 @@ def test_a_convolution_has_its_window(tmp_path: Path) -> None:
         ("m,k,n,cycles\n0,1,1,5\n", "line 2: a layer of 0 x 1 x 1 has nothing to multiply"),
         ("m,k,n,cycles,types\n1,1,1,5,int9\n", "line 2: type 'int9' of a product is unknown"),
         ("m,k,n,cycles,types\n1,1,1,5,int8 int8 int8\n", "line 2: types is 'int8 int8 int8': write those of A and B"),
+        ("m,k,n,cycles,result\n1,1,1,5,int9\n", "line 2: type 'int9' of a product is unknown"),
         ("m,k,n,cycles,kernel\n1,9,1,5,3x3\n", "line 2: input is '': write a size for each axis, such as 56x56"),
         ("m,k,n,cycles,input,kernel,strides,padding,output\n1,9,1,5,3x3,0x3,1x1,0x0,1x1\n", "line 2: the window of a"),
         ('m,k,n,cycles\n1,1,"1\n', "isn't CSV in UTF-8"),
