@@ -37,6 +37,21 @@ def compute_cycles(product: Product, unit: ProductUnit, tile: tuple[Sizes, Sizes
     return total
 
 
+def least_cycles(product: Product, unit: ProductUnit, tiles: tuple[Sizes, Sizes, Sizes]) -> list[Sizes]:
+    """Return for sizes of calls along M, K and N cycles of one product of the batch that no such calls go below.
+
+    The sizes along the other two axes are any of `tiles`.
+    """
+    factors = [tile_cycles(product.sizes[axis], sizes, unit, axis) for axis, sizes in enumerate(tiles)]
+    calls = [-(-length // sizes) for length, sizes in zip(product.sizes, tiles, strict=True)]
+    found = []
+    for axis in range(3):
+        others = [other for other in range(3) if other != axis]
+        least, fewest = (parts[others[0]].min() * parts[others[1]].min() for parts in (factors, calls))
+        found.append(factors[axis] * least + unit.call * calls[axis] * fewest)
+    return found
+
+
 def call_cycles(unit: ProductUnit, m: Sizes, k: Sizes, n: Sizes) -> Sizes:
     """Return the cycles of one call."""
     cycles = _cycles(m, unit, 0) * _cycles(k, unit, 1) * _cycles(n, unit, 2)

@@ -16,6 +16,7 @@ from onnxtile.engine.description import BITS, Engine, Operand, ProductUnit, Spli
 from onnxtile.engine.input_rows import InputRows
 from onnxtile.engine.product import Product
 from onnxtile.engine.schedule import AXES
+from onnxtile.engine.sizes import ascending
 
 Sizes = Any
 """A whole number, or an array of them: int64, or object where they may be larger."""
@@ -130,6 +131,6 @@ def each(function: Callable[[int], int], sizes: Sizes) -> Sizes:
     """Return what a function of whole numbers gives for each of `sizes`."""
     if not isinstance(sizes, np.ndarray):
         return function(int(sizes))
-    distinct, places = np.unique(sizes, return_inverse=True)
+    distinct = ascending(sizes)
     values = np.array([function(int(size)) for size in distinct], dtype=sizes.dtype)
-    return values[places.reshape(sizes.shape)]
+    return values[np.searchsorted(distinct, sizes)]

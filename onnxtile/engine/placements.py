@@ -144,10 +144,10 @@ class Placements:
         held = self.operands.held
         return held(operand, one, size) * held(operand, two, other) * (self.operands.local_bits[operand] * copies)
 
-    def room(self) -> Sizes:
+    def room(self, in_tiles: bool = True) -> Sizes:
         """Return the largest size of blocks along y that local memory has room for, in whole tiles; 0: there is none.
 
-        Where an engine forms windows, the largest that it might have room for.
+        Where an engine forms windows, the largest that it might have room for. `in_tiles=False`: of any number of rows.
         """
         operands, (stays, of_x, of_y, x, y, z), (tx, ty, tz) = self.operands, self.roles, self.tile
         used_x = self._bits(of_x, x, self.first if self.along_x else tx, z, tz, operands.copies[of_x])
@@ -172,7 +172,23 @@ class Placements:
                 _quotient(has[name] * scale, per, length) for name, per in ((stays, per_block), (of_y, per_strip))
             )
             most = np.where((used_x > has[of_x]) | (used_y > has[of_y]), 0, np.minimum(of_block, of_strip))
-        return np.where(most >= length, length, most // ty * ty)
+        return np.where(most >= length, length, most // ty * ty if in_tiles else most)
+
+    def room_of_z(self, second: Sizes) -> Sizes:
+        """Return the largest tile along z that blocks of `second` along y leave room for; 0: there is none.
+
+        Only where the engine forms no windows.
+        """
+        operands, (stays, of_x, of_y, _, _, z), (tx, ty, _) = self.operands, self.roles, self.tile
+        length, local = operands.size[z], operands.local_bits
+        cut_x, cut_y = (self.first, ty) if self.along_x else (tx, second)
+        block = self.first * second * local[stays]
+        per_x, per_y = cut_x * (local[of_x] * operands.copies[of_x]), cut_y * (local[of_y] * operands.copies[of_y])
+        if isinstance(operands.room, int):
+            return np.minimum((operands.room - block) // (per_x + per_y), length)
+        has = operands.room
+        most = np.minimum(np.minimum(has[of_x] // per_x, has[of_y] // per_y), length)
+        return np.where(block <= has[stays], most, 0)
 
 
 def schedule_of(roles: Roles, kind: Kind, tile: dict[str, int], first: int, second: int) -> Schedule:

@@ -16,7 +16,7 @@ from onnxtile.engine.description import Operand
 from onnxtile.engine.operands import Operands
 from onnxtile.engine.placements import Kind, Placements, Roles, schedule_of
 from onnxtile.engine.schedule import AXES, Schedule
-from onnxtile.engine.sizes import MOST_BLOCKS, block_sizes
+from onnxtile.engine.sizes import block_sizes, most_blocks
 
 CHUNK = 16
 """Bounds that are looked into at once."""
@@ -28,13 +28,12 @@ TILES_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Axis:
-    """The sizes of calls along an axis, ascending, and which of them another one is never worse than.
+    """Which sizes of calls along an axis another one is never worse than.
 
     Flags [i, j]: size i instead of j. `smaller`: it's smaller, and costs no more; `divides`: its blocks are finer, too;
     `kept`: as `smaller`, but nothing replaces the whole axis.
     """
 
-    tiles: np.ndarray
     smaller: np.ndarray
     divides: np.ndarray
     kept: np.ndarray
@@ -47,18 +46,22 @@ class Group:
 
     def __init__(self, search: Search, roles: Roles, kind: Kind) -> None:
         self.search, self.roles, self.kind = search, roles, kind
-        self.tiles = [search.axes[axis].tiles for axis in roles[3:]]
+        self.tiles = [search.tiles[axis] for axis in roles[3:]]
         if kind in ("x once", "last of x once"):
             self.tiles[2] = self.tiles[2][-1:]
-        tx, ty, tz = self.tiles
-        columns = tx[:, None, None], ty[:, None], tz
-        whole: np.ndarray = np.array(search.operands.size[roles.x], dtype=search.kind)
-        floors = np.minimum(Placements(search.operands, roles, kind, columns, whole).floor(), float(search.never))
-        shape = len(tx), len(ty), len(tz)
-        self.bytes: np.ndarray = np.array(np.broadcast_to(floors, shape)).astype(search.kind)
+        shape = tuple(map(len, self.tiles))
         self.known = np.zeros(shape, dtype=bool)
         self.block: np.ndarray = np.zeros((*shape, 2), dtype=search.kind)
         self.axes = ["mkn".index(axis) for axis in roles[3:]]
+
+    @cached_property
+    def bytes(self) -> np.ndarray:
+        search, (tx, ty, tz) = self.search, self.tiles
+        columns = tx[:, None, None], ty[:, None], tz
+        whole: np.ndarray = np.array(search.operands.size[self.roles.x], dtype=search.kind)
+        floors = np.minimum(Placements(search.operands, self.roles, self.kind, columns, whole).floor(), search.never)
+        found: np.ndarray = np.array(np.broadcast_to(floors, self.known.shape)).astype(search.kind)
+        return found
 
     def of(self, grid: np.ndarray) -> np.ndarray:
         """Return what a grid along M, K and N has for the tiles along x, y and z."""
@@ -112,12 +115,9 @@ class Least:
     """The fewest bytes of one product of the batch, and the kind and tile of a schedule that moves no more."""
 
     bytes: int
-    group: Group
-    place: int
-
-    @property
-    def schedule(self) -> Schedule:
-        return self.group.schedule(self.place)
+    group: Group | None = None
+    """None: any that keeps a strip, found by the number of blocks."""
+    place: int = 0
 
 
 class Search:
@@ -128,8 +128,12 @@ class Search:
         self.never = 1 << 62 if kind is np.int64 else 1 << 300  # more than the bytes of any schedule
         self.uneven = not operands.even or operands.rows is not None
         self.ideal = operands.least()
-        self.axes = {axis: self._axis(axis, np.array(sizes, dtype=kind)) for axis, sizes in tiles.items()}
+        self.tiles: dict[str, np.ndarray] = {axis: np.array(sizes, dtype=kind) for axis, sizes in tiles.items()}
         self._blocks: dict[tuple[str, bool], np.ndarray] = {}
+
+    @cached_property
+    def axes(self) -> dict[str, Axis]:
+        return {axis: self._axis(axis, tiles) for axis, tiles in self.tiles.items()}
 
     def _axis(self, axis: str, tiles: np.ndarray) -> Axis:
         operands, length = self.operands, self.operands.size[axis]
@@ -146,19 +150,18 @@ class Search:
         divides = smaller & ((tiles[None, :] % tiles[:, None] == 0) | whole[None, :])
         kept = (divides if self.uneven else smaller) & (~whole[None, :] | whole[:, None])
         own = np.eye(len(tiles))
-        return Axis(tiles, *(flags.astype(np.float32) for flags in (smaller, divides, kept, own)))
+        return Axis(*(flags.astype(np.float32) for flags in (smaller, divides, kept, own)))
 
     def blocks(self, axis: str, alone: bool = False) -> np.ndarray:
         """Return for each tile a row of sizes of blocks; `alone`: with those that leave a last block of one tile."""
         found = self._blocks.get((axis, alone))
         if found is None:
-            operands, tiles = self.operands, tuple(int(size) for size in self.axes[axis].tiles)
+            operands, tiles = self.operands, tuple(int(size) for size in self.tiles[axis])
             burst = 1
             if not operands.even and axis != "m":
                 bits = min(operands.bits[name] for name, axes in AXES.items() if axis in axes)
                 burst = max(8 * operands.burst // bits, 1)
-            most = MOST_BLOCKS if self.kind is np.int64 else MOST_BLOCKS // 16
-            table = block_sizes(operands.size[axis], tiles, self.uneven, burst, alone, most)
+            table = block_sizes(operands.size[axis], tiles, self.uneven, burst, alone, most_blocks(self.kind))
             found = self._blocks[axis, alone] = table.astype(self.kind, copy=False)
         return found
 
@@ -170,9 +173,12 @@ class Search:
         """Let x be the axis with fewer sizes of blocks, or M where input rows depend on it."""
         x, y = AXES[stays]
         by_rows = x == "m" and self.operands.rows is not None
-        if not by_rows and self.blocks(y).shape[1] < self.blocks(x).shape[1]:
+        if not by_rows and self._sizes_of_blocks(y) < self._sizes_of_blocks(x):
             x, y = y, x
         return Roles.of(stays, x, y)
+
+    def _sizes_of_blocks(self, axis: str) -> int:
+        return len(self.blocks(axis)[0])
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -186,22 +192,23 @@ class Search:
             Group(self, turned, kind)
             for kind in ONCE
             for roles in self.roles
-            if self.axes[roles.z].tiles[-1] >= self.operands.size[roles.z]
+            if self.tiles[roles.z][-1] >= self.operands.size[roles.z]
             for turned in (roles, roles.turned())
         ]
 
     def least(self, allowed: np.ndarray) -> Least | None:
         """Return the fewest bytes with tiles that are `allowed`, flags along M, K and N; None where none fits."""
-        best: Least | None = None
-        for groups in ("groups", "whole"):
-            if best is not None and best.bytes <= self.ideal:
+        best = self._best_of(self.groups, allowed, None)
+        return best if best is not None and best.bytes <= self.ideal else self._best_of(self.whole, allowed, best)
+
+    def _best_of(self, groups: list[Group], allowed: np.ndarray, best: Least | None) -> Least | None:
+        """Return the better of `best` and the best of some groups."""
+        flags = [(group, self._undominated(group, group.of(allowed))) for group in groups]
+        lowest = [(int(group.bytes[flag].min()), at) for at, (group, flag) in enumerate(flags) if flag.any()]
+        for floor, at in sorted(lowest):
+            if best is not None and best.bytes <= max(floor, self.ideal):
                 break
-            flags = [(group, self._undominated(group, group.of(allowed))) for group in getattr(self, groups)]
-            lowest = [(int(group.bytes[flag].min()), at) for at, (group, flag) in enumerate(flags) if flag.any()]
-            for floor, at in sorted(lowest):
-                if best is not None and best.bytes <= max(floor, self.ideal):
-                    break
-                best = self._better(best, *flags[at])
+            best = self._better(best, *flags[at])
         return best
 
     def _better(self, best: Least | None, group: Group, flags: np.ndarray) -> Least | None:
@@ -227,15 +234,24 @@ class Search:
 
         It's looked for among those with the fewest calls, and from `found` on, along one axis after the other.
         """
-        best = found.group, found.place
-        number = int(found.group.of(calls).flat[found.place])
-        for group in (*self.groups, *self.whole):
+        number = self.never if found.group is None else int(found.group.of(calls).flat[found.place])
+        found = self._fewer([*self.groups, *self.whole], found, number, allowed, calls)
+        return self._nearby(found, allowed, calls)
+
+    def _fewer(self, groups: list[Group], found: Least, number: int, allowed: np.ndarray, calls: np.ndarray) -> Least:
+        """Return a tile of some groups that moves no more bytes with fewer calls than `number`; else `found`."""
+        for group in groups:
             of_group = group.of(calls)
             places = np.flatnonzero(group.of(allowed) & (group.bytes <= found.bytes) & (of_group < number))
             places = places[np.argsort(of_group.flat[places], kind="stable")][:TILES_AT_ONCE]
             if len(hits := group.within(places, found.bytes)):
-                best, number = (group, int(hits[0])), int(of_group.flat[hits[0]])
-        group, place = best
+                found, number = Least(found.bytes, group, int(hits[0])), int(of_group.flat[hits[0]])
+        return found
+
+    def _nearby(self, found: Least, allowed: np.ndarray, calls: np.ndarray) -> Schedule:
+        """Return a schedule that moves no more bytes with no more calls, from a tile on along each axis."""
+        group, place = found.group, found.place
+        assert group is not None
         of_group, flags = group.of(calls), group.of(allowed)
         grid, moved = np.arange(flags.size).reshape(flags.shape), True
         while moved:

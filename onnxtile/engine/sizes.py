@@ -81,7 +81,7 @@ def thinned(sizes: list[int], lanes: int, most: int) -> list[int]:
     if len(sizes) <= most:
         return sizes
     full = [size for size in sizes if size % lanes == 0] or sizes
-    places = np.unique(np.geomspace(1, len(full), most - 2).round().astype(int)) - 1
+    places = ascending(np.geomspace(1, len(full), most - 2).round().astype(int)) - 1
     return sorted({sizes[0], sizes[-1], *(full[place] for place in places)})
 
 
@@ -94,22 +94,60 @@ def block_sizes(
     `every`: all of them, where they are few; `burst`: in elements, to which the size may be rounded up; `alone`: also
     those which leave a last block of a single tile.
     """
-    kind = np.int64 if length < 1 << 62 else object
-    base = math.gcd(*(tile for tile in tiles if tile < length)) or length
-    evens = np.array([-(-length // -(-length // size)) for size in counts(length, base, most)], dtype=kind)
-    rows = []
-    for tile in tiles:
-        parts = -(-length // tile)
-        if every and parts <= FEW:
-            sizes = [np.arange(1, parts, dtype=kind) * tile]
-        else:
-            steps = [tile, math.lcm(tile, burst)] if burst > 1 else [tile]
-            sizes = [-(-evens // step) * step for step in steps]
-        if alone and parts > 1:
-            sizes.append(np.array(_divisors(parts - 1), dtype=kind) * tile)
-        rows.append(np.unique(np.append(np.minimum(np.concatenate(sizes), length), np.array(length, dtype=kind))))
+    base = finest(length, tiles)
+    rows = [_sizes_of(length, tile, base, every, burst, alone, most) for tile in tiles]
     longest = max(map(len, rows))
-    return np.array([np.append(row, [row[-1]] * (longest - len(row))) for row in rows], dtype=kind)
+    table = np.full((len(rows), longest), length, dtype=rows[0].dtype)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    return table
+
+
+@lru_cache(maxsize=1 << 14)
+def _sizes_of(length: int, tile: int, base: int, every: bool, burst: int, alone: bool, most: int) -> np.ndarray:
+    """Return the sizes of blocks of a tile; the last one is the length."""
+    kind = np.int64 if length < 1 << 62 else object
+    parts = -(-length // tile)
+    if every and parts <= FEW:
+        sizes = [np.arange(1, parts, dtype=kind) * tile]
+    else:
+        steps = [tile, math.lcm(tile, burst)] if burst > 1 else [tile]
+        evens = -(-length // block_numbers(length, base, most))
+        sizes = [-(-evens // step) * step for step in steps]
+    if alone and parts > 1:
+        sizes.append(np.array(_divisors(parts - 1), dtype=kind) * tile)
+    return ascending(np.append(np.minimum(np.concatenate(sizes), length), np.array(length, dtype=kind)))
+
+
+@lru_cache(maxsize=1 << 12)
+def block_numbers(length: int, base: int, most: int = MOST_BLOCKS) -> np.ndarray:
+    """Return the numbers of blocks into which multiples of `base` cut an axis."""
+    kind = np.int64 if length < 1 << 62 else object
+    return np.array([-(-length // size) for size in counts(length, base, most)], dtype=kind)
+
+
+def finest(length: int, tiles: Iterable[int]) -> int:
+    """Return the size of which all tiles are multiples but those that are the whole axis."""
+    return math.gcd(*(tile for tile in tiles if tile < length)) or length
+
+
+def blocks_left_out(length: int, tiles: list[int], uneven: bool, kind: type) -> bool:
+    """Return whether some sizes of blocks aren't tried; `uneven`: each has bytes of its own."""
+    if uneven:
+        return -(-length // tiles[0]) > FEW
+    base, most = finest(length, tiles), most_blocks(kind)
+    return length // base > most and len(counts(length, base, most)) > most + 1
+
+
+def most_blocks(kind: type) -> int:
+    """Return after how many sizes of blocks some are left out."""
+    return MOST_BLOCKS if kind is np.int64 else MOST_BLOCKS // 16
+
+
+def ascending(numbers: np.ndarray) -> np.ndarray:
+    """Return the distinct numbers; np.unique does too, and loads numpy.ma first, which takes longer than a choice."""
+    found = np.sort(numbers, axis=None)
+    return found[np.append(True, found[1:] != found[:-1])] if len(found) else found
 
 
 def _divisors(number: int) -> list[int]:

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import onnxtile
-from onnxtile.engine import choice
+from onnxtile.engine import choice, levels
 from onnxtile.engine.choice import Minimize, choose
 from onnxtile.engine.compute import axes_of
 from onnxtile.engine.cost import cost
@@ -83,20 +83,42 @@ def test_one_axis_may_be_limited() -> None:
 
 
 def test_as_many_sizes_of_a_call_as_are_tried_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bounds some sizes are left out; what's chosen is legal, and costs no less."""
-    engine = engine_of(product_results=3, memory_bandwidth=1, local_size=400)
+    """Beyond the bounds some sizes are left out, which is told; what's chosen is legal, and costs no less."""
+    fields = {"product_results": 3, "memory_bandwidth": 1, "local_size": 400}
+    even, uneven = engine_of(**fields), engine_of(**fields, memory_burst=2)
     product, huge = Product(18, 17, 16), Product(1 << 40, 1 << 40, 1 << 40)
-    exact = choose(product, engine).cost.cycles
-    assert exact is not None
-    for name, at in (("MOST_TILES", 18), ("FEW_TILES", 17), ("HUGE_TILES", 3)):
+    for name, at, engine in (
+        ("MOST_TILES", 18, even), ("FEW_TILES", 17, even), ("FEW_UNEVEN_TILES", 17, uneven), ("HUGE_TILES", 3, even),
+    ):  # fmt: skip
+        choice._chosen.cache_clear()
+        chosen = choose(product, engine)
+        assert chosen.assumptions == ()
+        exact = chosen.cost.cycles
+        assert exact is not None
         for bound in (at, at - 1):
             choice._chosen.cache_clear()
             monkeypatch.setattr(choice, name, bound)
-            found = choose(product, engine).cost.cycles
-            assert found is not None
-            assert found >= exact
-            assert choose(huge, engine).cost.cycles
+            found = choose(product, engine)
+            assert found.cost.cycles is not None
+            assert found.cost.cycles >= exact
+            assert (name != "HUGE_TILES" and bound < at) == bool(found.assumptions)
+            assert (
+                choose(huge, engine).assumptions[0].startswith("not every size was tried, another may cost less: calls")
+            )
+        monkeypatch.undo()
     choice._chosen.cache_clear()
+
+
+def test_it_is_told_that_sizes_were_left_out_and_only_then() -> None:
+    plain, bursts = {"memory_bandwidth": 1}, {"memory_bandwidth": 1, "memory_burst": 64}
+    assert choose(Product(128, 128, 128), engine_of(**plain)).assumptions == ()
+    assert choose(Product(8, 128, 8), engine_of(**bursts)).assumptions == ()
+    words = "not every size was tried, another may cost less: "
+    assert choose(Product(8, 129, 8), engine_of(**bursts)).assumptions == (
+        f"{words}calls along K 22 of 129; blocks along K",
+    )
+    large, prices = Product(1, 2500, 2500), {"product_call": 1, "product_results": 1}
+    assert choose(large, engine_of(**plain, **prices)).assumptions[0].startswith(f"{words}calls along K ")
 
 
 def test_as_many_levels_as_are_looked_into_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,10 +128,14 @@ def test_as_many_levels_as_are_looked_into_and_more(monkeypatch: pytest.MonkeyPa
     assert exact is not None
     for bound in (1, 200):
         choice._chosen.cache_clear()
-        monkeypatch.setattr(choice, "MOST_SEARCHES", bound)
+        monkeypatch.setattr(levels, "MOST_SEARCHES", bound)
         found = choose(product, engine).cost.cycles
         assert found is not None
         assert found >= exact if bound == 1 else found == exact
+        told = [
+            words for words in choose(product, engine).assumptions if words.startswith("not every number of cycles")
+        ]
+        assert len(told) == (bound == 1)
     choice._chosen.cache_clear()
 
 

@@ -19,11 +19,13 @@ def test_tiles_that_are_allowed() -> None:
     allowed = np.ones((2, 2, 2), dtype=bool)
     best = search.least(allowed)
     assert best is not None
-    assert best.bytes == traffic(product, best.schedule, unit, engine).total
+    assert best.group is not None
+    assert best.bytes == traffic(product, best.group.schedule(best.place), unit, engine).total
     allowed[0] = False
     large = search.least(allowed)
     assert large is not None
-    assert large.schedule.tile[0] == 16
+    assert large.group is not None
+    assert large.group.schedule(large.place).tile[0] == 16
     assert large.bytes >= best.bytes
     assert search.least(np.zeros((2, 2, 2), dtype=bool)) is None
 
