@@ -1,4 +1,4 @@
-"""Errors that users see, a type for each kind. Each message is one line: which model part, which value, what to do."""
+"""Errors that users see, a type for each kind. Each mistake is one line: which model part, which value, what to do."""
 
 from __future__ import annotations
 
@@ -17,10 +17,19 @@ Result = TypeVar("Result")
 class OnnxtileError(Exception):
     """Base of all errors that onnxtile raises on purpose; the command line turns it into exit status 2.
 
-    `beneath`: lines that show the place of what is wrong, which the command line prints below the message.
+    Several arguments are several mistakes of one file: the message has a line for each. `beneath`: lines that show the
+    place of what is wrong, which the command line prints below the message.
     """
 
     beneath: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The mistakes, one or more."""
+        return tuple(map(str, self.args))
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class UsageError(OnnxtileError):

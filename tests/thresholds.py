@@ -163,6 +163,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "engine.choice.HUGE_TILES": ("all sizes of calls are tried where amounts are huge, or some", "engine/test_choice.py", "test_as_many_sizes_of_a_call_as_are_tried_and_more"),
     "engine.choice.FEW_UNEVEN_TILES": ("all sizes of calls are tried where bytes depend on them, or some", "engine/test_choice.py", "test_as_many_sizes_of_a_call_as_are_tried_and_more"),
     "engine.levels.MOST_SEARCHES": ("the best of all levels, or of those that were looked into", "engine/test_choice.py", "test_as_many_levels_as_are_looked_into_and_more"),
+    "engine.mistakes.MOST": ("a mistake is told, or counted", "engine/test_mistakes.py", "test_as_many_mistakes_as_are_told_and_more"),
     "engine.levels.SOME": ("sizes whose cycles are a limit for all", "engine/test_levels.py", "test_as_many_tiles_as_are_weighed_at_once_and_more"),
     "engine.levels.MANY": ("tiles are weighed at once, or slow ones left out first", "engine/test_levels.py", "test_as_many_tiles_as_are_weighed_at_once_and_more"),
     "engine.even_search.PROMISING": ("tiles are gone through at once, or some first", "engine/test_even_search.py", "test_as_many_tiles_and_schedules_as_are_looked_at_at_once_and_more"),

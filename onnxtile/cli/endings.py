@@ -28,11 +28,12 @@ _NOT_ONE_OF = re.compile(r"'([^']*)' is not one of (.*)")
 
 @dataclass(frozen=True)
 class Ending:
-    """A line that says why, the exit status, and lines beneath that show the place, if any."""
+    """A line that says why, the exit status, lines beneath that show the place, and those of other mistakes, if any."""
 
     words: str
     status: int = BAD
     beneath: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
     def tell(self, error: BaseException | None = None) -> int:
         """Print the line, behind the traceback of `error` if that's given; return the exit status."""
@@ -40,7 +41,8 @@ class Ending:
         with contextlib.suppress(OSError, ValueError):  # standard error is closed or full: the status has to do
             if error is not None:
                 traceback.print_exception(error)
-            lines = [f"onnxtile: {printable(self.words)}", *(f"  {printable(line)}" for line in self.beneath)]
+            lines = [f"onnxtile: {printable(words)}" for words in (self.words, *self.others)]
+            lines += [f"  {printable(line)}" for line in self.beneath]
             print(*lines, sep="\n", file=sys.stderr, flush=True)
         return self.status
 
@@ -51,7 +53,8 @@ OUTPUT_CLOSED = Ending("standard output is closed; not all of the report was rea
 def ending(error: BaseException) -> Ending:
     """Return how this error ends the program."""
     if isinstance(error, OnnxtileError):
-        return Ending(str(error), beneath=error.beneath)
+        first, *others = error.lines or ("",)
+        return Ending(first, beneath=error.beneath, others=tuple(others))
     if isinstance(error, typer.TyperException):
         return Ending(f"{_of_call(error)}; see --help")
     if isinstance(error, (typer.Abort, KeyboardInterrupt)):

@@ -83,12 +83,12 @@ def _errors_named() -> Iterator[None]:
     try:
         yield
     except OnnxtileError as error:
-        words = str(error)
+        lines = error.lines
         for path in _spooled:
-            words = words.replace(str(path), "standard input")
-        if words == str(error):
+            lines = tuple(words.replace(str(path), "standard input") for words in lines)
+        if lines == error.lines:
             raise
-        raise type(error)(words) from error
+        raise type(error)(*lines) from error
 
 
 def _to_output(command: Callable[..., None], values: dict[str, Any]) -> None:

@@ -1,8 +1,11 @@
-"""Check that the fields of an engine agree with each other; ValueError, with the fact and the cure, if they don't."""
+"""Check that the fields of an engine agree with each other.
+
+Where they don't, ValueError has an argument for each mistake: the fact and the cure.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -13,35 +16,39 @@ AXES: tuple[Literal["M", "K", "N"], ...] = ("M", "K", "N")
 
 def check_unit(unit: ProductUnit) -> None:
     """Check that results fit the type that accumulates them, and that the largest call is one that may be made."""
-    _check_accumulate(unit)
+    _raise(_accumulate(unit), _largest_call(unit))
+
+
+def _raise(*mistakes: Iterator[str]) -> None:
+    """Raise ValueError with all mistakes, if there are any."""
+    if found := [words for of_a_kind in mistakes for words in of_a_kind]:
+        raise ValueError(*found)
+
+
+def _largest_call(unit: ProductUnit) -> Iterator[str]:
     for axis in AXES:
         most, multiple = getattr(unit.max, axis), getattr(unit.multiple, axis)
         if most is not None and most % multiple:
             near = [number for number in (most // multiple * multiple, -(-most // multiple) * multiple) if number]
-            raise ValueError(
+            yield (
                 f"max.{axis} is {most:,}, no multiple of multiple.{axis}, {multiple:,}, so that no call is that large: "
                 f"write {' or '.join(map(str, near))}"
             )
 
 
-def _check_accumulate(unit: ProductUnit) -> None:
+def _accumulate(unit: ProductUnit) -> Iterator[str]:
     from onnxtile.engine.description import BITS
 
     kinds = {name: name.rstrip("0123456789") if "float8" not in name else "float" for name in BITS}
     operands, accumulate = " x ".join(unit.types), unit.accumulate
     if any("float" in kinds[name] for name in unit.types) and "float" not in kinds[accumulate]:
-        raise ValueError(
-            f"accumulate is {accumulate}, whole numbers, and {operands} gives fractions: write one such as float32"
-        )
-    if kinds[accumulate] == "uint" and "int" in (kinds[name] for name in unit.types):
-        raise ValueError(
-            f"accumulate is {accumulate}, without a sign, and {operands} has one: write {accumulate.removeprefix('u')}"
-        )
-    widest = max(BITS[name] for name in unit.types)
-    if BITS[accumulate] < widest:
-        raise ValueError(
-            f"accumulate is {accumulate}, narrower than its operands, {operands}: write a type of {widest} bits or more"
-        )
+        yield f"accumulate is {accumulate}, whole numbers, and {operands} gives fractions: write one such as float32"
+    elif kinds[accumulate] == "uint" and "int" in (kinds[name] for name in unit.types):
+        signed = accumulate.removeprefix("u")
+        yield f"accumulate is {accumulate}, without a sign, and {operands} has one: write {signed}"
+    elif BITS[accumulate] < (widest := max(BITS[name] for name in unit.types)):
+        what = f"narrower than its operands, {operands}"
+        yield f"accumulate is {accumulate}, {what}: write a type of {widest} bits or more"
 
 
 def check_convolutions(conv: ConvUnit) -> None:
@@ -55,18 +62,23 @@ def check_convolutions(conv: ConvUnit) -> None:
 
 def check_engine(engine: Engine) -> None:
     """Check that a pair of types has one unit, and that local memory holds the smallest call of each."""
-    twice = [types for types, count in Counter(unit.types for unit in engine.product).items() if count > 1]
-    if twice:
-        first, second, *_ = (at + 1 for at, unit in enumerate(engine.product) if unit.types == twice[0])
-        raise ValueError(
-            f"product {second}: types are {' x '.join(twice[0])}, as those of product {first}: leave one of them out"
-        )
-    for at, unit in enumerate(engine.product):
-        _check_local_memory(f"product {at + 1}", unit, engine)
+    units = list(enumerate(engine.product, 1))
+    calls = (words for at, unit in units if (words := _local_memory(f"product {at}", unit, engine)))
+    _raise(_twice(engine), calls)
 
 
-def _check_local_memory(place: str, unit: ProductUnit, engine: Engine) -> None:
-    """Check that the smallest call fits: what stays is there once, A or B or both stream through the buffers."""
+def _twice(engine: Engine) -> Iterator[str]:
+    first: dict[tuple[str, str], int] = {}
+    for at, unit in enumerate(engine.product, 1):
+        if first.setdefault(unit.types, at) != at:
+            yield (
+                f"product {at}: types are {' x '.join(unit.types)}, as those of product {first[unit.types]}: leave one "
+                "of them out"
+            )
+
+
+def _local_memory(place: str, unit: ProductUnit, engine: Engine) -> str | None:
+    """Say where the smallest call doesn't fit: what stays is there once, A or B or both stream through the buffers."""
     from onnxtile.engine.description import BITS
 
     m, k, n = (getattr(unit.multiple, axis) for axis in AXES)
@@ -76,17 +88,18 @@ def _check_local_memory(place: str, unit: ProductUnit, engine: Engine) -> None:
     if isinstance(size, int):
         least = -(-min(sum(way.values()) for way in ways) // 8)
         if least > size:
-            raise _too_small(place, (m, k, n), f"{least:,} bytes{_with(buffers)}", f"local.size is {size:,}")
-        return
+            return _too_small(place, (m, k, n), f"{least:,} bytes{_with(buffers)}", f"local.size is {size:,}")
+        return None
     lacking = [{name: bits for name, bits in way.items() if bits > 8 * getattr(size, name)} for way in ways]
     if all(lacking):
         name, bits = next(iter(min(lacking, key=len).items()))
         words = f"{-(-bits // 8):,} bytes of {name}{_with(buffers) if bits > once[name] else ''}"
-        raise _too_small(place, (m, k, n), words, f"local.size.{name} is {getattr(size, name):,}")
+        return _too_small(place, (m, k, n), words, f"local.size.{name} is {getattr(size, name):,}")
+    return None
 
 
-def _too_small(place: str, call: tuple[int, int, int], taken: str, size: str) -> ValueError:
-    return ValueError(
+def _too_small(place: str, call: tuple[int, int, int], taken: str, size: str) -> str:
+    return (
         f"{place}: the smallest call, {' x '.join(map(str, call))}, takes {taken}, and {size}: write more, or a "
         "smaller multiple"
     )

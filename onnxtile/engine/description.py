@@ -29,7 +29,7 @@ from typing_extensions import Self
 
 from onnxtile.engine import consistency
 from onnxtile.engine.mistakes import mistakes
-from onnxtile.engine.quantities import BYTES, BYTES_A_SECOND, HERTZ, quantity
+from onnxtile.engine.quantities import BYTES, BYTES_A_SECOND, HERTZ, exact, fraction_of, quantity
 from onnxtile.errors import UsageError
 from onnxtile.ir.dimensions import LARGEST
 from onnxtile.ir.io.toml_files import toml_text
@@ -58,7 +58,12 @@ def _size(value: object) -> int:
     return int(amount)
 
 
+def _clock(value: object) -> Fraction:
+    return quantity(fraction_of(value), HERTZ, '"1 GHz"')
+
+
 def _rate(value: object) -> Fraction:
+    value = fraction_of(value)
     if isinstance(value, str):  # the engine has turned all others into numbers
         quantity(value, BYTES_A_SECOND, '"16 GB/s", or 16 for bytes a cycle')
         raise ValueError(
@@ -82,8 +87,9 @@ def _name(value: object) -> str:
 
 
 def _amount(units: dict[str, int]) -> WithJsonSchema:
-    """Return what editors know of an amount: a number, or text with one of the units."""
-    text = {"type": "string", "pattern": rf"^\s*[0-9]+(\.[0-9]+)?\s*({'|'.join(units)})\s*$"}
+    """Return what editors know of an amount: a number, or text with one of the units; rates may be fractions."""
+    fraction = "" if units is BYTES else "|[0-9]+/[0-9]+"
+    text = {"type": "string", "pattern": rf"^(\s*[0-9]+(\.[0-9]+)?\s*({'|'.join(units)})\s*{fraction})$"}
     return WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, text]})
 
 
@@ -93,10 +99,10 @@ Switch = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=100)]
 Size = Annotated[int, BeforeValidator(_size), _amount(BYTES)]
 """Bytes: a number, or text such as `256 KiB`."""
-_JSON = PlainSerializer(lambda number: int(number) if number.denominator == 1 else float(number), when_used="json")
-Rate = Annotated[Fraction, BeforeValidator(_rate), _amount(BYTES_A_SECOND), _JSON]
+_DUMPED = PlainSerializer(exact, when_used="unless-none")
+Rate = Annotated[Fraction, BeforeValidator(_rate), _amount(BYTES_A_SECOND), _DUMPED]
 """Bytes a cycle: a number, or bytes a second as text such as `16 GB/s`."""
-Clock = Annotated[Fraction, BeforeValidator(lambda value: quantity(value, HERTZ, '"1 GHz"')), _amount(HERTZ), _JSON]
+Clock = Annotated[Fraction, BeforeValidator(_clock), _amount(HERTZ), _DUMPED]
 """Cycles a second: a number, or text such as `1 GHz`."""
 
 
@@ -234,8 +240,8 @@ class Engine(_Table):
     """A matrix engine: immutable, comparable, and usable as a key.
 
     Sizes are in bytes, rates in bytes a cycle, as exact fractions. `Engine.load` reads a file; the fields may be given
-    by name, too, each as an engine file has it. Raises UsageError for what is no engine, with the place, the fact and
-    the cure.
+    by name, too, each as an engine file has it, and as `model_dump()` gives them. Raises UsageError for what is no
+    engine, a line for each mistake with the place, the fact and the cure.
     """
 
     version: Annotated[Literal[1], BeforeValidator(_whole)] = 1
@@ -259,8 +265,7 @@ class Engine(_Table):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            first, *others = mistakes(error, type(self))
-            raise UsageError(first + (f" (and {len(others)} more)" if others else "")) from error
+            raise UsageError(*mistakes(error, type(self))) from error
 
     @model_validator(mode="before")
     @classmethod
@@ -273,7 +278,7 @@ class Engine(_Table):
                 with suppress(ValueError):
                     amount = quantity(rate, BYTES_A_SECOND, "")
                     tables[table][field] = amount  # so that a wrong clock is the only mistake
-                    tables[table][field] = amount / quantity(data["clock"], HERTZ, "")
+                    tables[table][field] = amount / _clock(data["clock"])
         return data | tables
 
     @model_validator(mode="after")

@@ -40,7 +40,7 @@ def engines() -> Iterator[Engine]:
 def load(source: str | Path) -> Engine:
     """Return the engine of a file, or the built-in or a plugin's one of that name.
 
-    Raises UsageError with the place, the fact and the cure.
+    Raises UsageError, a line for each mistake with the place, the fact and the cure.
     """
     return engine_of(table_of(source), str(source))
 
@@ -89,4 +89,4 @@ def engine_of(table: dict[str, object], source: str) -> Engine:
     try:
         return Engine(**table)
     except UsageError as error:
-        raise UsageError(f"{source}: {error}") from error
+        raise UsageError(*(f"{source}: {words}" for words in error.lines)) from error

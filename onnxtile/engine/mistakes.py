@@ -16,18 +16,32 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
+MOST = 100
+"""Mistakes that are told one by one."""
+
+
 def mistakes(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Return a line for each mistake in a table that isn't one of `model`: causes before what may follow from them."""
     found = error.errors(include_url=False)
     listed = {one["loc"][:-1] for one in found}
     found = [one for one in found if one["type"] != "too_short" or one["loc"] not in listed]  # what's in it is told
-    return [_words(one, model) for one in sorted(found, key=_rank)]
+    lines = [words for one in sorted(found, key=_rank) for words in _lines(one, model)]
+    return lines if len(lines) <= MOST else [*lines[:MOST], f"{len(lines) - MOST:,} more mistakes"]
 
 
 def _rank(details: ErrorDetails) -> int:
     if details["loc"] == ("version",):
         return 0
     return 1 if details["type"] == "extra_forbidden" else 2
+
+
+def _lines(details: ErrorDetails, model: type[BaseModel]) -> list[str]:
+    """Return a line for each mistake in one place: where fields contradict each other there may be several."""
+    if details["type"] != "value_error":
+        return [_words(details, model)]
+    place, _, _ = _follow(details["loc"], model)
+    found = map(str, details["ctx"]["error"].args)
+    return [f"{place} {words}" if words.startswith("is ") else _joined(place, words) for words in found]
 
 
 def _words(details: ErrorDetails, model: type[BaseModel]) -> str:
@@ -41,9 +55,6 @@ def _words(details: ErrorDetails, model: type[BaseModel]) -> str:
     place, table, field = _follow(loc, model)
     if kind == "missing" and field is not None:
         return _missing(place, str(loc[-1]), field, top=table is model)
-    if kind == "value_error":
-        words = str(details["ctx"]["error"])
-        return f"{place} {words}" if words.startswith("is ") else _joined(place, words)
     return f"{place.rstrip(':')} is {toml_text(value)}: {_cure(loc, value, field)}"
 
 

@@ -18,6 +18,9 @@ BYTES_A_SECOND = {f"{unit}/s": factor for unit, factor in BYTES.items()}
 _TEXT = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]+(?:/s)?)\s*", re.ASCII)
 
 
+_FRACTION = re.compile(r"[0-9]{1,99}/[1-9][0-9]{0,98}", re.ASCII)
+
+
 def quantity(value: object, units: dict[str, int], example: str) -> Fraction:
     """Return an amount in its base unit, exactly: a number as it is, text with one of `units`.
 
@@ -35,6 +38,22 @@ def quantity(value: object, units: dict[str, int], example: str) -> Fraction:
     if amount is None or not Fraction(1, LARGEST) <= amount <= LARGEST:
         raise ValueError(f"is {toml_text(value)}: write an amount above 0, such as {example}{_meant(value, units)}")
     return amount
+
+
+def exact(number: Fraction) -> int | float | str:
+    """Return a number as JSON has it, from which `fraction_of` makes the same one: as text where no float is equal.
+
+    >>> exact(Fraction(16)), exact(Fraction(15, 4)), exact(Fraction(340, 7))
+    (16, 3.75, '340/7')
+    """
+    if number.denominator == 1:
+        return int(number)
+    return float(number) if Fraction(float(number)) == number else str(number)
+
+
+def fraction_of(value: object) -> object:
+    """Return the fraction that a text such as `340/7` is; anything else as it is."""
+    return Fraction(value) if isinstance(value, str) and _FRACTION.fullmatch(value) else value
 
 
 def _meant(value: object, units: dict[str, int]) -> str:

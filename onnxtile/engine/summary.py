@@ -34,9 +34,13 @@ class Peak:
 
 def peak(unit: ProductUnit, engine: Engine) -> Peak:
     """Return the most that a unit of this engine does."""
-    tops = None if engine.clock is None else float(2 * unit.macs * engine.clock / 10**12)
+    tops = None if engine.clock is None else _number(2 * unit.macs * engine.clock / 10**12)
     bandwidth = engine.memory.bandwidth
-    return Peak(unit.types, unit.macs, tops, None if bandwidth is None else float(unit.macs / bandwidth))
+    return Peak(unit.types, unit.macs, tops, None if bandwidth is None else _number(unit.macs / bandwidth))
+
+
+def _number(amount: Fraction) -> float:
+    return int(amount) if amount.denominator == 1 else float(amount)
 
 
 def sections(engine: Engine) -> list[list[Line]]:

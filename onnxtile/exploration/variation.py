@@ -83,7 +83,7 @@ def variants(table: Table, variations: Sequence[Variation], source: str = "engin
         try:
             yield Variant(texts, engine_of(dict(varied), source))
         except UsageError as error:
-            yield Variant(texts, None, str(error).removeprefix(f"{source}: "))
+            yield Variant(texts, None, "; ".join(words.removeprefix(f"{source}: ") for words in error.lines))
 
 
 def _check_path(path: str) -> None:

@@ -84,10 +84,14 @@ def test_a_file_that_gives_everything_has_no_table(cli: Cli, tmp_path: Path) -> 
     assert "not given" not in out
 
 
-def test_a_bad_file_gets_one_line(cli: Cli, tmp_path: Path) -> None:
+def test_a_bad_file_gets_a_line_for_each_mistake(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "e.toml").write_text("version = 3")
     for command in ("check", "show"):
-        one_line(cli("engine", command, "e.toml"), r"^onnxtile: e.toml: version is 3: this onnxtile reads version 1: ")
+        status, out, err = cli("engine", command, "e.toml")
+        assert (status, out) == (2, "")
+        assert [line.partition(" is ")[0] for line in err.splitlines()] == [
+            "onnxtile: e.toml: version", "onnxtile: e.toml: [[product]]", "onnxtile: e.toml: [local]",
+        ]  # fmt: skip
         one_line(cli("engine", command, "systolic-33"), "no such file or directory; did you mean 'systolic-32'")
 
 
@@ -99,6 +103,10 @@ def test_show_prints_the_summary(cli: Cli) -> None:
     assert Engine(**document["engine"]) == Engine.load("ethos-u65-like")
     assert document["peak"][0]["macs"] == 256
     assert (document["peak"][0]["tops"], document["peak"][0]["types"]) == (0.512, ["int8", "int8"])
+    assert '"balance": 64,' not in cli("engine", "show", "ethos-u65-like", "--json")[1]  # 256 / 3.75
+    assert '"balance": 64\n' in cli("engine", "show", "systolic-32", "--json")[1]
+    tpu = json.loads(cli("engine", "show", "tpu-like", "--json")[1])["engine"]
+    assert (tpu["memory"]["bandwidth"], Engine(**tpu)) == ("340/7", Engine.load("tpu-like"))
 
 
 def test_the_built_in_engines_are_listed(cli: Cli) -> None:

@@ -11,7 +11,9 @@ from pydantic.fields import FieldInfo
 
 import onnxtile
 from onnxtile.engine.description import BITS, Engine, Unset
+from onnxtile.engine.load import names
 from onnxtile.engine.mistakes import _table_in, toml_text
+from onnxtile.errors import UsageError
 from tests.support import ROOT
 
 
@@ -76,3 +78,33 @@ def test_an_engine_is_public_immutable_and_survives_pickling() -> None:
     assert pickle.loads(pickle.dumps(engine)) == engine
     with pytest.raises(ValueError, match="frozen"):
         engine.name = "other"  # type: ignore[misc]  # that's the point
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_dumped_loads_again(name: str) -> None:
+    """As a table of Python, as what JSON holds, and as its text: rates that no float is are texts of fractions."""
+    engine = Engine.load(name)
+    for dumped in (engine.model_dump(), engine.model_dump(mode="json")):
+        assert Engine(**dumped) == Engine.model_validate(dumped) == engine
+    assert Engine.model_validate_json(engine.model_dump_json()) == engine
+
+
+def test_whole_numbers_are_dumped_as_such() -> None:
+    table = {"clock": "7 Hz", "memory": {"bandwidth": "14 B/s"}, "operators": {"vector": "1 B/s", "host": 0.5}}
+    fields = {"product": [{"types": ["int8", "int8"], "accumulate": "int32", "array": {}}], "local": {"size": "1 KiB"}}
+    for mode in ("python", "json"):
+        dumped = Engine(**table, **fields).model_dump(mode=mode)
+        found = [
+            dumped["clock"],
+            dumped["memory"]["bandwidth"],
+            dumped["operators"]["vector"],
+            dumped["operators"]["host"],
+        ]
+        assert [repr(value) for value in found] == ["7", "2", "'1/7'", "0.5"]
+
+
+@pytest.mark.parametrize("text", ["1/0", "/2", "1/2/3", "-1/2", "0/5", "1 / 2", f"1/{'9' * 100}"])
+def test_texts_that_are_no_fractions(text: str) -> None:
+    unit = {"types": ["int8", "int8"], "accumulate": "int32", "array": {}}
+    with pytest.raises(UsageError, match="memory.bandwidth is "):
+        Engine(product=[unit], local={"size": "1 KiB"}, memory={"bandwidth": text})
