@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import onnx_ir as ir
 
 from onnxtile.engine.choice import Choice, Minimize, choose
+from onnxtile.engine.compute import axes_of
 from onnxtile.engine.description import BITS, Engine, Operand, ProductUnit
 from onnxtile.engine.given import PREFIX
 from onnxtile.engine.operands import fits, room_of
@@ -114,6 +115,13 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
     def _for_product(self, product: Contraction) -> Limits:
         chosen = None if self._stays_whole(product) else self._choice(product)
         return Limits(*chosen.schedule.tile) if isinstance(chosen, Choice) else self.for_types(product.types)
+
+    def multiples(self, product: Contraction) -> tuple[int, int, int]:
+        return self._answer(product, self._multiples)
+
+    def _multiples(self, product: Contraction) -> tuple[int, int, int]:
+        unit = self._unit(self._multiplied(product).types)
+        return (1, 1, 1) if unit is None else axes_of(unit.multiple)
 
     def tiles(self, product: Contraction) -> Tiles:
         return self._answer(product, self._tiles)

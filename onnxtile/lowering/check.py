@@ -59,6 +59,7 @@ def _check_row(product: Contraction, limits: ProductLimits, asked: Sequence[str]
     answer = legality(product, limits)
     why = next(engine_refusals(product, limits), None)
     row = Row.of(product, answer, why_unknown(product, limits, free) if answer == "unknown" else why)
+    row = replace(row, multiples=limits.multiples(product))
     if answer != "over" or why:
         return row
     reason = None if limits.takes(product) else f"operator: the engine doesn't run {product.node.op_type}"

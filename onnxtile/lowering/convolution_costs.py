@@ -156,7 +156,9 @@ def _cost(
         )  # fmt: skip
     pads = lowered.options.pad_tiles or (form is not None and form.pads)
     uses = [
-        EngineUse.of(each.size, plan.tile, pads and not isinstance(plan, SplitPlan))
+        EngineUse.of(
+            each.size, plan.tile, pads and not isinstance(plan, SplitPlan), lowered.options.limits.multiples(each)
+        )
         for each, plan in done if not isinstance(plan, VectorPlan)
     ]  # fmt: skip
     return ConvolutionCost(

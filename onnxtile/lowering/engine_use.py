@@ -23,6 +23,8 @@ from onnxtile.operators.sizes import Size
 Tile = tuple[int | None, int | None, int | None]
 """The size of the largest tile along M, K and N; None along an axis that is left whole."""
 WHOLE: Tile = (None, None, None)
+ANY = (1, 1, 1)
+"""Multiples of M, K and N where calls may have any size."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class EngineUse(JsonRecord, members="calls macs padded_macs padding utilization"
     """The use that products make of the engine, in one run of the graph that they're in.
 
     `calls`: products of tiles, each of a batch one. `macs`: multiply-accumulates that the model asks for;
-    `padded_macs`: those that the tiles compute, with zeros that fill tiles, and what else nobody asked for.
+    `padded_macs`: those that calls compute, with zeros that fill tiles, what the engine fills calls up with, and what
+    else nobody asked for.
     """
 
     calls: Amount
@@ -38,17 +41,21 @@ class EngineUse(JsonRecord, members="calls macs padded_macs padding utilization"
     padded_macs: Amount
 
     @classmethod
-    def of(cls, size: Size, tile: Tile = WHOLE, pads: bool = False) -> EngineUse:
-        """Return the use by one product, cut into tiles; `pads`: ragged tiles are filled up with zeros."""
+    def of(cls, size: Size, tile: Tile = WHOLE, pads: bool = False, multiples: tuple[int, int, int] = ANY) -> EngineUse:
+        """Return the use by one product, cut into tiles.
+
+        `pads`: ragged tiles are filled up with zeros. `multiples`: those that the engine fills the sizes of a call up
+        to; tiles that aren't whole axes are such multiples.
+        """
         counts, filled = [amount_of("the batch", size.multiplied)], [amount_of("the batch", size.multiplied)]
-        for name, dim, length in zip("MKN", size.axes, tile, strict=True):
+        for name, dim, length, multiple in zip("MKN", size.axes, tile, multiples, strict=True):
             amount = amount_of(name, dim)
             if isinstance(amount, (Unknown, Range)):
                 counts.append(1 if length is None else amount)
                 filled.append(amount)
             else:
                 counts.append(pieces(amount, length))
-                filled.append(fill(amount, length if pads else None))
+                filled.append(fill(fill(amount, length if pads else None), multiple))
         macs, padded = macs_of(size), product(filled)
         return cls(0 if padded == 0 else product(counts), macs, padded)
 

@@ -146,6 +146,10 @@ class LoweringPlan:
         return rows
 
     def _row(self, product: Contraction, decision: Decision) -> Row:
+        return replace(self._told(product, decision), multiples=self._options.limits.multiples(product))
+
+    def _told(self, product: Contraction, decision: Decision) -> Row:
+        """Return what became of a product."""
         if product.family not in self._options.families:
             return Row.not_asked(product)
         if isinstance(decision, VectorPlan):

@@ -13,9 +13,9 @@ from typing_extensions import NotRequired, TypedDict
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.notebook import Sheet, Tabular
 from onnxtile.ir.printable import aligned, in_scope, several
-from onnxtile.ir.symbolic.amounts import Amount, Range, amount_text, is_known, ratio, text_of, total
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_text, is_known, ratio, text_of, total
 from onnxtile.ir.symbolic.rounded import count_text, percent_text
-from onnxtile.lowering.engine_use import NO_USE, WHOLE, EngineUse, Tile, macs_of
+from onnxtile.lowering.engine_use import ANY, NO_USE, WHOLE, EngineUse, Tile, macs_of
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
 from onnxtile.tiling.limits import ProductLimits
@@ -74,7 +74,7 @@ class Row(
     `pieces` products; None along an axis left whole. `part` names the product where a node holds several; `family` is
     what --ops calls its operator's. `origin`: the node that was written out as this product, which couldn't be cut.
     `schedule`: how the tiles run on an engine, as the metadata of nodes has it. `within`: of a product over the limits
-    these, where the engine multiplies its types.
+    these, where the engine multiplies its types. `multiples`: of M, K and N, which the engine fills calls up to.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Row(
     origin: str | None = None
     pieces: Amount = 0
     within: Tile | None = None
+    multiples: tuple[int, int, int] = ANY
 
     @classmethod
     def of(
@@ -228,10 +229,12 @@ class Report(Tabular, JsonRecord):
         if row.status == "vector":
             return NO_USE
         if row.status == "split":
-            return EngineUse(row.pieces, row.macs, row.macs)
+            filled = row.macs if row.multiples == ANY else Unknown("what fills up pieces of convolutions isn't counted")
+            return EngineUse(row.pieces, row.macs, filled)
         if row.status == "over":
-            return None if row.within is None else EngineUse.of(row.size, row.within)
-        return EngineUse.of(row.size, row.tiles or WHOLE, self.pads) if row.is_on_engine else None
+            return None if row.within is None else EngineUse.of(row.size, row.within, multiples=row.multiples)
+        tiles = row.tiles or WHOLE
+        return EngineUse.of(row.size, tiles, self.pads, row.multiples) if row.is_on_engine else None
 
     @cached_property
     def engine(self) -> EngineUse:
@@ -246,7 +249,11 @@ class Report(Tabular, JsonRecord):
 
     @property
     def engine_summary(self) -> str:
-        """Return a line that says how much of the model the engine computes, in how many calls."""
+        """Return a line that says how much of the model the engine computes, in how many calls.
+
+        Utilization is that of tiles as they're written, since of the array nothing is known; with an engine of its
+        calls, with what it fills them up with.
+        """
         use, share = self.engine, ratio(self.engine.macs, self.macs_of_all)
         if Range(0, None) in (use.macs, self.macs_of_all):
             return "engine: how many MACs and calls isn't known before run time"
@@ -255,7 +262,8 @@ class Report(Tabular, JsonRecord):
         if use.calls != 0:
             parts.append(f"{amount_text(use.calls)} call{'' if use.calls == 1 else 's'}")
         if use.utilization is not None:
-            parts.append(f"utilization {percent_text(use.utilization)}")
+            what = "calls" if self.limits.by_types else "tiles"
+            parts.append(f"utilization of {what} {percent_text(use.utilization)}")
         words = ", ".join(parts)
         inside = any(row.scope for row in self.contractions)
         return f"{words} (bodies and functions counted once)" if inside else words

@@ -80,6 +80,10 @@ class ProductLimits(ABC):
         """Return the most that a call for the product may have: the product stays whole where it has no more."""
 
     @abstractmethod
+    def multiples(self, product: Contraction) -> tuple[int, int, int]:
+        """Return the multiples of M, K and N that the engine fills the sizes of a product's calls up to."""
+
+    @abstractmethod
     def tiles(self, product: Contraction) -> Tiles:
         """Return the tiles of a product that doesn't stay whole."""
 
@@ -144,6 +148,9 @@ class Limits(ProductLimits):
 
     def for_product(self, product: Contraction) -> Limits:
         return self
+
+    def multiples(self, product: Contraction) -> tuple[int, int, int]:
+        return 1, 1, 1
 
     def tiles(self, product: Contraction) -> Tiles:
         return Tiles(self)

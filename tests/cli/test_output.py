@@ -45,7 +45,7 @@ def test_check_shows_what_does_not_fit_and_counts_the_rest(cli: Cli, hundred: Pa
     assert lines[5:] == [
         "96 products fit; --all lists them",
         "100 products at 8,8,8: 96 fit, 4 over",
-        "engine: 6,144 of 6,432 MACs (95.5%), 96 calls, utilization 100%",
+        "engine: 6,144 of 6,432 MACs (95.5%), 96 calls, utilization of tiles 100%",
     ]
     with terminal(80) as screen:
         assert cli("check", hundred, "--max", "8,8,8")[0] == 1

@@ -18,6 +18,15 @@ def test_edges_are_filled_up_where_the_form_pads() -> None:
     assert EngineUse.of(size, (None, 4, None), pads=True) == EngineUse(6, 630, 3 * 5 * 8 * 7)
 
 
+def test_calls_are_filled_up_to_the_engine_s_multiples() -> None:
+    size = Size(40, 300, 50, 2)
+    assert EngineUse.of(size, (24, 102, 32), multiples=(8, 1, 8)) == EngineUse(24, 1_200_000, 2 * 40 * 300 * 56)
+    assert EngineUse.of(Size(3, 5, 7, 1), multiples=(8, 1, 8)) == EngineUse(1, 105, 8 * 5 * 8)
+    assert EngineUse.of(Size(9, 5, 7, 1), (8, 4, 4), pads=True, multiples=(8, 1, 4)) == EngineUse(8, 315, 16 * 8 * 8)
+    n = symbol("n")
+    assert EngineUse.of(Size(3, 5, n, 1), (8, 4, 8), multiples=(8, 1, 8)).utilization is None
+
+
 def test_what_is_multiplied_beyond_the_batch_is_padding() -> None:
     use = EngineUse.of(Size(4, 4, 4, 2, 8), TILE)
     assert (use.calls, use.macs, use.padding, use.utilization) == (8, 128, 6 * 64, 0.25)

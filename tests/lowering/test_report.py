@@ -18,6 +18,7 @@ from onnxtile.lowering.options import LoweringOptions
 from onnxtile.lowering.report import Report
 from onnxtile.profiling.comparison import compare
 from tests.decomposed import one_node
+from tests.engine.strategies import engine_of
 from tests.support import matmul, node_model, parse, whole
 
 F32 = np.dtype(np.float32)
@@ -159,6 +160,20 @@ def test_a_split_convolution_is_as_many_calls_as_it_has_pieces_and_groups() -> N
     assert use == EngineUse(len(kernels), report.macs_of_all, report.macs_of_all)
     free = lowered(node_model("Conv", [["n", 4, 5, 5], [6, 4, 3, 3]], [4]), max=(3, 36, 6), conv="split")
     assert [(row.status, str(free.use(row).calls)) for row in free.contractions] == [("split", "3*n")]
+
+
+@pytest.mark.parametrize(("m", "k", "n"), [(40, 300, 50), (5, 6, 7)])  # the second stays whole
+def test_padding_on_an_engine_is_that_of_its_profile(m: int, k: int, n: int) -> None:
+    engine = engine_of(
+        product_types=["float32", "float32"], product_accumulate="float32", product_multiple={"M": 8, "N": 8},
+        product_max={"M": 32, "K": 128, "N": 32}, local_size=100_000,
+    )  # fmt: skip
+    model, report = onnxtile.lower(matmul([m, k], [k, n], [m, n]), engine=engine, report=True)
+    profiled = onnxtile.profile(model, engine=engine).engine
+    assert profiled is not None
+    assert report.engine.padded_macs == profiled.totals.padded_macs == -(-m // 8) * 8 * k * (-(-n // 8) * 8)
+    assert report.engine_summary.endswith(f"utilization of calls {report.engine.utilization:.1%}")
+    assert onnxtile.check(model, engine=engine).engine.padded_macs == report.engine.padded_macs
 
 
 def test_on_an_engine_rows_say_what_was_chosen_takes() -> None:
