@@ -11,8 +11,9 @@ DOCUMENTED := $(VENV)/installed-docs
 TORCH := $(VENV)/installed-torch
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 NEIGHBOURS := .venv-interop
+LOWEST := .venv-lowest
 
-.PHONY: help demo test test-long test-interop test-wheel lint bench docs clean
+.PHONY: help demo test test-long test-interop test-lowest test-wheel lint bench docs clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -50,6 +51,13 @@ test-interop:  ## tools of neighbours: what they make of lowered models, and low
 	$(PYTHON) tests/interop/install.py $(NEIGHBOURS) '$(TORCH_INDEX)'
 	$(NEIGHBOURS)/bin/python -m pytest tests/interop -r sx
 
+test-lowest:  ## all commands with the lowest versions of libraries that pyproject.toml allows; for Python 3.10
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet --resolution lowest-direct -e '.[draw,fit,parquet,plots,sweep]'
+	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet hypothesis jsonschema 'pandas<3' pytest pytest-xdist
+	$(LOWEST)/bin/python -m pytest tests/cli tests/api
+
 test-wheel:  ## the wheel, built and run in a fresh environment of $(PYTHON)
 	$(PYTHON) tests/wheel.py build/test-wheel
 
@@ -64,4 +72,4 @@ docs: $(DOCUMENTED)  ## the documentation site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 clean:  ## remove what was made
-	rm -rf $(VENV) $(NEIGHBOURS) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NEIGHBOURS) $(LOWEST) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
