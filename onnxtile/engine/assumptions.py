@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from onnxtile.engine.consistency import AXES
-from onnxtile.engine.description import Unset
+from onnxtile.engine.description import BITS, Unset
+from onnxtile.engine.quantities import BYTES, number_text
 from onnxtile.errors import did_you_mean
 from onnxtile.ir.io.toml_files import toml_text
 from onnxtile.operators.table import OPERATORS
 
 if TYPE_CHECKING:
-    from onnxtile.engine.description import Engine
+    from onnxtile.engine.description import Engine, ProductUnit
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def remarks(engine: Engine) -> list[str]:
                 found.append(f"{words} never full")
             elif most is not None and most % width:
                 found.append(f"{words} partly empty in the last pass of the largest call")
+    found += _amounts(engine)
     known = {name for _, name in OPERATORS}
     for name in engine.operators.supported or ():
         if name not in known:
@@ -83,3 +86,25 @@ def remarks(engine: Engine) -> list[str]:
     if not any("float32" in unit.types for unit in engine.product):
         found.append("no [[product]] has float32: products of models that aren't quantized have no unit")
     return found
+
+
+def _amounts(engine: Engine) -> Iterator[str]:
+    """Yield a line for each amount that more often has another unit than an engine with that much."""
+    size, bandwidth = engine.local.size, engine.memory.bandwidth
+    parts = {"": size} if isinstance(size, int) else {f".{name}": part for name, part in size}
+    for name, part in parts.items():
+        if part < BYTES["KiB"]:
+            yield f'local.size{name} is {part} bytes: a number is bytes; write "{part} KiB" where that is meant'
+    most = max(_bytes_a_cycle(unit) for unit in engine.product)
+    if bandwidth is not None and bandwidth > most:
+        yield (
+            f"memory.bandwidth is {number_text(bandwidth)} bytes a cycle, and the array takes {number_text(most)} at "
+            "most: no product waits for memory"
+        )
+
+
+def _bytes_a_cycle(unit: ProductUnit) -> Fraction:
+    """Return what all operands of a cycle are, none of which is held."""
+    m, k, n = (getattr(unit.array, axis) for axis in AXES)
+    bits = m * k * BITS[unit.types[0]] + k * n * BITS[unit.types[1]] + m * n * BITS[unit.accumulate]
+    return Fraction(bits, 8)

@@ -61,7 +61,7 @@ def check_convolutions(conv: ConvUnit) -> None:
 
 
 def check_engine(engine: Engine) -> None:
-    """Check that a pair of types has one unit, and that local memory holds the smallest call of each."""
+    """Check that a pair of types has one unit, whose smallest call and full array local memory holds."""
     units = list(enumerate(engine.product, 1))
     calls = (words for at, unit in units if (words := _local_memory(f"product {at}", unit, engine)))
     _raise(_twice(engine), calls)
@@ -78,31 +78,39 @@ def _twice(engine: Engine) -> Iterator[str]:
 
 
 def _local_memory(place: str, unit: ProductUnit, engine: Engine) -> str | None:
-    """Say where the smallest call doesn't fit: what stays is there once, A or B or both stream through the buffers."""
+    """Say where the smallest call doesn't fit, or one that fills the array as far as a call may."""
+    smallest = [getattr(unit.multiple, axis) for axis in AXES]
+    widths = [(getattr(unit.array, axis), getattr(unit.max, axis)) for axis in AXES]
+    full = [width if most is None else min(width, most) for width, most in widths]
+    full = [-(-width // multiple) * multiple for width, multiple in zip(full, smallest, strict=True)]
+    return _call_held(f"{place}: the smallest call", smallest, "multiple", unit, engine) or _call_held(
+        f"{place}: a call that fills the array", full, "array", unit, engine
+    )
+
+
+def _call_held(call: str, sizes: list[int], field: str, unit: ProductUnit, engine: Engine) -> str | None:
+    """Say where a call doesn't fit: what stays is there once, A or B or both stream through the buffers."""
     from onnxtile.engine.description import BITS
 
-    m, k, n = (getattr(unit.multiple, axis) for axis in AXES)
+    m, k, n = sizes
     once = {"A": m * k * BITS[unit.types[0]], "B": k * n * BITS[unit.types[1]], "C": m * n * BITS[unit.accumulate]}
     size, buffers = engine.local.size, engine.local.buffers
     ways = [once | {streams: once[streams] * buffers} for streams in ("A", "B")]
     if isinstance(size, int):
         least = -(-min(sum(way.values()) for way in ways) // 8)
         if least > size:
-            return _too_small(place, (m, k, n), f"{least:,} bytes{_with(buffers)}", f"local.size is {size:,}")
+            return _too_small(call, sizes, f"{least:,} bytes{_with(buffers)}", f"local.size is {size:,}", field)
         return None
     lacking = [{name: bits for name, bits in way.items() if bits > 8 * getattr(size, name)} for way in ways]
     if all(lacking):
         name, bits = next(iter(min(lacking, key=len).items()))
-        words = f"{-(-bits // 8):,} bytes of {name}{_with(buffers) if bits > once[name] else ''}"
-        return _too_small(place, (m, k, n), words, f"local.size.{name} is {getattr(size, name):,}")
+        taken = f"{-(-bits // 8):,} bytes of {name}{_with(buffers) if bits > once[name] else ''}"
+        return _too_small(call, sizes, taken, f"local.size.{name} is {getattr(size, name):,}", field)
     return None
 
 
-def _too_small(place: str, call: tuple[int, int, int], taken: str, size: str) -> str:
-    return (
-        f"{place}: the smallest call, {' x '.join(map(str, call))}, takes {taken}, and {size}: write more, or a "
-        "smaller multiple"
-    )
+def _too_small(call: str, sizes: list[int], taken: str, size: str, field: str) -> str:
+    return f"{call}, {' x '.join(map(str, sizes))}, takes {taken}, and {size}: write more, or a smaller {field}"
 
 
 def _with(buffers: int) -> str:

@@ -6,6 +6,7 @@ editors show, and what a mistake is told with.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +30,7 @@ from typing_extensions import Self
 
 from onnxtile.engine import consistency
 from onnxtile.engine.mistakes import mistakes
-from onnxtile.engine.quantities import BYTES, BYTES_A_SECOND, HERTZ, exact, fraction_of, quantity
+from onnxtile.engine.quantities import A_SECOND, BYTES, HERTZ, exact, fraction_of, quantity
 from onnxtile.errors import UsageError
 from onnxtile.ir.dimensions import LARGEST
 from onnxtile.ir.io.toml_files import toml_text
@@ -42,6 +43,9 @@ TypeName = Literal[
 ]  # fmt: skip
 BITS: dict[str, int] = {name: int("".join(filter(str.isdigit, name.split("e")[0]))) for name in get_args(TypeName)}
 """The bits of an element of each type."""
+
+SLOWEST = HERTZ["MHz"]
+"""The slowest clock that a number without a unit may be: one below is more often in MHz than in Hz."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,27 @@ def _size(value: object) -> int:
     return int(amount)
 
 
-def _clock(value: object) -> Fraction:
-    return quantity(fraction_of(value), HERTZ, '"1 GHz"')
-
-
 def _rate(value: object) -> Fraction:
     value = fraction_of(value)
     if isinstance(value, str):  # the engine has turned all others into numbers
-        quantity(value, BYTES_A_SECOND, '"16 GB/s", or 16 for bytes a cycle')
+        quantity(value, A_SECOND, '"16 GB/s", or 16 for bytes a cycle')
         raise ValueError(
             f'is {toml_text(value)}, bytes a second, and there is no clock: write clock = "1 GHz" at the top, or bytes '
             "a cycle as a number"
         )
     return quantity(value, {}, '"16 GB/s", or 16 for bytes a cycle')
+
+
+def _clock(value: object) -> Fraction:
+    clock = quantity(fraction_of(value), HERTZ, '"1 GHz"')
+    if not isinstance(value, str) and clock < SLOWEST:
+        raise ValueError(f'is {toml_text(value)}, in Hz: write "{value} MHz", or "{value} Hz" where that is meant')
+    return clock
+
+
+def _dumped_clock(clock: Fraction) -> int | float | str:
+    """Return a clock from which `_clock` makes the same one."""
+    return exact(clock) if clock >= SLOWEST else f"{clock.numerator}/{clock.denominator}"
 
 
 def _whole(value: object) -> object:
@@ -86,11 +98,15 @@ def _name(value: object) -> str:
     return value
 
 
-def _amount(units: dict[str, int]) -> WithJsonSchema:
-    """Return what editors know of an amount: a number, or text with one of the units; rates may be fractions."""
+def _amount(units: Mapping[str, int | Fraction], least: int = 0) -> WithJsonSchema:
+    """Return what editors know of an amount: a number above 0, `least` or more, or text with one of the units.
+
+    Rates may be fractions.
+    """
     fraction = "" if units is BYTES else "|[0-9]+/[0-9]+"
     text = {"type": "string", "pattern": rf"^(\s*[0-9]+(\.[0-9]+)?\s*({'|'.join(units)})\s*{fraction})$"}
-    return WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, text]})
+    number = {"minimum": least} if least else {"exclusiveMinimum": 0}
+    return WithJsonSchema({"anyOf": [{"type": "number"} | number, text]})
 
 
 Count = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
@@ -100,10 +116,12 @@ Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=100
 Size = Annotated[int, BeforeValidator(_size), _amount(BYTES)]
 """Bytes: a number, or text such as `256 KiB`."""
 _DUMPED = PlainSerializer(exact, when_used="unless-none")
-Rate = Annotated[Fraction, BeforeValidator(_rate), _amount(BYTES_A_SECOND), _DUMPED]
+Rate = Annotated[Fraction, BeforeValidator(_rate), _amount(A_SECOND), _DUMPED]
 """Bytes a cycle: a number, or bytes a second as text such as `16 GB/s`."""
-Clock = Annotated[Fraction, BeforeValidator(_clock), _amount(HERTZ), _DUMPED]
-"""Cycles a second: a number, or text such as `1 GHz`."""
+Clock = Annotated[
+    Fraction, BeforeValidator(_clock), _amount(HERTZ, SLOWEST), PlainSerializer(_dumped_clock, when_used="unless-none")
+]
+"""Cycles a second: text such as `1 GHz`, or a number of Hz."""
 
 
 class _Table(BaseModel):
@@ -276,7 +294,7 @@ class Engine(_Table):
             rate = tables.get(table, {}).get(field)
             if isinstance(rate, str):
                 with suppress(ValueError):
-                    amount = quantity(rate, BYTES_A_SECOND, "")
+                    amount = quantity(rate, A_SECOND, "")
                     tables[table][field] = amount  # so that a wrong clock is the only mistake
                     tables[table][field] = amount / _clock(data["clock"])
         return data | tables

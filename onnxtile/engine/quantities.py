@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 
 from onnxtile.errors import did_you_mean
@@ -15,18 +16,24 @@ BYTES = {
 }  # fmt: skip
 HERTZ = {"Hz": 1, "kHz": 1000, "MHz": 1000**2, "GHz": 1000**3}
 BYTES_A_SECOND = {f"{unit}/s": factor for unit, factor in BYTES.items()}
+BITS_A_SECOND = {f"{unit}bit/s": Fraction(1000**power, 8) for power, unit in enumerate(("", "k", "M", "G"))}
+"""Bit rates, in bytes a second."""
+A_SECOND = BYTES_A_SECOND | BITS_A_SECOND
+"""The units of rates, in bytes a second."""
 _TEXT = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]+(?:/s)?)\s*", re.ASCII)
-
-
+_BITS = re.compile(r"([kKmMgG]?i?)b(?:/s|ps)?", re.ASCII)
 _FRACTION = re.compile(r"[0-9]{1,99}/[1-9][0-9]{0,98}", re.ASCII)
 
 
-def quantity(value: object, units: dict[str, int], example: str) -> Fraction:
+def quantity(value: object, units: Mapping[str, int | Fraction], example: str) -> Fraction:
     """Return an amount in its base unit, exactly: a number as it is, text with one of `units`.
 
-    Raises ValueError, with `example`, for anything else, for what isn't above 0, and for what no memory or clock has,
-    so large or so close to 0 that floats of it overflow.
+    Letters may be small or capital, but for the B of bytes: b is bits. Raises ValueError, with `example`, for anything
+    else, for what isn't above 0, and for what no memory or clock has, so large or so close to 0 that floats of it
+    overflow.
     """
+    if words := bits_meant(value, units):
+        raise ValueError(f"is {toml_text(value)}, and {words}")
     amount: Fraction | None = None
     if isinstance(value, bool):
         amount = None
@@ -56,7 +63,20 @@ def fraction_of(value: object) -> object:
     return Fraction(value) if isinstance(value, str) and _FRACTION.fullmatch(value) else value
 
 
-def _meant(value: object, units: dict[str, int]) -> str:
+def bits_meant(value: object, units: Mapping[str, int | Fraction]) -> str:
+    """Return what to write instead of a b, which may be bits or bytes, where `units` are of bytes; else nothing."""
+    read = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    bits = _BITS.fullmatch(read[2]) if read else None
+    if read is None or bits is None or not {"B", "B/s"} & units.keys():
+        return ""
+    unit = next(unit for unit in BYTES if unit.lower() == f"{bits[1]}b".lower())
+    if "B" in units:
+        return f'b may be bits: write "{read[1]} {unit}"'
+    rate = f', or "{read[1]} {unit.replace("K", "k")[:-1]}bit/s" for bits' if "i" not in unit else ""
+    return f'b may be bits: write "{read[1]} {unit}/s" for bytes{rate}'
+
+
+def _meant(value: object, units: Mapping[str, int | Fraction]) -> str:
     """Return a question after the unit that is close to the one that was written."""
     read = _TEXT.fullmatch(value) if isinstance(value, str) else None
     return did_you_mean(read[2], units) if read and read[2].lower() not in map(str.lower, units) else ""

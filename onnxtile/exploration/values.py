@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from onnxtile.engine.quantities import BYTES, BYTES_A_SECOND, HERTZ, quantity
+from onnxtile.engine.quantities import BITS_A_SECOND, BYTES, BYTES_A_SECOND, HERTZ, bits_meant, quantity
 from onnxtile.errors import UsageError
 
 MOST_ENGINES = 1_000_000
@@ -16,7 +16,7 @@ MOST_ENGINES = 1_000_000
 CURE = "write FIELD=VALUE,VALUE or FIELD=FIRST:LAST:xFACTOR (or :+STEP), such as local.size=64KiB:4MiB:x2"
 _SIZES = re.compile(r"(?:(\d{1,18}|\*)x)?(\d{1,18}|\*)x(\d{1,18}|\*)", re.ASCII)
 _NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([A-Za-z]+(?:/s)?)?", re.ASCII)
-_UNITS = (BYTES, BYTES_A_SECOND, HERTZ)
+_UNITS: tuple[Mapping[str, int | Fraction], ...] = (BYTES, BYTES_A_SECOND, BITS_A_SECOND, HERTZ)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _values(text: str, path: str) -> Iterator[Value]:
     elif text in ("true", "false"):
         yield Value(text == "true", text)
     elif _NUMBER.fullmatch(text):
-        yield _as_value(*_amount(text, path), binary="i" in text)
+        yield _as_value(*_amount(text, path), binary=_is_binary(text))
     elif re.fullmatch(r"[A-Za-z]\w*", text, re.ASCII):
         yield Value(text, text)
     else:
@@ -69,11 +69,16 @@ def _range(text: str, path: str) -> Iterator[Value]:
             raise UsageError(f"--vary {path}: {text!r} has more than {MOST_ENGINES:,} values; take larger steps")
         if value.denominator.bit_length() > 60:
             raise UsageError(f"--vary {path}: {text!r} gets to values of too many decimals; take another factor")
-        yield _as_value(value, units, binary="i" in parts[0])
+        yield _as_value(value, units, binary=_is_binary(parts[0]))
         value = value * step if times else value + step
 
 
-def _amount(text: str, path: str) -> tuple[Fraction, Mapping[str, int]]:
+def _is_binary(text: str) -> bool:
+    """Return whether a unit, or an amount in one, is of 1,024."""
+    return "ib" in text.lower()
+
+
+def _amount(text: str, path: str) -> tuple[Fraction, Mapping[str, int | Fraction]]:
     """Return a number in its base unit, and the units that it's one of ({}: none)."""
     number = _NUMBER.fullmatch(text)
     if number is None:
@@ -85,15 +90,17 @@ def _amount(text: str, path: str) -> tuple[Fraction, Mapping[str, int]]:
             return quantity(text, units, ""), units
         except ValueError:
             continue
+    if words := bits_meant(text, BYTES_A_SECOND if "s" in number[2] else BYTES):
+        raise UsageError(f"--vary {path}: {text!r}: {words}")
     raise UsageError(f"--vary {path}: {text!r} has a unit that isn't known; write it such as 64KiB, 16GB/s or 1GHz")
 
 
-def _as_value(number: Fraction, units: Mapping[str, int], binary: bool) -> Value:
+def _as_value(number: Fraction, units: Mapping[str, int | Fraction], binary: bool) -> Value:
     """Return a number as an engine file has it, in the largest unit that it's one or more of."""
     if not units:
         whole = int(number) if number.denominator == 1 else float(number)
         return Value(whole, str(whole))
-    kind = [(factor, name) for name, factor in units.items() if factor == 1 or ("i" in name) == binary]
+    kind = [(factor, name) for name, factor in units.items() if factor == 1 or _is_binary(name) == binary]
     factor, name = max((unit for unit in kind if unit[0] <= number), default=min(kind))
     text = f"{_decimal(number / factor)} {name}"
     return Value(text, text)

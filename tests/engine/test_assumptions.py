@@ -55,3 +55,16 @@ def test_what_is_more_often_a_mistake_is_remarked() -> None:
         "operators.supported: Nonesuch1 is no operator that onnxtile knows",
         "no [[product]] has float32: products of models that aren't quantized have no unit",
     ]
+
+
+def test_amounts_that_more_often_have_another_unit_are_remarked() -> None:
+    unit = {"types": ["float32", "float32"], "accumulate": "float32", "array": {"K": 4, "N": 4}}
+    engine = engine_of(product=[unit], clock="800 Hz", memory_bandwidth="6.4 GB/s", local_size=256)
+    assert remarks(engine) == [
+        'local.size is 256 bytes: a number is bytes; write "256 KiB" where that is meant',
+        "memory.bandwidth is 8,000,000 bytes a cycle, and the array takes 96 at most: no product waits for memory",
+    ]
+    split = {"A": "1 KiB", "B": 999, "C": "1 KiB"}
+    assert remarks(engine_of(product=[unit], memory_bandwidth=96, local_size=split)) == [
+        'local.size.B is 999 bytes: a number is bytes; write "999 KiB" where that is meant'
+    ]

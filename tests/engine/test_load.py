@@ -146,11 +146,16 @@ BAD = [
     ('clock = "1 GHz"', "", 'memory.bandwidth is "16 GB/s", bytes a second, and there is no clock: write clock = '
      '"1 GHz" at the top, or bytes a cycle as a number'),
     ('"1 GHz"', '"fast"', 'clock is "fast": write an amount above 0, such as "1 GHz"'),
+    ('"1 GHz"', "800", 'clock is 800, in Hz: write "800 MHz", or "800 Hz" where that is meant'),
+    ('"16 GB/s"', '"51.2 Gb/s"', 'memory.bandwidth is "51.2 Gb/s", and b may be bits: write "51.2 GB/s" for bytes, or '
+     '"51.2 Gbit/s" for bits'),
     # local memory that doesn't hold a call
     ('"256 KiB"', "100", "product 1: the smallest call, 1 x 8 x 16, takes 208 bytes with 2 buffers, and local.size is "
      "100: write more, or a smaller multiple"),
     ('"256 KiB"', "{ A = 99, B = 99, C = 64 }", "product 1: the smallest call, 1 x 8 x 16, takes 128 bytes of B, and "
      "local.size.B is 99: write more, or a smaller multiple"),
+    ('"256 KiB"', "256", "product 1: a call that fills the array, 1 x 32 x 32, takes 1,216 bytes with 2 buffers, and "
+     "local.size is 256: write more, or a smaller array"),
     # names
     ('"edge-32"', "5", f"name is 5: {NAMED}"),
     ('"edge-32"', '" "', f'name is " ": {NAMED}'),

@@ -10,14 +10,14 @@ from tests.exploration.models import ENGINE, chain
 
 def test_what_was_found_before_is_not_computed_again(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    whole = sweep(chain(), ENGINE, ["local.size=4KiB:64KiB:x4", "product.fill=0,8"], output=path)
+    whole = sweep(chain(), ENGINE, ["local.size=16KiB:256KiB:x4", "product.fill=0,8"], output=path)
     table = path.read_text()
     lines = table.splitlines(keepends=True)
-    changed = [re.sub(r"(,4 KiB,0),\d+,", r"\1,123456789,", line) for line in lines]  # to be told from a new one
+    changed = [re.sub(r"(,16 KiB,0),\d+,", r"\1,123456789,", line) for line in lines]  # to be told from a new one
     path.write_text("".join([changed[0], changed[5], changed[1]]))
     told: list[str] = []
     again = sweep(
-        chain(), ENGINE, ["local.size=4KiB:64KiB:x4", "product.fill=0,8"], output=path,
+        chain(), ENGINE, ["local.size=16KiB:256KiB:x4", "product.fill=0,8"], output=path,
         progress=lambda words, done=0, total=None: told.append(f"{words}|{done}|{total}"),
     )  # fmt: skip
     assert [row.figures and row.figures.cycles for row in again.rows[:1]] == [123456789]

@@ -24,6 +24,7 @@ def texts(text: str) -> list[str]:
         ("8GB/s,1024MiB", ["8 GB/s", "1 GiB"]),
         ("16x32,2x16x*,true,engine,0.5", ["16x32", "2x16x*", "true", "engine", "0.5"]),
         ("0.5KiB", ["512 B"]),
+        ("64Gbit/s:128Gbit/s:x2,800Mbit/s", ["64 Gbit/s", "128 Gbit/s", "800 Mbit/s"]),
     ],
 )
 def test_values_and_ranges(text: str, shown: list[str]) -> None:
@@ -41,6 +42,8 @@ def test_what_the_file_would_hold() -> None:
         ("16y16", "'16y16' is no value: write FIELD=VALUE"),
         ("64KiB,,1MiB", "'' is no value"),
         ("64 miles", "'64 miles' has a unit that isn't known"),
+        ("8Gb/s", '\'8Gb/s\': b may be bits: write "8 GB/s" for bytes, or "8 Gbit/s" for bits'),
+        ("64kb", "'64kb': b may be bits: write \"64 kB\""),
         ("1:2", "'1:2' is no range"),
         ("1:2:3", "'1:2:3' is no range"),
         ("1:a:x2", "'a' is no number"),

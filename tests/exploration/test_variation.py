@@ -30,13 +30,13 @@ def engines(*texts: str) -> list[Any]:
 
 
 def test_all_combinations_in_order_the_last_field_first() -> None:
-    fields = [Variation.parse("product.array=16x16,32x32"), Variation.parse("local.size=1KiB,2KiB")]
+    fields = [Variation.parse("product.array=16x16,32x32"), Variation.parse("local.size=64KiB,128KiB")]
     found = list(variants(TABLE, fields))
     assert [variant.values for variant in found] == [
-        ("16x16", "1 KiB"), ("16x16", "2 KiB"), ("32x32", "1 KiB"), ("32x32", "2 KiB"),
+        ("16x16", "64 KiB"), ("16x16", "128 KiB"), ("32x32", "64 KiB"), ("32x32", "128 KiB"),
     ]  # fmt: skip
     assert [(e.product[1].array.K, e.local.size) for v in found if (e := v.engine)] == [
-        (16, 1024), (16, 2048), (32, 1024), (32, 2048),
+        (16, 65536), (16, 131072), (32, 65536), (32, 131072),
     ]  # fmt: skip
 
 
