@@ -208,7 +208,9 @@ def command(
                     model, bind=sizes, convention=convention, details=details, engine=engine, minimize=minimize
                 )
             if against is not None:
-                other = profile_lowered(against, bind=sizes, convention=convention, engine=engine, minimize=minimize)
+                other = profile_lowered(
+                    against, costs, bind=sizes, convention=convention, engine=engine, minimize=minimize
+                )
             if against is not None and costs.engine is not None and other.engine is not None:
                 compared = compare_on_engine(costs.engine, other.engine)
                 shown = EngineComparisonView(compared, model.name, against.name)

@@ -7,18 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 import onnx_ir as ir
 
 from onnxtile.drawing.blocks import Outline, Unit, outline
 from onnxtile.drawing.draw_page import draw_page
-from onnxtile.drawing.model_picture import Side, alike, draw_model
+from onnxtile.drawing.model_picture import Side, alike, draw_model, no_product
 from onnxtile.drawing.product_picture import Drawn, draw_product, of_grid, of_product
 from onnxtile.drawing.svg import Element, label, picture, short, to_svg
 from onnxtile.drawing.units import units_of, with_products
 from onnxtile.errors import UsageError, did_you_mean
 from onnxtile.ir.attributes import node_name
-from onnxtile.ir.dimensions import still_free
+from onnxtile.ir.dimensions import check_sizes_alike, input_sizes, still_free
 from onnxtile.ir.graphs import count_nodes, is_tiled_product
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.lazy import skim
@@ -58,8 +59,9 @@ class Drawing:
         """Return a page with the picture of the model, and each product's tiles; `node`: the product shown first."""
         chosen = None if node is None else self._block(node)
         model, _ = draw_model(self.outline, self.sides, self.title)
+        last = self.sides[-1]
         blocks = [
-            (at, name, [drawn for side in self.sides[-1:] for drawn in side.products[at]])
+            (at, name, last.products[at], "" if last.products[at] else no_product(last, at))
             for name, at in self.names.items()
         ]
         words = "; ".join((*(side.words for side in self.sides), *(f"not drawn: {x}" for x in self.outline.left_out)))
@@ -81,9 +83,15 @@ class Drawing:
         columns = [[drawn for drawn, _ in alike(side.products[at])] for side in self.sides]
         label(root, 24, y + 8, short(self.outline.blocks[at].units[0].name, 60), "name head")
         y += 24
-        for number in range(min(MOST_ROWS, max(map(len, columns)))):
+        for number in range(min(MOST_ROWS, max(1, *map(len, columns)))):
             x, below = 0.0, y
             for side, products in zip(self.sides, columns, strict=True):
+                if not products and number == 0:
+                    lines = wrap(no_product(side, at), 46)
+                    label(root, x + 24, y + 14, short(side.title, 40), "dim small")
+                    for line, words in enumerate(lines):
+                        label(root, x + 24, y + 32 + 16 * line, words, "small")
+                    x, below, right = x + 420, max(below, y + 32 + 16 * len(lines)), max(right, x + 420)
                 if number < len(products):
                     drawn = products[number]
                     label(root, x + 24, y + 14, short(side.title, 40), "dim small")
@@ -117,7 +125,9 @@ def drawing(model: AnyModel, lowered: AnyModel | None = None, *, bind: Mapping[s
     )
     sides = [Side(title, words + _unread(unread), products, [block.operators for block in made.blocks])]
     if lowered is not None:
-        sides.append(_lowered_side(_read(lowered, bind), _title(lowered, "lowered"), made))
+        read = _read(lowered, bind)
+        check_sizes_alike(input_sizes(original), input_sizes(read))
+        sides.append(_lowered_side(read, _title(lowered, "lowered"), made))
         title = f"{title} and {sides[-1].title}"
     return Drawing(title, made, tuple(sides))
 

@@ -24,10 +24,13 @@ def draw_page(
     model: Element,
     title: str,
     words: str,
-    blocks: Sequence[tuple[int, str, Sequence[Drawn]]],
+    blocks: Sequence[tuple[int, str, Sequence[Drawn], str]],
     chosen: int | None = None,
 ) -> str:
-    """Return the page. `blocks`: number, name and products of what can be looked at; `chosen`: which at first."""
+    """Return the page. `blocks`: number, name and products of what can be looked at; `chosen`: which at first.
+
+    Behind the products of a block stand words, of one that has none.
+    """
     root, body = page(title, STYLES, SCRIPT)
     header = add(body, "header")
     add(header, "h1", title)
@@ -54,16 +57,18 @@ def draw_page(
     add(hint, "h2", "Choose a product")
     add(hint, "p", "A click on a block shows its operands and tiles; a click there shows a tile. The wheel zooms.")
     products: list[dict[str, Any]] = []
-    for block, name, several_drawn in blocks:
+    for block, name, several_drawn, instead in blocks:
         add(names, "option", value=name)
         section = add(aside, "section", id=f"block-{block}")
         add(section, "h2", name)
+        if instead:
+            add(section, "p", instead)
         shown = alike(several_drawn)
         for number, (drawn, _) in enumerate(shown[:MOST_PRODUCTS]):
             products += _add_product(section, drawn, f"tiles-{block}-{number}")
         if len(shown) > MOST_PRODUCTS:
             add(section, "p", f"{several(len(shown) - MOST_PRODUCTS, 'product')} of other sizes aren't shown")
-    listed = [(block, printable(name)) for block, name, _ in blocks]
+    listed = [(block, printable(name)) for block, name, _, _ in blocks]
     finish(body, SCRIPT, {"blocks": listed, "products": products, "chosen": chosen})
     return to_html(root)
 

@@ -54,7 +54,7 @@ def facts_of(
     else:
         described = None
     before = profile(model, bind=bind, engine=engine)
-    after = None if lowered is None else profile_lowered(lowered, bind=bind, engine=engine)
+    after = None if lowered is None else profile_lowered(lowered, before, bind=bind, engine=engine)
     bounded = limits is not None or engine is not None
     return Facts(
         _title(model, "model"), before, _title(lowered, "lowered"), after,

@@ -114,9 +114,8 @@ def _draw_block(
     frame.set("rx", "5")
     operators = side.operators[at]
     nodes = sum(operators.values())
-    listed = ", ".join(f"{count:,} {name}" for name, count in Counter(operators).most_common(MOST_OPERATORS))
     names = ", ".join(unit.name for unit in block.units[:20]) + (", ..." if len(block.units) > 20 else "")
-    add(group, "title", f"{names}: {several(nodes, 'node')}: {listed}")
+    add(group, "title", f"{names}: {several(nodes, 'node')}: {_listed(operators)}")
     if not block.is_product:
         few = ", ".join(operators) if sum(operators.values()) <= 4 else ""
         many = ", ".join(
@@ -136,10 +135,18 @@ def _draw_block(
         label(group, x + 10, y + height - 8, words, "small dim")
     if not shown:
         label(group, x + 10, y + 22, short(block.units[0].name, NAME), "name")
-        label(
-            group, x + 10, y + 40, _end(f"no product left: {listed}" if nodes else "not in this model", WORDS), "small"
-        )
+        label(group, x + 10, y + 40, _end(no_product(side, at), WORDS), "small")
     _draw_ports(group, x, y, height, block)
+
+
+def no_product(side: Side, at: int) -> str:
+    """Return what a block has instead of products, in a model where it has none."""
+    operators = side.operators[at]
+    return f"no product left: {_listed(operators)}" if operators else "not in this model"
+
+
+def _listed(operators: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in Counter(operators).most_common(MOST_OPERATORS))
 
 
 def _draw_row(parent: Element, x: float, y: float, drawn: Drawn, count: int, nodes: str, long: int) -> None:

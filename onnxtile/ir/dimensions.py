@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
@@ -56,6 +56,45 @@ def name_free_dimensions(model: ir.Model) -> bool:
                 dims[axis] = ir.SymbolicDim(name)
         changed |= _set_dimensions(value, dims)
     return changed
+
+
+InputSizes = Mapping[str, Sequence["int | str"]]
+"""The sizes of a model's inputs by name; of a free dimension the name that it's bound by."""
+
+
+def input_sizes(model: ir.Model) -> dict[str, tuple[int | str, ...]]:
+    """Return the sizes of the inputs that a caller must feed, those whose shapes are declared."""
+    found = {}
+    for value in fed_inputs(model):
+        if value.shape is not None:
+            dims = [dim if isinstance(dim, int) and dim >= 0 else _name_of(dim) for dim in value.shape]
+            names = (_spelled(f"{value.name}_{axis}") for axis in range(len(dims)))
+            found[str(value.name)] = tuple(name if dim is None else dim for dim, name in zip(dims, names, strict=True))
+    return found
+
+
+def _name_of(dim: int | ir.SymbolicDim) -> str | None:
+    return None if isinstance(dim, int) else _readable(dim).value
+
+
+def check_sizes_alike(original: InputSizes, lowered: InputSizes) -> None:
+    """Raise UsageError, with sizes to bind, where an input may have any size in `original` and one in `lowered`."""
+    found = [
+        (name, axis, dim, size)
+        for name, dims in original.items()
+        if len(dims) == len(lowered.get(name, ()))
+        for axis, (dim, size) in enumerate(zip(dims, lowered[name], strict=True))
+        if isinstance(dim, str) and isinstance(size, int)
+    ]
+    if found:
+        cure = {dim: size for _, _, dim, size in found}
+        raise UsageError(free_in_one(*found[0][:2], found[0][3], cure))
+
+
+def free_in_one(name: str, axis: int, size: int, cure: Mapping[str, object]) -> str:
+    """Return the words for an axis of an input that has one size in the lowered model; `cure`: what to bind."""
+    words = f"axis {axis} of {name!r} has any size in the original, and {size} in the lowered model"
+    return f"{words}; if that's meant, say so: --bind {','.join(f'{dim}={bound}' for dim, bound in cure.items())}"
 
 
 def still_free(model: ir.Model, sizes: Mapping[str, int]) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 
 from onnxtile.errors import wrong_name
-from onnxtile.ir.dimensions import still_free
+from onnxtile.ir.dimensions import check_sizes_alike, input_sizes, still_free
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.lazy import skim
 from onnxtile.passes.bind_dims import BindDims
@@ -51,12 +52,17 @@ def profile(
 
 
 def profile_lowered(
-    model: AnyModel, *, bind: Mapping[str, int] | None = None, convention: str = "macs",
+    model: AnyModel, original: Profile, *, bind: Mapping[str, int] | None = None, convention: str = "macs",
     engine: AnyEngine | None = None, minimize: Minimize = "cycles",
 ) -> Profile:  # fmt: skip
-    """Return the profile of what `lower` made of a model: of `bind` it takes the dimensions that are still free."""
+    """Return the profile of what `lower` made of a model: of `bind` it takes the dimensions that are still free.
+
+    `original`: the profile of that model. Raises UsageError where that has free dimensions that have a size here.
+    """
     loaded = _without_weights(model)
-    return _profile(loaded, still_free(loaded, bind or {}), convention, False, engine, minimize)
+    sizes = still_free(loaded, bind or {})
+    check_sizes_alike(original.inputs, input_sizes(loaded))
+    return _profile(loaded, sizes, convention, False, engine, minimize)
 
 
 def facts(model: AnyModel, *, bind: Mapping[str, int] | None = None) -> ModelFacts:
@@ -92,8 +98,10 @@ def _profile(
         from onnxtile.profiling.engine_profile import engine_profile
 
         on_engine = partial(engine_profile, limits=engine_limits(engine, minimize))
-    inline(_bound(model, bind))
-    return profile_of(model, convention, None if convention == "macs" else ptflops_macs, details, on_engine)
+    inputs = input_sizes(_bound(model, bind))
+    inline(model)
+    found = profile_of(model, convention, None if convention == "macs" else ptflops_macs, details, on_engine)
+    return replace(found, inputs=inputs)
 
 
 def _bound(model: ir.Model, bind: Mapping[str, int] | None) -> ir.Model:

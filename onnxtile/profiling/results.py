@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import NotRequired, TypedDict
 
+from onnxtile.ir.dimensions import InputSizes
 from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.notebook import Sheet, Tabular
 from onnxtile.ir.printable import aligned, in_scope
@@ -175,7 +176,8 @@ _SHOWN = {
 class Profile(Tabular, JsonRecord, members="schema convention totals symbols nodes"):
     """The costs of a model. `constants`: the stored ones, each whole. `symbols`: what those in formulas stand for.
 
-    `convention`: macs, or ptflops. `engine`: what the model takes on an engine, where one was asked for.
+    `convention`: macs, or ptflops. `engine`: what the model takes on an engine, where one was asked for. `inputs`: the
+    sizes of its inputs, as they were bound.
     """
 
     schema: ClassVar[str] = "onnxtile.profile/1"
@@ -185,6 +187,7 @@ class Profile(Tabular, JsonRecord, members="schema convention totals symbols nod
     symbols: Mapping[str, str] = field(default_factory=dict)
     convention: str = "macs"
     engine: EngineProfile | None = None
+    inputs: InputSizes = field(default_factory=dict)
 
     def __str__(self) -> str:
         totals = self.totals

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import onnx
 import onnx_ir as ir
 
-from onnxtile.ir.dimensions import bind_dimensions, still_free
+from onnxtile.ir.dimensions import bind_dimensions, free_in_one, still_free
 from onnxtile.verification.facts import inferred
 
 Said = tuple[str, "int | bytes", "list[int | None] | None"]
@@ -37,8 +37,7 @@ def mismatch(model: onnx.ModelProto, other: onnx.ModelProto, bind: Mapping[str, 
                 continue
             for axis, (p, q) in enumerate(zip(one, two, strict=False)):
                 if p is None and q is not None and name in bound and bound[name][axis] != q:
-                    words = f"axis {axis} of {name!r} has any size in the original, and {q} in the lowered model"
-                    return f"{words}; if that's meant, say so: --bind {bound[name][axis]}={q}"
+                    return free_in_one(name, axis, q, {str(bound[name][axis]): q})
             if not _go_together(one, two) and not (what == "outputs" and _is_inferred(name, two, model, bind)):
                 return f"the shapes of {name!r} differ: {_words(one)} and {_words(two)}"
     return None

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import onnx
 import pytest
 
+import onnxtile
 from onnxtile.drawing.draw import drawing
 from onnxtile.errors import UsageError
 from tests.drawing.models import HOSTILE, lowered, network
@@ -64,3 +66,32 @@ def test_same_models_same_picture_and_names_stay_text() -> None:
     for text in (drawn.svg(), drawn.html(), drawn.svg(HOSTILE)):
         assert "alert(1)" in text and "<script>alert" not in text and "\x1b" not in text and "\u202e" not in text
     assert drawn.svg() == drawing(network(HOSTILE), lowered(name=HOSTILE)).svg()
+
+
+def depthwise() -> onnx.ModelProto:
+    return parse(
+        """<ir_version: 9, opset_import: ["" : 17]> g (float[batch,4,9] x) => (float[batch,4,7] y, float[batch,9,4] z) {
+        [dw] y = Conv <group: int = 4> (x, w) [mm] t = Transpose <perm = [0, 2, 1]> (x) z = MatMul (t, v) }""",
+        w=np.ones((4, 1, 3), np.float32), v=np.ones((4, 4), np.float32),
+    )  # fmt: skip
+
+
+def test_a_model_lowered_at_a_size_is_drawn_at_that_size() -> None:
+    bound = onnxtile.lower(depthwise(), (4, 2, 4), bind={"batch": 3})
+    words = "axis 0 of 'x' has any size in the original, and 3 in the lowered model; .*: --bind batch=3$"
+    with pytest.raises(UsageError, match=words):
+        drawing(depthwise(), bound)
+    drawn = drawing(depthwise(), bound, bind={"batch": 3})
+    assert [one.size_text for one in drawn.sides[0].products[drawn.names["dw"]]] == ["4 times 21 x 3 x 1"]
+
+
+def test_a_node_whose_products_are_gone_says_what_it_became() -> None:
+    vector = onnxtile.lower(depthwise(), (4, 2, 4), bind={"batch": 3}, depthwise="vector")
+    drawn = drawing(depthwise(), vector, bind={"batch": 3})
+    assert not drawn.sides[1].products[drawn.names["dw"]]
+    for picture in (drawn.svg("dw"), drawn.html("dw").partition("<aside")[2]):
+        assert "no product left: 3 Slice, 3 Mul" in picture
+    assert ">lowered<" in drawn.svg("dw")
+    gone = drawing(depthwise(), parse("""<ir_version: 9, opset_import: ["" : 17]>
+        g (float[batch,4,9] x) => (float[batch,4,9] q) { q = Neg (x) }"""))  # fmt: skip
+    assert "not in this model" in gone.svg("dw")

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import onnxtile
+from onnxtile.errors import UsageError
 from onnxtile.ir.symbolic.amounts import total, with_sizes
 from onnxtile.profiling.comparison import compare
+from onnxtile.profiling.profile import profile_lowered
 from tests.support import matmul, node_model, parse, whole
 
 FORMS = ("unrolled", "batched", "loop", "function")
@@ -136,3 +138,16 @@ def test_a_function_of_another_opset_costs_the_same() -> None:
     ]
     assert profiles[0].totals == profiles[1].totals
     assert [row.op for row in profiles[1].nodes] == ["MatMul", "Relu"] * 2
+
+
+def test_a_model_lowered_at_a_size_is_compared_at_that_size() -> None:
+    model = parse("""<ir_version: 8, opset_import: ["" : 17]>
+        g (float[batch,?,8] x, float[2] s) => (float[batch,?,8] y) { y = MatMul (x, w) }""",
+                  w=whole([8, 8], np.dtype(np.float32), 1))  # fmt: skip
+    bound = onnxtile.lower(model, (4, 4, 4), bind={"batch": 2, "x_1": 6})
+    words = "axis 0 of 'x' has any size in the original, and 2 in the lowered model; .*: --bind batch=2,x_1=6$"
+    with pytest.raises(UsageError, match=words):
+        profile_lowered(bound, onnxtile.profile(model))
+    sizes = {"batch": 2, "x_1": 6}
+    before = onnxtile.profile(model, bind=sizes)
+    assert compare(before, profile_lowered(bound, before, bind=sizes)).changes[0].padding == 0
