@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import onnx_ir as ir
 
@@ -15,6 +16,8 @@ from onnxtile.operators.contractions import Contraction
 
 MOST_BLOCKS = 240
 """Blocks of a picture; of more products the smallest are drawn among the nodes beside them."""
+MOST_PASSED = 50_000
+"""Levels that the edges of a picture lead past, all together: each is a bend to be placed. Longer edges aren't drawn."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,12 @@ def outline(units: Sequence[Unit], graph: ir.Graph, carries_sizes: Callable[[ir.
     What is made of constants alone is drawn where it's first read. Values that `carries_sizes` have no edges.
     """
     reads, sizes, constant = _reads(units, graph, carries_sizes)
-    groups, apart = _few_enough(units, reads, constant)
+    groups, apart, joined = _few_enough(units, reads, constant)
     words = [f"{several(sizes, 'edge')} that only carry sizes"] if sizes else []
+    if joined:
+        words.append(
+            f"which of {several(joined, 'part')} between products hang together: those of a level are one block"
+        )
     if len(groups) > MOST_BLOCKS:
         rest = [number for group in groups[MOST_BLOCKS - 1 :] for number in group]
         words.append(f"how the last {several(len(groups) - MOST_BLOCKS + 1, 'block')} hang together, drawn as one")
@@ -107,11 +114,22 @@ def outline(units: Sequence[Unit], graph: ir.Graph, carries_sizes: Callable[[ir.
     levels = [0] * len(members)
     for before, behind in edges:
         levels[behind] = max(levels[behind], levels[before] + 1)
+    drawn = _short_enough(edges, levels)
+    if len(drawn) < len(edges):
+        words.append(f"the {several(len(edges) - len(drawn), 'edge')} that lead past most levels")
     blocks = [
         _block(level, [units[number] for number in group], group[0] in apart, graph)
         for level, group in zip(levels, members, strict=True)
     ]
-    return Outline(tuple(blocks), tuple(edges), tuple(words))
+    return Outline(tuple(blocks), tuple(drawn), tuple(words))
+
+
+def _short_enough(edges: Sequence[tuple[int, int]], levels: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the edges, or as many of the shortest as lead past few enough levels."""
+    passed = {edge: levels[edge[1]] - levels[edge[0]] - 1 for edge in edges}
+    lengths = accumulate(sorted(passed.values()))
+    few = sum(1 for length in lengths if length <= MOST_PASSED)
+    return sorted(sorted(edges, key=lambda edge: (passed[edge], edge))[:few])
 
 
 def _reads(
@@ -136,8 +154,11 @@ def _reads(
 
 def _few_enough(
     units: Sequence[Unit], reads: Sequence[Sequence[int]], constant: Collection[int]
-) -> tuple[list[list[int]], set[int]]:
-    """Return the units of each block, and those on their own: as many of the largest as make few enough blocks."""
+) -> tuple[list[list[int]], set[int], int]:
+    """Return the units of each block, and those on their own: as many of the largest as make few enough blocks.
+
+    Where the others hang together in too many parts, those of a step are one block; the number says of how many.
+    """
     products = sorted(
         (number for number, unit in enumerate(units) if unit.holds_products), key=lambda one: (-units[one].weight, one)
     )
@@ -146,15 +167,20 @@ def _few_enough(
         apart = set(products[:most])
         groups = _joined(reads, apart, constant)
         if len(groups) <= MOST_BLOCKS or most == 0:
-            return groups, apart
+            return groups, apart, 0
+        by_step = _joined(reads, apart, constant, by_step=True)
+        if len(by_step) <= MOST_BLOCKS:
+            return by_step, apart, len(groups) - len(apart)
         most = most * 2 // 3
 
 
-def _joined(reads: Sequence[Sequence[int]], apart: Collection[int], constant: Collection[int]) -> list[list[int]]:
+def _joined(
+    reads: Sequence[Sequence[int]], apart: Collection[int], constant: Collection[int], by_step: bool = False
+) -> list[list[int]]:
     """Return the units of each block, by their steps and their order.
 
     A unit of `apart` is one on its own, a step behind what it reads. Others have the step that they're at in common,
-    and hang together.
+    and hang together, or with `by_step` needn't.
     """
     leader = list(range(len(reads)))
     steps: list[int] = []
@@ -174,7 +200,8 @@ def _joined(reads: Sequence[Sequence[int]], apart: Collection[int], constant: Co
     groups: dict[int, list[int]] = {}
     for number in range(len(reads)):
         if number not in constant:
-            groups.setdefault(find(number), []).append(number)
+            step_of_others = by_step and number not in apart
+            groups.setdefault(-1 - steps[number] if step_of_others else find(number), []).append(number)
     return sorted(groups.values(), key=lambda group: (steps[group[0]], group[0]))
 
 

@@ -73,3 +73,43 @@ def test_too_many_parts_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     made = outlined(parse(f"""<ir_version: 9, opset_import: ["" : 17]> g (float[4] x) => ({outputs}) {{ {parts} }}"""))
     assert [len(block.units) for block in made.blocks] == [1, 1, 1, 4]
     assert made.left_out == ("how the last 4 blocks hang together, drawn as one",)
+
+
+def test_products_beside_each_other_are_drawn_though_the_others_do_not_hang_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(blocks, "MOST_BLOCKS", 6)
+    parts = "".join(f"[p{at}] y{at} = MatMul (x, W) [r{at}] z{at} = Relu (y{at})" for at in range(9))
+    outputs = ", ".join(f"float[4,4] z{at}" for at in range(9))
+    model = parse(
+        f"""<ir_version: 9, opset_import: ["" : 17]> g (float[4,4] x) => ({outputs}) {{ {parts} }}""",
+        W=np.ones((4, 4), np.float32),
+    )
+    made = outlined(model)
+    assert sum(block.is_product for block in made.blocks) == 4 and len(made.blocks) == 6
+    assert made.left_out == (
+        "which of 9 parts between products hang together: those of a level are one block",
+        "the tiles of 5 smaller products",
+    )
+    assert sorted(unit.name for block in made.blocks for unit in block.units) == sorted(
+        f"{kind}{at}" for kind in "pr" for at in range(9)
+    )
+
+
+def test_edges_that_lead_past_too_many_levels_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "[p0] a0 = MatMul (x, W)"
+    for at in range(1, 8):
+        lines += f"[s{at}] s{at} = Sum ({', '.join(f'a{one}' for one in range(at))}) [p{at}] a{at} = MatMul (s{at}, W)"
+    model = parse(
+        f"""<ir_version: 9, opset_import: ["" : 17]> g (float[4,4] x) => (float[4,4] a7) {{ {lines} }}""",
+        W=np.ones((4, 4), np.float32),
+    )
+    whole = outlined(model)
+    assert whole.left_out == ()
+    monkeypatch.setattr(blocks, "MOST_PASSED", 30)
+    made = outlined(model)
+    gone = set(whole.edges) - set(made.edges)
+    assert made.left_out == (f"the {len(gone)} edges that lead past most levels",)
+    length = {(start, end): made.blocks[end].level - made.blocks[start].level - 1 for start, end in whole.edges}
+    assert sum(length[edge] for edge in made.edges) <= 30
+    assert min(length[edge] for edge in gone) >= max(length[edge] for edge in made.edges)
