@@ -9,6 +9,7 @@ import typer
 
 from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, FollowLinks, Model, parse_bind
+from onnxtile.cli.overwriting import check_apart
 from onnxtile.ir.collector import collector_paused
 
 EXAMPLES = """Examples:
@@ -45,7 +46,8 @@ def command(
     from onnxtile.drawing.draw import drawing
     from onnxtile.drawing.files import check_drawing, write_drawing
 
-    check_drawing(output, *(path for path in (model, lowered) if path is not None))
+    check_drawing(output)
+    check_apart(output, (model, lowered))
     with progress(f"draw {model.name}"), collector_paused(for_good=True):
         drawn = drawing(model, lowered, bind=parse_bind(bind))
         write_drawing(output, drawn, node)

@@ -27,7 +27,7 @@ from onnxtile.cli.options import (
     limits_of,
     parse_bind,
 )
-from onnxtile.cli.overwriting import Force, check_earlier
+from onnxtile.cli.overwriting import Force, check_apart, check_earlier
 from onnxtile.cli.standard_streams import STANDARD, name_of, standard_streams
 from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_engine, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
@@ -174,7 +174,7 @@ def command(
     if is_torch(model):  # what lowers checks it for files of ONNX, which it reads itself
         check_output(target, model)
     for path in also:
-        check_output(path, model, target)
+        check_apart(path, (model,), target, engine, *(input or ()))
     timing = Timing()
     watch: list[Instrument] = [timing]
     if dump_after is not None:

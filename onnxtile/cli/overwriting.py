@@ -1,18 +1,40 @@
-"""Refuse to write a model over a file that isn't an earlier result for the same one, unless --force says so."""
+"""Refuse to write over what a command reads, and models over files that aren't earlier results, but with --force."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from onnxtile.errors import UsageError
+from onnxtile.errors import OnnxtileError, UsageError
+from onnxtile.torch_frontend.detection import is_torch
 
 Force = Annotated[
     bool, typer.Option("--force", help="Write the result over whatever file is there, another model's too.")
 ]
 _Interface = tuple[list[str], list[str]]
+
+
+def check_apart(output: Path, models: Iterable[Path | None], *others: Path | str | None) -> None:
+    """Refuse an output that can't be written, or that the command reads or writes as well: UsageError.
+
+    `models`: those that it reads, whose weights may be in files of their own; `others`: other files. A model that can't
+    be read is told by what reads it.
+    """
+    from onnxtile.ir.io.files import check_output
+    from onnxtile.ir.io.lazy import skim
+    from onnxtile.ir.io.load import external_files
+
+    read = [model for model in models if model is not None]
+    check_output(output, *read, *(Path(other) for other in others if other is not None))
+    for model in read if output.exists() else ():
+        try:
+            weights = [] if is_torch(model) else external_files(skim(model))
+        except OnnxtileError:
+            continue
+        check_output(output, *weights)
 
 
 def check_earlier(output: Path, model: Path, force: bool) -> None:

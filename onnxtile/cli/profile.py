@@ -10,6 +10,7 @@ import typer
 
 from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, Engine, FollowLinks, Json, Minimize, parse_bind
+from onnxtile.cli.overwriting import check_apart
 from onnxtile.cli.standard_streams import standard_streams
 from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError, wrong_name
@@ -131,7 +132,6 @@ def command(
     from onnxtile.cli.views.summary import FactsView
     from onnxtile.cli.views.tree import TreeView
     from onnxtile.cli.views.view import View
-    from onnxtile.ir.io.files import check_output
     from onnxtile.profiling.comparison import compare
     from onnxtile.profiling.engine_comparison import compare_on_engine
     from onnxtile.profiling.profile import facts, first_io, profile, profile_lowered
@@ -174,7 +174,7 @@ def command(
         raise UsageError("--json, --csv and --markdown write to the same place; name different ones")
     for path in outputs:
         if str(path) != "-":
-            check_output(path, model, *(other for other in (against, *outputs) if other is not None and other != path))
+            check_apart(path, (model, against), engine, *(other for other in outputs if other is not path))
     if plot is not None:
         from onnxtile.plots.pictures import check_picture
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from onnxtile.cli.options import Bind, Engine, FollowLinks, Max, Model, limits_of, parse_bind
+from onnxtile.cli.overwriting import check_apart
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 from onnxtile.ir.collector import collector_paused
@@ -53,10 +54,10 @@ def command(
     from onnxtile.cli.output import console, progress
     from onnxtile.drawing.facts import facts_of
     from onnxtile.drawing.report_page import report_page
-    from onnxtile.ir.io.files import check_output, replacing
+    from onnxtile.ir.io.files import replacing
     from onnxtile.plots.drawing import figure
 
-    check_output(output, *files)
+    check_apart(output, files, engine)
     with figure(1, 1):  # refuses where nothing can be drawn
         pass
     limits = None if max is None else limits_of(max, None, "cycles")

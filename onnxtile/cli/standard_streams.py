@@ -95,6 +95,8 @@ def _to_output(command: Callable[..., None], values: dict[str, Any]) -> None:
     """Run a command that writes a model, which goes to standard output, and its report to standard error."""
     if values.get("json"):
         raise UsageError("-o - and --json both write to standard output; name a file, or use --report FILE")
+    if values.get("external_data"):
+        raise UsageError("--external-data writes a second file, which standard output can't hold; name a file with -o")
     if sys.stdout.isatty():
         raise UsageError(
             "standard output is a terminal, and a model isn't text; lead it to a file, or name one with -o"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli.options import Bind, FollowLinks, Json, On, parse_bind
+from onnxtile.cli.overwriting import check_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,13 +67,12 @@ def command(
     """
     from onnxtile.cli.output import print_json, progress
     from onnxtile.exploration.sweep import sweep
-    from onnxtile.ir.io.files import check_output
     from onnxtile.plots.pictures import check_picture, write_trade
 
     if plot is not None:
         check_picture(plot)
     for path in (path for path in (output, plot) if path is not None):
-        check_output(path, *models, *(other for other in (output, plot) if other is not None and other is not path))
+        check_apart(path, models, engine, *(other for other in (output, plot) if other is not path))
     try:
         with progress("sweep") as say:
             study = sweep(

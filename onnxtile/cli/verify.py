@@ -10,6 +10,7 @@ import typer
 
 from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, FollowLinks, Json, On, parse_bind
+from onnxtile.cli.overwriting import check_apart
 from onnxtile.cli.standard_streams import standard_streams
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError, wrong_name
@@ -76,7 +77,6 @@ def command(
     """
     isolate_engine(*(path for path in (original, lowered, recheck) if path is not None), timeout=timeout)
     from onnxtile.cli.output import console, print_json, progress
-    from onnxtile.ir.io.files import check_output
     from onnxtile.verification.certificate import write_certificate
     from onnxtile.verification.inputs import read_inputs
     from onnxtile.verification.verify import verify
@@ -90,7 +90,7 @@ def command(
     if original is None or lowered is None:
         raise UsageError("name two models, ORIGINAL and LOWERED, or a certificate with --recheck FILE")
     if certificate is not None:
-        check_output(certificate, original, lowered)
+        check_apart(certificate, (original, lowered))
         if input is not None:
             raise UsageError("a certificate can't be repeated from given inputs; leave --input or --certificate out")
     values = None if input is None else read_inputs(input)

@@ -17,7 +17,7 @@ from onnxtile.operators.contractions import Contraction
 MOST_BLOCKS = 240
 """Blocks of a picture; of more products the smallest are drawn among the nodes beside them."""
 MOST_PASSED = 50_000
-"""Levels that the edges of a picture lead past, all together: each is a bend to be placed. Longer edges aren't drawn."""
+"""Levels that the edges of a picture lead past, all together: each is a bend to be placed. The longest aren't drawn."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def outline(units: Sequence[Unit], graph: ir.Graph, carries_sizes: Callable[[ir.
         levels[behind] = max(levels[behind], levels[before] + 1)
     drawn = _short_enough(edges, levels)
     if len(drawn) < len(edges):
-        words.append(f"the {several(len(edges) - len(drawn), 'edge')} that lead past most levels")
+        words.append(f"{several(len(edges) - len(drawn), 'edge')} past the most levels")
     blocks = [
         _block(level, [units[number] for number in group], group[0] in apart, graph)
         for level, group in zip(levels, members, strict=True)

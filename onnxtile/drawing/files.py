@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 60_000_000
 """Of a PNG; a larger picture is drawn smaller."""
+MOST_ON_A_SIDE = 32_000
+"""Pixels of a side of a PNG: browsers show no more."""
 KINDS = (".svg", ".html", ".png")
 
 
@@ -54,8 +56,8 @@ def _converter() -> Any:
 
 
 def _png(svg: str) -> bytes:
-    """Return a picture twice as large as it's said to be, or as large as MOST_PIXELS allow."""
+    """Return a picture twice as large as it's said to be, or as large as a PNG may be."""
     width, height = (float(number) for number in re.findall(r' (?:width|height)="([\d.]+)"', svg)[:2])
-    zoom = min(2.0, (MOST_PIXELS / (width * height)) ** 0.5)
+    zoom = min(2.0, (MOST_PIXELS / (width * height)) ** 0.5, MOST_ON_A_SIDE / max(width, height))
     options = {"sans_serif_family": "DejaVu Sans", "monospace_family": "DejaVu Sans Mono"}
     return bytes(_converter().svg_to_bytes(svg_string=svg, zoom=zoom, **options))

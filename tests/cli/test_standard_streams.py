@@ -59,7 +59,10 @@ def test_what_is_left_over_the_limits_is_in_the_exit_status(
     [
         (["lower", "-", "--max", "4,4,4"], "a model from standard input has no name; say with -o"),
         (["lower", "-", "--max", "4,4,4", "-o", "-", "--json"], "-o - and --json both write to standard output"),
-        (["lower", "-", "--max", "4,4,4", "-o", "-", "--external-data"], "which standard output can't hold"),
+        (
+            ["lower", "-", "--max", "4,4,4", "-o", "-", "--external-data"],
+            "a second file, which standard output can't hold",
+        ),
         (["verify", "-", "-"], "standard input holds one model; give the path of the other"),
     ],
 )
@@ -69,7 +72,7 @@ def test_calls_that_are_refused(
     given(model.read_bytes())
     assert status(*words) == 2
     captured = capsysbinary.readouterr()
-    assert captured.out == b"" and said in captured.err.decode()
+    assert captured.out == b"" and said in captured.err.decode() and captured.err.count(b"\n") == 1
 
 
 def test_errors_speak_of_standard_input(

@@ -96,7 +96,7 @@ def test_products_beside_each_other_are_drawn_though_the_others_do_not_hang_toge
     )
 
 
-def test_edges_that_lead_past_too_many_levels_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edges_that_lead_past_as_many_levels_as_are_drawn_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "[p0] a0 = MatMul (x, W)"
     for at in range(1, 8):
         lines += f"[s{at}] s{at} = Sum ({', '.join(f'a{one}' for one in range(at))}) [p{at}] a{at} = MatMul (s{at}, W)"
@@ -105,11 +105,14 @@ def test_edges_that_lead_past_too_many_levels_are_told(monkeypatch: pytest.Monke
         W=np.ones((4, 4), np.float32),
     )
     whole = outlined(model)
-    assert whole.left_out == ()
+    passed = {edge: whole.blocks[edge[1]].level - whole.blocks[edge[0]].level - 1 for edge in whole.edges}
+    monkeypatch.setattr(blocks, "MOST_PASSED", sum(passed.values()))
+    assert outlined(model).edges == whole.edges and whole.left_out == ()
+    monkeypatch.setattr(blocks, "MOST_PASSED", sum(passed.values()) - 1)
+    assert outlined(model).left_out == ("1 edge past the most levels",)
     monkeypatch.setattr(blocks, "MOST_PASSED", 30)
     made = outlined(model)
-    gone = set(whole.edges) - set(made.edges)
-    assert made.left_out == (f"the {len(gone)} edges that lead past most levels",)
-    length = {(start, end): made.blocks[end].level - made.blocks[start].level - 1 for start, end in whole.edges}
-    assert sum(length[edge] for edge in made.edges) <= 30
-    assert min(length[edge] for edge in gone) >= max(length[edge] for edge in made.edges)
+    gone = passed.keys() - set(made.edges)
+    assert made.left_out == (f"{len(gone)} edges past the most levels",)
+    assert sum(passed[edge] for edge in made.edges) <= 30
+    assert min(passed[edge] for edge in gone) >= max(passed[edge] for edge in made.edges)

@@ -96,6 +96,15 @@ def test_a_png_of_as_many_pixels_as_there_may_be_and_a_larger_one(
     assert sizes[0][0] > 700 and 9_000 < sizes[1][0] * sizes[1][1] < 11_000
 
 
+def test_a_png_as_wide_as_it_may_be_and_a_wider_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    for most in (files.MOST_ON_A_SIDE, 500):
+        monkeypatch.setattr(files, "MOST_ON_A_SIDE", most)
+        files.write_drawing(tmp_path / "a.png", drawing(network()))
+        sizes.append(struct.unpack(">II", (tmp_path / "a.png").read_bytes()[16:24]))
+    assert max(sizes[0]) > 700 and 498 <= max(sizes[1]) <= 501
+
+
 def test_lines_as_close_as_they_may_be_and_closer() -> None:
     for tile, areas in ((8, 0), (1, 3)):
         root = picture(1, 1, "")

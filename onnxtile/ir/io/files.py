@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,9 +88,13 @@ def _refusing(output: Path) -> Iterator[None]:
 
 
 def _check_place(output: Path) -> None:
-    """Raise OSError for a loop of links, a name that's too long, and a file where a folder should be."""
-    with contextlib.suppress(FileNotFoundError):  # it's new, or a link to what is
+    """Raise OSError for a loop of links, a name that no file can have, and a file where a folder should be."""
+    try:
         output.stat()
+    except FileNotFoundError:
+        pass  # it's new, or a link to what is
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error)) from error
 
 
 def real(path: Path) -> Path:

@@ -51,7 +51,7 @@ def parse(path: Path) -> onnx.ModelProto:
     check_regular(path, "an ONNX file")
     try:
         proto.ParseFromString(path.read_bytes())
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no file can be called so
         raise ModelError(f"{path}: {system_words(error)}; give the path of an ONNX file") from error
     except google.protobuf.message.DecodeError as error:
         raise ModelError(f"{path}: not an ONNX model, or cut off: {one_line(error)}") from error

@@ -16,7 +16,7 @@ import onnx
 import pytest
 
 import onnxtile
-from onnxtile.errors import UsageError
+from onnxtile.errors import ModelError, UsageError
 from onnxtile.ir.io.files import replacing
 from tests.support import matmul, operators
 
@@ -129,3 +129,15 @@ def test_the_file_and_the_modelproto_hold_the_same(tmp_path: Path) -> None:
     kept = [tensor for tensor in written.graph.initializer if tensor.name in {t.name for t in model.graph.initializer}]
     assert kept == list(model.graph.initializer)[1:]
     assert operators(written).count("MatMul") == 8
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0/b.onnx", "\ud800.onnx"])
+def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    model, path = matmul([4, 4], [4, 4], [4, 4]), f"{tmp_path}/{name}"
+    with pytest.raises(UsageError, match="can't be written"):
+        onnxtile.lower(model, (2, 2, 2), output=path)
+    with pytest.raises(UsageError, match="can't be written"):
+        onnxtile.capture(model, name="*", output=f"{path}/")
+    for read in (onnxtile.profile, onnxtile.check, onnxtile.lower):
+        with pytest.raises(ModelError, match="give the path of an ONNX file"):
+            read(path, *([] if read is onnxtile.profile else [(2, 2, 2)]))  # type: ignore[operator]
