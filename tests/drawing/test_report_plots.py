@@ -10,7 +10,7 @@ def test_costs_memory_and_the_engine_are_drawn() -> None:
     assert list(drawn) == [
         "MACs by layer", "Bytes moved by layer", "Utilization by layer, %", "Memory over the run", "Roofline of lowered"
     ]  # fmt: skip
-    assert "lowered: 72 nodes" in drawn["Memory over the run"]
+    assert "72 nodes of lowered" in drawn["Memory over the run"]
     assert drawn["Roofline of lowered"].count('id="layer-') == 3  # a product is one, whatever it was cut into
 
 
