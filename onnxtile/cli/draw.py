@@ -46,8 +46,8 @@ def command(
     from onnxtile.drawing.draw import drawing
     from onnxtile.drawing.files import check_drawing, write_drawing
 
-    check_drawing(output)
     check_apart(output, (model, lowered))
+    check_drawing(output)
     with progress(f"draw {model.name}"), collector_paused(for_good=True):
         drawn = drawing(model, lowered, bind=parse_bind(bind))
         write_drawing(output, drawn, node)

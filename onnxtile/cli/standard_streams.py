@@ -60,7 +60,9 @@ def name_of(path: Path) -> str:
 def _standard_input() -> Path:
     """Return a file that has what standard input had; it's removed when the program ends."""
     if not _spooled:
-        if sys.stdin is None or sys.stdin.isatty():
+        if sys.stdin is None:
+            raise UsageError("standard input is closed; give the path of a model, or lead one there")
+        if sys.stdin.isatty():
             raise UsageError("standard input is a terminal; give the path of a model, or lead one there")
         folder, owner = Path(tempfile.mkdtemp(prefix="onnxtile-")), os.getpid()
         atexit.register(_remove, folder, owner)

@@ -63,6 +63,9 @@ def test_what_is_left_over_the_limits_is_in_the_exit_status(
             ["lower", "-", "--max", "4,4,4", "-o", "-", "--external-data"],
             "a second file, which standard output can't hold",
         ),
+        (["run", "-", "--passes", "infer-shapes", "-o", "-"], "output -: this doesn't go to standard output"),
+        (["lower", "-", "--max", "4,4,4", "-o", "new.onnx", "--report", "-"], "output -: this doesn't go to standard"),
+        (["profile", "-", "--engine", "systolic-16", "--plot", "-"], "output -: this doesn't go to standard output"),
         (["verify", "-", "-"], "standard input holds one model; give the path of the other"),
     ],
 )
@@ -81,3 +84,16 @@ def test_errors_speak_of_standard_input(
     given(b"no model")
     assert status("check", "-", "--max", "4,4,4") == 2
     assert capsysbinary.readouterr().err.startswith(b"onnxtile: standard input: not an ONNX model")
+
+
+def test_standard_input_that_is_closed_or_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(standard_streams, "_spooled", [])
+    for stream, words in ((None, "is closed"), (io.StringIO(), "is a terminal")):
+        monkeypatch.setattr("sys.stdin", stream)
+        if stream is not None:
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+        assert status("check", "-", "--max", "4,4,4") == 2
+        said = f"onnxtile: standard input {words}; give the path of a model, or lead one there\n"
+        assert capsys.readouterr().err == said

@@ -88,7 +88,12 @@ def _refusing(output: Path) -> Iterator[None]:
 
 
 def _check_place(output: Path) -> None:
-    """Raise OSError for a loop of links, a name that no file can have, and a file where a folder should be."""
+    """Raise OSError for a loop of links, a name that no file can have, and a file where a folder should be.
+
+    UsageError for `-`: who says that means standard output, and wouldn't find a file of that name.
+    """
+    if os.fspath(output) == "-":
+        raise UsageError("output -: this doesn't go to standard output; give the path of a file")
     try:
         output.stat()
     except FileNotFoundError:

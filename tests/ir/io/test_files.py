@@ -17,7 +17,7 @@ import pytest
 
 import onnxtile
 from onnxtile.errors import ModelError, UsageError
-from onnxtile.ir.io.files import replacing
+from onnxtile.ir.io.files import new_folder, replacing
 from tests.support import matmul, operators
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -141,3 +141,16 @@ def test_names_that_no_file_can_have(tmp_path: Path, name: str) -> None:
     for read in (onnxtile.profile, onnxtile.check, onnxtile.lower):
         with pytest.raises(ModelError, match="give the path of an ONNX file"):
             read(path, *([] if read is onnxtile.profile else [(2, 2, 2)]))  # type: ignore[operator]
+
+
+def test_no_file_is_called_as_standard_output_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for write in (lambda: onnxtile.lower(matmul([4, 4], [4, 4], [4, 4]), (2, 2, 2), output="-"), lambda: new("-")):
+        with pytest.raises(UsageError, match="output -: this doesn't go to standard output; give the path of a file"):
+            write()
+    assert not any(tmp_path.iterdir())
+
+
+def new(output: str) -> None:
+    with new_folder(Path(output)):
+        raise AssertionError
