@@ -59,10 +59,17 @@ class Store:
             file.write(lines)
 
     def finish(self, rows: Sequence[Row]) -> None:
-        """Write the whole table, in this order, in the place of what was appended."""
+        """Write the whole table, in this order, in the place of what was appended.
+
+        UsageError for a number that Parquet can't hold; what was appended stays.
+        """
         with replacing(self._path) as temporary:
             if self._parquet:
-                _write_parquet(temporary, rows, self._fields)
+                try:
+                    _write_parquet(temporary, rows, self._fields)
+                except OverflowError as error:
+                    words = f"a number takes more than 64 bits; the rows are in {self._journal}"
+                    raise UsageError(f"output {self._path}: {words}") from error
             else:
                 lines = [headings(self._fields), *(list(row.cells().values()) for row in rows)]
                 temporary.write_text("".join(map(_line, lines)), encoding="utf-8", newline="")

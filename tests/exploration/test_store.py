@@ -44,6 +44,16 @@ def test_rows_of_a_run_that_ended_early_are_there_for_the_next_one(tmp_path: Pat
         assert store.done.keys() == KEYS
 
 
+def test_numbers_that_parquet_cannot_hold_stay_in_the_rows_that_grew(tmp_path: Path) -> None:
+    large, path = row({"local.size": "1 KiB"}, 2**63), tmp_path / "rows.parquet"
+    with Store.open(path, FIELDS, {large.key}) as store:
+        store.append([large])
+        with pytest.raises(UsageError, match="a number takes more than 64 bits; the rows are in .*rows.parquet.csv"):
+            store.finish([large])
+    assert [line["cycles"] for line in read(tmp_path / "rows.parquet.csv")] == [str(2**63)]
+    assert not path.exists()
+
+
 def test_a_row_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     with Store.open(path, FIELDS, KEYS) as store:
