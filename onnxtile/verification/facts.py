@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -76,6 +76,7 @@ class Shapes:
         self.forced = forced_sizes(typed)
         self.free = [name for name in free_dimensions(typed) if name not in self.forced]
         self._model, self._bind, self._values = model, {**self.forced, **bind}, _values(typed)
+        self._at: dict[tuple[tuple[str, int], ...], Facts] = {}
 
     def first(self, sizes: Mapping[str, int]) -> Facts | None:
         """Return what is known at these sizes, inferred for them; None where they don't go together."""
@@ -88,7 +89,15 @@ class Shapes:
 
     def at(self, sizes: Mapping[str, int]) -> Facts:
         """Return what is known at these sizes by formulas; where a formula doesn't tell, it's inferred for them."""
-        return Facts(_Evaluated(self._values, {**self._bind, **sizes}, lambda: self._inferred(sizes).values), True)
+        key = tuple(sizes.items())
+        if key not in self._at:
+            bound = {**self._bind, **sizes}
+            self._at[key] = Facts(_Evaluated(self._values, bound, lambda: self._inferred(sizes).values), True)
+        return self._at[key]
+
+    def tried(self, choices: Iterable[dict[str, int]]) -> Iterator[tuple[dict[str, int], Facts]]:
+        """Yield sizes with what is known at them."""
+        return ((choice, self.at(choice)) for choice in choices)
 
     def _inferred(self, sizes: Mapping[str, int]) -> Facts:
         values = _values(inferred(self._model, {**self._bind, **sizes}))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 LARGEST = 1024
 """Numbers above it aren't looked at: a model may hold any."""
-USUAL = 8
-"""What is taken for a tile where sizes meet no number."""
+USUAL = 4
+"""A size that is tried where sizes meet no number."""
 Choice = dict[str, int]
 
 
@@ -18,17 +18,18 @@ def first_choice(free: Sequence[str]) -> Choice:
 
 def choices(free: Sequence[str], met: Iterable[int]) -> Iterator[Choice]:
     """Yield sizes: each dimension, then all at once, has each of the list, while others are small."""
-    tiles = _tiles(met)
-    return _sized(free, [0, 1, *(n for tile in tiles for n in (tile - 1, tile, tile + 1, 2 * tile, 3 * tile + 1))])
+    around = [n for tile in _tiles(met) for n in (tile - 1, tile, tile + 1, 2 * tile, 3 * tile + 1)]
+    return _sized(free, [0, 1, *(around or [USUAL])])
 
 
 def drawn_choices(free: Sequence[str], met: Iterable[int], seed: int) -> Iterator[Choice]:
     """Yield sizes likewise of a number that the seed draws."""
-    return _sized(free, [2 + seed % (3 * _tiles(met)[-1])])
+    tiles = _tiles(met)
+    return _sized(free, [2 + seed % (3 * tiles[-1] if tiles else USUAL)])
 
 
 def _tiles(met: Iterable[int]) -> list[int]:
-    return sorted({number for number in met if 2 <= number <= LARGEST}) or [USUAL]
+    return sorted({number for number in met if 2 <= number <= LARGEST})
 
 
 def _sized(free: Sequence[str], sizes: Iterable[int]) -> Iterator[Choice]:

@@ -188,12 +188,14 @@ class Value:
         return replace(self, shape=one.shape[1:], numbers=None, met=met, factor=None, product=None, _zeros=None,
                        outer=(narrow(one), narrow(other)))  # fmt: skip
 
+    @property
+    def wraps(self) -> bool:
+        """Return whether its type may round or wrap its numbers: whole ones that can't reach its ends stay as they are."""
+        return not self.dtype.is_signed() or self.bound is None or self.bound > self.dtype.max
+
     def round(self) -> None:
         """Mark its numbers as rounded or wrapped by its type."""
-        if not self.field.marks:
-            return
-        wraps = not self.dtype.is_signed() or self.bound is None or self.bound > self.dtype.max
-        if wraps and self.field.marked(self.dtype):
+        if self.field.marks and self.wraps and self.field.marked(self.dtype):
             if self.outer is not None:
                 self.numbers, self.outer = self.lanes, None
             if self.numbers is not None:

@@ -28,7 +28,7 @@ from onnxtile.verification.outputs import as_verdict, bounded, by_output, mistyp
 from onnxtile.verification.pairing import Difference, Pairing, Region, pair
 from onnxtile.verification.region_runs import CASES, RegionRuns
 from onnxtile.verification.regions import Finding, Judge
-from onnxtile.verification.trial_sizes import Choice, choices, drawn_choices, first_choice
+from onnxtile.verification.trial_sizes import USUAL, Choice, choices, drawn_choices, first_choice
 from onnxtile.verification.verdict import RegionVerdict, Verdict
 from onnxtile.verification.workers import SideBySide
 
@@ -154,15 +154,16 @@ class _Proof:
             trials.append((first, facts))
             if self._ahead is not None:
                 self._ready = self._ahead(self._judge, pairing.regions, facts, apart)
-            self._try(pairing, trials, findings, seen)
+            self._try(pairing, [trials] * len(findings), findings, seen)
             self._ready.clear()
         if shapes.free and pairing.regions:
-            met = {number for tried in findings for _, finding in tried for number in finding.met}
-            trials += [(choice, shapes.at(choice)) for choice in choices(shapes.free, met)]
-            self._try(pairing, trials[1 if findings else 0 :], findings, seen)
+            everywhere = {USUAL, *(number for tried in findings for _, finding in tried for number in finding.met)}
+            met = [_met(tried, everywhere) for tried in findings]
+            self._try(pairing, [shapes.tried(choices(shapes.free, own)) for own in met], findings, seen)
+            trials += shapes.tried(choices(shapes.free, everywhere if pairing.idle else ()))
             self._try_further(pairing, shapes, findings, seen)
-            drawn = drawn_choices(shapes.free, met, self._judge.seed)
-            self._try(pairing, [(choice, shapes.at(choice)) for choice in drawn], findings, seen)
+            drawn = [shapes.tried(drawn_choices(shapes.free, own, self._judge.seed)) for own in met]
+            self._try(pairing, drawn, findings, seen)
         known = trials[0][1] if trials else Facts({})
         verdicts = [self._concluded(*pair) for pair in zip(pairing.regions, findings, strict=True)]
         if not alone:
@@ -186,14 +187,14 @@ class _Proof:
     def _try(
         self,
         pairing: Pairing,
-        trials: Sequence[Trial],
+        trials: Sequence[Iterable[Trial]],
         findings: list[list[tuple[Choice, Finding]]],
         seen: list[set[object]],
     ) -> None:
-        """Evaluate each region at each choice of sizes that makes its inputs other ones, until it differs."""
+        """Evaluate each region at each of its choices of sizes that makes its inputs other ones, until it differs."""
         for number, region in enumerate(pairing.regions):
             self._say(f"prove {region.name}", number, len(pairing.regions))
-            self._try_one(region, trials, findings[number], seen[number])
+            self._try_one(region, trials[number], findings[number], seen[number])
 
     def _try_one(
         self, region: Region, trials: Iterable[Trial], found: list[tuple[Choice, Finding]], seen: set[object]
@@ -222,7 +223,7 @@ class _Proof:
                     break
                 asked += [(choice, None) for choice in wanted]
                 before = len(found)
-                self._try_one(region, ((choice, shapes.at(choice)) for choice in wanted), found, shapes_seen)
+                self._try_one(region, shapes.tried(wanted), found, shapes_seen)
                 if any(finding.too_large for _, finding in found[before:]):
                     words = "it decides something by a size at which it's too large to be tried"
                     self._unsettled[region.scope, region.name] = words
@@ -289,6 +290,12 @@ class _Proof:
             warnings=tuple(self._warnings),
             primes=tuple(Field(self._judge.seed).primes),
         )
+
+
+def _met(found: Sequence[tuple[Choice, Finding]], otherwise: set[int]) -> set[int]:
+    """Return whole numbers that sizes met in a region; where it couldn't be evaluated, `otherwise`."""
+    ran = [finding for _, finding in found if not finding.unproven]
+    return {number for finding in ran for number in finding.met} if ran else otherwise
 
 
 def _limit(sizes: Sequence[int]) -> int:

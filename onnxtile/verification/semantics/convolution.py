@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from onnxtile.verification.semantics.arithmetic import elementwise
 from onnxtile.verification.semantics.entry import Call, operator
@@ -73,17 +74,16 @@ def convolved(call: Call, x: Value, w: Value, filler: Value | None = None) -> Va
     limited([batch, channels, *out, *kernel])
 
     def windows(array: Array, lead: int) -> Array:
-        view = array
-        for axis, (size, step, stride, count) in enumerate(zip(kernel, dilations, strides, out, strict=True)):
-            at = lead + 2 + 2 * axis
-            places = np.arange(count)[:, None] * stride + np.arange(size)[None, :] * step
-            view = np.take(view, places, at)
-        front = view.shape[:lead]
-        split = view.reshape((*front, batch, group, w.shape[1], *view.shape[lead + 2 :]))
-        at = lead + 3
-        positions, taps = (range(at + offset, at + 2 * axes, 2) for offset in (0, 1))
-        order = [*range(lead), lead + 1, lead, *positions, lead + 2, *taps]
-        return np.reshape(split.transpose(order), (*front, group, batch * math.prod(out), depth))
+        front, at = array.shape[:lead], lead + 3
+        split = array.reshape((*front, batch, group, w.shape[1], *array.shape[lead + 2 :]))
+        own = split.strides[at:]
+        moves = [stride * bytes_ for stride, bytes_ in zip(strides, own, strict=True)]
+        taps = [dilation * bytes_ for dilation, bytes_ in zip(dilations, own, strict=True)]
+        view = as_strided(  # no window is copied before all of them are
+            split, (*split.shape[:at], *out, *kernel), (*split.strides[:at], *moves, *taps), writeable=False
+        )
+        order = [*range(lead), lead + 1, lead, *range(at, at + axes), lead + 2, *range(at + axes, at + 2 * axes)]
+        return np.reshape(view.transpose(order), (*front, group, batch * math.prod(out), depth))
 
     rows = x.moved(windows)
     kernels = swapped(reshaped(w, [group, filters // group, depth]))

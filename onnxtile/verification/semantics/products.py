@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
@@ -57,6 +58,8 @@ def product(call: Call, a: Value, b: Value) -> Value:
     else:
         made = Value.computed(a, call.field.matmul(*operands))
     multiplied(call, made, a, b, a.shape[-1])
+    if made.product is not None and not made.wraps:
+        made.product = replace(made.product, rounded=())
     if a.dtype.is_floating_point():
         call.run.peak = max(call.run.peak, made.scale[1])
         if not (a.finite and b.finite):

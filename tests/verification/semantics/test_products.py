@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import onnxtile
+from tests.support import parse
 from tests.verification.pairs import status
 
 X = "(float[3,4] x, float[4,5] w, float[5] c) => (float[3,5] y)"
@@ -41,3 +43,14 @@ def test_a_fraction_of_a_product_of_whole_numbers_is_not_told() -> None:
     nodes = "y = Gemm <alpha = 0.5> (x, w)"
     constants = {"w": np.ones((4, 4), np.int32), "z": np.zeros((2, 4), np.int32)}
     assert status("(int32[2,4] x) => (int32[2,4] y)", nodes, "y = Mul (z, z)", **constants) != "proven"
+
+
+def test_large_products_of_bytes_in_tiles_of_k_are_the_original() -> None:
+    scale, zero, signed = np.array(0.5, np.float32), np.array(3, np.uint8), np.array(0, np.int8)
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 17]> g (uint8[256,64] x, int8[64,128] w) => (uint8[256,128] y)
+        { y = QLinearMatMul (x, scale, zero, w, scale, signed, scale, zero) }""",
+        scale=scale, zero=zero, signed=signed,
+    )  # fmt: skip
+    lowered = onnxtile.lower(model, max=(256, 1, 128), form="batched")
+    assert [region.status for region in onnxtile.verify(model, lowered).regions] == ["proven"]
