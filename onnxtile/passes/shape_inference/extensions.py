@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import onnx_ir as ir
 from onnx_shape_inference import ShapeInferenceContext
 
-from onnxtile.ir.attributes import UnsizedError, input_of
+from onnxtile.ir.attributes import UnsizedError, attribute_int, input_of
 from onnxtile.operators.fused import check_attributes, order_of_axes
-from onnxtile.passes.shape_inference.rules import Extension, Rule
+from onnxtile.passes.shape_inference.rules import Extension, Rule, pool
 
 MATMUL, GEMM, CONV = 13, 13, 11
 """Versions of the operators whose rules are built on."""
@@ -60,6 +60,33 @@ def integer_matmul(context: ShapeInferenceContext, node: ir.Node, library: Rule)
     context.set_shape_and_dtype(node.outputs[0], matmul.outputs[0].shape, None if scale is None else scale.dtype)
 
 
+def quantized_pool(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
+    """Take the pool's rule, channels last too; the library takes the input's shape."""
+    x = input_of(node, 0)
+    shape, last = None if x is None else x.shape, attribute_int(node, "channels_last", 0)
+    if x is None or shape is None or len(shape) < 3:
+        return
+    data = ir.Value(type=x.type, shape=ir.Shape([shape[0], shape[-1], *shape[1:-1]]) if last else shape)
+    attributes = [attribute for attribute in node.attributes.values() if attribute.name != "channels_last"]
+    stand_in = ir.Node("", node.op_type.removeprefix("QLinear"), [data], attributes, name=node.name)
+    if stand_in.op_type == "AveragePool":
+        pool(context, stand_in, library)
+    else:
+        library(context, stand_in)
+    made = stand_in.outputs[0].shape
+    if made is not None and last:
+        made = ir.Shape([made[0], *made[2:], made[1]])
+    context.set_shape_and_dtype(node.outputs[0], made, x.dtype)
+
+
+def quantized_reduction(context: ShapeInferenceContext, node: ir.Node, library: Rule) -> None:
+    """Take the rule of ReduceMean with an attribute for axes; the library takes the input's shape."""
+    x = input_of(node, 0)
+    stand_in = ir.Node("", "ReduceMean", [x], list(node.attributes.values()), name=node.name)
+    library(context, stand_in)
+    context.set_shape_and_dtype(node.outputs[0], stand_in.outputs[0].shape, None if x is None else x.dtype)
+
+
 EXTENSIONS: dict[tuple[str, str], Extension] = {
     ("com.microsoft", "FusedMatMul"): (fused_matmul, ("", "MatMul", MATMUL)),
     ("com.microsoft", "TransposeMatMul"): (fused_matmul, ("", "MatMul", MATMUL)),
@@ -69,6 +96,9 @@ EXTENSIONS: dict[tuple[str, str], Extension] = {
     ("com.microsoft", "FusedGemm"): (fused_gemm, ("", "Gemm", GEMM)),
     ("com.microsoft", "FusedConv"): (fused_convolution, ("", "Conv", CONV)),
     ("com.microsoft", "QGemm"): (quantized_gemm, ("com.microsoft", "QGemm", 1)),
+    ("com.microsoft", "QLinearAveragePool"): (quantized_pool, ("", "AveragePool", 11)),
+    ("com.microsoft", "QLinearGlobalAveragePool"): (quantized_pool, ("", "GlobalAveragePool", 1)),
+    ("com.microsoft", "QLinearReduceMean"): (quantized_reduction, ("", "ReduceMean", 13)),
 }
 
 

@@ -63,3 +63,25 @@ def test_shapes_behind_a_fused_matmul_are_right(flags: tuple[int, int, int, int]
     model = to_ir(fused("FusedMatMul", *arrays, axes=4, **dict(zip(names, flags, strict=True))).model)
     InferShapes()(model)
     assert model.graph.node(0).outputs[0].shape == [7, 3, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("node", "shape"),
+    [
+        ("QLinearGlobalAveragePool (x, s, z, s, z)", "[n,12,1,1]"),
+        ("QLinearGlobalAveragePool <channels_last = 1> (x, s, z, s, z)", "[n,1,1,9]"),
+        ("QLinearAveragePool <kernel_shape = [3, 2], strides = [2, 2]> (x, s, z, s, z)", "[n,12,3,4]"),
+        ("QLinearAveragePool <kernel_shape = [3, 2], channels_last = 1> (x, s, z, s, z)", "[n,10,7,9]"),
+        ("QLinearReduceMean <axes = [3], keepdims = 0> (x, s, z, s, z)", "[n,12,8]"),
+    ],
+)
+def test_quantized_pools_and_reductions_have_the_sizes_of_plain_ones(node: str, shape: str) -> None:
+    """onnx_shape_inference takes the input's sizes, and the product behind would have another K."""
+    model = to_ir(parse(
+        f"""<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        g (uint8[n,12,8,9] x) => (uint8[a,b,c,d] y) {{ y = com.microsoft.{node} }}""",
+        s=np.float32(0.5), z=np.uint8(3),
+    ))  # fmt: skip
+    model.graph.outputs[0].shape = None
+    InferShapes()(model)
+    assert str(model.graph.outputs[0].shape) == shape
