@@ -190,8 +190,8 @@ class Value:
 
     @property
     def wraps(self) -> bool:
-        """Return whether its type may round or wrap its numbers: whole ones that can't reach its ends stay as they are."""
-        return not self.dtype.is_signed() or self.bound is None or self.bound > self.dtype.max
+        """Return whether its type may round or wrap its numbers: not whole ones that can't reach its ends."""
+        return not self.dtype.is_signed() or self.bound is None or bool(self.bound > self.dtype.max)
 
     def round(self) -> None:
         """Mark its numbers as rounded or wrapped by its type."""
