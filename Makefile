@@ -56,7 +56,7 @@ test-lowest:  ## all commands with the lowest versions of libraries that pyproje
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet --resolution lowest-direct -e '.[draw,fit,parquet,plots,sweep]'
 	VIRTUAL_ENV=$(LOWEST) $(LOWEST)/bin/uv pip install --quiet hypothesis jsonschema 'pandas<3' pytest pytest-xdist
-	$(LOWEST)/bin/python -m pytest tests/cli tests/api
+	$(LOWEST)/bin/python -m pytest tests/cli tests/api tests/exploration
 
 test-wheel:  ## the wheel, built and run in a fresh environment of $(PYTHON)
 	$(PYTHON) tests/wheel.py build/test-wheel

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -114,7 +114,7 @@ def _listed(fields: Iterable[str]) -> str:
 
 def _table_in(annotation: Any) -> type[BaseModel] | None:
     """Return the table that a field holds, also in a list or as one of several kinds; None where it holds none."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if get_origin(annotation) is None and isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for found in map(_table_in, get_args(annotation)) if found is not None), None)
 
