@@ -20,7 +20,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "exploration.measured.MOST_BYTES": ("a table is read, or refused", "exploration/test_measured.py", "test_files_as_large_as_are_read_and_larger"),
     "exploration.fit.FEWEST": ("layers are fitted, or too few", "exploration/test_fit.py", "test_what_cannot_be_fitted"),
     "exploration.workers.MOST_DEATHS": ("a job is done again, or given up", "exploration/test_workers.py", "test_a_job_that_ends_its_workers_is_given_up_at_last"),
-    "profiling.engine_profile.MOST_WALKED": ("calls are gone through for their peak, or aren't", "profiling/test_engine_profile.py", "test_the_peak_is_told_up_to_a_number_of_calls"),
+    "profiling.engine_layers.MOST_WALKED": ("calls are gone through for their peak, or aren't", "profiling/test_engine_profile.py", "test_the_peak_is_told_up_to_a_number_of_calls"),
     "drawing.blocks.MOST_BLOCKS": ("a product has a block, or is counted", _DRAWN, "test_as_many_blocks_as_are_drawn_and_more"),
     "drawing.blocks.MOST_PASSED": ("an edge is drawn, or counted", "drawing/test_blocks.py", "test_edges_that_lead_past_as_many_levels_as_are_drawn_and_more"),
     "drawing.draw.FEW": ("a product is listed, or not", _DRAWN, "test_as_many_products_as_an_error_lists_and_more"),

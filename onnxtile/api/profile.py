@@ -62,7 +62,7 @@ def profile(
     from onnxtile.torch_frontend.profile import profile_of
     from onnxtile.torch_frontend.trace.recording import record
 
-    refuse("ONNX", bind=bind, follow_links=follow_links, engine=engine)
+    refuse("ONNX", bind=bind, follow_links=follow_links)
     with running():
         recording = record(network, device)
-    return profile_of(recording, convention, details)
+    return profile_of(recording, convention, details, engine, minimize)

@@ -181,7 +181,7 @@ def command(
         check_picture(plot)
     torch = is_torch(model)
     if torch:
-        refuse(model, bind=bind, against=against, engine=engine, summary=summary, view=FIRST_IO * (view == FIRST_IO))
+        refuse(model, bind=bind, against=against, summary=summary, view=FIRST_IO * (view == FIRST_IO))
     else:
         refuse(model, input=input, device=device, tree=tree, timeout=timeout)
     sizes = parse_bind(bind)
@@ -202,7 +202,7 @@ def command(
                 recording = _recorded(model, input, device)
                 from onnxtile.torch_frontend.profile import profile_of
 
-                costs = profile_of(recording, convention, details)
+                costs = profile_of(recording, convention, details, engine, minimize)
             else:
                 costs = profile(
                     model, bind=sizes, convention=convention, details=details, engine=engine, minimize=minimize

@@ -6,33 +6,26 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
-from typing import Any
 
 import onnx_ir as ir
 
-from onnxtile.engine.choice import choose
 from onnxtile.engine.compute import local_bits
 from onnxtile.engine.cost import Cost, cost, total_cycles, unit_of
-from onnxtile.engine.description import Engine, SplitSize
 from onnxtile.engine.limits import EngineLimits, product_of, sized
 from onnxtile.engine.product import Product
-from onnxtile.engine.schedule import Box, Schedule
+from onnxtile.engine.schedule import Box
 from onnxtile.engine.scheduled import Scheduled
 from onnxtile.engine.walk import walk
 from onnxtile.engine.windows import with_window
-from onnxtile.errors import UnsupportedError
 from onnxtile.ir.metadata import OF, ORIGIN, SCHEDULE, TILE
-from onnxtile.ir.symbolic.amounts import Amount, Unknown, product, text_of, total
+from onnxtile.ir.symbolic.amounts import Amount, text_of
 from onnxtile.operators.contractions import Contraction, contractions
 from onnxtile.operators.sizes import value_bytes
 from onnxtile.passes.rewrites.quantized_products import as_multiplied
-from onnxtile.profiling.engine_costs import SUMMED, EngineProfile, EngineTotals, Layer, Unit, sums_of
+from onnxtile.profiling.engine_costs import EngineProfile, Layer
+from onnxtile.profiling.engine_layers import OnEngine, activation_bytes, peak_of, profile_of_layers
 from onnxtile.profiling.results import NodeProfile
 
-MOST_WALKED = 50_000
-"""Calls of a product that are gone through for its peak bandwidth, where no file has them."""
-NO_BANDWIDTH = Unknown("no memory bandwidth given: bytes only")
 Row = tuple[ir.Node, NodeProfile]
 
 
@@ -53,15 +46,8 @@ def engine_profile(model: ir.Model, rows: Sequence[Row], limits: EngineLimits) -
     is best (`limits.minimize`). Other operators move their inputs and outputs.
     """
     found = _Layers(model, rows, limits)
-    running, inside = found.rows, found.inside
-    shown = tuple(layer for _, layer in found.layers())
-    totals = EngineTotals(
-        products=sum(layer.on == "engine" for layer in shown), **_activations(running, inside, limits.engine),
-        **sums_of(shown),
-    )  # fmt: skip
-    lacking = limits.engine.memory.bandwidth is None and any(layer.on == "engine" for layer in shown)
-    assumptions = (NO_BANDWIDTH.reason,) if lacking else ()
-    return EngineProfile(limits.name, limits.minimize, shown, totals, assumptions)
+    activations = activation_bytes(_given(found.rows, found.inside), limits.engine)
+    return profile_of_layers(limits, (layer for _, layer in found.layers()), activations)
 
 
 def layers_of(model: ir.Model, rows: Sequence[Row], limits: EngineLimits) -> list[tuple[ir.Node, Layer]]:
@@ -78,7 +64,7 @@ class _Layers:
 
     def __init__(self, model: ir.Model, rows: Sequence[Row], limits: EngineLimits) -> None:
         self.rows = [(node, row) for node, row in rows if not row.stored]
-        self._limits, self._engine = limits, limits.engine
+        self._limits, self._engine, self._on_engine = limits, limits.engine, OnEngine(limits)
         self._products: dict[ir.Node, list[Contraction]] = {}
         for contraction in as_multiplied(contractions(model), model, limits):
             self._products.setdefault(contraction.node, []).append(contraction)
@@ -145,35 +131,28 @@ class _Layers:
             yield tiles.first[0], self._walked(tiles)
         for node, row in self.rows:
             if node not in self._products and node not in self.inside and row.bandwidth != 0:
-                yield node, self._other(row)
+                yield node, self._on_engine.other(row)
 
     def _layer(self, row: NodeProfile, contraction: Contraction, scheduled: Scheduled | None) -> Layer:
         """Return a product that is one node."""
         layer = _described(row, contraction)
         if (words := self._unmultiplied(contraction)) is not None:
-            cycles = Unknown(words)
-            return replace(layer, on="host", other_bytes=row.bandwidth, other_cycles=cycles, reason=words)
+            return self._on_engine.unmultiplied(layer, row, words)
         of_engine = product_of(contraction) if scheduled is None else sized(
             *scheduled.size, scheduled.batch, contraction.types
         )  # fmt: skip
         if isinstance(of_engine, str):
-            unknown: dict[str, Any] = dict.fromkeys(SUMMED[:-2], Unknown(of_engine)) | {"macs": row.macs}
-            return replace(layer, reason=of_engine, **unknown)
+            return self._on_engine.unsized(layer, row, of_engine)
         if of_engine.empty:
             return layer
-        if self._engine.conv.windows == "engine" and scheduled is None:
-            of_engine = with_window(of_engine, contraction)
-        if scheduled is not None:
-            found, schedule = cost(of_engine, scheduled.schedule, self._engine), scheduled.schedule
-        else:
-            try:
-                choice = choose(of_engine, self._engine, self._limits.minimize)
-            except UnsupportedError as error:
-                return replace(layer, reason=str(error), cycles=Unknown(str(error)))
-            found, schedule = choice.cost, choice.schedule
-        peak = _peak(of_engine, schedule, self._engine)
-        times = row.times if scheduled is None or not isinstance(row.times, int) else _runs(row, found, of_engine)
-        return self._costs(layer, of_engine, schedule, found, times, peak)
+        if scheduled is None:
+            windows = self._engine.conv.windows == "engine"
+            of_engine = with_window(of_engine, contraction) if windows else of_engine
+            return self._on_engine.best(layer, of_engine, row.times)
+        found, schedule = cost(of_engine, scheduled.schedule, self._engine), scheduled.schedule
+        peak = peak_of(of_engine, schedule, self._engine)
+        times = _runs(row, found, of_engine) if isinstance(row.times, int) else row.times
+        return self._on_engine.costs(layer, of_engine, schedule, found, times, peak)
 
     def _unmultiplied(self, contraction: Contraction) -> str | None:
         if None in contraction.types:
@@ -203,51 +182,7 @@ class _Layers:
         layer = replace(_described(row, tiles.contraction), name=row.origin or row.name, nodes=len(tiles.boxes))
         m, k, n = scheduled.size
         layer = replace(layer, m=m, k=k, n=n, batch=of_engine.batch)
-        return self._costs(layer, of_engine, schedule, found, row.times, walked.peak)
-
-    def _costs(
-        self, layer: Layer, of_engine: Product, schedule: Schedule, found: Cost, times: Amount, peak: Fraction | None
-    ) -> Layer:
-        """Return a layer with its costs in all runs."""
-        amounts: dict[str, Any] = {}
-        for name in SUMMED[:-2]:
-            value = getattr(found, name)
-            amounts[name] = NO_BANDWIDTH if value is None else product([times, value])
-        runs = times if isinstance(times, int) else 0
-        lanes = Fraction(found.macs * runs, unit_of(of_engine, self._engine).macs)
-        return replace(
-            layer, tile=schedule.tile, schedule=schedule.text(), bound=found.bound, lanes_cycles=lanes, peak=peak,
-            clock=self._engine.clock, reason=None if found.cycles is not None else NO_BANDWIDTH.reason, **amounts,
-        )  # fmt: skip
-
-    def _other(self, row: NodeProfile) -> Layer:
-        """Return an operator that isn't a product: the vector unit or the host moves what goes in and out."""
-        on, rate, words = self._place(row.op)
-        moved = row.bandwidth
-        cycles: Amount = Unknown(words)
-        if isinstance(moved, Unknown):
-            cycles, words = moved, moved.reason
-        elif rate is not None and isinstance(moved, int):
-            cycles = math.ceil(moved / rate)
-        elif rate is not None:
-            cycles, words = Unknown("what it moves is a formula; bind its sizes"), "what it moves is a formula"
-        unknown = isinstance(cycles, Unknown)
-        return Layer(
-            name=row.name, op=row.op, scope=row.scope, module=row.module, origin=row.origin, on=on, times=row.times,
-            other_bytes=moved, other_cycles=cycles, clock=self._engine.clock, reason=words if unknown else None,
-        )  # fmt: skip
-
-    def _place(self, op: str) -> tuple[Unit, Fraction | None, str]:
-        """Return where an operator runs, the rate at which that moves bytes, and why it isn't known if it isn't."""
-        operators, memory = self._engine.operators, self._engine.memory.bandwidth
-        if operators.supported is None:
-            on: Unit = "vector" if operators.vector is not None else "host" if operators.host is not None else "unknown"
-            words = "no rate is given for other operators: operators.vector, or operators.host"
-            return on, operators.vector or operators.host, words
-        if op in operators.supported:
-            words = "the vector unit's rate isn't given: operators.vector, or memory.bandwidth"
-            return "vector", operators.vector or memory, words
-        return "host", operators.host, "the host's rate isn't given: operators.host"
+        return self._on_engine.costs(layer, of_engine, schedule, found, row.times, walked.peak)
 
 
 def _described(row: NodeProfile, contraction: Contraction) -> Layer:
@@ -290,28 +225,10 @@ def _runs(row: NodeProfile, found: Cost, of_engine: Product) -> Amount:
     return in_loop // trips if trips and in_loop > 1 and in_loop % trips == 0 and row.scope else row.times
 
 
-@lru_cache(maxsize=1024)
-def _peak(of_engine: Product, schedule: Schedule, engine: Engine) -> Fraction | None:
-    """Return the most bytes a cycle that a call asks for; None where there are too many to go through."""
-    calls = math.prod(-(-size // tile) for size, tile in zip(of_engine.sizes, schedule.tile, strict=True))
-    if calls > MOST_WALKED or of_engine.window is not None:
-        return None
-    return walk(schedule.calls(of_engine), of_engine, schedule, unit_of(of_engine, engine), engine).peak
-
-
-def _activations(rows: Sequence[Row], inside: set[ir.Node], engine: Engine) -> dict[str, Any]:
-    """Return the bytes of values that nodes give to others, and those that fit local memory, each by itself."""
-    size = engine.local.size
-    room = min(size.A, size.C) if isinstance(size, SplitSize) else size
-    all_bytes: list[Amount] = []
-    local: list[Amount] = []
+def _given(rows: Sequence[Row], inside: set[ir.Node]) -> Iterator[tuple[Amount, Amount]]:
+    """Yield of each value that a node gives to others how often that is, and its bytes."""
     for node, row in rows:
         for value in node.outputs:
             readers = set(value.consumers())
-            if not readers or (node in inside and readers <= inside):
-                continue
-            taken = value_bytes(value)
-            all_bytes.append(product([row.times, taken]))
-            if isinstance(taken, int) and taken <= room:
-                local.append(product([row.times, taken]))
-    return {"activation_bytes": total(all_bytes), "local_activation_bytes": total(local)}
+            if readers and not (node in inside and readers <= inside):
+                yield row.times, value_bytes(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,21 +15,34 @@ from onnxtile.torch_frontend.aten.work import computes, macs_of, operations_of
 from onnxtile.torch_frontend.ptflops import ptflops_macs
 from onnxtile.torch_frontend.trace.calls import Call, ModuleCall, Recording, Unsized, Value
 
+if TYPE_CHECKING:
+    from onnxtile.engine.choice import Minimize
+    from onnxtile.engine.given import AnyEngine
+    from onnxtile.engine.limits import EngineLimits
+
 DOMAIN = "torch"
 """The domain of rows of a torch network."""
 _PACKED = Unknown("its weights are packed in an object of torch's own, which doesn't tell their sizes")
 
 
-def profile_of(recording: Recording, convention: str = "macs", details: bool = False) -> Profile:
+def profile_of(
+    recording: Recording, convention: str = "macs", details: bool = False, engine: AnyEngine | None = None,
+    minimize: Minimize = "cycles",
+) -> Profile:  # fmt: skip
     """Return the profile of a run that was recorded: what every operator that the network calls costs.
 
     Everything is as `onnxtile.profile` tells of an ONNX model, and counted by the same formulas. Parameters count in
     the totals whether a call reads them or not; buffers only where they're floating-point numbers that one reads.
-    Raises UsageError for an unknown convention.
+    `engine`, an Engine, a file or a built-in one's name: what the run takes on it, too. Raises UsageError.
     """
     if convention not in CONVENTIONS:
         raise wrong_name(f"convention {convention!r} is unknown", convention, CONVENTIONS)
-    return _Profiler(recording, convention, details).profile()
+    limits = None
+    if engine is not None:
+        from onnxtile.engine.limits import engine_limits
+
+        limits = engine_limits(engine, minimize)
+    return _Profiler(recording, convention, details).profile(limits)
 
 
 class _Profiler:
@@ -46,11 +59,17 @@ class _Profiler:
             if held.counts and (held.kind != "buffer" or convention == "macs")
         }
 
-    def profile(self) -> Profile:
+    def profile(self, limits: EngineLimits | None) -> Profile:
         recording = self._recording
         live = list(_live_bytes(recording))
-        rows = tuple(self._row(call, live[at]) for at, call in enumerate(recording.calls) if computes(call))
-        return Profile(rows, self._totals(rows), self._used(rows), {}, self._convention)
+        calls = [(at, call) for at, call in enumerate(recording.calls) if computes(call)]
+        rows = tuple(self._row(call, live[at]) for at, call in calls)
+        on_engine = None
+        if limits is not None:
+            from onnxtile.torch_frontend.engine_profile import engine_profile
+
+            on_engine = engine_profile(recording, zip((call for _, call in calls), rows, strict=True), limits)
+        return Profile(rows, self._totals(rows), self._used(rows), {}, self._convention, on_engine)
 
     def _row(self, call: Call, live: int) -> NodeProfile:
         constants = self._feeding(call)

@@ -16,7 +16,7 @@ from onnxtile.engine.product import Product
 from onnxtile.engine.scheduled import Scheduled
 from onnxtile.ir.symbolic.amounts import Range, Unknown
 from onnxtile.lowering.report import Report
-from onnxtile.profiling import engine_profile
+from onnxtile.profiling import engine_layers
 from onnxtile.profiling.engine_costs import EngineProfile, Layer
 from tests.engine.strategies import engine_of, table
 from tests.passes.test_decompose_quantized import qdq
@@ -227,12 +227,12 @@ def test_activations_that_fit_on_chip() -> None:
 
 def test_the_peak_is_told_up_to_a_number_of_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     for most, told in ((27, True), (26, False)):
-        monkeypatch.setattr(engine_profile, "MOST_WALKED", most)
-        engine_profile._peak.cache_clear()
+        monkeypatch.setattr(engine_layers, "MOST_WALKED", most)
+        engine_layers.peak_of.cache_clear()
         (layer,) = profiled(matmul([11, 17], [17, 13], [11, 13]), minimize="calls").layers
         assert layer.calls == 27
         assert (layer.peak_bandwidth is not None) == told
-    engine_profile._peak.cache_clear()
+    engine_layers.peak_of.cache_clear()
 
 
 def test_windows_that_the_engine_forms_itself_come_with_the_product() -> None:

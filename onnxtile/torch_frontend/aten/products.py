@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+import torch
+
 from onnxtile.torch_frontend.trace.calls import Call
 
 
@@ -147,6 +149,17 @@ def _grouped(call: Call) -> Products:
     if len(a) == 2:
         return [Product(a[0], a[1], b[-1], 1)]
     return [Product(a[1], a[2], y[-1], 1 if len(b) == 2 else a[0])]
+
+
+_OPERANDS = (("mat1", "mat2"), ("batch1", "batch2"), ("mat", "vec"), ("vec1", "vec2"))
+"""Names of A and B where another tensor is in front of them."""
+
+
+def types_of(call: Call) -> tuple[torch.dtype, torch.dtype]:
+    """Return the types of A and B of an operator's products, which are alike for all that it has."""
+    names = next((pair for pair in _OPERANDS if all(map(call.operator.has, pair))), None)
+    a, b = call.inputs[:2] if names is None else map(call.argument, names)
+    return a.dtype, b.dtype
 
 
 _ATTENTIONS = (
