@@ -9,16 +9,18 @@ __version__ = "0.1.0"
 __all__ = [
     "CaptureReport", "Captured", "Engine", "Limits", "LimitsError", "ModelError", "OnnxtileError", "PassError",
     "PassManager", "ProductLimits", "Profile", "Report", "UnsupportedError", "UsageError", "__version__", "allowing",
-    "annotate", "capture", "check", "choose", "estimate", "following_links", "instruments", "lower", "passes",
-    "profile", "reduce", "rewrite", "sweep", "verify",
+    "annotate", "capture", "check", "choose", "draw", "estimate", "following_links", "instruments", "lower", "passes",
+    "profile", "reduce", "report", "rewrite", "sweep", "verify",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from onnxtile import passes
     from onnxtile.api.annotate import annotate
     from onnxtile.api.capture import capture
+    from onnxtile.api.draw import draw
     from onnxtile.api.lower import estimate, lower
     from onnxtile.api.profile import profile
+    from onnxtile.api.report import report
     from onnxtile.debugging import instruments
     from onnxtile.debugging.capture.report import Captured, CaptureReport
     from onnxtile.debugging.reduce.reducer import reduce
@@ -37,8 +39,9 @@ if TYPE_CHECKING:
     from onnxtile.verification.verify import verify
 
 _HOMES = {
-    "api.annotate": ("annotate",), "api.capture": ("capture",), "api.lower": ("estimate", "lower"),
-    "api.profile": ("profile",), "debugging.capture.report": ("CaptureReport", "Captured"),
+    "api.annotate": ("annotate",), "api.capture": ("capture",), "api.draw": ("draw",),
+    "api.lower": ("estimate", "lower"), "api.profile": ("profile",), "api.report": ("report",),
+    "debugging.capture.report": ("CaptureReport", "Captured"),
     "debugging.reduce.reducer": ("reduce",),
     "engine.choice": ("choose",), "engine.description": ("Engine",),
     "errors": ("LimitsError", "ModelError", "OnnxtileError", "PassError", "UnsupportedError", "UsageError"),

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from typing_extensions import NotRequired, TypedDict
 
+from onnxtile.api.draw import DrawingFile
+from onnxtile.api.report import ReportFile
 from onnxtile.debugging.capture.report import CaptureReport
 from onnxtile.engine.assumptions import Assumed
 from onnxtile.engine.summary import Peak
@@ -251,12 +253,27 @@ class Engines(TypedDict):
     engines: list[Engine]
 
 
+class EngineNew(TypedDict):
+    """Print of `engine new`: the file, and the name that the engine in it has."""
+
+    schema: Literal["onnxtile.engine-new/1"]
+    output: str
+    name: str
+
+
+class Schemas(TypedDict):
+    """Print of `schema` without a name: all names."""
+
+    schema: Literal["onnxtile.schemas/1"]
+    schemas: list[str]
+
+
 _HERE: tuple[type, ...] = (
     Check, Lower, Estimate, Recheck, Profile, Against, EngineAgainst, Summary, FirstIo, Annotate, Run, Reduce,
-    Passes, EngineCheck, Engine, Engines,
+    Passes, EngineCheck, Engine, Engines, EngineNew, Schemas,
 )  # fmt: skip
 
-_RECORDS: tuple[type, ...] = (Verdict, Tree, CaptureReport, Sweep, Fitted)
+_RECORDS: tuple[type, ...] = (Verdict, Tree, CaptureReport, Sweep, Fitted, DrawingFile, ReportFile)
 
 
 def documents() -> dict[str, type]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from onnxtile.cli import completion
-from onnxtile.cli.options import Bind, FollowLinks, Model, parse_bind
+from onnxtile.cli.options import Bind, FollowLinks, Json, Model, parse_bind
 from onnxtile.cli.overwriting import check_apart
 from onnxtile.ir.collector import collector_paused
 
@@ -37,20 +37,21 @@ def command(
     ] = None,
     bind: Bind = None,
     follow_links: FollowLinks = False,
+    json: Json = False,
 ) -> None:
     """Draw MODEL: its products with their tiles, and the rest layer by layer.
 
     Exit status: 0 it's drawn, 2 the call or a file is bad.
     """
-    from onnxtile.cli.output import console, progress
-    from onnxtile.drawing.draw import drawing
-    from onnxtile.drawing.files import check_drawing, write_drawing
+    from onnxtile.api.draw import draw
+    from onnxtile.cli.output import console, print_json, progress
 
     check_apart(output, (model, lowered))
-    check_drawing(output)
-    with progress(f"draw {model.name}"), collector_paused(for_good=True):
-        drawn = drawing(model, lowered, bind=parse_bind(bind))
-        write_drawing(output, drawn, node)
-    for words in drawn.outline.left_out:
+    with progress(f"draw {model.name}") as say, collector_paused(for_good=True):
+        drawn = draw(model, lowered, node=node, bind=parse_bind(bind), output=output, progress=say)
+    if json:
+        print_json(drawn)
+        return
+    for words in drawn.left_out:
         console().print(f"not drawn: {words}", style="yellow")
     console().print(f"{output} is written", style="green")

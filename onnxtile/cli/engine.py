@@ -38,6 +38,7 @@ def new(
     built_in: Annotated[
         str | None, typer.Option("--from", metavar="BUILTIN", help="Copy this built-in engine; see `engine list`.")
     ] = None,
+    json: Json = False,
 ) -> None:
     """Write an engine file with every field and what it means, to be changed.
 
@@ -57,6 +58,11 @@ def new(
         raise UsageError(f"output {target} is there already; give another with -o FILE, or remove it")
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+    if json:
+        from onnxtile.cli.output import print_json
+
+        print_json({"schema": "onnxtile.engine-new/1", "output": str(target), "name": name})
+        return
     console().print(f"{target} is written; change it, then: onnxtile engine check {target}", style="green")
 
 
@@ -127,8 +133,8 @@ def list_(json: Json = False) -> None:
 
 
 @app.command(epilog="Example:\n\nonnxtile engine schema > engine.schema.json")
-def schema() -> None:
-    """Print the JSON Schema of engine files, with which editors complete and check them."""
+def schema(json: Json = False) -> None:
+    """Print the JSON Schema of engine files, with which editors complete and check them; --json changes nothing."""
     from onnxtile.cli.output import print_json
     from onnxtile.engine.schema import json_schema
 

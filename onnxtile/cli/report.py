@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onnxtile.cli.options import Bind, Engine, FollowLinks, Max, Model, limits_of, parse_bind
+from onnxtile.cli.options import Bind, Engine, FollowLinks, Json, Max, Model, limits_of, parse_bind
 from onnxtile.cli.overwriting import check_apart
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
@@ -35,6 +35,7 @@ def command(
     bind: Bind = None,
     follow_links: FollowLinks = False,
     timeout: Timeout = None,
+    json: Json = False,
 ) -> None:
     """Write a page on MODEL: its products, its costs before and after a lowering, plots, and the proof.
 
@@ -51,23 +52,17 @@ def command(
     files = [path for path in (model, lowered) if path is not None]
     if verify:
         isolate_engine(*files, timeout=timeout)
-    from onnxtile.cli.output import console, progress
-    from onnxtile.drawing.facts import facts_of
-    from onnxtile.drawing.report_page import report_page
-    from onnxtile.ir.io.files import replacing
-    from onnxtile.plots.drawing import figure
+    from onnxtile.api.report import report
+    from onnxtile.cli.output import console, print_json, progress
 
     check_apart(output, files, engine)
-    with figure(1, 1):  # refuses where nothing can be drawn
-        pass
     limits = None if max is None else limits_of(max, None, "cycles")
-    sizes, verdict = parse_bind(bind), None
     with progress(f"report {model.name}") as say, collector_paused(for_good=True):
-        if verify and lowered is not None:
-            from onnxtile.verification.verify import verify as prove
-
-            verdict = prove(model, lowered, seed=seed, bind=sizes, timeout=timeout or None, progress=say)
-        text = report_page(facts_of(model, lowered, limits=limits, engine=engine, bind=sizes, verdict=verdict))
-        with replacing(output) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-    console().print(f"{output} is written", style="green")
+        written = report(
+            model, lowered, max=limits, engine=engine, verify=verify, seed=seed, timeout=timeout or None,
+            bind=parse_bind(bind), output=output, progress=say,
+        )  # fmt: skip
+    if json:
+        print_json(written)
+    else:
+        console().print(f"{output} is written", style="green")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from onnxtile.cli.options import Json
 from onnxtile.errors import wrong_name
 
 EXAMPLES = "Examples:\n\nonnxtile schema\n\nonnxtile schema lower > lower.schema.json"
@@ -15,8 +16,11 @@ def command(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Its name: onnxtile.lower/1, or lower. Without: list them.")
     ] = None,
+    json: Json = False,
 ) -> None:
     """Print the JSON Schema of what --json prints; the member `schema` of each object names its own.
+
+    A schema is JSON itself; --json is for the list of them.
 
     Exit status: 0 it's printed, 2 there is no such schema.
     """
@@ -25,6 +29,9 @@ def command(
     from onnxtile.ir.json_schema import json_schema
 
     classes = documents()
+    if name is None and json:
+        print_json({"schema": "onnxtile.schemas/1", "schemas": list(classes)})
+        return
     if name is None:
         for one in classes:
             console().print(one)

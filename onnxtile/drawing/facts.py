@@ -19,6 +19,7 @@ from onnxtile.profiling.results import Profile
 
 if TYPE_CHECKING:
     from onnxtile.engine.description import Engine
+    from onnxtile.engine.given import AnyEngine
     from onnxtile.ir.io.interop import AnyModel
     from onnxtile.verification.verdict import Verdict
 
@@ -43,16 +44,15 @@ class Facts:
 
 
 def facts_of(
-    model: AnyModel, lowered: AnyModel | None = None, *, limits: Any = None, engine: str | None = None,
+    model: AnyModel, lowered: AnyModel | None = None, *, limits: Any = None, engine: AnyEngine | None = None,
     bind: Mapping[str, int] | None = None, verdict: Verdict | None = None,
 ) -> Facts:  # fmt: skip
-    """Return what a report tells. `limits`: M, K, N; `engine`: a built-in one's name or a file. Errors: ours."""
+    """Return what a report tells. `limits`: M, K, N; `engine`: one, a built-in one's name or a file. Errors: ours."""
+    described = None
     if engine is not None:
-        from onnxtile.engine.load import load
+        from onnxtile.engine.limits import engine_limits
 
-        described: Engine | None = load(engine)
-    else:
-        described = None
+        described = engine_limits(engine).engine
     before = profile(model, bind=bind, engine=engine)
     after = None if lowered is None else profile_lowered(lowered, before, bind=bind, engine=engine)
     bounded = limits is not None or engine is not None
@@ -68,7 +68,7 @@ def facts_of(
     )  # fmt: skip
 
 
-def _left(lowered: AnyModel, limits: Any, engine: str | None, bind: Mapping[str, int] | None) -> Report:
+def _left(lowered: AnyModel, limits: Any, engine: AnyEngine | None, bind: Mapping[str, int] | None) -> Report:
     """Return what the products of a lowered model are; of `bind` it takes the dimensions that are still free."""
     if not bind:
         return check(lowered, limits, engine=engine)

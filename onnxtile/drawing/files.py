@@ -25,12 +25,17 @@ def check_drawing(output: Path, *others: Path) -> None:
     kind = output.suffix.lower()
     if kind not in KINDS:
         raise UsageError(f"output {output}: pictures are {', '.join(KINDS[:-1])} or {KINDS[-1]}; give such a name")
+    check_layout()
+    if kind == ".png":
+        _converter()
+
+
+def check_layout() -> None:
+    """Raise UsageError where nothing can be drawn."""
     try:
         import igraph  # noqa: F401  # the layout needs it
     except ImportError as error:
         raise UsageError("draw takes igraph, which isn't installed: pip install 'onnxtile[draw]'") from error
-    if kind == ".png":
-        _converter()
 
 
 def write_drawing(output: Path, drawn: Drawing, node: str | None = None) -> None:

@@ -60,6 +60,10 @@ CALLS = [
     "engine fit measured.csv --engine systolic-32",
     "sweep net.onnx --engine systolic-32 --vary local.size=1KiB,64KiB --bind batch=2",
     "reduce net.onnx --passes infer-shapes",
+    "draw net.onnx low.onnx -o net.svg",
+    "report net.onnx low.onnx MAX -o net.html",
+    "engine new mine",
+    "schema",
 ]
 
 
