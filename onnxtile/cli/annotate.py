@@ -9,6 +9,7 @@ import typer
 
 from onnxtile.cli.options import Bind, Engine, FollowLinks, Json, Minimize, Model, parse_bind
 from onnxtile.cli.overwriting import Force, check_earlier
+from onnxtile.cli.standard_streams import words_for
 
 EXAMPLES = """Examples:
 
@@ -57,7 +58,7 @@ def command(
         words = "1 node has an amount" if written.unknown == 1 else f"{written.unknown:,} nodes have amounts"
         screen.print(f"{words} that can't be told, or only from below", style="yellow")
     counted = "1 node" if written.nodes == 1 else f"{written.nodes:,} nodes"
-    done = f"{'cleared' if clear else 'annotated'} in {target}"
+    done = f"{'cleared' if clear else 'annotated'} in {words_for(target)}"
     screen.print(f"{counted} {done}{'' if written.changed else ' (nothing changed)'}", style="green")
 
 

@@ -30,6 +30,7 @@ from onnxtile.cli import (
 )
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
 from onnxtile.cli.isolation import IsolationError, run_isolated
+from onnxtile.cli.standard_streams import standard_streams
 from onnxtile.cli.telling import telling
 from onnxtile.errors import PluginWarning
 from onnxtile.ir.bounds import BOUNDS, allowing, parse_bounds
@@ -50,7 +51,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (lower, check, verify, profile, draw, report, capture, annotate, run, reduce, sweep, passes, schema):
-    app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(command.command)
+    streaming = standard_streams(
+        command.command, writes_model=command in (lower, annotate, run), beside=command in (lower, annotate, reduce)
+    )
+    app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLES)(streaming)
 app.add_typer(engine.app, name="engine")
 
 

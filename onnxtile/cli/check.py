@@ -18,12 +18,10 @@ from onnxtile.cli.options import (
     limits_of,
     parse_bind,
 )
-from onnxtile.cli.standard_streams import standard_streams
 
 EXAMPLES = "Example:\n\nonnxtile check model.onnx --max 64,64,64 --bind batch=1"
 
 
-@standard_streams
 def command(
     model: Model,
     max: Max = None,

@@ -28,7 +28,7 @@ from onnxtile.cli.options import (
     parse_bind,
 )
 from onnxtile.cli.overwriting import Force, check_apart, check_earlier
-from onnxtile.cli.standard_streams import STANDARD, name_of, standard_streams
+from onnxtile.cli.standard_streams import name_of, words_for
 from onnxtile.cli.torch_models import Input, Model, Timeout, isolate_engine, isolate_file, opened, outcome, refuse
 from onnxtile.errors import UsageError
 from onnxtile.torch_frontend.detection import is_torch
@@ -51,7 +51,6 @@ onnxtile lower model.onnx --max '*,128,128' --bind batch=1 -o small.onnx --verif
 onnxtile lower model.pt --input 1x3x224x224 --max 64,64,64 --verify"""
 
 
-@standard_streams
 def command(
     model: Model,
     max: Max = None,
@@ -272,9 +271,11 @@ def _print(
     if json:
         print_json(document)
         return
-    place = "standard output" if output == STANDARD else output
-    became = f"{several(result.nodes_before, 'node')} became {result.nodes_after:,}, form {result.form}, in {place}"
-    print_report(result, f"{result.summary}; {became if target else 'nothing was written'}", listed)
+    became = "nothing was written"
+    if target is not None:
+        nodes = f"{several(result.nodes_before, 'node')} became {result.nodes_after:,}"
+        became = f"{nodes}, form {result.form}, in {words_for(target)}"
+    print_report(result, f"{result.summary}; {became}", listed)
     for verdict in verdicts.values():
         print_verdict(verdict)
     if steps is not None:

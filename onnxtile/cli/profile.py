@@ -11,7 +11,6 @@ import typer
 from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, Engine, FollowLinks, Json, Minimize, parse_bind
 from onnxtile.cli.overwriting import check_apart
-from onnxtile.cli.standard_streams import standard_streams
 from onnxtile.cli.torch_models import Device, Input, Model, Timeout, isolate_file, opened, refuse
 from onnxtile.errors import UsageError, wrong_name
 from onnxtile.ir.collector import collector_paused
@@ -41,7 +40,6 @@ onnxtile profile my.networks:build --input ids=1x128:int64 --by module"""
 FIRST_IO = "first-io"
 
 
-@standard_streams
 def command(
     model: Model,
     bind: Bind = None,

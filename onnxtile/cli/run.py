@@ -10,6 +10,7 @@ import typer
 from onnxtile.cli import completion
 from onnxtile.cli.options import DumpAfter, Engine, FollowLinks, Json, Minimize, Model, Passes, TimePasses
 from onnxtile.cli.overwriting import Force, check_earlier
+from onnxtile.cli.standard_streams import STANDARD, name_of, words_for
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError
 
@@ -114,7 +115,7 @@ def command(
             screen.print(f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}")
     for index in sorted(unreported):
         screen.print(f"pass {manager.steps[index].name} changed the model and says that it didn't", style="yellow")
-    screen.print(f"{nodes:,} nodes in {output}", style="green")
+    screen.print(f"{nodes:,} nodes in {words_for(output)}", style="green")
 
 
 def _instruments(
@@ -130,7 +131,8 @@ def _instruments(
     from onnxtile.debugging.instruments.reproducer import Reproducer
     from onnxtile.debugging.instruments.verify_each import VerifyEach
 
-    folder = reproducer or output.with_name(f"{output.name.removesuffix('.onnx')}.reproducer")
+    beside = Path("onnxtile.onnx") if name_of(output) == STANDARD else output
+    folder = reproducer or beside.with_name(f"{beside.name.removesuffix('.onnx')}.reproducer")
     options = ["--verify-each"] if verify_each else []
     instruments: list[Instrument] = [Reproducer(folder, numbered=reproducer is None, options=options)]
     if verify_each:

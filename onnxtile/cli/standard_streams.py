@@ -28,8 +28,11 @@ _outputs: list[Path] = []
 """The file whose bytes go to standard output, while a command writes it."""
 
 
-def standard_streams(command: Command) -> Command:
-    """Let a command take `-` for one of the models that it reads, and for its output."""
+def standard_streams(command: Command, writes_model: bool = False, beside: bool = False) -> Command:
+    """Let a command take `-` for one of the models that it reads, and for the model that it writes.
+
+    `beside`: without an output the result goes beside the model, and has its name.
+    """
 
     @wraps(command)
     def call(**values: Any) -> None:
@@ -38,13 +41,13 @@ def standard_streams(command: Command) -> Command:
             raise UsageError("standard input holds one model; give the path of the other")
         for name in inputs:
             values[name] = _standard_input()
-        writes = "output" in values
-        if inputs and writes and values["output"] is None and not values.get("dry_run"):
-            raise UsageError(
-                "a model from standard input has no name; say with -o where the result goes, -o - to output"
-            )
+        if inputs and beside and values["output"] is None and not values.get("dry_run"):
+            to_output = ", -o - to output" if writes_model else ""
+            raise UsageError(f"a model from standard input has no name; say with -o where the result goes{to_output}")
         with _errors_named():
-            if writes and str(values["output"]) == STANDARD:
+            if str(values.get("output")) == STANDARD:
+                if not writes_model:
+                    raise UsageError("only a model goes to standard output; give -o a path")
                 _to_output(command, values)
             else:
                 command(**values)
@@ -55,6 +58,11 @@ def standard_streams(command: Command) -> Command:
 def name_of(path: Path) -> str:
     """Return a path as it was given: `-` for what stands for standard input or output."""
     return STANDARD if path in _spooled or path in _outputs else str(path)
+
+
+def words_for(path: Path) -> str:
+    """Return a path as a report names it: `standard input`, or `standard output`, for what stands for it."""
+    return "standard input" if path in _spooled else "standard output" if path in _outputs else str(path)
 
 
 def _standard_input() -> Path:

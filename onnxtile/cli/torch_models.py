@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli.isolation import isolate
+from onnxtile.cli.standard_streams import words_for
 from onnxtile.errors import UsageError
 from onnxtile.torch_frontend.detection import TORCH_FILES, is_torch
 
@@ -44,12 +45,12 @@ Timeout = Annotated[
 def isolate_file(model: Path, timeout: float | None) -> None:
     """Have a command go on in a process of its own where torch reads a file; one's own code runs as it is."""
     if is_torch(model) and (timeout is not None or model.name.endswith(TORCH_FILES)):
-        isolate(f"{model}: torch", timeout)
+        isolate(f"{words_for(model)}: torch", timeout)
 
 
 def isolate_engine(*files: Path, timeout: float | None) -> None:
     """Have a command go on in a process of its own where onnxruntime runs these models."""
-    isolate(f"{', '.join(map(str, files))}: onnxruntime", timeout)
+    isolate(f"{', '.join(map(words_for, files))}: onnxruntime", timeout)
 
 
 def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Network:

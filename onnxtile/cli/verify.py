@@ -11,7 +11,6 @@ import typer
 from onnxtile.cli import completion
 from onnxtile.cli.options import Bind, FollowLinks, Json, On, parse_bind
 from onnxtile.cli.overwriting import check_apart
-from onnxtile.cli.standard_streams import standard_streams
 from onnxtile.cli.torch_models import Timeout, isolate_engine
 from onnxtile.errors import UsageError, wrong_name
 
@@ -30,7 +29,6 @@ onnxtile verify --recheck model.proof.json
 onnxtile verify model.onnx model.tiled.onnx --method bound --input real.npz"""
 
 
-@standard_streams
 def command(
     original: Annotated[Path | None, typer.Argument(metavar="ORIGINAL", help="The model as it was.")] = None,
     lowered: Annotated[Path | None, typer.Argument(metavar="LOWERED", help="The model as it is now.")] = None,
