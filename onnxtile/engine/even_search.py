@@ -15,7 +15,7 @@ import numpy as np
 from onnxtile.engine.operands import Operands
 from onnxtile.engine.placements import Kind, Placements, Roles, schedule_of
 from onnxtile.engine.schedule import Schedule
-from onnxtile.engine.search import STRIPS, Least, Search
+from onnxtile.engine.search import STRIPS, Group, Least, Search
 from onnxtile.engine.sizes import block_numbers, finest
 
 AT_ONCE = 1 << 13
@@ -92,9 +92,28 @@ class Strips:
         if room <= 0:
             return self.never
         elements = room / local[stays]
-        best = min(max(math.sqrt(of_q * q * elements / (of_p * p)), elements / p - width), q)
-        more = (max(p * (best + width) / elements, 1) - 1) * of_p + (q / best - 1) * of_q
+        balanced = min(max(math.sqrt(of_q * q * elements / (of_p * p)), elements / p - width), q)
+        more = (max(p * (balanced + width) / elements, 1) - 1) * of_p + (q / balanced - 1) * of_q
         return float(self.once + more * (1 - 1e-9))
+
+    def floor_once(self, tiles: Tiles) -> float:
+        """Return bytes that no schedule is below whose tiles take the whole of z, with this strip or a tile moved once.
+
+        With a strip along x that's for all blocks along y, each a tile of y, but where one tile takes all of y. Else
+        the last block along x may be a tile that is moved once, or all of them may be.
+        """
+        (_, of_x, _, x, y, z), operands = self.roles, self.operands
+        most_x, most_y = (int(tiles.sizes["mkn".index(axis)][-1]) for axis in (x, y))
+        once = float(self.once)
+        if self.kind == "strip of x":
+            if most_y >= self.size_y:
+                return once
+            room = operands.room if isinstance(operands.room, int) else operands.room[of_x]
+            parts = self.size_x * operands.copies[of_x] * operands.size[z] * operands.local_bits[of_x] / room
+            return once + float(max(parts - 1, 0) * self.again_y * (1 - 1e-9))
+        alone = (self.size_x / most_x - 1) * self.again_y
+        moved_again = (self.floor(tiles.smallest | {z: operands.size[z]}) - once) * (1 - most_x / self.size_x)
+        return once + float(min(alone, moved_again) * (1 - 1e-9))
 
     def bytes(self, second: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Return the bytes with blocks of `second` along y, 0 where there's no room, and so many of them along x."""
@@ -194,6 +213,7 @@ class EvenSearch(Search):
         self.strips = [
             Strips(operands, roles, kind, self.numbers[roles.x], self.never) for roles in self.roles for kind in STRIPS
         ]
+        self._turned = {(strips.roles, strips.kind): strips for strips in self.strips}
 
     def _sizes_of_blocks(self, axis: str) -> int:
         return len(self.numbers[axis])
@@ -208,7 +228,7 @@ class EvenSearch(Search):
                 break
             limit = strips.least(tiles, limit)
         best = None if limit == self.never else Least(limit)
-        return best if limit <= self.ideal else self._best_of(self.whole, allowed, best)
+        return best if limit <= self.ideal else self._best_of(self._whole_below(tiles, limit - 1), allowed, best)
 
     def fewest_calls(self, found: Least, allowed: np.ndarray, calls: np.ndarray) -> Schedule:
         """Return the schedule with the fewest calls that moves no more bytes than `found`.
@@ -224,10 +244,24 @@ class EvenSearch(Search):
                 break
             if better := strips.fewest_calls(found.bytes, tiles, some, limit):
                 limit, best = better
-        fewer = self._fewer(self.whole, found, limit, allowed, calls)
+        fewer = self._fewer(self._whole_below(tiles, found.bytes), found, limit, allowed, calls)
         if best is None or fewer is not found:
             return self._nearby(fewer, allowed, calls)
         return best
+
+    def _whole_below(self, tiles: Tiles, most: int) -> list[Group]:
+        """Return the kinds where a tile takes the whole third axis, but for those that move more bytes than that."""
+        kinds: dict[Kind, Kind] = {"x once": "strip of x", "last of x once": "strip of y"}
+        found = []
+        for group in self.whole:
+            key = group.roles, kinds[group.kind]
+            strips = self._turned.get(key)
+            if strips is None:
+                strips = Strips(self.operands, *key, self.numbers[group.roles.x], self.never)
+                self._turned[key] = strips
+            if strips.floor_once(tiles) <= most:
+                found.append(group)
+        return found
 
     def _by_floor(self, tiles: Tiles) -> list[tuple[float, Strips]]:
         """Return the kinds of schedules that keep a strip, by the bytes that none is below."""

@@ -24,7 +24,7 @@ def test_json_is_one_object_on_standard_output(cli: Cli, model: Path, tmp_path: 
     assert (status, err) == (0, "")
     assert json.loads(report.read_text()) == document
     assert document["schema"] == "onnxtile.lower/1"
-    assert document["limits"] == {"m": 4, "k": None, "n": 4}
+    assert document["limits"] == {"m": 4, "k": None, "n": 4, "only_matmul": False}
     assert (document["over"], document["unknown"]) == (0, 0)
     assert (document["nodes_before"], document["nodes_after"]) == (1, len(onnx.load(output).graph.node))
     assert document["contractions"] == [
