@@ -47,7 +47,7 @@ CALLS = [
     "profile net.onnx --engine systolic-32",
     "profile net.onnx --engine systolic-32 --by op",
     "profile net.onnx --against low.onnx",
-    "profile net.onnx --engine systolic-32 --against engine.onnx",
+    "profile net.onnx --engine systolic-32 --against engine.onnx --bind batch=2,rows=4",
     "profile net.onnx --summary",
     "profile net.onnx --view first-io",
     "annotate net.onnx -o annotated.onnx",
