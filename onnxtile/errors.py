@@ -18,7 +18,8 @@ class OnnxtileError(Exception):
     """Base of all errors that onnxtile raises on purpose; the command line turns it into exit status 2.
 
     Several arguments are several mistakes of one file: the message has a line for each. `beneath`: lines that show the
-    place of what is wrong, which the command line prints below the message.
+    place of what is wrong, which the command line prints below the message. What would steer a terminal, in names of
+    files and models, is spelled out: Python prints messages, too.
     """
 
     beneath: tuple[str, ...] = ()
@@ -26,7 +27,7 @@ class OnnxtileError(Exception):
     @property
     def lines(self) -> tuple[str, ...]:
         """The mistakes, one or more."""
-        return tuple(map(str, self.args))
+        return tuple(spelled_out(str(mistake)) for mistake in self.args)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -54,6 +55,13 @@ class LimitsError(OnnxtileError):
 
 class PluginWarning(UserWarning):
     """A plugin is left out; the message names it, its package and the reason."""
+
+
+def spelled_out(text: str) -> str:
+    """Return the text with control and formatting characters and lone surrogates spelled out, and so on one line."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def system_words(error: BaseException) -> str:

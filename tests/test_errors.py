@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from onnxtile import errors
@@ -16,6 +18,15 @@ def test_a_kind_is_caught_by_the_base_and_by_no_other_kind(name: str) -> None:
     with pytest.raises(OnnxtileError, match="words"):
         raise kind("words")
     assert not any(issubclass(kind, getattr(errors, other)) for other in KINDS if other != name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_names_in_a_message_steer_no_terminal(name: str) -> None:
+    kind = getattr(errors, name)
+    error = kind("node a\nb\x1b]0;title\x07 \u202e\udcff 名")
+    assert str(error) == r"node a\nb\x1b]0;title\x07 \u202e\udcff 名"
+    assert str(kind(f"m.onnx: {error}")) == f"m.onnx: {error}" and str(kind()) == ""
+    assert "\x1b" not in "".join(traceback.format_exception(error))
 
 
 def test_all_kinds_are_tested() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from onnxtile.errors import spelled_out
+
 LONGEST = 4096
 """Characters of one text that are shown; of a longer one its beginning, its end and its length."""
 SHORT = 120
@@ -23,9 +25,7 @@ def printable(text: str, longest: int = LONGEST) -> str:
     """
     if len(text) > longest:
         text = f"{text[: longest - longest // 2]}...{text[-(longest // 2) :]} ({len(text):,} characters)"
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return spelled_out(text)
 
 
 def beginning(words: str, longest: int = WORDS) -> str:

@@ -68,7 +68,7 @@ def svg(drawn: Figure, titles: Mapping[str, str], name: str) -> str:
     written = io.StringIO()
     drawn.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
     text = written.getvalue()
-    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = re.sub("<[^>]*>", lambda tag: tag[0].replace(INK, "currentColor"), text[text.index("<svg") :])
     head, behind = text.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     look = f"<style>svg {{ color: {INK} }} {_DARK.format(paper=paper)}</style>"

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from onnxtile.errors import UsageError
-from onnxtile.plots.drawing import LONGEST, escaped, figure, label_axes, place_labels, short, svg
+from onnxtile.plots.drawing import INK, LONGEST, escaped, figure, label_axes, place_labels, short, svg
 
 
 def test_names_are_shortened_and_spelled_out() -> None:
@@ -18,11 +18,12 @@ def test_names_are_shortened_and_spelled_out() -> None:
 def test_ink_follows_the_page_and_a_dark_screen_gets_dark_paper() -> None:
     with figure(3, 2) as (drawn, axes):
         axes[0].plot([1, 10], [1, 10], gid="line")
+        axes[0].set_title(f"layer {INK}")
         label_axes(axes[0], "bytes $x$", "y", log="xy")
         text = svg(drawn, {"line": "a <line>"}, "test")
     assert "prefers-color-scheme: dark" in text
     assert "#test-paper path" in text and '<g id="test-paper">' in text
-    assert "currentColor" in text and "bytes $x$" in text
+    assert "currentColor" in text and f"layer {INK}<" in text and "bytes $x$" in text
     assert '<g id="line"><title>a &lt;line&gt;</title>' in text
 
 
