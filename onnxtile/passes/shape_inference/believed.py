@@ -49,6 +49,7 @@ OWN: dict[tuple[str, str], OwnRule] = {
     **{("", name): broadcasting(0, 1) for name in _BINARY.split()},
     **{("", name): broadcasting() for name in ("Max", "Mean", "Min", "Sum")},
     **{("com.microsoft", name): broadcasting(0, 3) for name in ("QLinearAdd", "QLinearMul")},
+    ("com.microsoft", "QLinearWhere"): broadcasting(0, 1, 4),
     **{("", name): rule for name, rule in (ARITHMETIC | FLOW | LAYOUT).items()},
     ("", "Einsum"): einsum,
     ("", "Slice"): slice_,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 import onnxtile
@@ -15,6 +17,7 @@ from tests.passes.test_decompose_fused import case as fused
 from tests.support import (
     FLOAT,
     parse,
+    run_onnxruntime,
     whole,
 )  # fmt: skip
 
@@ -85,3 +88,73 @@ def test_quantized_pools_and_reductions_have_the_sizes_of_plain_ones(node: str, 
     model.graph.outputs[0].shape = None
     InferShapes()(model)
     assert str(model.graph.outputs[0].shape) == shape
+
+
+BYTES = np.uint8
+SCALE = (np.float32(0.5), np.uint8(3))
+ONE_OPERAND = (*SCALE, *SCALE)
+POOL = {"kernel_shape": [2, 3], "strides": [2, 1]}
+OF_ONNXRUNTIME: list[tuple[str, list[Any], dict[str, Any]]] = [
+    ("BiasGelu", [(2, 3, 4), (4,)], {}),
+    ("FastGelu", [(2, 3, 4), (4,)], {}),
+    ("Gelu", [(2, 3, 4)], {}),
+    ("QuickGelu", [(2, 3, 4)], {}),
+    ("SkipLayerNormalization", [(2, 3, 4), (3, 4), (4,)], {}),
+    ("SkipSimplifiedLayerNormalization", [(2, 3, 4), (2, 3, 4), (4,)], {}),
+    ("QLinearLeakyRelu", [BYTES, (2, 3, 4), *ONE_OPERAND], {}),
+    ("QLinearSigmoid", [BYTES, (2, 3, 4), *ONE_OPERAND], {}),
+    ("QLinearSoftmax", [BYTES, (2, 3, 4), *ONE_OPERAND], {"opset": 13}),
+    ("QLinearAveragePool", [BYTES, (1, 3, 7, 8), *ONE_OPERAND], POOL | {"pads": [0, 1, 0, 1]}),
+    ("QLinearAveragePool", [BYTES, (1, 7, 8, 3), *ONE_OPERAND], POOL | {"channels_last": 1}),
+    ("QLinearAveragePool", [BYTES, (1, 3, 7, 8), *ONE_OPERAND], POOL | {"ceil_mode": 1}),
+    ("QLinearAveragePool", [BYTES, (1, 3, 7, 8), *ONE_OPERAND], POOL | {"auto_pad": "SAME_UPPER"}),
+    ("QLinearGlobalAveragePool", [BYTES, (1, 3, 7, 8), *ONE_OPERAND], {}),
+    ("QLinearGlobalAveragePool", [BYTES, (1, 7, 8, 3), *ONE_OPERAND], {"channels_last": 1}),
+    ("QLinearAdd", [BYTES, (2, 3, 4), *SCALE, (3, 1), *SCALE, *SCALE], {}),
+    ("QLinearMul", [BYTES, (3, 1), *SCALE, (2, 3, 4), *SCALE, *SCALE], {}),
+    ("QLinearConv", [BYTES, (1, 5, 5, 2), *SCALE, (4, 2, 3, 3), *SCALE, *SCALE], {"channels_last": 1}),
+    ("QLinearConcat", [BYTES, *SCALE, (2, 3), *SCALE, (2, 4), *SCALE], {"axis": 1}),
+    ("QLinearWhere", [BYTES, np.ones((3, 1), bool), (2, 3, 4), *SCALE, (4,), *SCALE, *SCALE], {}),
+    ("RotaryEmbedding", [(2, 3, 8), np.zeros((2, 3), np.int64), (5, 2), (5, 2)], {"num_heads": 2}),
+    ("EmbedLayerNormalization", [np.zeros((2, 3), np.int32), None, (7, 4), (8, 4), None, (4,), (4,)], {}),
+]
+
+
+@pytest.mark.parametrize("free", [False, True], ids=["numbers", "free"])
+@pytest.mark.parametrize(("op_type", "operands", "attributes"), OF_ONNXRUNTIME)
+def test_operators_of_onnxruntime_have_the_sizes_it_gives(
+    op_type: str, operands: list[Any], attributes: dict[str, Any], free: bool
+) -> None:
+    dtype, *operands = operands if operands[0] is BYTES else [np.float32, *operands]
+    arrays = [np.ones(one, dtype) if isinstance(one, tuple) else one for one in operands]
+    feeds = {f"x{index}": np.asarray(array) for index, array in enumerate(arrays) if array is not None}
+    names = ["" if array is None else f"x{index}" for index, array in enumerate(arrays)]
+    count = 2 if op_type == "EmbedLayerNormalization" else 1
+    node = onnx.helper.make_node(
+        op_type, names, [f"y{index}" for index in range(count)], domain="com.microsoft", **attributes
+    )
+    fed = {name: array for name, array in feeds.items() if array.ndim}  # scales and zero points are constants
+
+    def graph(with_letters: bool) -> onnx.ModelProto:
+        inputs = [
+            onnx.helper.make_tensor_value_info(
+                name, onnx.helper.np_dtype_to_tensor_dtype(array.dtype),
+                [f"{name}_{axis}" for axis in range(array.ndim)] if with_letters else array.shape,
+            )
+            for name, array in fed.items()
+        ]  # fmt: skip
+        constants = [onnx.numpy_helper.from_array(array, name) for name, array in feeds.items() if not array.ndim]
+        outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
+        opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.microsoft", 1)]
+        whole = onnx.helper.make_graph([node], "g", inputs, outputs, constants)
+        return onnx.helper.make_model(whole, opset_imports=opsets, ir_version=9)
+
+    real = run_onnxruntime(graph(False), fed)
+    model = to_ir(graph(free))
+    InferShapes()(model)
+    letters = {f"{name}_{axis}": size for name, array in fed.items() for axis, size in enumerate(array.shape)}
+    for value, array in zip(model.graph[0].outputs, real, strict=True):
+        assert value.shape is not None and len(value.shape) == array.ndim
+        sizes = [dim if isinstance(dim, int) else letters.get(str(dim)) for dim in value.shape]
+        assert all(one in (None, two) for one, two in zip(sizes, array.shape, strict=True)), (value.shape, array.shape)
+        assert free or value.shape.is_static()
