@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from onnxtile.lowering.form_costs import Cost
     from onnxtile.lowering.options import FormName, HowToLower, LoweringOptions, WeightsName
     from onnxtile.lowering.report import Report
-    from onnxtile.passes.decompose_convolution import ConvName, DepthwiseName
+    from onnxtile.passes.decompose_convolution import ConvName
     from onnxtile.passes.decompose_recurrent import StepsName
+    from onnxtile.passes.rewrites.depthwise import DepthwiseName
     from onnxtile.tiling.forms.unrolled import SplitsName
     from onnxtile.tiling.limits import AnyLimits
     from onnxtile.tiling.plan import Accumulate

@@ -18,7 +18,7 @@ from onnxtile.passes.decompose import Decompose
 from onnxtile.passes.decompose_attention import DecomposeAttention
 from onnxtile.passes.decompose_blockwise import DecomposeBlockwise
 from onnxtile.passes.decompose_conv_transpose import DecomposeConvTranspose
-from onnxtile.passes.decompose_convolution import MOST_NODES, ConvName, DecomposeConvolution, DepthwiseName
+from onnxtile.passes.decompose_convolution import MOST_NODES, ConvName, DecomposeConvolution
 from onnxtile.passes.decompose_einsum import DecomposeEinsum
 from onnxtile.passes.decompose_experts import DecomposeExperts
 from onnxtile.passes.decompose_fused import DecomposeFused
@@ -38,6 +38,7 @@ from onnxtile.passes.decompose_transforms import DecomposeTransforms
 from onnxtile.passes.infer_shapes import InferShapes
 from onnxtile.passes.registry import pass_class, pass_name
 from onnxtile.passes.restore_products import RestoreProducts
+from onnxtile.passes.rewrites.depthwise import DepthwiseName
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
 from onnxtile.tiling.call_writer import WEIGHTS
@@ -195,6 +196,8 @@ class LoweringOptions:
         choices: dict[type[Decompose], dict[str, Any]] = {
             DecomposeRecurrent: {"steps": self.steps},
             DecomposeConvolution: self._of_convolutions,
+            DecomposeQuantizedConvolution: {"depthwise": self.depthwise},
+            DecomposeQdqConvolution: {"depthwise": self.depthwise},
         }  # fmt: skip
         return [*(cls(self.limits, *how, **choices.get(cls, {})) for cls in asked), tile]
 

@@ -133,10 +133,15 @@ class LoweringPlan:
         return list(as_multiplied(products, self._model, self._options.limits))
 
     def _rows(self, model: ir.Model, fit: bool) -> list[Row]:
-        """Return a row for each product, as the last pass that it concerns decided; what concerns none is refused."""
+        """Return a row for each product, as the first pass that takes it decided, or else the last that it concerns.
+
+        What concerns none is refused.
+        """
         decided: dict[Key, Decision] = {}
         for pass_ in self.passes:
-            decided |= {_key(product): decision for product, decision in self.decided(pass_, model)}
+            taken = {key for key, decision in decided.items() if isinstance(decision, TilePlan)}
+            own = self.decided(pass_, model)
+            decided |= {_key(product): decision for product, decision in own if _key(product) not in taken}
         rows = []
         for product in self._products:
             fits = legality(product, self._options.limits) == "fits" or (product.in_function and fit)

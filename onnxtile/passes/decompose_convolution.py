@@ -17,7 +17,7 @@ from onnxtile.operators.windows import Geometry
 from onnxtile.passes.base import Decided
 from onnxtile.passes.decompose import Decompose, lowered_by
 from onnxtile.passes.rewrites.convolution_pieces import Pieces
-from onnxtile.passes.rewrites.depthwise import Depthwise, is_depthwise
+from onnxtile.passes.rewrites.depthwise import Depthwise, DepthwiseName, check_depthwise, is_depthwise, kept
 from onnxtile.passes.rewrites.im2col import Im2col, window_refusals, with_bias
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.split_convolution import Joining, Split
@@ -25,10 +25,8 @@ from onnxtile.tiling.legality import Decision, Refusal, cut_axes, type_refusals
 from onnxtile.tiling.limits import UNLIMITED, Limits
 from onnxtile.tiling.plan import Accumulate, SplitPlan, VectorPlan
 
-DepthwiseName: TypeAlias = Literal["vector", "keep", "gemm"]
 ConvName: TypeAlias = Literal["gemm", "split"]
 CONV: tuple[ConvName, ...] = ("gemm", "split")
-DEPTHWISE: tuple[DepthwiseName, ...] = ("vector", "keep", "gemm")
 MOST_NODES = 200_000
 """Nodes of all split convolutions of a model: they're in memory together, some kilobytes each."""
 
@@ -59,8 +57,7 @@ class DecomposeConvolution(Decompose):
     operators = lowered_by("decompose-convolution")
 
     def __post_init__(self) -> None:
-        if self.depthwise not in DEPTHWISE:
-            raise wrong_name(f"depthwise is {self.depthwise!r}", self.depthwise, DEPTHWISE)
+        check_depthwise(self.depthwise)
         if self.conv not in CONV:
             raise wrong_name(f"conv is {self.conv!r}", self.conv, CONV)
         if self.conv == "split" and self.pad_tiles:
@@ -106,9 +103,7 @@ class DecomposeConvolution(Decompose):
         geometry = Geometry.of(product.node)
         split = self.conv == "split" and not self._is_vector(geometry)
         yield from window_refusals(geometry, product.opset, steps=not split)
-        if self.depthwise == "keep" and is_depthwise(geometry):
-            words = "its channels have kernels of their own, which --depthwise keep leaves as they are"
-            yield Refusal("depthwise", words)
+        yield from kept(geometry, self.depthwise)
         if split and self._limits(product).m is not None and not all(isinstance(size, int) for size in geometry.out):
             yield Refusal("symbolic", "--conv split cuts positions whose number is known; bind them with --bind")
         bias = input_of(product.node, 2)

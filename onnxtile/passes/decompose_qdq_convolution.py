@@ -14,6 +14,7 @@ from onnxtile.ir.dtypes import BYTES
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.windows import Geometry
 from onnxtile.passes.decompose import Decompose, lowered_by
+from onnxtile.passes.rewrites.depthwise import DepthwiseName, check_depthwise, kept
 from onnxtile.passes.rewrites.im2col import window_refusals
 from onnxtile.passes.rewrites.integer_convolution import IntegerConvolution
 from onnxtile.passes.rewrites.moves import PADS_AS_INPUT
@@ -36,10 +37,16 @@ class DecomposeQdqConvolution(Decompose):
     """Q(DQ(X) conv DQ(W) + DQ(B)) = quantize(sX * sW / sY * ((X - zX) conv (W - zW) + B)), for every such Conv.
 
     That's what onnxruntime makes of them, and how integer engines compute them: exact, and rounded once. B's scale has
-    to be sX * sW. A Conv that isn't so is cut as a product of floats.
+    to be sX * sW. A Conv that isn't so is cut as a product of floats. `depthwise`: channels that have kernels of their
+    own stay (keep), or are written as the others are.
     """
 
+    depthwise: DepthwiseName = "vector"
     operators = lowered_by("decompose-convolution")
+
+    def __post_init__(self) -> None:
+        check_depthwise(self.depthwise)
+        super().__post_init__()
 
     def concerns(self, node: ir.Node, model: ir.Model) -> bool:
         """Return whether the node matches, K is known to be short enough, and nothing speaks against its parameters."""
@@ -54,7 +61,7 @@ class DecomposeQdqConvolution(Decompose):
         lengths = zip((x, w, y), (1, filters, 1), strict=True)
         reasons = (side.refusals(length, model) for side, length in lengths)
         more = window_refusals(geometry, PADS_AS_INPUT, pads_integers=True)
-        return not any(chain(integer_refusals((x, w)), more, *reasons))
+        return not any(chain(kept(geometry, self.depthwise), integer_refusals((x, w)), more, *reasons))
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterable[Refusal]:
         return ()

@@ -11,6 +11,7 @@ from onnxtile.ir.attributes import attribute_int, input_of
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.windows import Geometry
 from onnxtile.passes.decompose import Decompose, lowered_by
+from onnxtile.passes.rewrites.depthwise import DepthwiseName, check_depthwise, kept
 from onnxtile.passes.rewrites.im2col import window_refusals
 from onnxtile.passes.rewrites.integer_convolution import IntegerConvolution
 from onnxtile.passes.rewrites.quantization import INT32, Quantized, integer_refusals
@@ -30,9 +31,15 @@ class DecomposeQuantizedConvolution(Decompose):
 
     The bytes are padded with their zero point, windows of them are rows of A, kernels are columns of B: the product is
     MatMulInteger without zero points. What they add is taken off in int32, where it's exact; it's requantized once.
+    `depthwise`: channels that have kernels of their own stay (keep), or are written as the others are.
     """
 
+    depthwise: DepthwiseName = "vector"
     operators = lowered_by("decompose-quantized-convolution")
+
+    def __post_init__(self) -> None:
+        check_depthwise(self.depthwise)
+        super().__post_init__()
 
     def refusals(self, product: Contraction, model: ir.Model) -> Iterator[Refusal]:
         node = product.node
@@ -41,6 +48,7 @@ class DecomposeQuantizedConvolution(Decompose):
         if product.reason or product.opset is None:
             return
         geometry = geometry_of(node)
+        yield from kept(geometry, self.depthwise)
         yield from window_refusals(geometry, product.opset, pads_integers=True)
         for side, length in ((x, 1), (w, geometry.filters), (y, 1)):
             yield from side.refusals(length, model)

@@ -23,10 +23,10 @@ A_FILTER, ONE = np.linspace(0.01, 0.05, 6).astype(np.float32), np.float32(0.02)
 
 def case(
     w_scale: Any = A_FILTER, bias: np.ndarray | None = None, bias_scale: Any = None, group: int = 2, axis: int = 0,
-    opset: int = 18,
+    opset: int = 18, filters: int = 6,
 ) -> tuple[Fed, np.ndarray]:  # fmt: skip
     """Q(DQ(X) conv DQ(W) + DQ(B)), and what integers give."""
-    w, wz = drawn([6, 4 // group, 3, 3], np.int8, 2), np.zeros(np.shape(w_scale), np.int8)
+    w, wz = drawn([filters, 4 // group, 3, 3], np.int8, 2), np.zeros(np.shape(w_scale), np.int8)
     arrays = {"sx": SX, "xz": XZ, "w": w, "sw": w_scale, "wz": wz, "sy": SY, "yz": YZ}
     per_axis = {"axis": axis} if opset >= 13 else {}
     nodes = [
@@ -68,6 +68,22 @@ def test_products_of_bytes(form: str, group: int, w_scale: Any, bias: np.ndarray
     assert onnxtile.check(lowered, LIMITS, ops="all").ok
     np.testing.assert_array_equal(run_onnxruntime(lowered, fed.feeds)[0], wanted)
     assert [region.status for region in onnxtile.verify(fed.model, lowered).regions] == ["proven"]
+
+
+@pytest.mark.parametrize("depthwise", ["vector", "gemm"])
+def test_channels_with_kernels_of_their_own_are_products_of_bytes_too_and_the_report_says_so(depthwise: Any) -> None:
+    fed, wanted = case(ONE, group=4, filters=4)
+    lowered, report = onnxtile.lower(fed.model, LIMITS, depthwise=depthwise, report=True)
+    np.testing.assert_array_equal(run_onnxruntime(lowered, fed.feeds)[0], wanted)
+    assert [row.status for row in report.contractions] == ["tiled"]
+    assert report.engine.calls == onnxtile.check(lowered, LIMITS).engine.calls
+
+
+def test_channels_with_kernels_of_their_own_stay_where_that_is_asked_for() -> None:
+    fed, _ = case(ONE, group=4, filters=4)
+    lowered, report = onnxtile.lower(fed.model, LIMITS, depthwise="keep", report=True)
+    assert [row.status for row in report.contractions] == ["refused"]
+    assert operators(lowered) == operators(fed.model)
 
 
 @FEWEST

@@ -80,3 +80,13 @@ def test_refused() -> None:
     assert reason(case) == "quantization: W's scale 'sw' isn't positive; mend the model"
     case = model("QLinearConv", X, W, bias=np.zeros(5, np.int32), **how, **ATTRIBUTES)
     assert reason(case) == "shape: its bias isn't known to be 6 elements of int32; declare it so"
+
+
+def test_channels_with_kernels_of_their_own_stay_where_that_is_asked_for() -> None:
+    case = model("ConvInteger", X, drawn([4, 1, 3, 3], np.int8, 2), x_zero=X_ZERO, group=4)
+    lowered, report = onnxtile.lower(case.model, (2, 2, 1), depthwise="keep", report=True)
+    assert [str(row.reason) for row in report.contractions] == [
+        "depthwise: its channels have kernels of their own, which --depthwise keep leaves as they are"
+    ]
+    assert lowered == case.model
+    assert onnxtile.lower(case.model, (2, 2, 1), report=True)[1].ok

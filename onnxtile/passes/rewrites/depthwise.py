@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product as every
+from typing import Literal, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
+from onnxtile.errors import wrong_name
 from onnxtile.ir.arrays import lazily, read_array
 from onnxtile.ir.dtypes import WIDER
 from onnxtile.ir.symbolic.amounts import Dim
@@ -14,6 +17,24 @@ from onnxtile.operators.windows import Geometry, WindowAxis
 from onnxtile.passes.rewrites.im2col import padded_data
 from onnxtile.passes.rewrites.moves import ENDLESS, Moves, dims_of
 from onnxtile.passes.rewrites.replacement import Replacement
+from onnxtile.tiling.legality import Refusal
+
+DepthwiseName: TypeAlias = Literal["vector", "keep", "gemm"]
+DEPTHWISE: tuple[DepthwiseName, ...] = ("vector", "keep", "gemm")
+"""What becomes of convolutions whose channels have kernels of their own: sums of elements, products, or nothing."""
+
+
+def check_depthwise(choice: str) -> None:
+    """Raise UsageError for what is no choice."""
+    if choice not in DEPTHWISE:
+        raise wrong_name(f"depthwise is {choice!r}", choice, DEPTHWISE)
+
+
+def kept(geometry: Geometry, choice: DepthwiseName) -> Iterator[Refusal]:
+    """Yield the reason that a convolution stays as it is, where that's the choice for its kind."""
+    if choice == "keep" and is_depthwise(geometry):
+        words = "its channels have kernels of their own, which --depthwise keep leaves as they are"
+        yield Refusal("depthwise", words)
 
 
 def is_depthwise(geometry: Geometry) -> bool:
