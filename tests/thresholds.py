@@ -195,7 +195,6 @@ NO_SIZES: dict[str, str] = dict.fromkeys(
         "passes.rewrites.recurrent_quantized.DYNAMIC_FROM",
         "passes.rewrites.masked_attention.FIRST_OPSET", "passes.rewrites.masked_attention.BFLOAT16_FROM",
         "passes.shape_inference.extensions.CONV", "passes.shape_inference.extensions.GEMM", "passes.shape_inference.extensions.MATMUL",
-        "passes.shape_inference.extensions.POOL",
     ),
     "a version of ONNX or of its operators: properties are drawn over all of them",
 ) | {

@@ -48,9 +48,9 @@ def isolate_file(model: Path, timeout: float | None) -> None:
         isolate(f"{words_for(model)}: torch", timeout)
 
 
-def isolate_engine(*files: Path, timeout: float | None) -> None:
-    """Have a command go on in a process of its own where onnxruntime runs these models."""
-    isolate(f"{', '.join(map(words_for, files))}: onnxruntime", timeout)
+def isolate_engine(*files: Path, timeout: float | None, job: str = "onnxruntime") -> None:
+    """Have a command go on in a process of its own where onnxruntime runs these models; `job`: what takes the time."""
+    isolate(f"{', '.join(map(words_for, files))}: {job}", timeout)
 
 
 def opened(model: Path, inputs: Sequence[str] | Mapping[str, np.ndarray] | None, seed: int = 0) -> Network:

@@ -73,7 +73,7 @@ def command(
 
     Exit status: 0 nothing differs, 1 something does (or isn't as --require says), 2 the call or a file is bad.
     """
-    isolate_engine(*(path for path in (original, lowered, recheck) if path is not None), timeout=timeout)
+    isolate_engine(*(path for path in (original, lowered, recheck) if path is not None), timeout=timeout, job="verify")
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.verification.certificate import write_certificate
     from onnxtile.verification.inputs import read_inputs

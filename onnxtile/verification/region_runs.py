@@ -31,14 +31,14 @@ class RegionRuns:
         self._plan = Plan(CASES, judge.seed % SEEDS)
         self.warnings: dict[str, None] = {}
 
-    def judged(self, region: Region, verdict: RegionVerdict, one_sided: Mapping[tuple[str, str], str]) -> RegionVerdict:
+    def judged(self, region: Region, verdict: RegionVerdict, opaque: Mapping[tuple[str, str], str]) -> RegionVerdict:
         """Return the verdict with what engines find, where the proof leaves something open.
 
-        `one_sided`: by regions, functions of one of the sides alone that the proof doesn't look into.
+        `opaque`: by regions, functions that the proof doesn't look into, and in which the sides may differ.
         """
         if verdict.method == "unknown":
             return self._tested(region, verdict)
-        functions = one_sided.get((region.scope, region.name))
+        functions = opaque.get((region.scope, region.name))
         return verdict if functions is None or verdict.equivalent else self._beside(region, verdict, functions)
 
     def whole(
@@ -91,7 +91,7 @@ class RegionRuns:
 
         The region isn't equivalent either way: `unknown` where no input shows a difference.
         """
-        words = f"the sides differ in {functions}, which the proof doesn't look into"
+        words = f"the sides may differ in {functions} alone, which the proof doesn't look into"
         try:
             found = self._run(region)
         except (UnprovenError, OnnxtileError):

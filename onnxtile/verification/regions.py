@@ -48,8 +48,8 @@ class Finding:
     it does so in them too. `exact_scales`: see Evaluator. `too_large`: the original takes too much memory;
     `lowered_too_large`: the lowered side does, and in what. `limits`: M, K, N of the largest product of the lowered
     side. `safe_majorant`: see RegionVerdict. `lengths`: those that were tried, by the names of inputs. `degree`:
-    the largest of a polynomial. `functions`: operators that only one side has, where values differ, and that the proof
-    doesn't look into.
+    the largest of a polynomial. `functions`: operators that the proof doesn't look into, where values differ: those of
+    one side alone, or all.
     """
 
     unproven: str | None = None
@@ -218,8 +218,7 @@ class Judge:
         for name, one, other in zip(region.outputs, outputs, results, strict=True):
             unlike = difference(one, other)
             if unlike is not None and unlike.lane == 0:
-                one_sided = ours.functions.items() ^ theirs.functions.items()
-                finding.functions = tuple(sorted({op_type for _, op_type in one_sided}))
+                finding.functions = _functions(ours.functions, theirs.functions)
             if unlike is not None and not locate:
                 finding.different = unlike.words
                 return finding
@@ -303,6 +302,12 @@ def _safe_majorant(ours: Evaluator, theirs: Evaluator) -> float | None:
         if dtype.is_floating_point()
     ]
     return min(floats) if longest[1] < longest[0] and floats else None
+
+
+def _functions(ours: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the operators of functions that only one side has; where both have the same, of all."""
+    one_sided = ours.items() ^ theirs.items()
+    return tuple(sorted({op_type for _, op_type in one_sided or ours.items()}))
 
 
 def _output(names: Names, name: str) -> Value:

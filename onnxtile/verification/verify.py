@@ -116,8 +116,8 @@ class _Proof:
         self._proven: dict[str | None, tuple[str, Finding]] = {}
         self._same_as: dict[tuple[str, str], str] = {}
         self._unsettled: dict[tuple[str, str], str] = {}
-        self._one_sided: dict[tuple[str, str], str] = {}
-        """Operators that only one side of a region has, and that the proof doesn't look into."""
+        self._opaque: dict[tuple[str, str], str] = {}
+        """Operators of regions whose sides differ that the proof doesn't look into."""
         self._apart = frozenset[str]()
         """Values inside the models that came out different."""
         self._ready: dict[int, Finding] = {}
@@ -168,7 +168,7 @@ class _Proof:
         verdicts = [self._concluded(*pair) for pair in zip(pairing.regions, findings, strict=True)]
         if not alone:
             runs = RegionRuns(self._judge, known, self._say)
-            verdicts = [runs.judged(*pair, self._one_sided) for pair in zip(pairing.regions, verdicts, strict=True)]
+            verdicts = [runs.judged(*pair, self._opaque) for pair in zip(pairing.regions, verdicts, strict=True)]
             verdicts = runs.whole(verdicts, original, lowered, sizes | first)
             self._warnings |= runs.warnings
         inside = zip(pairing.regions, verdicts, strict=True)
@@ -260,7 +260,7 @@ class _Proof:
         if wrong is not None:
             choice, finding = wrong
             if finding.functions:
-                self._one_sided[region.scope, region.name] = " and ".join(finding.functions)
+                self._opaque[region.scope, region.name] = " and ".join(finding.functions)
             at = f" (at {', '.join(f'{name}={size}' for name, size in choice.items())})" if choice else ""
             return replace(verdict, equivalent=False, reason=f"{finding.different}{at}", where=finding.where)
         too_large = (finding.lowered_too_large for finding in all_found)

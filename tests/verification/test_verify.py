@@ -188,3 +188,19 @@ def test_products_in_local_functions_have_bounds(form: str) -> None:
             array[3, 3] += 0.5
             tensor.CopyFrom(numpy_helper.from_array(array, "w"))
             assert not onnxtile.verify(model, lowered).equivalent
+
+
+def test_sizes_around_the_tiles_of_one_region_are_not_tried_in_others() -> None:
+    """Rows of images are many for each of a batch: at the sizes of another layer's tiles they'd take minutes."""
+    model = parse(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        g (float[n,8] x, float[n,2,6,6] i) => (float[n,4] y, float[n,3,4,4] z) {
+            [fc] y = MatMul (x, w)  [conv] z = Conv (i, k) }""",
+        w=np.ones((8, 4), np.float32), k=np.ones((3, 2, 3, 3), np.float32),
+    )  # fmt: skip
+    lowered = onnxtile.lower(model, (16, 8, 2), form="batched")
+    verdict = onnxtile.verify(model, lowered, seed=1)
+    tried = {region.name: {sizes["n"] for sizes in region.sizes} for region in verdict.regions}
+    assert verdict.proven
+    assert {0, 1, 15, 16, 17, 32, 49} <= tried["fc"]
+    assert {0, 1, 7, 8, 9} <= tried["conv"] and max(tried["conv"]) < 30
