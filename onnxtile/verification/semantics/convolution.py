@@ -70,11 +70,13 @@ def convolved(call: Call, x: Value, w: Value, filler: Value | None = None) -> Va
     call.run.decide(*(size - extent for size, extent in zip(x.shape[2:], extents, strict=True)))
     if min(out) < 0:
         raise UnprovenError(f"{call.node.op_type} reaches over {extents} of {list(x.shape[2:])}")
-    depth = w.shape[1] * math.prod(kernel)
+    depth, sizes = w.shape[1] * math.prod(kernel), tuple(x.shape)
     limited([batch, channels, *out, *kernel])
 
     def windows(array: Array, lead: int) -> Array:
         front, at = array.shape[:lead], lead + 3
+        if array.shape[lead:] != sizes:  # the view below would read beyond its end
+            raise UnprovenError(f"{call.node.op_type} of {list(array.shape[lead:])} in place of {list(sizes)}")
         split = array.reshape((*front, batch, group, w.shape[1], *array.shape[lead + 2 :]))
         own = split.strides[at:]
         moves = [stride * bytes_ for stride, bytes_ in zip(strides, own, strict=True)]
