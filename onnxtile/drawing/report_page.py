@@ -6,9 +6,7 @@ from onnxtile.drawing.facts import Facts
 from onnxtile.drawing.page import finish, page
 from onnxtile.drawing.report_plots import plots
 from onnxtile.drawing.report_rows import (
-    ENGINE,
     PRODUCTS,
-    REGIONS,
     engine_rows,
     layer_rows,
     left_rows,
@@ -44,16 +42,19 @@ def report_page(facts: Facts) -> str:
         figure = add(section, "figure", aria_label=words)
         add(figure, "span", id=f"plot-{number}")
     section = _section(main, "Costs")
+    add(section, "p", "bytes moved: what nodes read and write, each value once a node, on any engine", class_="dim")
     add_table(section, *layer_rows(facts), empty="nothing was changed")
-    if facts.on_engine is not None:
-        section = _section(main, f"On {facts.on_engine.engine}")
-        add_table(section, ENGINE, engine_rows(facts), "no product")
+    if facts.before.engine is not None:
+        section = _section(main, f"On {facts.before.engine.engine}")
+        words = "bytes moved: between memory and local memory, by products; pieces that move again count again"
+        add(section, "p", words, class_="dim")
+        add_table(section, *engine_rows(facts), empty="no product")
     if facts.verdict is not None:
         section = _section(main, "Proof")
         add(section, "p", facts.verdict.summary, class_="good" if facts.verdict.equivalent else "bad")
         for words in facts.verdict.warnings:
             add(section, "p", words, class_="warn")
-        add_table(section, REGIONS, region_rows(facts.verdict), "no region was rewritten")
+        add_table(section, *region_rows(facts.verdict), empty="no region was rewritten")
     finish(body, SCRIPT, {})
     text = to_html(root)
     for number, (_, picture) in enumerate(drawn):  # no name can look like this: its brackets are escaped

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from onnxtile.drawing.facts import Facts
+from onnxtile.ir.symbolic.amounts import Amount
 from onnxtile.plots.bars import Bar, draw_bars
 from onnxtile.plots.drawing import figure, svg
 from onnxtile.plots.layer import Layer, drawn
@@ -29,6 +30,8 @@ def plots(facts: Facts) -> list[tuple[str, str]]:
         if bars:
             parts = ("original", "beyond the original's" if unit else "padding", "gone")
             made.append((title, _bars(title, unit, bars, parts)))
+    if cycles := _cycles(facts):
+        made.append(("Cycles by layer", _bars("Cycles by layer", "", cycles, ("original", "more", "gone"))))
     shares = _shares(facts)
     if shares:
         title = "Utilization by layer, %"
@@ -78,7 +81,18 @@ def _of_layers(facts: Facts, field: Literal["macs", "bandwidth"]) -> list[Bar]:
     """Return the amounts of each layer that are numbers, before and after where there is a lowered model."""
     if facts.comparison is None:
         return _of_nodes(facts.before, field)
-    pairs = [(one.name, *getattr(one, field)) for one in facts.comparison.changes]
+    return _numbers((one.name, *getattr(one, field)) for one in facts.comparison.layers)
+
+
+def _cycles(facts: Facts) -> list[Bar]:
+    """Return the cycles of each layer's products on the engine, before and after."""
+    if facts.on_engine is not None:
+        return _numbers((one.name, *one.cycles) for one in facts.on_engine.changes)
+    groups = facts.before.engine.by("name") if facts.before.engine is not None else ()
+    return _numbers((group.name, group.cycles, group.cycles) for group in groups if group.cycles != 0)
+
+
+def _numbers(pairs: Iterable[tuple[str, Amount, Amount]]) -> list[Bar]:
     return [
         (name, before, after) for name, before, after in pairs if isinstance(before, int) and isinstance(after, int)
     ]

@@ -16,7 +16,9 @@ PRODUCTS = ("product", "operator", "M", "K", "N", "batch", "type", "status", "wh
 LAYERS = ("layer", "operator", "MACs", "padding", "calls", "partial sums", "bytes moved", "then", "beyond", "nodes")
 NODES = ("layer", "operator", "MACs", "parameters", "weight bytes", "bytes moved", "bytes alive")
 ENGINE = ("layer", "operator", "calls", "bytes", "then", "cycles", "then")
-REGIONS = ("region", "operator", "products", "status", "why", "max error", "allowed")
+ON_ENGINE = ("layer", "operator", "calls", "bytes moved", "cycles", "bound", "utilization")
+REGIONS = ("region", "operator", "products", "status", "why")
+ERRORS = ("max error", "allowed")
 _BAD = {"over": "bad", "refused": "bad", "unknown": "warn", "different": "bad", "tested": "warn"}
 
 
@@ -58,7 +60,7 @@ def _product(row: Row, changed: Container[str]) -> list[Cell]:
 def layer_rows(facts: Facts) -> tuple[Sequence[str], list[list[Cell]]]:
     """Return the headings and rows of costs: before and after by layer, or by node where there's one model."""
     if facts.comparison is not None:
-        return LAYERS, [_change(change) for change in facts.comparison.changes]
+        return LAYERS, [_change(change) for change in facts.comparison.layers]
     nodes = [node for node in facts.before.nodes if not node.stored]
     return NODES, [
         [name_cell(in_scope(node.scope, node.name)), Cell(node.op),
@@ -75,24 +77,35 @@ def _change(change: Change) -> list[Cell]:
     return [name_cell(change.name), Cell(change.op), *map(amount_cell, amounts)]
 
 
-def engine_rows(facts: Facts) -> list[list[Cell]]:
-    """Return what each product takes on the engine, before and after."""
-    if facts.on_engine is None:
-        return []
-    return [
-        [name_cell(one.name), Cell(one.op), *map(amount_cell, (one.calls, *one.bytes, *one.cycles))]
-        for one in facts.on_engine.changes
-    ]
+def engine_rows(facts: Facts) -> tuple[Sequence[str], list[list[Cell]]]:
+    """Return the headings and rows of what products take on the engine: before and after, or in the one model."""
+    if facts.on_engine is not None:
+        return ENGINE, [
+            [name_cell(one.name), Cell(one.op), *map(amount_cell, (one.calls, *one.bytes, *one.cycles))]
+            for one in facts.on_engine.changes
+        ]
+    layers = () if facts.before.engine is None else facts.before.engine.layers
+    return ON_ENGINE, [
+        [name_cell(in_scope(layer.scope, layer.name)), Cell(f"{layer.op} {layer.part}".strip()),
+         *map(amount_cell, (layer.calls, layer.bytes, layer.cycles)), Cell(layer.bound or "-"),
+         _share(layer.utilization)]
+        for layer in layers if layer.on == "engine"
+    ]  # fmt: skip
 
 
-def region_rows(verdict: Verdict) -> list[list[Cell]]:
-    """Return the verdicts of regions, the wrong ones first."""
+def _share(part: float | None) -> Cell:
+    return Cell("?" if part is None else f"{part:.1%}", part, "number")
+
+
+def region_rows(verdict: Verdict) -> tuple[Sequence[str], list[list[Cell]]]:
+    """Return the headings and the verdicts of regions, the wrong ones first; errors where there are any."""
     rows = sorted(verdict.regions, key=lambda region: -STATUSES.index(region.status))
-    return [
+    rounded = any(number for region in rows for number in (region.max_abs_error, region.allowed))
+    return (*REGIONS, *(ERRORS if rounded else ())), [
         [name_cell(in_scope(region.scope, region.name)), Cell(region.op), amount_cell(region.tiles),
          Cell(region.status, kind=_BAD.get(region.status, "good")),
          Cell(region.reason or region.note or (f"as {region.same_as}" if region.same_as else ""), kind="why"),
-         *(Cell(f"{number:.3g}", number, "number") for number in (region.max_abs_error, region.allowed))]
+         *(Cell(f"{number:.3g}", number, "number") for number in (region.max_abs_error, region.allowed) if rounded)]
         for region in rows
     ]  # fmt: skip
 
@@ -119,5 +132,5 @@ def total_figures(facts: Facts) -> list[tuple[str, list[Cell]]]:
             for name, words in ENGINE_TOTALS.items()
         ]
         shares = [one.totals.utilization for one in engines]
-        figures.append(("utilization", [Cell("?" if one is None else f"{one:.1%}", kind="number") for one in shares]))
+        figures.append(("utilization", list(map(_share, shares))))
     return figures

@@ -78,12 +78,14 @@ class Change(
 class Comparison(JsonRecord, members="totals=both_totals partial_sums changes unmatched"):
     """Two profiles: `changes` has the nodes that became others, in the original's order; `totals` are before and after.
 
-    `unmatched`: nodes of the second model that belong to no node of the first, by name.
+    `unmatched`: nodes of the second model that belong to no node of the first, by name. `layers`: the changes, and
+    between them the nodes with products that are in both models as they are.
     """
 
     totals: tuple[Totals, Totals]
     changes: tuple[Change, ...]
     unmatched: tuple[str, ...]
+    layers: tuple[Change, ...] = ()
 
     @property
     def both_totals(self) -> dict[str, tuple[Amount, Amount]]:
@@ -101,12 +103,15 @@ def compare(before: Profile, after: Profile) -> Comparison:
     """Lay a lowered model's profile beside the original's, by what its nodes say of their origin, or their names."""
     lowered = _grouped((row.origin or row.name, row) for row in after.nodes)
     original = _grouped((row.name, row) for row in before.nodes)
-    changes = tuple(
-        _change(name, rows, lowered.get(name, []))
-        for name, rows in original.items()
-        if any(row.origin is not None for row in lowered.get(name, [])) and not any(row.origin for row in rows)
-    )
-    return Comparison((before.totals, after.totals), changes, tuple(name for name in lowered if name not in original))
+    changes, layers = [], []
+    for name, rows in original.items():
+        found = lowered.get(name, [])
+        changed = any(row.origin is not None for row in found) and not any(row.origin for row in rows)
+        if changed or (found and any(row.macs != 0 for row in rows)):
+            layers.append(_change(name, rows, found))
+            changes += layers[-1:] if changed else []
+    unmatched = tuple(name for name in lowered if name not in original)
+    return Comparison((before.totals, after.totals), tuple(changes), unmatched, tuple(layers))
 
 
 def _grouped(rows: Iterable[tuple[str, NodeProfile]]) -> dict[str, list[NodeProfile]]:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import onnxtile
 from onnxtile.drawing.facts import facts_of
 from onnxtile.drawing.report_rows import (
     ENGINE,
+    ERRORS,
     LAYERS,
     NODES,
+    ON_ENGINE,
     PRODUCTS,
     REGIONS,
     engine_rows,
@@ -47,15 +50,21 @@ def test_what_is_still_over_is_not_called_lowered() -> None:
 def test_costs_are_before_and_after_or_those_of_each_node() -> None:
     headings, rows = layer_rows(facts_of(network(), lowered()))
     assert headings == LAYERS and len(rows) == 3 and all(len(row) == len(LAYERS) for row in rows)
+    some = onnxtile.lower(network(), (6, 8, 8))
+    assert [(row[0].words, row[9].words == "1") for row in layer_rows(facts_of(network(), some))[1]] == [
+        ("fc", False), ("last", True), ("side", False)
+    ]  # fmt: skip
     headings, rows = layer_rows(facts_of(network()))
     assert headings == NODES and [row[0].words for row in rows] == ["fc", "relu", "last", "side", "add"]
 
 
 def test_an_engine_has_its_rows_and_totals() -> None:
     facts = facts_of(network(), lowered(), engine="systolic-32")
-    assert [row[0].words for row in engine_rows(facts)] == ["fc", "last", "side"]
-    assert all(len(row) == len(ENGINE) for row in engine_rows(facts))
-    assert "utilization" in dict(total_figures(facts)) and engine_rows(facts_of(network())) == []
+    for headings, of in ((ENGINE, facts), (ON_ENGINE, facts_of(network(), engine="systolic-32"))):
+        shown, rows = engine_rows(of)
+        assert shown == headings and [row[0].words for row in rows] == ["fc", "last", "side"]
+        assert all(len(row) == len(headings) for row in rows)
+    assert "utilization" in dict(total_figures(facts)) and engine_rows(facts_of(network()))[1] == []
     assert [cell.words for cell in dict(total_figures(facts))["MACs"]] == ["1,128", "1,128"]
 
 
@@ -63,8 +72,12 @@ def test_regions_that_differ_are_first() -> None:
     region = RegionVerdict("fc", "MatMul", "", "exact", "", 1, 0.0, 0.0, True, tiles=12)
     wrong = replace(region, name="last", equivalent=False, reason="another function")
     verdict = Verdict(False, "exact", "", 1, 0, (), regions=(region, wrong))
-    rows = region_rows(verdict)
+    headings, rows = region_rows(verdict)
+    assert headings == REGIONS
     assert [(row[0].words, row[3].words, row[3].kind, row[4].words) for row in rows] == [
         ("last", "different", "bad", "another function"), ("fc", "proven", "good", "")
     ]  # fmt: skip
     assert len(rows[0]) == len(REGIONS)
+    rounded = replace(verdict, regions=(replace(region, max_abs_error=1e-6, allowed=1e-5), wrong))
+    headings, rows = region_rows(rounded)
+    assert headings == (*REGIONS, *ERRORS) and [cell.words for cell in rows[1][-2:]] == ["1e-06", "1e-05"]
