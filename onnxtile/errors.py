@@ -5,13 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import ParamSpec
 
     Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+MOST_BESIDE = 5_000
+"""Files of a folder that a name is compared with."""
 
 
 class OnnxtileError(Exception):
@@ -67,6 +71,24 @@ def spelled_out(text: str) -> str:
 def system_words(error: BaseException) -> str:
     """Return what the system says of a file that can't be read or written, such as `no such file or directory`."""
     return str(getattr(error, "strerror", None) or error).lower()
+
+
+def unreadable(path: Path, error: BaseException, cure: str = "") -> str:
+    """Return why a file can't be read, with a file beside it that's called much alike, or else with `cure`."""
+    meant = _beside(path) if isinstance(error, FileNotFoundError) else ""
+    return f"{path}: {system_words(error)}{meant or cure}"
+
+
+def _beside(path: Path) -> str:
+    """Return a question after the file beside a path that has much the same name; its ending alone doesn't count."""
+    from difflib import get_close_matches
+
+    try:
+        others = list(islice(path.parent.iterdir(), MOST_BESIDE))
+    except OSError:
+        return ""
+    close = get_close_matches(path.stem[:100], {other.stem for other in others}, 1, 0.8)
+    return did_you_mean(path.name, (other.name for other in others if other.stem in close))
 
 
 def wrong_name(words: str, name: object, choices: Iterable[str], otherwise: str = "") -> UsageError:

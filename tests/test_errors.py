@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 
 import pytest
 
 from onnxtile import errors
-from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, system_words, wrong_name
+from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, system_words, unreadable, wrong_name
 
 KINDS = ("UsageError", "ModelError", "UnsupportedError", "PassError", "LimitsError")
 
@@ -36,6 +37,21 @@ def test_all_kinds_are_tested() -> None:
 def test_a_close_name_is_asked_after() -> None:
     assert did_you_mean("Batch", ["loop", "batched"]) == "; did you mean 'batched'?"
     assert did_you_mean(None, ["loop", "batched"]) == ""
+
+
+def test_a_file_beside_with_much_the_same_name_is_asked_after(tmp_path: Path) -> None:
+    for name in ("mininet.onnx", "mininet.toml", "other.onnx"):
+        (tmp_path / name).touch()
+    error = FileNotFoundError(2, "No such file or directory")
+    for name, meant in {
+        "mininet.onx": "mininet.onnx", "mininett.toml": "mininet.toml", "net.onnx": None, "a.onnx": None
+    }.items():  # fmt: skip
+        words = f"; did you mean {meant!r}?" if meant else "; give another"
+        assert unreadable(tmp_path / name, error, "; give another") == (
+            f"{tmp_path / name}: no such file or directory{words}"
+        )
+    assert unreadable(tmp_path / "no" / "a.onnx", error).endswith("a.onnx: no such file or directory")
+    assert unreadable(tmp_path / "mininet.onx", PermissionError(13, "Permission denied")).endswith("permission denied")
 
 
 def test_all_names_are_listed() -> None:

@@ -76,10 +76,19 @@ def ending(error: BaseException) -> Ending:
 def _of_call(error: typer.TyperException) -> str:
     """Return what is wrong with a call, and what was meant by an option, or by a value out of a few."""
     words = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
-    if possible := getattr(error, "possibilities", None):
+    if possible := getattr(error, "possibilities", None) or _begin_alike(error):
         return f"{error.message}; did you mean {' or '.join(sorted(possible))}?"
     value = _NOT_ONE_OF.search(words)
     return words if value is None else words + did_you_mean(value[1], re.findall(r"'([^']*)'", value[2]))
+
+
+def _begin_alike(error: typer.TyperException) -> list[str]:
+    """Return the options of the command that begin as one does that it hasn't: `--bind` for `--batch`."""
+    wrong, context = getattr(error, "option_name", ""), getattr(error, "ctx", None)
+    if not wrong.startswith("--") or context is None:
+        return []
+    options = (option for parameter in context.command.params for option in parameter.opts)
+    return [option for option in options if len(wrong) > 2 and option.startswith(wrong[:3])]
 
 
 def complete_streams() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnxtile.engine.product import Product, Window, result_of
-from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, system_words
+from onnxtile.errors import OnnxtileError, UsageError, did_you_mean, unreadable
 
 NEEDED = ("m", "k", "n", "cycles")
 WINDOW = ("input", "kernel", "strides", "padding", "output")
@@ -39,7 +39,7 @@ def read_measured(path: Path) -> list[Measured]:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {system_words(error)}") from error
+        raise UsageError(unreadable(path, error)) from error
     if len(content) > MOST_BYTES:
         raise UsageError(f"{path}: more than {MOST_BYTES:,} bytes aren't a table of layers")
     try:

@@ -73,4 +73,8 @@ class Tabular:
             import pandas
         except ImportError as error:
             raise UsageError("to_pandas takes pandas, which isn't installed: pip install pandas") from error
-        return pandas.json_normalize([dict(record) for record in self.records()], sep="_")
+        records = self.records()
+        spread = {name for record in records for name, value in record.items() if isinstance(value, Mapping)}
+        rows = ({name: value for name, value in record.items() if not (name in spread and value is None)}
+                for record in records)  # fmt: skip
+        return pandas.json_normalize(list(rows), sep="_")

@@ -182,7 +182,7 @@ class LoweringOptions:
 
     def form_named(self, name: str) -> Form:
         """Return a form as these options have it written."""
-        return form_of(name, self.max_fan_in, self.max_fan_out, self.splits)
+        return form_of(name, self.max_fan_in, self.max_fan_out, self.splits, (AUTO,))
 
     def passes(self) -> list[DecidingPass]:
         """Return the passes that cut what is asked for, in their order."""

@@ -15,6 +15,8 @@ from onnxtile.profiling.results import COSTS, Group, NodeProfile
 GROUPS = ("op", "module", "origin", "scope")
 SORTABLE = (*COSTS.split(), "live_bytes")
 SORTABLE_ON_ENGINE = AMOUNTS.split()
+FEW = 12
+"""Names that an error lists."""
 MOST_COMPARED = 5_000
 """Names that a pattern which none fits is compared with."""
 Row = TypeVar("Row", NodeProfile, Layer)
@@ -28,8 +30,14 @@ def matching(all_rows: Sequence[Row], ops: Sequence[str] = (), names: Sequence[s
     """
     rows = tuple(row for row in all_rows if (not ops or row.op in ops) and (not names or _is_named(row, names)))
     if not rows and all_rows:
-        have = ", ".join(sorted({row.op for row in all_rows})[:20])
-        words = f"no node matches {', '.join((*ops, *names))}: the model's operators are {have}"
+        of_op = [row for row in all_rows if not ops or row.op in ops]
+        have, most = {row.op: None for row in sorted(all_rows, key=lambda row: row.op)}, 20
+        what = "the model's operators are"
+        if of_op:
+            have, most = {name: None for row in of_op if (name := row.origin or row.name)}, FEW
+            what = f"the names of its {' and '.join(ops) or 'nodes'} are"
+        listed = ", ".join(islice(have, most)) + (", ..." if len(have) > most else "")
+        words = f"no node matches {', '.join((*ops, *names))}: {what} {listed}"
         raise UsageError(words + _meant(all_rows, ops, names))
     return rows
 

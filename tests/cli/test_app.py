@@ -141,6 +141,7 @@ def test_a_bad_file_gets_one_line(cli: Cli, tmp_path: Path, name: str, command: 
         (["verify", "MODEL", "MISSING"], "no such file"),
         (["frobnicate"], "No such command"),
         (["lower", "MODEL", "--max", "4,4,4", "--accumulate", "trea"], "'sum'; did you mean 'tree'[?]; see --help"),
+        (["lower", "MODEL", "--max", "4,4,4", "--bath", "1"], "No such option: --bath; did you mean --bind[?]; see"),
         (["lower", "MODEL", "--maxx", "4,4,4"], "No such option: --maxx; did you mean --max[?]; see --help"),
         (["lower", "MODEL", "--max", "4,4,4", "--dump-after", "tile-matmull", "d"], "did you mean 'tile-matmul'?"),
         (["verify", "MODEL", "MODEL", "--require", "prove"], "did you mean 'proven'?"),

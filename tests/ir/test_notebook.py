@@ -77,11 +77,24 @@ def test_choices_and_sweeps_are_tables() -> None:
     assert len(swept.records()) == 2
 
 
+class Rows(Tabular):
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+
+    def sheet(self) -> Sheet:
+        return Sheet((), (), ())
+
+    def records(self) -> list[dict[str, Any]]:
+        return self.rows
+
+
 def test_pandas_gets_the_rows_of_json(results: Mapping[str, Tabular]) -> None:
     pytest.importorskip("pandas")
     report = results["lower"].to_pandas()
     assert list(report["name"]) == [HOSTILE]
     assert report.loc[0, ["m", "k", "n", "tiles_m", "calls", "macs"]].tolist() == [6, 9, 10, 4, 18, 540]
+    rows = Rows([{"name": "a", "tiles": {"m": 4}}, {"name": "b", "tiles": None, "reason": None}])
+    assert list(rows.to_pandas().columns) == ["name", "tiles_m", "reason"]
     assert results["profile"].to_pandas()["macs"].tolist() == [540]
     assert results["engine"].to_pandas()["macs"].tolist() == [540]
     assert results["verify"].to_pandas()["status"].tolist() == ["proven"]

@@ -22,7 +22,7 @@ def test_from_what_a_caller_has() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"form": "spiral"}, "form 'spiral' is unknown: take one of unrolled, batched, loop, function"),
+        ({"form": "spiral"}, "form 'spiral' is unknown: take one of unrolled, batched, loop, function, auto"),
         ({"weights": "whole"}, "weights is 'whole': take one of pretile, split"),
         ({"accumulate": "trees"}, "accumulate is 'trees': take one of chain, tree, sum"),
         ({"max_fan_in": 1}, "fan"), ({"max_fan_out": 0}, "fan"),

@@ -10,7 +10,7 @@ from onnxtile.ir.symbolic.amounts import Range, Unknown, symbol
 from onnxtile.profiling import selection
 from onnxtile.profiling.results import NodeProfile
 from onnxtile.profiling.selection import matching, ordered
-from tests.support import matmul
+from tests.support import matmul, parse
 
 ROWS = [
     NodeProfile(name="a", op="Conv", macs=10),
@@ -42,6 +42,16 @@ def test_nodes_by_operator_name_or_origin() -> None:
     assert [node.name for node in matching(profile.nodes, ["MatMul"], ["*_k1"])] == ["product/m0_n0_k1"]
     with pytest.raises(UsageError, match=r"no node matches Conv, \*x: the model's operators are Add, MatMul, Split"):
         matching(profile.nodes, ["Conv"], ["*x"])
+    rows = onnxtile.profile(
+        parse("""<ir_version: 8, opset_import: ["" : 17]>
+        g (float[4] x) => (float[4] y) { [first] a = Relu (x) [then] b = Neg (a) [last] y = Relu (b) }""")
+    ).nodes
+    with pytest.raises(
+        UsageError, match=r"no node matches frist\*: the names of its nodes are first, then, last; did you"
+    ):
+        matching(rows, names=["frist*"])
+    with pytest.raises(UsageError, match="no node matches Relu, xyz: the names of its Relu are first, last$"):
+        matching(rows, ["Relu"], ["xyz"])
 
 
 def test_a_node_or_operator_that_is_not_there_gets_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,5 +60,5 @@ def test_a_node_or_operator_that_is_not_there_gets_a_suggestion(monkeypatch: pyt
         matching(nodes, ["Matmull"])
     for most, meant in ((len(nodes), "'product/m0_n0_k1'"), (0, "")):
         monkeypatch.setattr(selection, "MOST_COMPARED", most)
-        with pytest.raises(UsageError, match=f"Split{f'; did you mean {meant}' if meant else ''}[?]?$"):
+        with pytest.raises(UsageError, match=f"nodes are product{f'; did you mean {meant}' if meant else ''}[?]?$"):
             matching(nodes, [], ["product/m0_n0_k1x"])

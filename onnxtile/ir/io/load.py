@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxtile.errors import ModelError, OnnxtileError, system_words
+from onnxtile.errors import ModelError, OnnxtileError, unreadable
 from onnxtile.ir.graphs import all_graphs, subgraphs
 from onnxtile.ir.io.checker import check_order, check_structure, one_line, put_in_order, skeleton_of_proto
 from onnxtile.ir.io.data_files import DataTensor, find
@@ -52,7 +52,7 @@ def parse(path: Path) -> onnx.ModelProto:
     try:
         proto.ParseFromString(path.read_bytes())
     except (OSError, ValueError) as error:  # ValueError: no file can be called so
-        raise ModelError(f"{path}: {system_words(error)}; give the path of an ONNX file") from error
+        raise ModelError(unreadable(path, error, "; give the path of an ONNX file")) from error
     except google.protobuf.message.DecodeError as error:
         raise ModelError(f"{path}: not an ONNX model, or cut off: {one_line(error)}") from error
     return proto

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from onnxtile.errors import UsageError, did_you_mean, system_words
+from onnxtile.errors import UsageError, did_you_mean, unreadable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,7 +35,7 @@ def text_of_file(path: Path, source: str, kind: str, instead: Sequence[str] = ()
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         words = did_you_mean(source, instead) or (others and f"; built in are {others}")
-        raise UsageError(f"{named}: {system_words(error)}{words}") from error
+        raise UsageError(f"{named}: {unreadable(path, error, words).removeprefix(f'{path}: ')}") from error
     if len(content) > MOST_BYTES:
         raise UsageError(f"{source}: more than {MOST_BYTES:,} bytes aren't {_a(kind)}")
     try:

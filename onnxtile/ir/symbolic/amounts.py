@@ -12,6 +12,7 @@ import onnx_ir as ir
 import sympy
 
 from onnxtile.ir.symbolic.comparison import extreme
+from onnxtile.ir.symbolic.formula_text import formula_text
 from onnxtile.ir.symbolic.simplification import shortened
 
 Number: TypeAlias = "int | sympy.Expr"
@@ -31,7 +32,8 @@ class Range:
     max: Number | None
 
     def __str__(self) -> str:
-        return f"{self.min} or more" if self.max is None else f"{self.min} to {self.max}"
+        low = formula_text(self.min)
+        return f"{low} or more" if self.max is None else f"{low} to {formula_text(self.max)}"
 
 
 @dataclass(frozen=True)
@@ -292,4 +294,6 @@ def names_in(amount: Amount) -> set[str]:
 
 def amount_text(amount: Amount) -> str:
     """Return an amount with its thousands set apart; formulas and ranges in words."""
-    return f"{amount:,}" if isinstance(amount, int) else str(amount)
+    if isinstance(amount, int):
+        return f"{amount:,}"
+    return str(amount) if isinstance(amount, (Range, Unknown)) else formula_text(amount)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown
+from onnxtile.ir.symbolic.formula_text import formula_text
 
 
 @lru_cache(maxsize=4096)
@@ -21,7 +22,7 @@ def rounded(amount: Amount, text: Callable[[int], str]) -> str:
     if isinstance(amount, Range):
         low = rounded(amount.min, text)
         return f"{low} or more" if amount.max is None else f"{low} to {rounded(amount.max, text)}"
-    return text(amount) if isinstance(amount, int) else str(amount)
+    return text(amount) if isinstance(amount, int) else formula_text(amount)
 
 
 def percent_text(share: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import EntryPoint
 
@@ -20,9 +21,13 @@ ENTRY_POINTS = "onnxtile.forms"
 
 
 def form_of(
-    name: str, max_fan_in: int | None = None, max_fan_out: int | None = None, splits: SplitsName = "split"
+    name: str,
+    max_fan_in: int | None = None,
+    max_fan_out: int | None = None,
+    splits: SplitsName = "split",
+    others: Sequence[str] = (),
 ) -> Form:
-    """Return the form of that name; UsageError for an unknown one.
+    """Return the form of that name; UsageError for an unknown one. `others`: names that the caller takes, too.
 
     `max_fan_in`, `max_fan_out`, `splits`: see Unrolled; the others have no Split, and no node with more than three
     inputs or outputs.
@@ -31,7 +36,7 @@ def form_of(
         return Unrolled(max_fan_in, max_fan_out, splits) if name == Unrolled.name else FORMS[name]
     points = plugins(ENTRY_POINTS, FORMS)
     if not isinstance(name, str) or name not in points:
-        raise wrong_name(f"form {name!r} is unknown", name, form_names())
+        raise wrong_name(f"form {name!r} is unknown", name, (*form_names(), *others))
     return _plugged(points[name])
 
 

@@ -8,7 +8,7 @@ import tokenize
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from onnxtile.errors import ModelError, system_words
+from onnxtile.errors import ModelError, unreadable
 from onnxtile.torch_frontend.untrusted.archives import MAGIC, Archive
 from onnxtile.torch_frontend.untrusted.exported_files import OLD_GRAPH, check_exported, check_old_exported
 from onnxtile.torch_frontend.untrusted.operators import TORCHSCRIPT_NAMESPACES, reaches_out
@@ -25,8 +25,8 @@ def check_torch_file(path: Path) -> FileKind:
         with path.open("rb") as file:
             return _check(file, str(path))
     except OSError as error:
-        cure = "give the path of a .pt or .pt2 file, or module:callable"
-        raise ModelError(f"{path}: {system_words(error)}; {cure}") from error
+        cure = "; give the path of a .pt or .pt2 file, or module:callable"
+        raise ModelError(unreadable(path, error, cure)) from error
 
 
 def _check(file: BinaryIO, location: str) -> FileKind:
