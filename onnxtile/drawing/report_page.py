@@ -46,7 +46,7 @@ def report_page(facts: Facts) -> str:
     add_table(section, *layer_rows(facts), empty="nothing was changed")
     if facts.before.engine is not None:
         section = _section(main, f"On {facts.before.engine.engine}")
-        words = "bytes moved: between memory and local memory, by products, in whole bursts; what moves again counts again"
+        words = "bytes moved: between memory and local memory, by products, in whole bursts, and again each time"
         add(section, "p", words, class_="dim")
         add_table(section, *engine_rows(facts), empty="no product")
     if facts.verdict is not None:
