@@ -216,7 +216,7 @@ class MainMemory(_Table):
     bandwidth: Annotated[Rate | None, Unset("unknown: bytes only"), Field(examples=["16 GB/s"])] = None
     """Read and written together: bytes a cycle, or a second as text."""
     burst: Annotated[Size, Field(examples=[64])] = 1
-    """Bytes: a row of a tile takes whole bursts."""
+    """Bytes: a row of a tile takes whole bursts, each row by itself."""
     latency: Cycles = 0
     """Cycles until the first byte, once a product."""
 

@@ -21,7 +21,9 @@ def test_each_field_that_is_not_given_is_listed_with_what_is_assumed() -> None:
         "operators.supported": "not asked which run where", "operators.vector": "as memory.bandwidth",
         "operators.host": "unknown",
     }  # fmt: skip
-    assert Assumed("memory.burst", "1", "Bytes: a row of a tile takes whole bursts") in assumed(engine_of())
+    assert Assumed("memory.burst", "1", "Bytes: a row of a tile takes whole bursts, each row by itself") in assumed(
+        engine_of()
+    )
 
 
 def test_what_is_given_is_not_listed() -> None:

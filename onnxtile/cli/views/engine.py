@@ -127,7 +127,7 @@ def _totals(engine: EngineProfile) -> Iterator[tuple[str, str, str]]:
     yield (
         "least bytes",
         amount_text(totals.least_bytes),
-        f"{bytes_text(totals.extra_bytes)} beyond: read or written again",
+        f"{bytes_text(totals.extra_bytes)} beyond: moved again, or to fill bursts",
     )
     most = ", ".join(f"{count:,} bound by {name}" for name, count in bounds.most_common())
     yield "cycles", amount_text(totals.cycles), most

@@ -28,7 +28,7 @@ def test_products_and_other_operators(cli: Cli, model: Path) -> None:
     assert lines[1].startswith("conv Conv ")
     assert "memory" in lines[1]
     assert any(line.startswith("Relu x 1 ") for line in lines)
-    for words in ("calls of systolic-32", "at 1 GHz", "bound by memory", "beyond: read or written again"):
+    for words in ("calls of systolic-32", "at 1 GHz", "bound by memory", "beyond: moved again, or to fill bursts"):
         assert words in out
     assert (
         "unknown: no rate is given for other operators: operators.vector, or operators.host  (relu and 1 more)" in out
