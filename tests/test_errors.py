@@ -39,7 +39,7 @@ def test_a_close_name_is_asked_after() -> None:
     assert did_you_mean(None, ["loop", "batched"]) == ""
 
 
-def test_a_file_beside_with_much_the_same_name_is_asked_after(tmp_path: Path) -> None:
+def test_a_file_beside_with_much_the_same_name_is_asked_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("mininet.onnx", "mininet.toml", "other.onnx"):
         (tmp_path / name).touch()
     error = FileNotFoundError(2, "No such file or directory")
@@ -52,6 +52,10 @@ def test_a_file_beside_with_much_the_same_name_is_asked_after(tmp_path: Path) ->
         )
     assert unreadable(tmp_path / "no" / "a.onnx", error).endswith("a.onnx: no such file or directory")
     assert unreadable(tmp_path / "mininet.onx", PermissionError(13, "Permission denied")).endswith("permission denied")
+    monkeypatch.setattr(errors, "MOST_BESIDE", 3)
+    assert unreadable(tmp_path / "mininet.onx", error).endswith("did you mean 'mininet.onnx'?")
+    monkeypatch.setattr(errors, "MOST_BESIDE", 0)
+    assert unreadable(tmp_path / "mininet.onx", error).endswith("no such file or directory")
 
 
 def test_all_names_are_listed() -> None:

@@ -52,6 +52,8 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "debugging.capture.statistics.MOST_TEXT": ("letters of an element that are shown", _SHOWN, "test_elements_and_letters_that_are_shown_and_more"),
     "debugging.capture.session.HANDED_BYTES": ("a weight is in the model, or handed to the session", _SHOWN, "test_weights_that_are_in_the_model_and_weights_that_are_handed_over"),
     "debugging.capture.selection.MOST_COMPARED": ("names that are compared with a wrong one", _SHOWN, "test_names_that_are_compared_with_one_that_is_not_there"),
+    "errors.MOST_BESIDE": ("files that the name of one that isn't there is compared with", "test_errors.py", "test_a_file_beside_with_much_the_same_name_is_asked_after"),
+    "profiling.selection.FEW": ("a name is listed, or not", "profiling/test_selection.py", "test_as_many_names_as_an_error_lists_and_more"),
     "profiling.selection.MOST_COMPARED": ("names that are compared with a wrong one", "profiling/test_selection.py", "test_a_node_or_operator_that_is_not_there_gets_a_suggestion"),
     "debugging.capture.output_files.MOST_COMMENT": ("a member has its comment, or none", _SHOWN, "test_comments_as_long_as_a_zip_file_takes_and_longer"),
     "debugging.capture.output_files.MOST_NAME": ("a file has the value's name, or its end", _SHOWN, "test_names_of_files_as_long_as_they_may_be_and_longer"),

@@ -63,7 +63,7 @@ def test_the_same_bytes_whatever_the_hash_seed(profiled: Path) -> None:
         (["net.onnx", "--convention", "best"], "convention 'best' is unknown: take one of macs, ptflops"),
         (["net.onnx", "--bind", "rows=2"], "dimension 'rows' isn't a free dimension of the model"),
         (["net.onnx", "--json", "--csv", "-"], "write to the same place; name different ones"),
-        (["gone.onnx"], "gone.onnx: no such file or directory; give the path of an ONNX file"),
+        (["absent.onnx"], "absent.onnx: no such file or directory; give the path of an ONNX file"),
     ],
 )
 def test_refusals_are_one_line(profiled: Path, words: list[str], said: str) -> None:

@@ -62,3 +62,10 @@ def test_a_node_or_operator_that_is_not_there_gets_a_suggestion(monkeypatch: pyt
         monkeypatch.setattr(selection, "MOST_COMPARED", most)
         with pytest.raises(UsageError, match=f"nodes are product{f'; did you mean {meant}' if meant else ''}[?]?$"):
             matching(nodes, [], ["product/m0_n0_k1x"])
+
+
+def test_as_many_names_as_an_error_lists_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    for few, listed in ((4, "a, b, c, d$"), (3, "a, b, c, [.]{3}$")):
+        monkeypatch.setattr(selection, "FEW", few)
+        with pytest.raises(UsageError, match=f"no node matches xyz: the names of its nodes are {listed}"):
+            matching(ROWS, names=["xyz"])
