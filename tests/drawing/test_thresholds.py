@@ -81,7 +81,7 @@ def uneven(count: int) -> TileGrid:
 def test_as_many_uneven_pieces_as_are_listed_and_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draw_page, "MOST_PIECES", 3)
     for count, told in ((3, 1), (4, 0)):
-        page = draw_page.draw_page(picture(1, 1, ""), "", "", [(0, "fc", [of_grid(uneven(count), "fc")])])
+        page = draw_page.draw_page(picture(1, 1, ""), "", "", [(0, "fc", [of_grid(uneven(count), "fc")], "")])
         assert len(data_of(page)["products"]) == told
 
 
