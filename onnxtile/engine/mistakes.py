@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from onnxtile.errors import did_you_mean
 from onnxtile.ir.io.toml_files import key_text, toml_text
+from onnxtile.ir.printable import several
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -23,10 +24,10 @@ MOST = 100
 def mistakes(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Return a line for each mistake in a table that isn't one of `model`: causes before what may follow from them."""
     found = error.errors(include_url=False)
-    listed = {one["loc"][:-1] for one in found}
+    listed = {one["loc"][:length] for one in found for length in range(len(one["loc"]))}
     found = [one for one in found if one["type"] != "too_short" or one["loc"] not in listed]  # what's in it is told
     lines = [words for one in sorted(found, key=_rank) for words in _lines(one, model)]
-    return lines if len(lines) <= MOST else [*lines[:MOST], f"{len(lines) - MOST:,} more mistakes"]
+    return lines if len(lines) <= MOST else [*lines[:MOST], several(len(lines) - MOST, "more mistake")]
 
 
 def _rank(details: ErrorDetails) -> int:

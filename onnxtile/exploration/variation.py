@@ -15,6 +15,7 @@ from onnxtile.engine.description import Engine
 from onnxtile.engine.load import engine_of
 from onnxtile.errors import UsageError, did_you_mean
 from onnxtile.exploration.values import CURE, MOST_ENGINES, Value, parse_values
+from onnxtile.ir.printable import several
 
 Table = Mapping[str, Any]
 """An engine file's content, as TOML reads it."""
@@ -83,7 +84,8 @@ def variants(table: Table, variations: Sequence[Variation], source: str = "engin
         try:
             yield Variant(texts, engine_of(dict(varied), source))
         except UsageError as error:
-            yield Variant(texts, None, "; ".join(words.removeprefix(f"{source}: ") for words in error.lines))
+            first, *others = (words.removeprefix(f"{source}: ") for words in error.lines)
+            yield Variant(texts, None, first + (f" (and {several(len(others), 'mistake')} more)" if others else ""))
 
 
 def _check_path(path: str) -> None:

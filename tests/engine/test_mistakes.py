@@ -33,6 +33,9 @@ def test_every_mistake_has_a_line_with_its_place() -> None:
         "local.size",
     ]  # fmt: skip
     assert "\n".join(told.value.lines) == str(told.value)
+    with pytest.raises(UsageError) as told:
+        Engine(product=[unit | {"held": "Q"}], local={"size": "3 KiB"})
+    assert [line.partition(" is ")[0] for line in told.value.lines] == ["product 1: held"]
 
 
 def test_as_many_mistakes_as_are_told_and_more() -> None:
@@ -40,4 +43,4 @@ def test_as_many_mistakes_as_are_told_and_more() -> None:
         with pytest.raises(UsageError) as told:
             Engine.model_validate({f"x{at}": 1 for at in range(count - 2)})  # product and local are missing, too
         assert len(told.value.lines) == count
-        assert (told.value.lines[-1] == "1 more mistakes") == (count > mistakes.MOST)
+        assert (told.value.lines[-1] == "1 more mistake") == (count > mistakes.MOST)

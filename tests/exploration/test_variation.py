@@ -64,6 +64,9 @@ def test_a_combination_that_is_no_engine_has_its_reason() -> None:
     assert good.engine is not None
     assert bad.engine is None
     assert "held" in bad.reason and not bad.reason.startswith("engine:")
+    assert bad.reason.startswith("product 1: held is ") and bad.reason.endswith(" (and 1 mistake more)")  # of each unit
+    (only,) = variants(TABLE, [Variation.parse("product.1.held=Q")])
+    assert only.reason.startswith("product 1: held is ") and not only.reason.endswith("more)")
 
 
 @pytest.mark.parametrize(
