@@ -70,6 +70,8 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "cli.views.summary.FEW_VALUES": ("values of an attribute listed, or their range", _SHOWN, "test_lines_and_values_of_facts_that_are_shown_and_more"),
     "cli.views.summary.MOST_LINES": ("lines under a heading", _SHOWN, "test_lines_and_values_of_facts_that_are_shown_and_more"),
     "cli.isolation._MOST_LETTERS": ("letters of a crash's last line", _SHOWN, "test_last_words_of_a_process_that_are_shown_and_longer_ones"),
+    "ir.symbolic.rounded.LONGEST": ("a formula is written, or its names", "ir/symbolic/test_rounded.py", "test_formulas_as_long_as_are_written_and_longer"),
+    "ir.symbolic.rounded.FEW": ("a name is given, or counted", "ir/symbolic/test_rounded.py", "test_as_many_names_of_a_formula_as_are_given_and_more"),
     "cli.sweep.MOST_ROWS": ("rows shown on a terminal", "cli/test_sweep.py", "test_engines_that_are_shown_on_a_terminal_and_more"),
     "cli.table.MOST_ROWS": ("rows shown on a terminal", _SHOWN, "test_rows_that_are_shown_on_a_terminal_and_more"),
     "cli.verify.MOST_ROWS": ("rows shown on a terminal", _SHOWN, "test_rows_that_are_shown_on_a_terminal_and_more"),

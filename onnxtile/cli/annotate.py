@@ -42,6 +42,7 @@ def command(
     """
     from onnxtile.api.annotate import annotate
     from onnxtile.cli.output import console, print_json, progress
+    from onnxtile.ir.printable import several
 
     target = output or _beside(model, "cleared" if clear else "annotated")
     check_earlier(target, model, force)
@@ -55,11 +56,11 @@ def command(
         return
     screen = console()
     if written.unknown:
-        words = "1 node has an amount" if written.unknown == 1 else f"{written.unknown:,} nodes have amounts"
-        screen.print(f"{words} that can't be told, or only from below", style="yellow")
-    counted = "1 node" if written.nodes == 1 else f"{written.nodes:,} nodes"
+        words = f"amounts of {several(written.unknown, 'node')} can't be told, or only from below"
+        screen.print(words, style="yellow")
     done = f"{'cleared' if clear else 'annotated'} in {words_for(target)}"
-    screen.print(f"{counted} {done}{'' if written.changed else ' (nothing changed)'}", style="green")
+    counted, unchanged = several(written.nodes, "node"), "" if written.changed else " (nothing changed)"
+    screen.print(f"{counted} {done}{unchanged}", style="green")
 
 
 def _beside(model: Path, what: str) -> Path:

@@ -148,7 +148,7 @@ def print_captured(report: CaptureReport) -> None:
 
     screen = console()
     columns = [Column("value, operator", shorten="middle"), Column("type, shape"), *numbers("min", "max", "mean")]
-    Table([*columns, Column("first", shorten="end")]).print_first(report.values, _cells, MOST_ROWS)
+    Table([*columns, Column("first", shorten="end", least=8)]).print_first(report.values, _cells, MOST_ROWS)
     skipped = first(report.skipped, MOST_ROWS)
     for node in skipped:
         screen.print(f"skipped: {f'{node.op} {node.node!r} {node.reason}'.lstrip()}", style="yellow")

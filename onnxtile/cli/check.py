@@ -39,6 +39,7 @@ def command(
     """
     listed = Listed.of(everything, only, json)
     from onnxtile.cli.output import print_json, print_report, progress, provenance
+    from onnxtile.cli.screen import suggest
     from onnxtile.lowering.check import check
 
     limits = limits_of(max, engine, "cycles")
@@ -47,6 +48,9 @@ def command(
     if json:
         print_json(report.to_json() | provenance(model))
     else:
-        print_report(report, report.summary, listed)
+        print_report(report, listed)
+        if report.having("over"):
+            given = ("--engine", engine) if max is None else ("--max", max)
+            suggest("to cut them", "lower", model, *given, *(part for one in bind or () for part in ("--bind", one)))
     if not report.ok:
         raise typer.Exit(1)

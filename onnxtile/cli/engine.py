@@ -85,7 +85,7 @@ def check(file: NAMED, json: Json = False) -> None:
 
         print_json({"schema": "onnxtile.engine-check/1", "name": engine.name, "assumed": missing, "remarks": words})
         return
-    table = Table([Column("not given"), Column("assumed"), Column("what it is", shorten="end", style="dim")])
+    table = Table([Column("not given"), Column("assumed"), Column("what it is", shorten="wrap", least=24, style="dim")])
     table.print_first(missing, lambda one: (one.field, one.value, one.meaning), len(missing))
     screen = console()
     for remark in words:
@@ -123,7 +123,7 @@ def list_(json: Json = False) -> None:
 
         print_json({"schema": "onnxtile.engines/1", "engines": [_document(engine) for engine in loaded]})
         return
-    table = Table([Column("engine"), *numbers("MACs", "TOPS", "bytes a cycle"), Column("local memory")])
+    table = Table([Column("engine"), *numbers("MACs/cycle", "TOPS", "bytes/cycle"), Column("local memory")])
     for engine in loaded:
         best = max((peak(unit, engine) for unit in engine.product), key=lambda one: one.macs)
         tops = "" if best.tops is None else number_text(best.tops)

@@ -256,6 +256,7 @@ def _print(
 ) -> None:
     """Print what was done, and write it to the report file."""
     from onnxtile.cli.output import print_json, print_report, print_steps, provenance, steps_to_json
+    from onnxtile.cli.screen import suggest
     from onnxtile.cli.verify import print_verdict
     from onnxtile.ir.io.files import replacing
     from onnxtile.ir.json_encoding import json_text
@@ -275,11 +276,13 @@ def _print(
     if target is not None:
         nodes = f"{several(result.nodes_before, 'node')} became {result.nodes_after:,}"
         became = f"{nodes}, form {result.form}, in {words_for(target)}"
-    print_report(result, f"{result.summary}; {became}", listed)
+    print_report(result, listed, became)
     for verdict in verdicts.values():
         print_verdict(verdict)
     if steps is not None:
         print_steps(steps)
+    if target is not None and output != STANDARD and not verdicts and not is_torch(model):
+        suggest("to prove it equivalent", "verify", model, target)
 
 
 def _print_estimate(
@@ -293,7 +296,7 @@ def _print_estimate(
         estimated = {"schema": "onnxtile.estimate/1", "dry_run": True, "nodes_after": None}
         print_json(result.to_json() | provenance(model) | estimated | forms)
     else:
-        print_report(result, f"{result.summary}; nothing was written", listed)
+        print_report(result, listed, "nothing was written")
         print_costs(costs)
         print_convolution_costs(convolutions)
     if not result.ok:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from onnxtile import __version__
 from onnxtile.cli.options import Listed
-from onnxtile.cli.screen import console, progress, reasons_with_names, styled
+from onnxtile.cli.screen import console, progress, reasons_with_names, say, styled
 from onnxtile.cli.standard_streams import name_of
 from onnxtile.cli.table import MOST_ROWS, Cell, Column, Name, Table, numbers
 from onnxtile.ir.json_encoding import encode, json_text
 from onnxtile.ir.printable import several
 from onnxtile.ir.symbolic.amounts import Range, amount_text
+from onnxtile.ir.symbolic.rounded import percent_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,31 +48,35 @@ def provenance(model: Path) -> dict[str, str]:
     return {"version": __version__, "input": name_of(model)}
 
 
-def print_report(report: Report, words: str, listed: Listed) -> None:
-    """Print the products that are listed, then `words`, which sum up; those that fit are counted."""
+def print_report(report: Report, listed: Listed, outcome: str = "") -> None:
+    """Print the products that are listed, what sums them up, and what was written; those that fit are counted."""
     rows = [row for row in report.by_urgency if listed.includes(row.status)]
-    columns = [_column(heading) for heading in report.headings]
+    of_formulas = any(not isinstance(row.macs, int) for row in rows)
+    columns = [_column(heading, of_formulas) for heading in report.headings]
     shown = MOST_ROWS if listed == Listed() else len(rows)
     Table(columns).print_first(rows, lambda row: _product_cells(report, row), shown, "--all lists them")
     screen = console()
     asked = [row for row in rows if row.status != "not-asked"]
-    for line in reasons_with_names((row.reason, row.name) for row in asked if row.reason).values():
-        screen.print(line)
+    for line in reasons_with_names((row.reason, row.name) for row in asked if row.reason):
+        say(line)
     if listed.only and not rows:
-        screen.print(f"no product is {' or '.join(listed.only)}", style="dim")
+        screen.print(f"no product has status {' or '.join(listed.only)}", style="dim")
     if listed == Listed() and (fitting := len(report.having("fits"))):
         verb, them = ("fits", "it") if fitting == 1 else ("fit", "them")
         screen.print(f"{several(fitting, 'product')} {verb}; --all lists {them}", style="dim")
     left_out = Counter(row.family for row in report.having("not-asked"))
     if left_out:
         counts = ", ".join(f"{count:,} {family}" for family, count in left_out.items())
-        screen.print(f"not asked: {counts} (--ops)", style="dim")
-    screen.print(words, style="green" if report.ok else "red")
+        screen.print(f"not asked for: {counts} (--ops)", style="dim")
+    style = "green" if report.ok else "red"
+    say(report.summary, style)
     if report.contractions:
-        screen.print(report.engine_summary)
+        say(report.engine_summary)
+    if outcome:
+        screen.print(outcome, style=style)
 
 
-def _column(heading: str) -> Column:
+def _column(heading: str, of_formulas: bool) -> Column:
     from onnxtile.lowering.report import NUMBERS, TILE
 
     if heading in ("M", "K", "N", "batch"):
@@ -79,6 +84,8 @@ def _column(heading: str) -> Column:
     if heading == "product":
         return Column(heading, shorten="middle")
     left_out = {"type": 1, "padding": 2, "moved": 2, "share": 2, TILE: 3, "reason": 3}.get(heading, 0)
+    if of_formulas and heading in ("MACs", "calls"):
+        left_out = 2  # their beginnings tell nothing
     return Column(heading, right=heading in NUMBERS, shorten="end", least=10, left_out=left_out)
 
 
@@ -91,15 +98,17 @@ def _product_cells(report: Report, row: Row) -> Sequence[Cell]:
 
 def print_costs(costs: Sequence[Cost]) -> None:
     """Print what each form would cost, for all tiled products together."""
-    table = Table([Column("form"), *numbers("nodes", "MB of nodes", "MB of tiles", "MACs, padded")])
+    from onnxtile.cli.views.view import bytes_text
+
+    table = Table([Column("form"), *numbers("nodes", "size of nodes", "size of tiles", "MACs, padded")])
     for cost in costs:
-        megabytes = (f"{size / 1e6:,.1f}" for size in (cost.node_bytes, cost.weight_bytes))
-        figures = (f"{cost.nodes:,}", *megabytes, "?" if cost.macs == Range(0, None) else amount_text(cost.macs))
+        macs = "?" if cost.macs == Range(0, None) else amount_text(cost.macs)
+        figures = (f"{cost.nodes:,}", bytes_text(cost.node_bytes), bytes_text(cost.weight_bytes), macs)
         table.add(cost.form, *(["-"] * len(figures) if cost.impossible else figures))
     table.print()
     for cost in costs:
         if cost.impossible:
-            console().print(f"{cost.form}: {cost.impossible}")
+            say(f"form {cost.form} can't be taken: {cost.impossible}")
 
 
 def print_convolution_costs(costs: Sequence[ConvolutionCost]) -> None:
@@ -114,13 +123,19 @@ def print_convolution_costs(costs: Sequence[ConvolutionCost]) -> None:
 
 
 def print_steps(steps: Sequence[Step]) -> None:
-    """Print what each pass took, its share of all, and nodes before and after it."""
-    table = Table([Column("pass", shorten="middle"), *numbers("seconds", "share", "nodes before", "after"), Column()])
-    for row in steps_to_json(steps):
-        nodes = (f"{row[key]:,}" for key in ("nodes_before", "nodes_after"))
-        changed = styled(("changed", "") if row["modified"] else ("changed nothing", "dim"))
-        table.add(row["name"], f"{row['seconds']:.4f}", f"{row['share']:.0%}", *nodes, changed)
-    table.print()
+    """Print what each pass took that changed something, its share of all, and nodes before and after; then the rest."""
+    table = Table([Column("pass", shorten="middle"), *numbers("seconds", "share", "nodes before", "after")])
+    rows = steps_to_json(steps)
+    for row in rows:
+        if row["modified"]:
+            nodes = (f"{row[key]:,}" for key in ("nodes_before", "nodes_after"))
+            table.add(row["name"], f"{row['seconds']:.4f}", percent_text(row["share"]), *nodes)
+    if table.rows:
+        table.print()
+    if idle := [row for row in rows if not row["modified"]]:
+        names = ", ".join(row["name"] for row in idle)
+        count, seconds = several(len(idle), "pass", "passes"), sum(row["seconds"] for row in idle)
+        say(f"{count} changed nothing, in {seconds:.4f} seconds: {names}", "dim")
 
 
 def steps_to_json(steps: Sequence[Step]) -> list[dict[str, Any]]:

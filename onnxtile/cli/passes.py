@@ -14,7 +14,7 @@ def command(json: Json = False) -> None:
     from rich.text import Text
 
     from onnxtile.cli.output import print_json
-    from onnxtile.cli.screen import console, styled
+    from onnxtile.cli.screen import console, say, styled
     from onnxtile.errors import UsageError
     from onnxtile.ir.plugins import leave_out
     from onnxtile.passes.pipelines.options import options_of
@@ -37,4 +37,4 @@ def command(json: Json = False) -> None:
     for pass_ in described:
         taken = f"{{{' '.join(pass_['options'])}}}" if pass_["options"] else ""
         screen.print(Text.assemble(*styled((str(pass_["name"]), "bold"), (taken, "dim"))))
-        screen.print(f"    {pass_['summary']}")
+        say(f"    {pass_['summary']}")

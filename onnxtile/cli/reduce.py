@@ -54,6 +54,7 @@ def command(
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.debugging.reduce.reducer import Reduction, reduce
     from onnxtile.ir.json_encoding import members_of
+    from onnxtile.ir.printable import several
 
     folder = output or model.with_name(f"{model.name.removesuffix('.onnx')}.reduced")
     with progress(f"reduce {model.name}") as say:
@@ -71,14 +72,12 @@ def command(
     if json:
         print_json(reduction.to_json() | {"output": str(folder)})
         return
-    from onnxtile.ir.printable import several
 
     screen = console()
     screen.print(f"guilty: {reduction.guilty}", style="red")
     screen.print(reduction.failure)
     nodes = reduction.nodes
     left = ", ".join(nodes[:10]) + (", ..." if len(nodes) > 10 else "")
-    screen.print(
-        f"{several(reduction.nodes_before, 'node')} became {len(nodes):,} ({reduction.cuts} cuts tried): {left}"
-    )
+    before, cuts = several(reduction.nodes_before, "node"), several(reduction.cuts, "cut")
+    screen.print(f"{before} became {len(nodes):,} ({cuts} tried): {left}")
     screen.print(f"{folder} has the model, and in command.txt what repeats the failure", style="green")

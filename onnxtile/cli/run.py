@@ -78,6 +78,7 @@ def command(
     from onnxtile.engine.given import limits_given
     from onnxtile.ir.io.files import check_output
     from onnxtile.ir.io.load import external_files, load
+    from onnxtile.ir.printable import several
     from onnxtile.lowering.model_file import save
     from onnxtile.passes.manager import PassManager
     from onnxtile.passes.pipelines.pipeline import parse_pipeline
@@ -115,7 +116,7 @@ def command(
             screen.print(f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}")
     for index in sorted(unreported):
         screen.print(f"pass {manager.steps[index].name} changed the model and says that it didn't", style="yellow")
-    screen.print(f"{nodes:,} nodes in {words_for(output)}", style="green")
+    screen.print(f"{several(nodes, 'node')} in {words_for(output)}", style="green")
 
 
 def _instruments(

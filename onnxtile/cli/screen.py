@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,21 +66,47 @@ def styled(*parts: tuple[str, str]) -> Segments:
     return tuple((printable(text), style) for text, style in parts)
 
 
+def say(words: str, style: str = "") -> None:
+    """Print words, which a terminal gets in lines between blanks; names of files are printed otherwise, whole."""
+    width = terminal_width()
+    if width is not None:
+        text = printable(words)
+        deeper = " " * (len(text) - len(text.lstrip()) + 2)
+        lines = textwrap.wrap(
+            text, max(width, 40), subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False
+        )
+    else:
+        lines = [words]
+    for line in lines:
+        console().print(line, style=style)
+
+
+def suggest(words: str, *call: object) -> None:
+    """Tell what may be called next, on a terminal only."""
+    if terminal_width() is not None:
+        console().print(f"{words}: {shlex.join(['onnxtile', *map(str, call)])}", style="dim")
+
+
 def print_rest(count: int, where: str) -> None:
     """Say how many rows a terminal doesn't get, if any, and where they are."""
-    if count:
+    if count > 0:
         console().print(f"... and {count:,} more; {where}", style="dim")
 
 
-def reasons_with_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return each reason with the first name that it's given for, and how many more there are."""
-    names: dict[str, list[str]] = {}
+def reasons_with_names(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Return each reason with the first name that it's given for, and how many more there are.
+
+    Reasons of one kind with one cure, `kind: what; cure`, are told once, by the first of them.
+    """
+    told: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for reason, name in pairs:
-        names.setdefault(reason, []).append(name)
-    return {
-        reason: f"{reason}  ({name}{f' and {len(others):,} more' if others else ''})"
-        for reason, (name, *others) in names.items()
-    }
+        (kind, colon, _), (_, _, cure) = reason.partition(": "), reason.rpartition("; ")
+        told.setdefault((kind, cure) if colon and cure != reason else (reason,), []).append((reason, name))
+    lines = []
+    for (reason, name), *others in told.values():
+        like = " like it" if any(other != reason for other, _ in others) else ""
+        lines.append(f"{reason}  ({name}{f' and {len(others):,} more{like}' if others else ''})")
+    return lines
 
 
 @contextmanager

@@ -97,8 +97,9 @@ def command(
 
 def print_sweep(study: Sweep, output: Path | None) -> None:
     """Print the Pareto front, the best engine, and what isn't in the figures."""
-    from onnxtile.cli.screen import console, reasons_with_names
+    from onnxtile.cli.screen import console, print_rest, reasons_with_names, say
     from onnxtile.cli.table import Column, Table, numbers
+    from onnxtile.cli.views.profile import MOST_REASONS
     from onnxtile.ir.printable import several
 
     screen = console()
@@ -110,10 +111,11 @@ def print_sweep(study: Sweep, output: Path | None) -> None:
         table.print_first(study.front, lambda point: _cells(point, best), MOST_ROWS, "--json and -o have all")
     engines = len(study.rows) // len(study.models)
     bad = reasons_with_names((row.reason, ", ".join(row.values.values())) for row in study.rows if row.reason)
-    for line in list(bad.values())[:8]:
-        screen.print(f"left out: {line}", style="yellow")
+    for line in bad[:MOST_REASONS]:
+        say(f"left out: {line}", "yellow")
+    print_rest(len(bad) - MOST_REASONS, "--json and -o have all")
     for reason, count in study.left_out.items():
-        screen.print(f"not counted on any engine: {several(count, 'product')}: {reason}", style="yellow")
+        say(f"not counted on any engine: {several(count, 'product')}: {reason}", "yellow")
     where = f"; all rows are in {output}" if output is not None else ""
     if best is None:
         screen.print(f"none of {several(engines, 'engine')} runs all models{where}", style="red")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -46,12 +47,13 @@ Cell = str | Segments | Name
 class Column:
     """A heading; `right` for numbers; `shorten`: what is left out where a terminal is too narrow; `least` stays.
 
-    `left_out`: whether the whole column is, before names are shortened much; 1 first, then 2, and so on; 0 never.
+    `wrap`: such words, of a last column, go on below instead. `left_out`: whether the whole column is, before names are
+    shortened much; 1 first, then 2, and so on; 0 never.
     """
 
     heading: str = ""
     right: bool = False
-    shorten: Literal["", "middle", "end"] = ""
+    shorten: Literal["", "middle", "end", "wrap"] = ""
     least: int = 16
     style: str = ""
     left_out: int = 0
@@ -61,7 +63,7 @@ class Column:
         if isinstance(cell, Name):
             return cell.segments(width)
         segments = ((printable(cell), self.style),) if isinstance(cell, str) else cell
-        if width is None or _length(segments) <= width:
+        if width is None or self.shorten == "wrap" or _length(segments) <= width:
             return segments
         if self.shorten == "middle":
             return ((_without_middle(plain(segments), width), self.style),)
@@ -107,7 +109,10 @@ class Table:
         widths = [
             max(len(column.heading), *(_length(row[at]) for row in rows), 0) for at, column in enumerate(self.columns)
         ]
-        widths = [min(width, _LONG) if c.shorten else width for width, c in zip(widths, self.columns, strict=True)]
+        for at, column in enumerate(self.columns):
+            if column.shorten:
+                most = _LONG if column.shorten == "middle" else max(column.least, len(column.heading))
+                widths[at] = min(widths[at], most)
         kept = list(range(len(self.columns)))
         for at in sorted(kept, key=lambda at: self.columns[at].left_out):
             if self.columns[at].left_out and sum(widths[one] + len(_GAP) for one in kept) - len(_GAP) > terminal:
@@ -143,8 +148,10 @@ class Table:
             line: list[tuple[str, str]] = []
             for cell, length, width, column in zip(row, taken, widths, self.columns, strict=True):
                 blank, gap = " " * (width - length), _GAP if line else ""
-                line += [(gap + blank, ""), *cell] if column.right else [(gap, ""), *cell, (blank, "")]
+                below = _wrapped(cell, width) if column.shorten == "wrap" and length > width else [cell]
+                line += [(gap + blank, ""), *below[0]] if column.right else [(gap, ""), *below[0], (blank, "")]
             yield tuple(line)
+            yield from (((" " * (sum(widths[:-1]) + gaps), ""), *cell) for cell in below[1:])
 
     def _cells(self, row: Sequence[Cell], widths: Sequence[int | None] = ()) -> Sequence[Segments]:
         limits = widths or [None] * len(row)
@@ -152,8 +159,13 @@ class Table:
 
     def _fitted(self, widths: Sequence[int], room: int) -> list[int]:
         """Return widths with what is too much taken from the widest columns, from names of usual length last."""
-        widths, leasts = list(widths), [max(column.least, len(column.heading)) for column in self.columns]
-        for kinds, most in ((("middle", "end"), _LONG), (("end",), 0), (("middle",), 0)):
+        widths = list(widths)
+        cells = zip(*self.rows, strict=True) if self.rows else [()] * len(widths)
+        leasts = [
+            max(column.least, len(column.heading), *map(_least, of_column))
+            for column, of_column in zip(self.columns, cells, strict=True)
+        ]
+        for kinds, most in ((("middle", "end", "wrap"), _LONG), (("end", "wrap"), 0), (("middle",), 0)):
             chosen = [index for index, column in enumerate(self.columns) if column.shorten in kinds]
             while sum(widths) > room:
                 wider = [index for index in chosen if widths[index] > max(leasts[index], most)]
@@ -165,8 +177,13 @@ class Table:
 
 def print_totals(lines: Sequence[tuple[str, str, str]]) -> None:
     """Print a line for each total: its heading, the amount, and words about it."""
-    words = Column(style="dim", shorten="end", least=8)
-    Table([Column(style="dim"), *numbers("", shorten="end", least=40), words], list(lines)).print()
+    words = Column(style="dim", shorten="wrap", least=24)
+    Table([Column(style="dim"), *numbers("", shorten="end", least=24), words], list(lines)).print()
+
+
+def _least(cell: Cell) -> int:
+    """Return in how many places a name still tells something beside what it is."""
+    return min(len(cell.before) + len(cell.behind) + 10, 28) if isinstance(cell, Name) else 0
 
 
 def plain(segments: Segments) -> str:
@@ -177,6 +194,13 @@ def plain(segments: Segments) -> str:
 def _length(segments: Segments) -> int:
     """Return how many places of the screen a cell takes."""
     return sum([len(text) if text.isascii() else cell_len(text) for text, _ in segments])
+
+
+def _wrapped(segments: Segments, width: int) -> list[Segments]:
+    """Return the cell in lines between blanks, each in the style of the first of its texts."""
+    lines = textwrap.wrap(plain(segments), width, break_long_words=False, break_on_hyphens=False)
+    style = next((style for text, style in segments if text), "")
+    return [((line, style),) for line in lines]
 
 
 def _without_end(segments: Segments, width: int) -> Segments:

@@ -138,16 +138,15 @@ MOST_ROWS = 20
 
 def print_verdict(verdict: Verdict) -> None:
     """Print the regions, or each output's difference beside what is allowed; then the verdict."""
-    from onnxtile.cli.output import console
+    from onnxtile.cli.screen import say
 
-    screen = console()
     if verdict.regions:
         _print_regions(verdict)
     elif verdict.outputs and verdict.method == "bound":
         _print_values(verdict)
     for words in verdict.warnings:
-        screen.print(words, style="yellow", markup=False)
-    screen.print(verdict.summary, style="green" if verdict.equivalent else "red")
+        say(words, "yellow")
+    say(verdict.summary, "green" if verdict.equivalent else "red")
 
 
 _TESTED = {"bound": "run alone", "whole": "by the whole models", "empty": "no elements"}
@@ -161,7 +160,7 @@ def _print_regions(verdict: Verdict) -> None:
 
     columns = [Column("region", shorten="middle"), Column("operator"), *numbers("products"), Column("status")]
     rows = sorted(verdict.regions, key=lambda region: -STATUSES.index(region.status))
-    Table([*columns, Column("why", shorten="end")]).print_first(rows, _region_cells, MOST_ROWS)
+    Table([*columns, Column("why", shorten="wrap", least=32)]).print_first(rows, _region_cells, MOST_ROWS)
     for region in rows:
         if not region.equivalent and region.where:
             more = f" and {len(region.where) - 5} more" if len(region.where) > 5 else ""
@@ -202,7 +201,7 @@ def _print_values(verdict: Verdict) -> None:
     from onnxtile.cli.table import Column, Table, numbers
 
     figures = numbers("max error", "allowed")
-    table = Table([Column("value", shorten="middle"), *figures, Column("verdict", shorten="end")])
+    table = Table([Column("value", shorten="middle"), *figures, Column("verdict", shorten="wrap", least=32)])
     first = [layer for layer in verdict.layers if layer.name == verdict.first_outside]
     for value in (*first, *verdict.outputs):
         judged = ("equal, bit for bit" if value.exact else "within its bound", "green")

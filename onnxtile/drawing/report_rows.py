@@ -10,12 +10,13 @@ from onnxtile.ir.printable import in_scope
 from onnxtile.ir.symbolic.amounts import Amount
 from onnxtile.lowering.report import Report, Row, Status
 from onnxtile.profiling.comparison import Change
+from onnxtile.profiling.headings import ENGINE_TOTALS, TOTALS
 from onnxtile.verification.verdict import STATUSES, Verdict
 
 PRODUCTS = ("product", "operator", "M", "K", "N", "batch", "type", "status", "why", "MACs")
-LAYERS = ("layer", "operator", "MACs", "padding", "calls", "partial sums", "bytes moved", "then", "beyond", "nodes")
+LAYERS = ("layer", "operator", "MACs", "padding", "calls", "partial sums", "bytes moved", "lowered", "beyond", "nodes")
 NODES = ("layer", "operator", "MACs", "parameters", "weight bytes", "bytes moved", "bytes alive")
-ENGINE = ("layer", "operator", "calls", "bytes", "then", "cycles", "then")
+ENGINE = ("layer", "operator", "calls", "bytes moved", "lowered", "cycles", "lowered")
 ON_ENGINE = ("layer", "operator", "calls", "bytes moved", "cycles", "bound", "utilization")
 REGIONS = ("region", "operator", "products", "status", "why")
 ERRORS = ("max error", "allowed")
@@ -110,15 +111,8 @@ def region_rows(verdict: Verdict) -> tuple[Sequence[str], list[list[Cell]]]:
     ]  # fmt: skip
 
 
-TOTALS = {
-    "nodes": "nodes", "macs": "MACs", "flops": "flops", "params": "parameters", "weight_bytes": "weight bytes",
-    "bandwidth": "bytes moved", "activation_bytes": "activation bytes", "peak_live_bytes": "peak memory",
-    "peak_live_bytes_streamed": "peak memory, weights streamed",
-}  # fmt: skip
-ENGINE_TOTALS = {
-    "products": "products", "calls": "calls", "bytes": "bytes of products", "least_bytes": "at least",
-    "cycles": "cycles of products", "total_cycles": "cycles in all",
-}  # fmt: skip
+_ON_ENGINE = {"bytes": "bytes of products", "cycles": "cycles of products"}
+"""Totals on an engine that are called otherwise beside those of the whole model."""
 
 
 def total_figures(facts: Facts) -> list[tuple[str, list[Cell]]]:
@@ -128,8 +122,8 @@ def total_figures(facts: Facts) -> list[tuple[str, list[Cell]]]:
     engines = [one.engine for one in profiles if one.engine is not None]
     if engines:
         figures += [
-            (words, [amount_cell(getattr(one.totals, name)) for one in engines])
-            for name, words in ENGINE_TOTALS.items()
+            (_ON_ENGINE.get(name, ENGINE_TOTALS[name]), [amount_cell(getattr(one.totals, name)) for one in engines])
+            for name in ("products", "calls", "bytes", "least_bytes", "cycles", "total_cycles")
         ]
         shares = [one.totals.utilization for one in engines]
         figures.append(("utilization", list(map(_share, shares))))

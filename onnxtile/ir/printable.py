@@ -33,9 +33,9 @@ def beginning(words: str, longest: int = WORDS) -> str:
     return words if len(words) <= longest else f"{words[:longest]}..."
 
 
-def several(count: int, noun: str) -> str:
-    """Return `1 node`, `2,000 nodes`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def several(count: int, noun: str, plural: str = "") -> str:
+    """Return `1 node`, `2,000 nodes`; `plural`: where that isn't the noun with an s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def in_scope(scope: str, name: str) -> str:

@@ -14,7 +14,7 @@ from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.notebook import Sheet, Tabular
 from onnxtile.ir.printable import aligned, in_scope, several
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_text, is_known, ratio, text_of, total
-from onnxtile.ir.symbolic.rounded import count_text, percent_text
+from onnxtile.ir.symbolic.rounded import count_text, amount_in_line, percent_text
 from onnxtile.lowering.engine_use import ANY, NO_USE, WHOLE, EngineUse, Tile, macs_of
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size
@@ -35,7 +35,7 @@ HEADINGS = {
 NUMBERS = ("M", "K", "N", "batch", "MACs", "share", "calls", "padding", "util.", "moved", "cycles")
 _ORDER = {"over": 0, "refused": 1, "unknown": 2, "tiled": 3, "split": 3, "vector": 3, "fits": 4, "not-asked": 5}
 _NAMED = {
-    "matmul": "product", "conv": "convolution", "rnn": "recurrent product", "attention": "attention product",
+    "matmul": "matrix product", "conv": "convolution", "rnn": "recurrent product", "attention": "attention product",
     "other": "other product",
 }  # fmt: skip
 """Names of a family's products in messages."""
@@ -256,11 +256,11 @@ class Report(Tabular, JsonRecord):
         """
         use, share = self.engine, ratio(self.engine.macs, self.macs_of_all)
         if Range(0, None) in (use.macs, self.macs_of_all):
-            return "engine: how many MACs and calls isn't known before run time"
-        parts = [f"engine: {amount_text(use.macs)} of {amount_text(self.macs_of_all)} MACs"]
+            return "on the engine: how many MACs and calls isn't known before run time"
+        parts = [f"on the engine: {amount_in_line(use.macs)} of {amount_in_line(self.macs_of_all)} MACs"]
         parts[0] += "" if share is None else f" ({percent_text(share)})"
         if use.calls != 0:
-            parts.append(f"{amount_text(use.calls)} call{'' if use.calls == 1 else 's'}")
+            parts.append(f"{amount_in_line(use.calls)} call{'' if use.calls == 1 else 's'}")
         if use.utilization is not None:
             what = "calls" if self.limits.by_types else "tiles"
             parts.append(f"utilization of {what} {percent_text(use.utilization)}")
@@ -276,14 +276,10 @@ class Report(Tabular, JsonRecord):
     @property
     def summary(self) -> str:
         """Return a line that says how many products there are, and what became of them."""
-        told: tuple[Status, ...] = ("tiled", "split", "vector", "fits", "over", "refused", "unknown")
-        counts = {status: len(self.having(status)) for status in told}
-        words: dict[Status, str] = {"fits": "fit"} if counts["fits"] != 1 else {}
-        became = [f"{count:,} {words.get(status, status)}" for status, count in counts.items() if count]
-        over = Counter(row.family for row in self.over)
-        left = ", ".join(several(count, _NAMED[family]) for family, count in over.items())
-        said = f"; {left} over the limits" if over.keys() - {"matmul"} else ""
-        return f"{several(sum(counts.values()), 'product')} at {self.limits}: {', '.join(became) or 'none'}{said}"
+        told = [(status, self.having(status)) for status in STATUSES if status != "not-asked"]
+        count = sum(len(rows) for _, rows in told)
+        became = ", ".join(_counted(status, rows) for status, rows in told if rows)
+        return f"{several(count, 'product')} at {self.limits}: {became}" if count else f"no product for {self.limits}"
 
     def having(self, *statuses: Status) -> tuple[Row, ...]:
         return tuple(row for row in self.contractions if row.status in statuses)
@@ -334,6 +330,15 @@ class Report(Tabular, JsonRecord):
             "macs": encode(row.macs), "calls": None if use is None else encode(use.calls),
             **{name: computed.get(name) for name in ("padded_macs", "padding", "utilization")},
         }  # fmt: skip
+
+
+def _counted(status: Status, rows: Sequence[Row]) -> str:
+    """Return how many products have a status, and of those that need action which, where they aren't all MatMuls."""
+    words = f"{len(rows):,} {'fit' if status == 'fits' and len(rows) > 1 else status}"
+    families = Counter(row.family for row in rows) if status in ("over", "refused", "unknown") else Counter()
+    if families.keys() <= {"matmul"}:
+        return words
+    return f"{words} ({', '.join(several(count, _NAMED[family]) for family, count in families.items())})"
 
 
 def _bytes_text(count: int) -> str:

@@ -109,7 +109,7 @@ class OnEngine:
         operators, memory = self._engine.operators, self._engine.memory.bandwidth
         if operators.supported is None:
             on: Unit = "vector" if operators.vector is not None else "host" if operators.host is not None else "unknown"
-            words = "no rate is given for other operators: operators.vector, or operators.host"
+            words = "no rate is given for operators beside products; say operators.vector, or operators.host"
             return on, operators.vector or operators.host, words
         if op in operators.supported:
             words = "the vector unit's rate isn't given: operators.vector, or memory.bandwidth"

@@ -70,12 +70,13 @@ def engine_refusals(product: Contraction, limits: ProductLimits) -> Iterator[Ref
 def why_unknown(product: Contraction, limits: ProductLimits, free: Sequence[str]) -> Refusal:
     """Return why the legality of a product is unknown, and the cure. `free`: the model's free dimensions."""
     if product.reason:
-        return Refusal("unknown-shape", product.reason + _cure(None, free))
+        return Refusal("unknown-shape", product.reason + _cure([None], free))
     for refusal in engine_refusals(product, limits):
         return refusal
     lengths = zip("MKN", product.size.axes, limits.for_product(product).axes, strict=True)
     unknown = [(axis, size) for axis, size, limit in lengths if limit is not None and not isinstance(size, int)]
-    return Refusal("symbolic", ", ".join(_unknown(product, axis, size, free) for axis, size in unknown))
+    words = ", ".join(f"{axis} is {_named(product, size)}" for axis, size in unknown)
+    return Refusal("symbolic", words + _cure([size for _, size in unknown], free))
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Judge:
         plan = TilePlan(*cut_axes(size, tiles.largest, full), empty, full, tiles.schedule, tiles.why)
         if empty and plan.m.size is None and not plan.m.whole:  # form unrolled then needs its count
             words = f"M is {_named(product, size.m)} in a product without elements"
-            return Refusal("symbolic-m", f"{words}{_cure(size.m, self._free)}, or leave M unlimited (--max *,K,N)")
+            return Refusal("symbolic-m", f"{words}{_cure([size.m], self._free)}, or leave M unlimited (--max *,K,N)")
         padded = max((axis.count or 0) * (axis.tile or 0) for axis in (plan.m, plan.k, plan.n))
         if padded > LARGEST:
             words = f"a side of {padded:,} with its last tile filled up is no size; take a smaller one"
@@ -174,7 +175,7 @@ class Judge:
         if opset is not None and opset < first:
             yield Refusal("opset", f"opset {opset} lacks what this form is made of, which {first} has")
         if product.reason:
-            yield Refusal("unknown-shape", product.reason + _cure(None, self._free))
+            yield Refusal("unknown-shape", product.reason + _cure([None], self._free))
         for axis, size in (("K", k), ("N", n)):
             if not isinstance(size, int):
                 yield Refusal(f"symbolic-{axis.lower()}", _unknown(product, axis, size, self._free))
@@ -220,7 +221,7 @@ def type_refusals(product: Contraction, types: Container[ir.DataType]) -> Iterat
 
 
 def _unknown(product: Contraction, axis: str, size: Dim, free: Sequence[str]) -> str:
-    return f"{axis} is {_named(product, size)}{_cure(size, free)}"
+    return f"{axis} is {_named(product, size)}{_cure([size], free)}"
 
 
 def _named(product: Contraction, size: Dim) -> str:
@@ -230,7 +231,8 @@ def _named(product: Contraction, size: Dim) -> str:
     return repr(str(size))
 
 
-def _cure(size: Dim, free: Sequence[str]) -> str:
-    if size is not None and str(size) in free:
-        return f"; bind it with --bind {size}=INT"
+def _cure(sizes: Sequence[Dim], free: Sequence[str]) -> str:
+    names = list(dict.fromkeys(map(str, sizes)))
+    if None not in sizes and set(names) <= set(free):
+        return f"; bind {'it' if len(names) == 1 else 'them'} with --bind {','.join(f'{name}=INT' for name in names)}"
     return f"; bind the model's free dimensions ({', '.join(free)}) with --bind" if free else ""

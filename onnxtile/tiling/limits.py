@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, SupportsIndex
 
 from onnxtile.errors import UsageError
 from onnxtile.ir.dimensions import LARGEST
+from onnxtile.ir.printable import several
 
 if TYPE_CHECKING:
     from onnxtile.operators.contractions import Contraction
@@ -161,7 +162,7 @@ class Limits(ProductLimits):
         sizes = text.removesuffix(_ONLY_MATMUL)
         parts = [part.strip() for part in sizes.split(",")]
         if len(parts) != 3:
-            raise UsageError(f"limits {text!r} have {len(parts)} part(s), not the 3 of M,K,N: {_CURE}")
+            raise UsageError(f"limits {text!r} have {several(len(parts), 'part')}, not the 3 of M,K,N: {_CURE}")
         m, k, n = (_parse_limit(part, text) for part in parts)
         return cls(m, k, n, only_matmul=sizes != text)
 

@@ -133,7 +133,9 @@ class Verdict(Tabular, JsonRecord, members="schema * first_outside proven limits
     def summary(self) -> str:
         """Return a line that says whether the models are equivalent, and how many regions are proven and tested."""
         counted = [f"{self.counts[status]:,} {status}" for status in STATUSES if status in self.counts]
-        regions = f"{several(len(self.regions), 'region')}: {', '.join(counted)}" if counted else "no region"
+        regions = (
+            f"{several(len(self.regions), 'region')}: {', '.join(counted)}" if counted else "nothing was rewritten"
+        )
         words = f"{several(self.kept, 'node')} kept, {regions}"
         if self.method == "bound":
             first = "" if self.first_outside is None else f"; {self.first_outside!r} is the first outside"

@@ -58,7 +58,7 @@ def test_unknown_amounts_are_counted(cli: Cli, tmp_path: Path) -> None:  # the f
     onnx.save(model, tmp_path / "net.onnx")
     status, out, _ = cli("annotate", tmp_path / "net.onnx")
     assert status == 0
-    assert "1 node has an amount that can't be told" in out
+    assert "amounts of 1 node can't be told" in out
     assert "1 node annotated" in out
 
 

@@ -45,7 +45,7 @@ def test_families_that_are_not_asked_for_are_counted(cli: Cli, tmp_path: Path) -
     )
     status, out, _ = cli("check", path, "--max", "4,4,4", "--ops", "matmul")
     assert status == 0
-    assert out.splitlines()[0] == "not asked: 1 conv, 2 rnn (--ops)"
+    assert out.splitlines()[0] == "not asked for: 1 conv, 2 rnn (--ops)"
     status, out, _ = cli("lower", path, "--max", "4,4,4", "--ops", "matmul,conv", "--json")
     row, *others = json.loads(out)["contractions"]
     assert status == 0
@@ -56,7 +56,7 @@ def test_families_that_are_not_asked_for_are_counted(cli: Cli, tmp_path: Path) -
     ]
     out = cli("check", path, "--max", "4,4,4", "--ops", "rnn")[1]
     assert "LSTM input" in out
-    assert "not asked: 1 conv (--ops)" in out
+    assert "not asked for: 1 conv (--ops)" in out
 
 
 def test_limits_of_an_engine(cli: Cli, model: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_terminal_gets_lines_that_fit(cli: Cli, tmp_path: Path) -> None:
     cli("engine", "new")
     with terminal(80) as screen:
         cli("engine", "check", "engine.toml")
-    assert "product 2: fill_overlaps" in screen.text
+    assert "product 2: fill_overlaps" in screen.text and "..." not in screen.text
     assert screen.widest <= 80
 
 

@@ -44,12 +44,12 @@ def test_check_shows_what_does_not_fit_and_counts_the_rest(cli: Cli, hundred: Pa
     assert [line.split()[0] for line in lines[:5]] == ["product", "layer39", "layer40", "layer69", "layer70"]
     assert lines[5:] == [
         "96 products fit; --all lists them",
-        "100 products at 8,8,8: 96 fit, 4 over",
-        "engine: 6,144 of 6,432 MACs (95.5%), 96 calls, utilization of tiles 100%",
+        "100 products at 8,8,8: 4 over, 96 fit",
+        "on the engine: 6,144 of 6,432 MACs (95.5%), 96 calls, utilization of tiles 100%",
     ]
     with terminal(80) as screen:
         assert cli("check", hundred, "--max", "8,8,8")[0] == 1
-    assert screen.lines == lines
+    assert screen.lines == [*lines, f"to cut them: onnxtile lower {hundred} --max 8,8,8"]
     everything = cli("check", hundred, "--max", "8,8,8", "--all")[1].splitlines()
     order = [39, 40, 69, 70, *(index for index in range(100) if index not in (39, 40, 69, 70))]
     assert [line.split()[0] for line in everything[1:-2]] == [f"layer{index}" for index in order]
@@ -63,8 +63,9 @@ def test_lower_shows_what_it_cut_and_counts_the_rest(cli: Cli, hundred: Path, tm
     assert (status, err) == (0, "")
     assert [line.split()[0] for line in lines[1:5]] == ["layer39", "layer40", "layer69", "layer70"]
     assert lines[5] == "96 products fit; --all lists them"
-    assert lines[6].startswith("100 products at 8,8,8: 4 tiled, 96 fit; 100 nodes became ")
-    assert lines[6].endswith(f", form unrolled, in {tmp_path / 'out.onnx'}")
+    assert lines[6] == "100 products at 8,8,8: 4 tiled, 96 fit"
+    assert lines[8].startswith("100 nodes became ")
+    assert lines[8].endswith(f", form unrolled, in {tmp_path / 'out.onnx'}")
     status, out, _ = cli("check", tmp_path / "out.onnx", "--max", "8,8,8")
     assert (status, len(out.splitlines())) == (0, 3)
 
@@ -114,8 +115,11 @@ def test_only_some_statuses_are_listed(cli: Cli, hundred: Path) -> None:
     assert "over" not in "".join(lines[:-2])
     with terminal(80) as screen:
         cli("check", hundred, "--max", "8,8,8", "--only", "fits,over")
-    assert len(screen.lines) == 1 + 100 + 2
-    assert cli("check", hundred, "--max", "8,8,8", "--only", "unknown")[1].splitlines()[0] == "no product is unknown"
+    assert len(screen.lines) == 1 + 100 + 3
+    assert (
+        cli("check", hundred, "--max", "8,8,8", "--only", "unknown")[1].splitlines()[0]
+        == "no product has status unknown"
+    )
     for words, why in (
         (("--only", "fit"), "--only fit: take one of over, refused, .*did you mean 'fits'"),
         (("--only", "over", "--all"), "--all lists all products, --only some"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 
+from onnxtile.cli.screen import reasons_with_names, say, suggest
 from tests.cli.test_output import products
 from tests.commands import Cli
 from tests.terminals import terminal
@@ -65,3 +66,23 @@ def test_every_command_writes_its_report_to_standard_output(cli: Cli, tmp_path: 
         assert out.endswith("\n"), command
         status, out, err = cli(command, *arguments, "--json")
         assert (isinstance(json.loads(out), dict), err) == (True, ""), command
+
+
+def test_reasons_of_one_kind_with_one_cure_are_told_once() -> None:
+    pairs = [
+        ("symbolic: M is 'a'; bind a", "one"), ("symbolic: M is '2*a'; bind a", "two"),
+        ("symbolic: M is 'a'; bind b", "three"), ("dtype: it's text", "four"), ("dtype: it's text", "five"),
+    ]  # fmt: skip
+    assert reasons_with_names(pairs) == [
+        "symbolic: M is 'a'; bind a  (one and 1 more like it)", "symbolic: M is 'a'; bind b  (three)",
+        "dtype: it's text  (four and 1 more)",
+    ]  # fmt: skip
+
+
+def test_words_go_on_in_the_next_line_of_a_terminal_and_calls_are_suggested_there() -> None:
+    words = "a reason of many words " * 6
+    with terminal(60) as screen:
+        say(words)
+        suggest("to go on", "check", "a b.onnx", "--max", "4,4,4")
+    assert screen.widest <= 60 and " ".join(screen.text.split()).startswith(words.strip())
+    assert screen.lines[1].startswith("  ") and screen.lines[-1] == "to go on: onnxtile check 'a b.onnx' --max 4,4,4"

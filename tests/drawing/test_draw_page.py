@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from onnxtile.drawing.draw import drawing
-from tests.drawing.browser import needs_browser, opened
+from tests.drawing.browser import Browser, needs_browser
 from tests.drawing.models import HOSTILE, lowered, network
 
 
@@ -36,10 +39,37 @@ def test_forms_that_compute_all_tiles_by_one_node_say_so() -> None:
 
 
 @needs_browser
-def test_a_browser_shows_a_tile(tmp_path: Path) -> None:
+def test_a_browser_shows_a_tile(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text(drawing(network(HOSTILE), lowered(name=HOSTILE)).html("last"))
-    shown = opened(tmp_path / "a.html", tmp_path / "browser")
-    assert 'class="shown" id="block-3"' in shown.replace('id="block-3" class="shown"', 'class="shown" id="block-3"')
+    browser.open(tmp_path / "a.html")
+    assert browser.ask("document.querySelector('.shown').id") == "block-3"
+    shown = browser.text
     assert "C[0:4, 0:4] += A[0:4, 0:4] @ B[0:4, 0:4]" in shown
     assert "node last/m0_n0_k0 = MatMul(last/A_m0_k0, W/k0_n0)" in shown
     assert "<script>alert" not in shown and shown.count("<script") == 2
+
+
+@needs_browser
+def test_the_wheel_zooms_the_mouse_moves_and_a_click_shows_tiles(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(drawing(network(), lowered()).html())
+    browser.open(tmp_path / "a.html")
+
+    def view() -> list[float]:
+        """Return the part of the picture that is seen: x, y, width and height."""
+        return [float(part) for part in browser.ask("svg.getAttribute('viewBox')").split()]
+
+    x, y, width, height = view()
+    browser.drag("main > svg", 60, 40)
+    moved = view()
+    assert moved[0] < x and moved[1] < y and moved[2:] == [width, height]
+    assert browser.ask("document.querySelector('.shown').id") == "hint"
+    browser.wheel("main > svg", -200)
+    assert view()[2] == pytest.approx(width / math.exp(0.5))
+    browser.click("#nearer")
+    assert view()[2] == pytest.approx(width / math.exp(0.5) / 1.3)
+    browser.click("#whole")
+    browser.click("g.product .panel")
+    assert browser.ask("document.querySelector('.shown h2').textContent") == "fc"
+    browser.click(".shown svg .b")
+    words = browser.ask("document.querySelector('.shown code').textContent")
+    assert "product 2 of the 3 that are added up" in words and "node fc/m0_n" in words

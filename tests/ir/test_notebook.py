@@ -51,7 +51,7 @@ def test_tables_escape_names(results: Mapping[str, Tabular]) -> None:
 
 def test_a_report_shows_what_needs_action_and_the_engine_s_use(results: Mapping[str, Tabular]) -> None:
     shown = results["check"]._repr_html_()
-    assert "1 product at 4,4,4: 1 over" in shown and "engine: 0 of 540 MACs (0%)" in shown
+    assert "1 product at 4,4,4: 1 over" in shown and "on the engine: 0 of 540 MACs (0%)" in shown
     assert "<td style='text-align: right'>9</td>" in shown
     assert "1 region: 1 proven" in results["verify"]._repr_html_()
 

@@ -101,7 +101,7 @@ def test_depthwise_convolutions_take_nothing_of_the_engine() -> None:
     report = lowered(model)
     assert [(row.status, report.use(row)) for row in report.contractions] == [("vector", EngineUse(0, 0, 0))]
     assert (report.engine, report.macs_of_all) == (EngineUse(0, 0, 0), 3 * 16 * 9)
-    assert report.engine_summary == "engine: 0 of 432 MACs (0%)"
+    assert report.engine_summary == "on the engine: 0 of 432 MACs (0%)"
     assert report.cells(report.contractions[0])[-5:] == ("vector", "0", "0", "-", "")
     kept = lowered(model, depthwise="gemm")
     assert kept.engine == EngineUse(3 * 4 * 3, 432, 432)
@@ -117,11 +117,11 @@ def test_check_says_how_many_calls_a_product_takes_at_these_limits_and_that_it_d
 
 def test_what_is_not_known_is_neither_a_number_nor_all() -> None:
     free = onnxtile.check(matmul(["n", 4], [4, 4], ["n", 4]), (None, 2, 4))
-    assert free.engine_summary == "engine: 0 of 16*n MACs (0%)"
+    assert free.engine_summary == "on the engine: 0 of 16*n MACs (0%)"
     assert free.to_json()["contractions"][0]["calls"] == 2
     unsized = onnxtile.check(parse("""<ir_version: 8, opset_import: ["" : 17, "own" : 1]>
         g (float[2,2] x) => (float[2,2] y) { y = own.Thing (x) }"""), (4, 4, 4))  # fmt: skip
-    assert unsized.engine_summary == "engine: how many MACs and calls isn't known before run time"
+    assert unsized.engine_summary == "on the engine: how many MACs and calls isn't known before run time"
 
 
 def test_what_was_written_out_and_could_not_be_cut_counts_once() -> None:

@@ -143,7 +143,7 @@ def test_what_fits_stays_unless_tiles_have_to_be_full() -> None:
 def test_a_doubt_names_each_axis_and_the_cure() -> None:
     found = product(["a", 4], [4, "b"])
     assert str(why_unknown(found, Limits(4, 4, 4), ["a", "b"])) == (
-        "symbolic: M is 'a'; bind it with --bind a=INT, N is 'b'; bind it with --bind b=INT"
+        "symbolic: M is 'a', N is 'b'; bind them with --bind a=INT,b=INT"
     )
     assert "N is" not in str(why_unknown(found, Limits(4, 4, None), ["a", "b"]))
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from onnxtile.cli.output import amount_text
-from onnxtile.cli.screen import console
+from onnxtile.cli.screen import console, say
 from onnxtile.cli.table import Cell, Column, Name, Table, numbers
 from onnxtile.cli.views.view import View, bytes_text
+from onnxtile.ir.printable import several
 from onnxtile.ir.symbolic.amounts import Unknown
 from onnxtile.ir.symbolic.rounded import count_text, percent_text
 from onnxtile.profiling.comparison import Change, Comparison
+from onnxtile.profiling.headings import TOTALS
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,17 @@ class ComparisonView(View, members="schema against=comparison"):
         table.print_first(changes, _cells, more="--json or --csv")
         screen = console()
         if changes:
-            screen.print("sums: additions of partial products; beyond: bytes moved beyond the original's", style="dim")
+            say("sums: additions of partial products; beyond: bytes moved beyond the original's", "dim")
         screen.print()
         totals = Table([Column(), *numbers(self.before, self.after, shorten="end", least=24)])
         for name, amounts in self.comparison.both_totals.items():
             exact = ("?" if isinstance(amount, Unknown) else amount_text(amount) for amount in amounts)
-            totals.add(name.replace("_", " "), *exact)
+            totals.add(TOTALS[name], *exact)
         totals.print()
         if unmatched:
-            words = f"{len(unmatched):,} nodes of {self.after} belong to none of {self.before}, such as {unmatched[0]}"
-            screen.print(words, style="yellow")
+            verb = "belongs" if len(unmatched) == 1 else "belong"
+            words = f"{several(len(unmatched), 'node')} of {self.after} {verb} to none of {self.before}: {unmatched[0]}"
+            say(f"{words}{', ...' if len(unmatched) > 1 else ''}", "yellow")
 
     def sheet(self) -> Sequence[dict[str, Any]]:
         return [_flat(change.to_json()) for change in self.comparison.changes]
@@ -53,7 +56,7 @@ def _cells(change: Change) -> Sequence[Cell]:
     utilization = "-" if change.macs[1] == 0 else percent_text(change.utilization)
     return (
         Name(change.name, change.op), count_text(change.macs[1]), count_text(change.padding), utilization,
-        count_text(change.calls), count_text(change.partial_sums), bytes_text(change.bandwidth[1]),
+        amount_text(change.calls), count_text(change.partial_sums), bytes_text(change.bandwidth[1]),
         bytes_text(change.bytes_beyond), f"{change.nodes:,}",
     )  # fmt: skip
 

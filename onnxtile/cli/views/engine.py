@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from onnxtile.cli.output import amount_text
-from onnxtile.cli.screen import console, first, reasons_with_names
+from onnxtile.cli.screen import console, first, reasons_with_names, say
 from onnxtile.cli.table import Cell, Column, Name, Table, numbers, print_totals
 from onnxtile.cli.views.profile import MORE, MOST_REASONS
 from onnxtile.cli.views.view import View, amounts_by_name, bytes_text
@@ -17,9 +17,10 @@ from onnxtile.engine.quantities import hertz_text
 from onnxtile.ir.json_encoding import encode
 from onnxtile.ir.printable import in_scope, several
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, difference
-from onnxtile.ir.symbolic.rounded import count_text
+from onnxtile.ir.symbolic.rounded import count_text, percent_text
 from onnxtile.profiling.engine_comparison import EngineComparison, LayerChange
 from onnxtile.profiling.engine_costs import EngineCosts, EngineProfile, Layer, LayerGroup
+from onnxtile.profiling.headings import ENGINE_TOTALS
 from onnxtile.profiling.results import Profile
 
 
@@ -30,7 +31,7 @@ def _known(amount: Amount) -> Amount:
 
 
 def _share(part: float | None) -> str:
-    return "-" if part is None else f"{100 * part:.1f}"
+    return "-" if part is None else percent_text(part)
 
 
 def _rate(rate: float | None) -> str:
@@ -44,7 +45,7 @@ COLUMNS: Mapping[str, Callable[[Any], str]] = {
     "memory": lambda row: count_text(row.memory_cycles),
     "cycles": lambda row: count_text(_known(row.total_cycles)),
     "bound": lambda row: (row.bound or "-") if isinstance(row, Layer) else "-",
-    "util %": lambda row: _share(row.utilization),
+    "util.": lambda row: _share(row.utilization),
     "A": lambda row: bytes_text(row.a_bytes),
     "B": lambda row: bytes_text(row.b_bytes),
     "C": lambda row: bytes_text(row.c_bytes),
@@ -53,10 +54,15 @@ COLUMNS: Mapping[str, Callable[[Any], str]] = {
     "peak": lambda row: _rate(row.peak_bandwidth) if isinstance(row, Layer) else "-",
 }
 ENGINE_VIEWS = {
-    "costs": ("moved", "extra", "compute", "memory", "cycles", "bound", "util %"),
+    "costs": ("moved", "extra", "compute", "memory", "cycles", "bound", "util."),
     "bandwidth": ("A", "B", "C", "sums", "moved", "mean", "peak"),
 }
-"""Columns of a row, by view. mean, peak: bytes a cycle."""
+"""Columns of a row, by view."""
+MEANINGS = {
+    "costs": "extra: bytes moved again; compute, memory: cycles of each by itself",
+    "bandwidth": "sums: of partial sums; mean, peak: bytes a cycle",
+}
+"""What columns are that don't say it themselves, by view."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,7 @@ class EngineView(View):
         table = amounts_by_name(self.by or "node", *columns)
         rows = list(self._rows())
         table.print_first(rows, lambda row: (row[0], *(_cell(row[1], column) for column in columns)), more=MORE)
-        if self.view == "bandwidth":
-            console().print("sums: of partial sums; mean, peak: bytes a cycle", style="dim")
+        say(MEANINGS[self.view], "dim")
         console().print()
         print_totals(list(_totals(self.engine)))
         _print_reasons(self.engine)
@@ -121,18 +126,18 @@ def _totals(engine: EngineProfile) -> Iterator[tuple[str, str, str]]:
     bounds = Counter(layer.bound for layer in products if layer.bound)
     yield "products", f"{totals.products:,}", f"{amount_text(totals.calls)} calls of {engine.engine}"
     padding = difference(totals.padded_macs, totals.macs)
-    yield "MACs", amount_text(totals.macs), f"{amount_text(padding)} more fill calls up" if padding != 0 else ""
+    yield "MACs", amount_text(totals.macs), f"{amount_text(padding)} more are padding" if padding != 0 else ""
     parts = ("A", totals.a_bytes), ("B", totals.b_bytes), ("C", totals.c_bytes), ("partial sums", totals.partial_bytes)
     yield "bytes moved", amount_text(totals.bytes), ", ".join(f"{name} {bytes_text(part)}" for name, part in parts)
     yield (
         "least bytes",
         amount_text(totals.least_bytes),
-        f"{bytes_text(totals.extra_bytes)} beyond: moved again, or to fill bursts",
+        f"if each moves once; {bytes_text(totals.extra_bytes)} more are moved again, or fill bursts",
     )
-    most = ", ".join(f"{count:,} bound by {name}" for name, count in bounds.most_common())
+    most = ", ".join(f"{several(count, 'product')} bound by {name}" for name, count in bounds.most_common())
     yield "cycles", amount_text(totals.cycles), most
     if totals.utilization is not None:
-        yield "utilization", f"{100 * totals.utilization:.1f} %", "MACs of all that the array could do meanwhile"
+        yield "utilization", percent_text(totals.utilization), "MACs of all that the array could do meanwhile"
     if totals.clock is not None and isinstance(totals.cycles, int):
         yield (
             "time",
@@ -144,28 +149,27 @@ def _totals(engine: EngineProfile) -> Iterator[tuple[str, str, str]]:
         cycles = _known(totals.other_cycles)
         yield "other cycles", "?" if isinstance(cycles, Unknown) else amount_text(cycles), _places(engine)
     if totals.activation_bytes != 0:
-        words = f"of {bytes_text(totals.activation_bytes)} of activations; not saved above"
+        words = f"of {bytes_text(totals.activation_bytes)} of activations; counted as moved nevertheless"
         yield "fit on chip", amount_text(totals.local_activation_bytes), words
 
 
 def _places(engine: EngineProfile) -> str:
     counts = Counter(layer.on for layer in engine.layers if layer.on != "engine")
-    places = {"vector": "on the vector unit", "host": "on the host", "unknown": "whose place isn't given"}
-    return ", ".join(f"{count:,} {places[on]}" for on, count in counts.most_common())
+    places = {"vector": "on the vector unit", "host": "on the host", "unknown": "at a rate that isn't given"}
+    return ", ".join(f"{several(count, 'node')} {places[on]}" for on, count in counts.most_common())
 
 
 def _print_reasons(engine: EngineProfile) -> None:
-    screen = console()
     for words in engine.assumptions:
-        screen.print(f"assumed: {words}", style="yellow")
+        say(f"assumed: {words}", "yellow")
     known = set(engine.assumptions)
     pairs = ((layer.reason, layer.name) for layer in engine.layers if layer.reason and layer.reason not in known)
-    reasons = list(reasons_with_names(pairs).values())
+    reasons = reasons_with_names(pairs)
     shown = first(reasons, MOST_REASONS)
     for line in shown:
-        screen.print(f"unknown: {line}", style="yellow")
+        say(f"unknown: {line}", "yellow")
     if len(reasons) > len(shown):
-        screen.print(f"and for {several(len(reasons) - len(shown), 'more reason')}; --json has all", style="yellow")
+        say(f"and for {several(len(reasons) - len(shown), 'more reason')}; --json has all", "yellow")
 
 
 @dataclass(frozen=True)
@@ -181,15 +185,13 @@ class EngineComparisonView(View, members="schema engine=comparison"):
     def print(self) -> None:
         table = amounts_by_name("node", "moved", "lowered", "cycles", "lowered", "beside", "calls")
         table.print_first(self.comparison.changes, _change_cells, more="--json or --csv")
-        screen = console()
-        words = "moved, cycles: of products; beside: what the nodes around the tiles of the lowered model move"
-        screen.print(words, style="dim")
-        screen.print()
+        say("moved, cycles: of products; beside: what the lowered model's nodes around the tiles move", "dim")
+        console().print()
         totals = Table([Column(), *numbers(self.before, self.after, shorten="end", least=24)])
         for name, amounts in self.comparison.both_totals.items():
             known = map(_known, amounts)
             exact = ("?" if isinstance(amount, Unknown) else amount_text(amount) for amount in known)
-            totals.add(name.replace("_", " "), *exact)
+            totals.add(ENGINE_TOTALS[name], *exact)
         totals.print()
 
     def sheet(self) -> Sequence[LayerChange]:
@@ -200,5 +202,5 @@ def _change_cells(change: LayerChange) -> Sequence[Cell]:
     (moved, moved_then), (cycles, cycles_then) = change.bytes, change.cycles
     return (
         Name(change.name, change.op), bytes_text(moved), bytes_text(moved_then), count_text(cycles),
-        count_text(cycles_then), bytes_text(change.beside), count_text(change.calls),
+        count_text(cycles_then), bytes_text(change.beside), amount_text(change.calls),
     )  # fmt: skip

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnxtile.cli.output import amount_text
-from onnxtile.cli.screen import console, first, print_rest, reasons_with_names
+from onnxtile.cli.screen import console, first, print_rest, reasons_with_names, say
 from onnxtile.cli.table import MOST_ROWS, Column, Name, Table, print_totals
 from onnxtile.cli.views.view import View, amounts_by_name, bytes_text
 from onnxtile.ir.json_encoding import encode
 from onnxtile.ir.printable import in_scope
 from onnxtile.ir.symbolic.amounts import Amount, total
-from onnxtile.ir.symbolic.rounded import count_text
+from onnxtile.ir.symbolic.rounded import count_text, percent_text
 from onnxtile.profiling.conventions.ptflops import ptflops_total
+from onnxtile.profiling.headings import TOTALS
 from onnxtile.profiling.results import Group, NodeProfile, Profile
 
 MOST_REASONS = 8
@@ -40,6 +41,8 @@ VIEWS = {
     "bandwidth": ("input", "output", "both", "flops/byte"),
 }
 """Columns of a row, by view."""
+LEFT_OUT = ("params", "other ops", "weights")
+"""Columns that a narrow terminal may do without, in order."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,9 @@ class CostsView(View):
             yield title(row)
             yield from (COLUMNS[column](row) for column in columns)
             if whole:
-                yield f"{100 * row.macs / whole:.1f}" if isinstance(row.macs, int) else "?"
+                yield percent_text(row.macs / whole) if isinstance(row.macs, int) else "?"
 
-        table = amounts_by_name(self.by or "node", *columns, *(["%"] if whole else []))
+        table = amounts_by_name(self.by or "node", *columns, *(["share"] if whole else []), left_out=LEFT_OUT)
         table.print_first(self.shown, lambda row: tuple(cells(row)), more=MORE)
 
     def to_json(self) -> dict[str, Any]:
@@ -114,32 +117,32 @@ def title(row: NodeProfile | Group) -> Name:
 
 def _print_totals(profile: Profile) -> None:
     """Print exact sums, then what isn't known and why."""
-    screen, totals = console(), profile.totals
+    totals = profile.totals
     statistics = "" if totals.buffers == 0 else f"{amount_text(totals.buffers)} of them statistics"
     lines: list[tuple[str, Amount, str]] = [
-        ("MACs", totals.macs, "" if profile.convention == "macs" else f"as {profile.convention} counts them"),
+        ("macs", totals.macs, "" if profile.convention == "macs" else f"as {profile.convention} counts them"),
         ("flops", totals.flops, "2 a MAC, and other arithmetic"),
-        ("parameters", totals.params, statistics),
-        ("weight bytes", totals.weight_bytes, ""),
-        ("activation bytes", totals.activation_bytes, "outputs of all nodes"),
-        ("bytes moved", totals.bandwidth, "inputs and outputs of all nodes"),
-        ("peak bandwidth", totals.peak_bandwidth, "bytes moved by one node"),
-        ("peak memory", totals.peak_live_bytes, "weights resident"),
-        ("", totals.peak_live_bytes_streamed, "weights of the running node only"),
+        ("params", totals.params, statistics),
+        ("weight_bytes", totals.weight_bytes, ""),
+        ("activation_bytes", totals.activation_bytes, "outputs of all nodes"),
+        ("bandwidth", totals.bandwidth, "inputs and outputs of all nodes"),
+        ("peak_bandwidth", totals.peak_bandwidth, "bytes moved by one node"),
+        ("peak_live_bytes", totals.peak_live_bytes, "bytes, with all weights"),
+        ("peak_live_bytes_streamed", totals.peak_live_bytes_streamed, "bytes, with the running node's weights only"),
     ]
     if profile.convention == "ptflops":
         lines[1:1] = [
             ("ptflops prints", ptflops_total(profile), "pools are counted twice"),
             ("", ptflops_total(profile, activation_modules=True), "and activations, where they are modules"),
         ]
-    print_totals([(heading, amount_text(amount), words) for heading, amount, words in lines])
+    print_totals([(TOTALS.get(name, name), amount_text(amount), words) for name, amount, words in lines])
     for meaning in dict.fromkeys(profile.symbols.values()):
         names = [name for name, words in profile.symbols.items() if words == meaning]
-        screen.print(f"{', '.join(names)}: {meaning}", style="dim")
+        say(f"{', '.join(names)}: {meaning}", "dim")
     pairs = ((reason, f"{name} of {row.name}") for row in profile.nodes for name, reason in row.unknown.items())
-    reasons = list(reasons_with_names(pairs).values())
+    reasons = reasons_with_names(pairs)
     shown = first(reasons, MOST_REASONS)
     if len(reasons) > len(shown):
-        screen.print(f"unknown for {len(reasons):,} reasons; --json has all, the first are:", style="yellow")
+        say(f"unknown for {len(reasons):,} reasons; --json has all, the first are:", "yellow")
     for line in shown:
-        screen.print(f"unknown: {line}", style="yellow")
+        say(f"unknown: {line}", "yellow")

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rich.filesize import decimal
 
-from onnxtile.cli.table import Column, Table, numbers
+from onnxtile.cli.table import Column, Table
 from onnxtile.errors import UsageError
 from onnxtile.ir.json_encoding import JsonRecord
 from onnxtile.ir.symbolic.amounts import Amount
@@ -45,6 +45,8 @@ def bytes_text(amount: Amount) -> str:
     return rounded(amount, lambda size: decimal(size) if size else "0")
 
 
-def amounts_by_name(names: str, *headings: str) -> Table:
-    """Return a table of names, and of numbers, or formulas that may be long."""
-    return Table([Column(names, shorten="middle"), *numbers(*headings, shorten="end")])
+def amounts_by_name(names: str, *headings: str, left_out: Sequence[str] = ()) -> Table:
+    """Return a table of names, and of numbers, or formulas that may be long; `left_out`: in narrow ones, in order."""
+    order = {heading: at for at, heading in enumerate(left_out, 1)}
+    columns = [Column(heading, right=True, shorten="end", left_out=order.get(heading, 0)) for heading in headings]
+    return Table([Column(names, shorten="middle"), *columns])

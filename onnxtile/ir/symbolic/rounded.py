@@ -5,14 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown
+import sympy
+
+from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_text
 from onnxtile.ir.symbolic.formula_text import formula_text
+
+LONGEST, FEW = 40, 4
+"""Letters of a formula that stands within a line, and names of a longer one's dimensions that are given."""
 
 
 @lru_cache(maxsize=4096)
 def count_text(amount: Amount) -> str:
     """Return a count of three digits, such as 4.09 G; formulas as they are, `?` where it isn't known."""
     return rounded(amount, _count)
+
+
+def amount_in_line(amount: Amount) -> str:
+    """Return an amount exactly; of a formula that's too long for a line the names that it depends on.
+
+    >>> a, b = sympy.symbols("a b")
+    >>> amount_in_line(4 * a), amount_in_line(4096 * a**2 + 65536 * a * b**2 + 1024 * b**2 + 512)
+    ('4*a', '(a formula in a, b)')
+    """
+    text = amount_text(amount)
+    if len(text) <= LONGEST:
+        return text
+    ends = (amount.min, amount.max) if isinstance(amount, Range) else (amount,)
+    names = sorted({str(one) for end in ends if isinstance(end, sympy.Basic) for one in end.free_symbols})
+    more = f" and {len(names) - FEW:,} more" if len(names) > FEW else ""
+    return f"(a formula in {', '.join(names[:FEW])}{more})" if names else text
 
 
 def rounded(amount: Amount, text: Callable[[int], str]) -> str:

@@ -15,7 +15,7 @@ def test_a_table_fits_the_terminal(profiled: Path, cli: Cli) -> None:
         with terminal(columns) as screen:
             assert cli("profile", profiled / "net.onnx")[0] == 0
         assert screen.widest <= max(columns, 80)
-        assert "weights resident" in screen.text or columns == 40
+        assert "peak memory" in screen.text or columns == 40
     assert "144*batch" in run(profiled, "net.onnx").stdout
 
 

@@ -76,7 +76,7 @@ MISTAKES = {
     "bind-dims{b=x}": "column 13: pass bind-dims: b is 'x', not a whole number",
     "bind-dims{b=4 b=5}": "column 15: pass bind-dims: option 'b' is given twice; give it once",
     "tile-matmul": "column 1: pass tile-matmul needs max: write tile-matmul{max=...}",
-    "tile-matmul{max=4,4}": "column 17: pass tile-matmul: max is '4,4': limits '4,4' have 2 part(s), not the 3 of "
+    "tile-matmul{max=4,4}": "column 17: pass tile-matmul: max is '4,4': limits '4,4' have 2 parts, not the 3 of "
     "M,K,N: give three whole numbers above 0, or * for no limit, such as 64,64,64 or *,128,128",
     "tile-matmul{max=4,4,4 accumulate=heap}": "column 34: pass tile-matmul: accumulate is 'heap': take one of "
     "chain, tree, sum",
