@@ -281,7 +281,7 @@ def _print(
         print_verdict(verdict)
     if steps is not None:
         print_steps(steps)
-    if target is not None and output != STANDARD and not verdicts and not is_torch(model):
+    if target is not None and name_of(target) == str(target) and not verdicts and not is_torch(model):
         suggest("to prove it equivalent", "verify", model, target)
 
 

@@ -64,7 +64,8 @@ class Drawing:
             (at, name, last.products[at], "" if last.products[at] else no_product(last, at))
             for name, at in self.names.items()
         ]
-        words = "; ".join((*(side.words for side in self.sides), *(f"not drawn: {x}" for x in self.outline.left_out)))
+        told = [side.words if len(self.sides) == 1 else f"{side.title}: {side.words}" for side in self.sides]
+        words = "; ".join((*told, *(f"not drawn: {x}" for x in self.outline.left_out)))
         return draw_page(model, self.title, words, blocks, chosen)
 
     def _block(self, node: str) -> int:

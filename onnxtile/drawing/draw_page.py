@@ -55,7 +55,9 @@ def draw_page(
     aside = add(body, "aside")
     hint = add(aside, "section", id="hint", class_="shown")
     add(hint, "h2", "Choose a product")
-    add(hint, "p", "A click on a block shows its operands and tiles; a click there shows a tile. The wheel zooms.")
+    add(hint, "p", "A click on a block shows its operands and tiles; a click there shows a tile.")
+    add(hint, "p", "The wheel zooms, dragging moves. Lines are cuts between tiles; an area full of them is filled.")
+    add(hint, "p", "A (blue, M x K) times B (orange, K x N) gives C (green, M x N).")
     products: list[dict[str, Any]] = []
     for block, name, several_drawn, instead in blocks:
         add(names, "option", value=name)

@@ -69,7 +69,8 @@ def of_product(product: Contraction) -> Drawn:
 
 def of_grid(grid: TileGrid, title: str, product: Contraction | None = None) -> Drawn:
     """Return the tiles of a product as they're drawn; `product`: the one that they stand for, where it's known."""
-    return Drawn(title, grid.operator, _texts(grid.size), grid.size, grid, "" if product is None else _batch(product))
+    words = f"{grid.operator}{', with padding' if grid.padded else ''}"
+    return Drawn(title, words, _texts(grid.size), grid.size, grid, "" if product is None else _batch(product))
 
 
 def _batch(product: Contraction) -> str:

@@ -18,6 +18,13 @@ from onnxtile.drawing.svg import Element, add, to_html
 from onnxtile.drawing.tables import add_figures, add_table
 
 SCRIPT, STYLES = "report.js", ("page.css", "report.css")
+_SIZES = "A product multiplies M x K by K x N numbers, as often as its batch says: M * K * N * batch MACs."
+_MOVED = "bytes moved: what nodes read and write, each value once a node, on any engine"
+_COSTS = (
+    f"Amounts are sums over the nodes that a layer became. {_MOVED}; lowered: after lowering; beyond: more then.",
+    f"{_MOVED}; bytes alive: what is in memory while the node runs.",
+)
+"""What columns of costs are: before and after, and of one model."""
 
 
 def report_page(facts: Facts) -> str:
@@ -30,19 +37,21 @@ def report_page(facts: Facts) -> str:
     _add_summary(main, facts)
     if facts.checked is not None:
         section = _section(main, "Products")
-        add(section, "p", facts.checked.summary + (" in the original" if facts.left is not None else ""))
+        add(section, "p", f"{_SIZES} What needs action comes first; a click on a heading sorts.", class_="dim")
         made = () if facts.comparison is None else facts.comparison.changes
         add_table(section, PRODUCTS, product_rows(facts.checked, made, facts.left), "no node holds a product")
         if facts.left is not None:
             add(section, "h3", f"Left in {facts.after_title}")
             add_table(section, PRODUCTS, left_rows(facts.left), "every product fits")
     drawn = plots(facts)
-    section = _section(main, "Plots")
+    section = add(_section(main, "Plots"), "div", class_="plots")
+    if not drawn:
+        add(section, "p", "no amount is a number; bind the free dimensions, and there will be plots", class_="dim")
     for number, (words, _) in enumerate(drawn):
         figure = add(section, "figure", aria_label=words)
         add(figure, "span", id=f"plot-{number}")
     section = _section(main, "Costs")
-    add(section, "p", "bytes moved: what nodes read and write, each value once a node, on any engine", class_="dim")
+    add(section, "p", _COSTS[facts.comparison is None], class_="dim")
     add_table(section, *layer_rows(facts), empty="nothing was changed")
     if facts.before.engine is not None:
         section = _section(main, f"On {facts.before.engine.engine}")
@@ -70,13 +79,16 @@ def _section(main: Element, title: str) -> Element:
 
 def _add_summary(main: Element, facts: Facts) -> None:
     section = _section(main, "Summary")
-    verdicts = []
+    verdicts: list[tuple[bool | None, str]] = []
     if facts.checked is not None:
         judged = facts.left or facts.checked
+        if facts.left is not None:
+            verdicts.append((None, f"{facts.title}: {facts.checked.summary}"))
         verdicts.append((judged.ok, judged.summary if not judged.ok else f"every product fits {judged.limits}"))
+        verdicts.append((None, judged.engine_summary))
     if facts.verdict is not None:
         verdicts.append((facts.verdict.equivalent, facts.verdict.summary))
     for fine, words in verdicts:
-        add(section, "p", words, class_="good" if fine else "bad")
+        add(section, "p", words, class_="dim" if fine is None else "good" if fine else "bad")
     titles = [facts.title] if facts.after is None else [facts.title, facts.after_title]
     add_figures(section, total_figures(facts), titles)

@@ -36,9 +36,11 @@ def plots(facts: Facts) -> list[tuple[str, str]]:
     if shares:
         title = "Utilization by layer, %"
         made.append((title, _bars(title, "", shares, ("now", "gained", "lost"))))
-    with figure(7.5, 3.6) as (picture, (axes,)):
-        draw_memory(axes, [(title, _alive(one)) for title, one in _models(facts)])
-        made.append(("Memory over the run", svg(picture, {}, "memory")))
+    alive = [(title, _alive(one)) for title, one in _models(facts)]
+    if any(sizes for _, sizes in alive):  # of free dimensions there is nothing to draw
+        with figure(7.5, 3.6) as (picture, (axes,)):
+            draw_memory(axes, alive)
+            made.append(("Memory over the run", svg(picture, {}, "memory")))
     engine, costs = facts.engine, (facts.after or facts.before).engine
     if engine is not None and costs is not None and engine.memory.bandwidth is not None:
         with figure(7.5, 5) as (picture, (axes,)):

@@ -37,7 +37,8 @@ def product_rows(report: Report, made: Sequence[Change] = (), left: Report | Non
     for row in left.having(*NEEDING) if left is not None else ():
         name = row.origin or row.name
         changed -= {name, *(name[:at] for at, letter in enumerate(name) if letter == "/")}
-    return sorted((_product(row, changed) for row in report.by_urgency), key=lambda cells: cells[7].words == "lowered")
+    order = {"lowered": 1, "fits": 2, "not-asked": 3}
+    return sorted((_product(row, changed) for row in report.by_urgency), key=lambda cells: order.get(cells[7].words, 0))
 
 
 def left_rows(report: Report) -> list[list[Cell]]:
@@ -113,12 +114,15 @@ def region_rows(verdict: Verdict) -> tuple[Sequence[str], list[list[Cell]]]:
 
 _ON_ENGINE = {"bytes": "bytes of products", "cycles": "cycles of products"}
 """Totals on an engine that are called otherwise beside those of the whole model."""
+_OF_MODEL = {**TOTALS, "peak_live_bytes_streamed": "peak memory, weights streamed"}
 
 
 def total_figures(facts: Facts) -> list[tuple[str, list[Cell]]]:
     """Return the totals of each model, with those on the engine."""
     profiles = [facts.before] if facts.after is None else [facts.before, facts.after]
-    figures = [(words, [amount_cell(getattr(one.totals, name)) for one in profiles]) for name, words in TOTALS.items()]
+    figures = [
+        (words, [amount_cell(getattr(one.totals, name)) for one in profiles]) for name, words in _OF_MODEL.items()
+    ]
     engines = [one.engine for one in profiles if one.engine is not None]
     if engines:
         figures += [

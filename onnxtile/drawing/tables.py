@@ -51,10 +51,12 @@ def name_cell(name: str) -> Cell:
 
 
 def add_table(parent: Element, headings: Sequence[str], rows: Sequence[Sequence[Cell]], empty: str = "none") -> None:
-    """Add a table of these rows in their order; `empty`: what is said where there are none."""
+    """Add a table of these rows in their order, without columns that say nothing; `empty`: said of no rows."""
     if not rows:
         add(parent, "p", empty, class_="dim")
         return
+    told = [at for at in range(len(headings)) if any(row[at].words for row in rows)]
+    headings, rows = [headings[at] for at in told], [[row[at] for at in told] for row in rows]
     table = add(add(parent, "div", class_="scroll"), "table", class_="sortable")
     head = add(add(table, "thead"), "tr")
     for at, heading in enumerate(headings):
@@ -77,7 +79,7 @@ def _sort_text(number: float) -> str:
 
 def add_figures(parent: Element, figures: Iterable[tuple[str, Sequence[Cell]]], titles: Sequence[str]) -> None:
     """Add a table of a figure a line, with a column for each model."""
-    table = add(parent, "table", class_="figures")
+    table = add(add(parent, "div", class_="wide"), "table", class_="figures")
     head = add(add(table, "thead"), "tr")
     for title in ("", *titles):
         add(head, "th", short(title, 32), scope="col")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations
 
@@ -25,6 +26,8 @@ Span = tuple[int, "int | None"]
 """Where a piece of an axis starts and stops; None: at the end, wherever that is."""
 Box = tuple[Span, Span, Span]
 """A tile product's pieces of M, K and N."""
+Trips = Mapping[str, "int | None"]
+"""How often the loops around a node run that go over tiles, by axis: m, k or n."""
 Sizes = tuple["int | None", "int | None", "int | None"]
 """Lengths along M, K and N; None: not known before run time, or left whole."""
 
@@ -36,6 +39,7 @@ class TileGrid:
     `path`: what the names of its tiles begin with. `pieces`: of M, K and N in order; none where a node computes many
     tiles. `tile`: the largest. `nodes`: those that multiply tiles. `order`: the axes (0 to 2 for M, K, N) that tiles
     are computed along, the outermost first; None: in another order. `whole`: each combination of pieces is there.
+    `padded`: `size` is that of all tiles, which nodes that compute many of them fill up.
     """
 
     path: str
@@ -48,6 +52,7 @@ class TileGrid:
     order: tuple[int, ...] | None = None
     whole: bool = True
     names: Names = NAMELESS
+    padded: bool = False
 
     @property
     def counts(self) -> Sizes:
@@ -86,18 +91,23 @@ def has_tile(node: ir.Node) -> bool:
     return TILE in node.metadata_props or is_tiled_product(node)
 
 
-def grids(nodes: Sequence[tuple[str, ir.Node]]) -> tuple[list[TileGrid], int]:
-    """Return the products that nodes of one origin compute, each with its scope; and how many notes can't be read."""
+def grids(
+    nodes: Sequence[tuple[str, ir.Node]], trips: Mapping[ir.Node, Trips] | None = None
+) -> tuple[list[TileGrid], int]:
+    """Return the products that nodes of one origin compute, each with its scope; and how many notes can't be read.
+
+    `trips`: of nodes in loops over tiles how often these run.
+    """
     by_path: dict[tuple[str, str], list[ir.Node]] = {}
     for scope, node in nodes:
         if has_tile(node):
             path = (node.outputs[0].name or "").rpartition("/")[0] if TILE in node.metadata_props else node_name(node)
             by_path.setdefault((scope, path), []).append(node)
-    made = [_grid(path, scope, same) for (scope, path), same in by_path.items()]
+    made = [_grid(path, scope, same, (trips or {}).get(same[0], {})) for (scope, path), same in by_path.items()]
     return [grid for grid in made if grid is not None], sum(1 for grid in made if grid is None)
 
 
-def _grid(path: str, scope: str, nodes: Sequence[ir.Node]) -> TileGrid | None:
+def _grid(path: str, scope: str, nodes: Sequence[ir.Node], trips: Trips) -> TileGrid | None:
     first = nodes[0]
     if is_tiled_product(first):
         size, tile = (_sizes(first.attributes[name].as_ints()) for name in ("size", "tile"))
@@ -111,7 +121,42 @@ def _grid(path: str, scope: str, nodes: Sequence[ir.Node]) -> TileGrid | None:
         return None
     m, k, n = (None if None in sides else max(side or 0 for side in sides) for sides in zip(*sizes, strict=True))
     largest = (m, k, n)
-    return TileGrid(path, scope, first.op_type, ((), (), ()), largest, len(nodes), whole=len(set(sizes)) == 1)
+    of_all: Sizes = computed_size(first, largest, trips) if len(nodes) == 1 else (None, None, None)
+    return TileGrid(
+        path, scope, first.op_type, ((), (), ()), largest, len(nodes), of_all, whole=len(set(sizes)) == 1,
+        padded=of_all != (None, None, None),
+    )  # fmt: skip
+
+
+def computed_size(node: ir.Node, tile: Sizes, trips: Trips) -> Sizes:
+    """Return M, K and N of all tiles that a node computes, with what fills them up; None where shapes don't say.
+
+    Its operands are tiles: one at a time in loops over their places, or all of them, with the axes of m-tiles, n-tiles
+    and k-tiles (where K is cut) in front of those of a tile.
+    """
+    shapes = [() if value is None else lengths(value) for value in node.inputs[:2]]
+    if len(shapes) < 2 or min(map(len, shapes)) < 2:
+        return None, None, None
+    (*places_a, rows, depth), (*places_b, _, columns) = shapes
+    if trips:
+        counts = [trips.get(axis, 1) for axis in "mkn"]
+    else:
+        of_k = [places_a.pop(), places_b.pop()][0] if tile[1] is not None and places_a and places_b else 1
+        counts = [_product(places_a[-2:]), of_k, _product(places_b[-2:])]
+    m, k, n = (_product(pair) for pair in zip(counts, (rows, depth, columns), strict=True))
+    return m, k, n
+
+
+def lengths(value: ir.Value) -> tuple[int | None, ...]:
+    """Return a value's shape, None where a length isn't known; () where nothing is."""
+    if value.shape is None:
+        return ()
+    return tuple(length if isinstance(length, int) else None for length in value.shape)
+
+
+def _product(numbers: Sequence[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return math.prod(known) if len(known) == len(numbers) else None
 
 
 def _of_boxes(path: str, scope: str, nodes: Sequence[ir.Node], boxes: Sequence[Box]) -> TileGrid:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from onnxtile.drawing.blocks import Unit
-from onnxtile.drawing.tiles import TileGrid, grids, has_tile
+from onnxtile.drawing.tiles import TileGrid, Trips, grids, has_tile, lengths
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.graphs import Scope, subgraphs
 from onnxtile.ir.metadata import ORIGIN
@@ -40,25 +40,39 @@ def units_of(model: ir.Model) -> tuple[list[Unit], int]:
 def _unit(name: str, nodes: Sequence[ir.Node], model: ir.Model) -> tuple[Unit, int]:
     main = Scope("", model.opset_imports, model.graph)
     tiled: list[tuple[str, ir.Node]] = []
+    around: dict[ir.Node, Trips] = {}
     products: list[Contraction] = []
-    for scope, node in _within(nodes, main):
+    for scope, node, trips in _within(nodes, main, {}):
         if has_tile(node):
             tiled.append((scope.name, node))
+            around[node] = trips
         else:
             products += contractions_of(node, scope, model.functions)
-    cut, unread = grids(tiled) if tiled else ([], 0)
+    cut, unread = grids(tiled, around) if tiled else ([], 0)
     return Unit(name, tuple(nodes), tuple(products), tuple(cut)), unread
 
 
-def _within(nodes: Sequence[ir.Node], scope: Scope) -> Iterator[tuple[Scope, ir.Node]]:
-    """Yield nodes, and those in their bodies, each with its scope."""
+def _within(nodes: Sequence[ir.Node], scope: Scope, trips: Trips) -> Iterator[tuple[Scope, ir.Node, Trips]]:
+    """Yield nodes, and those in their bodies, each with its scope, and how often loops over tiles around it run."""
     for node in nodes:
-        yield scope, node
+        yield scope, node, trips
         for attribute in node.attributes.data.values():
             for body in subgraphs(attribute):
                 name = f"{node_name(node)}/{attribute.name}"
                 inner = scope._replace(name=f"{scope.name}/{name}" if scope.name else name, graph=body)
-                yield from _within(list(body), inner)
+                axis = (body.name or "").removeprefix("over_")
+                more = {axis: _trips(node)} if body.name == f"over_{axis}" and axis in ("m", "k", "n") else {}
+                yield from _within(list(body), inner, {**trips, **more})
+
+
+def _trips(node: ir.Node) -> int | None:
+    """Return how often a loop over tiles runs: its count, or the length of what is scanned; None: unknown."""
+    if node.op_type == "Scan":
+        scanned = node.inputs[-1] if node.inputs else None
+        return None if scanned is None else next(iter(lengths(scanned)), None)
+    count = node.inputs[0] if node.inputs else None
+    numbers = None if count is None or count.const_value is None else count.const_value.numpy()
+    return None if numbers is None or numbers.size != 1 else int(numbers.item())
 
 
 def with_products(
@@ -74,5 +88,6 @@ def with_products(
     paired: list[tuple[TileGrid, Contraction | None]] = []
     for grid, product in zip(grids, products, strict=True):
         m, k, n = (side if isinstance(side, int) else None for side in product.size.axes)
-        paired.append((replace(grid, size=(m, k, n)) if grid.size == (None, None, None) else grid, product))
+        known = grid.size != (None, None, None) and not grid.padded
+        paired.append((grid if known else replace(grid, size=(m, k, n), padded=False), product))
     return paired

@@ -14,7 +14,7 @@ from onnxtile.ir.json_encoding import JsonRecord, encode
 from onnxtile.ir.notebook import Sheet, Tabular
 from onnxtile.ir.printable import aligned, in_scope, several
 from onnxtile.ir.symbolic.amounts import Amount, Range, Unknown, amount_text, is_known, ratio, text_of, total
-from onnxtile.ir.symbolic.rounded import count_text, amount_in_line, percent_text
+from onnxtile.ir.symbolic.rounded import amount_in_line, count_text, percent_text
 from onnxtile.lowering.engine_use import ANY, NO_USE, WHOLE, EngineUse, Tile, macs_of
 from onnxtile.operators.contractions import Contraction
 from onnxtile.operators.sizes import Size

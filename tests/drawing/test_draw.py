@@ -28,8 +28,10 @@ def test_products_of_both_models_are_beside_each_other() -> None:
 def test_a_lowered_model_is_drawn_alone_too(form: str) -> None:
     drawn = drawing(lowered(form))
     assert drawn.names.keys() == {"fc", "side", "last"}
-    size = "? x ? x ?" if form in ("batched", "loop") else "6 x 10 x 8"
-    assert drawn.sides[0].products[drawn.names["fc"]][0].size_text == size
+    one = drawn.sides[0].products[drawn.names["fc"]][0]
+    padded = form in ("batched", "loop")  # their nodes say what they compute: all tiles, with padding
+    assert one.size_text == ("8 x 12 x 8" if padded else "6 x 10 x 8") and ("padding" in one.words) == padded
+    assert one.tile_text == "2 x 3 x 2 tiles of 4 x 4 x 4"
     assert "tiles" in drawn.svg()
 
 

@@ -36,7 +36,7 @@ def test_products_that_need_action_are_first() -> None:
     assert len(rows[0]) == len(PRODUCTS) and rows[0][9].words == "480"
     became = product_rows(facts.checked, facts.comparison.changes, facts.left)
     assert [(row[0].words, row[7].words, row[8].words) for row in became] == [
-        ("last", "fits", ""), ("fc", "lowered", "was over"), ("side", "lowered", "was over")
+        ("fc", "lowered", "was over"), ("side", "lowered", "was over"), ("last", "fits", "")
     ]  # fmt: skip
 
 

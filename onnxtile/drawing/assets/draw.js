@@ -21,7 +21,7 @@ function zoom(factor, x, y) {
 function whole(fits) {
   const box = svg.getBoundingClientRect();
   const across = box.width / fullWidth;
-  view.scale = fits ? Math.min(across, box.height / fullHeight) : Math.min(1.25, Math.max(across, 0.5));
+  view.scale = fits ? Math.min(across, box.height / fullHeight) : Math.min(1.25, Math.max(across, 0.75));
   view.x = (fullWidth - box.width / view.scale) / 2;
   if (!fits) view.x = Math.min(view.x, 0);
   view.y = 0;

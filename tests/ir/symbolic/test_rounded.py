@@ -6,7 +6,7 @@ import pytest
 import sympy
 
 from onnxtile.ir.symbolic.amounts import Range, Unknown
-from onnxtile.ir.symbolic.rounded import FEW, LONGEST, count_text, amount_in_line, percent_text
+from onnxtile.ir.symbolic.rounded import FEW, LONGEST, amount_in_line, count_text, percent_text
 
 
 @pytest.mark.parametrize(
