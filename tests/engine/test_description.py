@@ -110,3 +110,10 @@ def test_texts_that_are_no_fractions(text: str) -> None:
     unit = {"types": ["int8", "int8"], "accumulate": "int32", "array": {}}
     with pytest.raises(UsageError, match="memory.bandwidth is "):
         Engine(product=[unit], local={"size": "1 KiB"}, memory={"bandwidth": text})
+
+
+def test_a_clock_without_a_unit_is_as_fast_as_clocks_are_or_refused() -> None:
+    fields = {"product": [{"types": ["int8", "int8"], "accumulate": "int32", "array": {}}], "local": {"size": "1 KiB"}}
+    assert Engine(clock=1_000_000, **fields).clock == 1_000_000
+    with pytest.raises(UsageError, match='clock is 999999, in Hz: write "999999 MHz", or "999999 Hz" where that is'):
+        Engine(clock=999_999, **fields)
