@@ -29,7 +29,9 @@ def drawn_choices(free: Sequence[str], met: Iterable[int], seed: int) -> Iterato
 
 
 def _tiles(met: Iterable[int]) -> list[int]:
-    return sorted({number for number in met if 2 <= number <= LARGEST})
+    """Numbers that may be tiles: one less than another is what's added where a quotient is rounded up."""
+    numbers = {number for number in met if 2 <= number <= LARGEST}
+    return sorted(number for number in numbers if number + 1 not in numbers)
 
 
 def _sized(free: Sequence[str], sizes: Iterable[int]) -> Iterator[Choice]:

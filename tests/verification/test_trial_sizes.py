@@ -28,6 +28,10 @@ def test_a_drawn_size_follows_from_the_seed() -> None:
     assert sizes == set(range(2, 14))
 
 
+def test_what_rounds_a_quotient_up_is_no_tile() -> None:
+    assert list(choices(["N"], [15, 16, 1])) == list(choices(["N"], [16]))
+
+
 def test_where_sizes_meet_no_number_the_drawn_one_is_small() -> None:
     sizes = {next(iter(drawn_choices(["N"], [], seed)))["N"] for seed in range(100)}
     assert sizes == set(range(2, 2 + USUAL))
