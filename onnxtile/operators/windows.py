@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 from onnxtile.errors import ModelError
-from onnxtile.ir.attributes import attribute_int, attribute_ints, attribute_string, node_name
+from onnxtile.ir.attributes import attribute_int, attribute_ints, attribute_string, input_of, node_name
 from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.sizes import Size, count_of, quotient, read_size, same, shape
 
@@ -76,6 +76,7 @@ class Geometry:
         group = attribute_int(node, "group", 1)
         of_group = quotient(node, "number of channels", channels, group)
         of_group = same(node, "the number of channels of a group", of_group, weight[1])
+        channels = count_of([of_group, group]) if channels is None else channels
         filters_of_group = quotient(node, "number of output channels", weight[0], group)
         axes = _axes(node, positions, weight[2:], channels_last)
         layout, lower = (channels_last, kernel_first), attribute_string(node, "auto_pad", "") == "SAME_LOWER"
@@ -106,9 +107,17 @@ class Geometry:
 def operands(
     node: ir.Node, x: int, w: int, channels_last: bool, kernel_first: bool = False
 ) -> tuple[Dim, Dim, list[Dim], list[Dim]]:
-    """Return batch, channels and positions of the data, and the weight's shape, its kernel last."""
-    data = shape(node, x, least=3)
-    weight = shape(node, w, len(data))
+    """Return batch, channels and positions of the data, and the weight's shape, its kernel last.
+
+    Data of unknown shape has as many axes as a Conv's weight.
+    """
+    value = input_of(node, x)
+    if (node.domain, node.op_type) == ("", "Conv") and value is not None and value.shape is None:
+        weight = shape(node, w, least=3)
+        data: list[Dim] = [None] * len(weight)
+    else:
+        data = shape(node, x, least=3)
+        weight = shape(node, w, len(data))
     if kernel_first:
         weight = [weight[0], weight[-1], *weight[1:-1]]
     kernel = per_axis(node, "kernel_shape", weight[2:])

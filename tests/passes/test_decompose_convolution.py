@@ -228,6 +228,21 @@ def test_the_bias_of_another_length_is_refused() -> None:
     assert refused(each, LIMITS) == ["shape: its bias is of shape [1], not [4]"]
 
 
+@pytest.mark.parametrize("options", [{}, {"form": "batched"}, {"form": "loop"}, {"conv": "split"}])
+def test_data_of_unknown_rank_has_that_of_the_weight(options: dict[str, Any]) -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 18]> g (float[2,n] x, int64[r] shape) => (float[a,b,c] y)
+        <float[4,3,2] w> { t = Reshape (x, shape)  y = Conv <strides = [2], pads = [1, 0]> (t, w) }"""
+    )
+    model.graph.initializer.append(numpy_helper.from_array(whole([4, 3, 2], np.dtype(np.float32), 5), "w"))
+    limits = (None, 3, 2)
+    lowered = onnxtile.lower(model, limits, **options)
+    assert onnxtile.check(lowered, limits).ok
+    feeds = {"x": whole([2, 21], np.dtype(np.float32), 6), "shape": np.array([2, 3, 7])}
+    for want, got in zip(run_onnxruntime(model, feeds), run_onnxruntime(lowered, feeds), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 def test_where_a_conv_may_be() -> None:
     """In a body and in a local function, of which the one reads the main graph's weight."""
     text = """<ir_version: 8, opset_import: ["" : 18, "f" : 1]>

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+import numpy as np
 import onnx_ir as ir
 
 from onnxtile.ir.symbolic.amounts import Dim, dimension
@@ -157,8 +158,19 @@ class Im2col:
         return self._moves.concat(f"x_axis{index}", taps, len(dims_of(value)) - 1)
 
 
+def with_axes(new: Replacement, x: ir.Value, geometry: Geometry) -> ir.Value:
+    """Return x; where its shape isn't known, behind a Reshape that keeps it, and says how many axes it has."""
+    if x.shape is not None:
+        return x
+    dims = [geometry.batch, geometry.channels, *(axis.length for axis in geometry.axes)]
+    kept = [dim if isinstance(dim, int) and dim > 0 else 0 for dim in dims]
+    wanted = new.constant("x_shape", np.array(kept, np.int64), ir.DataType.INT64)
+    return new.node("Reshape", "x", [x, wanted], shape=ir.Shape(map(dimension, dims)), dtype=x.dtype)
+
+
 def padded_data(moves: Moves, x: ir.Value, geometry: Geometry, filler: ir.Value | None = None) -> ir.Value:
     """Add x with its padding around it: `filler`, a scalar of its type, or 0."""
+    x = with_axes(moves.new, x, geometry)
     axes, last = geometry.axes, geometry.channels_last
     if any(axis.begin is None for axis in axes):
         dims = dims_of(x)

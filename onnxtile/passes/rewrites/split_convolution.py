@@ -21,7 +21,7 @@ from onnxtile.ir.metadata import OF, TILE
 from onnxtile.ir.symbolic.amounts import Dim
 from onnxtile.operators.windows import Geometry
 from onnxtile.passes.rewrites.convolution_pieces import AnyPiece, Piece, Pieces, cut, number, read
-from onnxtile.passes.rewrites.im2col import padded_data, with_bias
+from onnxtile.passes.rewrites.im2col import padded_data, with_axes, with_bias
 from onnxtile.passes.rewrites.moves import Moves, dims_of
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.tiling.call_writer import WEIGHTS
@@ -74,7 +74,7 @@ class Split:
         elif not pieces.cuts_windows and any(known):
             self._attributes["pads"] = known
         self._attributes["group"] = pieces.together
-        padded = padded_data(self._moves, x, geometry) if pieces.cuts_windows else x
+        padded = padded_data(self._moves, x, geometry) if pieces.cuts_windows else with_axes(self._new, x, geometry)
         later = None if self._wide == own else bias  # as it's added to what was rounded
         self._sources = (self._cast("x_wide", padded, self._typed), w, None if later else bias, *tensors)
         self._tile = node.metadata_props.get(TILE)
