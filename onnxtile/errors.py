@@ -41,6 +41,10 @@ class UsageError(OnnxtileError):
     """The call is wrong: limits, an option, the name of a pass, of a form or of a dimension, an output path."""
 
 
+class BrokenPluginError(UsageError):
+    """A plugin doesn't do what its group wants; the message names it and its package."""
+
+
 class ModelError(OnnxtileError):
     """The model is wrong, or its file: unreadable, invalid, inconsistent, unsafe."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from onnxtile.engine.description import Engine
-from onnxtile.errors import UsageError
+from onnxtile.errors import BrokenPluginError, UsageError
 from onnxtile.ir.io.toml_files import table_of_text, text_of_file
 from onnxtile.ir.plugins import broken, leave_out, plugins
 from onnxtile.ir.plugins import load as load_plugin
@@ -40,9 +41,16 @@ def engines() -> Iterator[Engine]:
 def load(source: str | Path) -> Engine:
     """Return the engine of a file, or the built-in or a plugin's one of that name.
 
-    Raises UsageError, a line for each mistake with the place, the fact and the cure.
+    Raises UsageError, a line for each mistake with the place, the fact and the cure; for a plugin's file it names the
+    plugin.
     """
-    return engine_of(table_of(source), str(source))
+    point = _plugin(str(source))
+    try:
+        return engine_of(table_of(source), str(source))
+    except UsageError as error:
+        if point is None or isinstance(error, BrokenPluginError):
+            raise
+        raise broken(point, "; ".join(error.lines)) from error
 
 
 def table_of(source: str | os.PathLike[str]) -> dict[str, object]:
@@ -57,15 +65,21 @@ def text_of(source: str | os.PathLike[str]) -> str:
 
 def path_of(source: str | os.PathLike[str]) -> Path:
     """Return the path of a built-in description, or a plugin's, by its name; any other text is a path itself."""
-    name, own = str(source), _built_in()
-    if name in own:
+    name = str(source)
+    if name in _built_in():
         return BUILT_IN / f"{name}.toml"
-    if point := plugins(ENTRY_POINTS, own).get(name):
+    if point := _plugin(name):
         path = load_plugin(point)
-        if not isinstance(path, (str, os.PathLike)):
-            raise broken(point, f"{path!r} isn't the path of an engine file")
+        if not isinstance(path, (str, os.PathLike)) or not Path(path).is_file():
+            raise broken(point, f"{path} isn't the path of an engine file")
         return Path(path)
     return Path(source)
+
+
+def _plugin(name: str) -> EntryPoint | None:
+    """Return the plugin of that name, if there is one."""
+    own = _built_in()
+    return None if name in own else plugins(ENTRY_POINTS, own).get(name)
 
 
 def _built_in() -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Container, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from onnxtile.errors import PluginWarning, UsageError
+from onnxtile.errors import BrokenPluginError, PluginWarning, UsageError
+
+_NAME = re.compile(r"\w[\w.-]*")
+"""Names that pipelines and options can say."""
 
 
 def plugins(group: str, taken: Container[str] = ()) -> dict[str, EntryPoint]:
@@ -22,7 +26,9 @@ def plugins(group: str, taken: Container[str] = ()) -> dict[str, EntryPoint]:
         leave_out(UsageError(f"plugins ({group}) are left out: {_words(error)}"))
         return found
     for point in sorted(points, key=lambda point: (point.name, point.value)):
-        if point.name in taken:
+        if not _NAME.fullmatch(point.name):
+            _leave_out(point, "its name isn't one of letters, digits, -, _ and .")
+        elif point.name in taken:
             _leave_out(point, "onnxtile has one of that name")
         elif point.name in found and point.value != found[point.name].value:
             _leave_out(point, f"{named(found[point.name])} has that name")
@@ -48,10 +54,10 @@ def load(point: EntryPoint) -> Any:
         raise broken(point, error) from error
 
 
-def broken(point: EntryPoint, error: object) -> UsageError:
+def broken(point: EntryPoint, error: object) -> BrokenPluginError:
     """Return the error for a plugin that doesn't do what it should; `error`: an exception, or words."""
     words = _words(error) if isinstance(error, Exception) else error
-    return UsageError(f"plugin {named(point)} is broken: {words}; mend or uninstall it")
+    return BrokenPluginError(f"plugin {named(point)} is broken: {words}; mend or uninstall it")
 
 
 def leave_out(error: UsageError) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from onnxtile.engine.given import limits_given
 from onnxtile.errors import UsageError, wrong_name
+from onnxtile.ir.opset_imports import domain_text
+from onnxtile.ir.plugins import broken, leave_out
 from onnxtile.lowering.model_file import DataFilePolicy
 from onnxtile.lowering.weight_stream import ALIGNMENT
 from onnxtile.operators.contractions import families
@@ -217,12 +219,21 @@ class LoweringOptions:
 def plugged_passes(families: Sequence[str]) -> list[type[Decompose]]:
     """Return the passes that write out operators of plugins, by the operators' declarations.
 
-    Raises UsageError for one that isn't a subclass of Decompose.
+    One that can't be had, or isn't a subclass of Decompose, is left out, with a PluginWarning: operators that it would
+    write out are refused.
     """
-    known = [facts.products for facts in PLUGGED.values() if facts.products is not None]
-    names = dict.fromkeys(one.lowered_by for one in known if one.lowered_by is not None and one.family in families)
-    classes = [pass_class(name) for name in names]
-    for name, cls in zip(names, classes, strict=True):
-        if not issubclass(cls, Decompose):
-            raise UsageError(f"pass {name!r} lowers an operator of a plugin, and is no subclass of Decompose: mend it")
-    return [cls for cls in classes if issubclass(cls, Decompose) and cls not in OWN]
+    found: dict[type[Decompose], None] = {}
+    for (domain, name), plugged in PLUGGED.items():
+        products = plugged.facts.products
+        if products is None or products.lowered_by is None or products.family not in families:
+            continue
+        try:
+            cls = pass_class(products.lowered_by)
+            if not issubclass(cls, Decompose):
+                raise UsageError(f"pass {products.lowered_by!r} is no subclass of Decompose")
+        except UsageError as error:
+            leave_out(broken(plugged.plugin, f"what lowers {name} of domain {domain_text(domain)}: {error}"))
+            continue
+        if cls not in OWN:
+            found[cls] = None
+    return list(found)

@@ -141,12 +141,14 @@ def declare(
 ) -> None:
     """Enter operators of these names, with a space between, in these domains (none: that of ai.onnx).
 
-    Work may be left out of an operator whose products can't be sized: it can't be counted for the same reason.
+    Work may be left out of an operator whose products can't be sized: it can't be counted for the same reason. Raises
+    ValueError for an operator that is declared already, and for a declaration that isn't whole.
     """
     if products is not None and products.family not in FAMILIES:
         raise ValueError(f"the family of {names} is {products.family!r}: take one of {', '.join(FAMILIES)}")
     if work is None:
-        assert products is not None and products.sizes is None, f"what {names} compute isn't declared"
+        if products is None or products.sizes is not None:
+            raise ValueError(f"what {names} compute isn't declared: give work, ELEMENTWISE * X or so")
         work = all_unknown(f"it {products.reason}")
     facts = Facts(products, work, settings, quantization, statistics, packed, result)
     for operator in ((domain, name) for domain in domains or ("",) for name in names.split()):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+
 import onnx_ir as ir
 
 from onnxtile.errors import UsageError
@@ -44,9 +47,17 @@ ENTRY_POINTS = "onnxtile.operators"
 """The group of functions of other packages that declare theirs."""
 
 
-def declare_plugged() -> dict[Operator, Facts]:
+@dataclass(frozen=True)
+class Plugged:
+    """An operator of a plugin: what is known of it, and from where."""
+
+    facts: Facts
+    plugin: EntryPoint
+
+
+def declare_plugged() -> dict[Operator, Plugged]:
     """Let plugins declare their operators; where one fails, none of its operators are declared, and it's named."""
-    own = dict(OPERATORS)
+    found: dict[Operator, Plugged] = {}
     for point in plugins(ENTRY_POINTS).values():
         before = dict(OPERATORS)
         try:
@@ -55,7 +66,8 @@ def declare_plugged() -> dict[Operator, Facts]:
             OPERATORS.clear()
             OPERATORS.update(before)
             leave_out(error if isinstance(error, UsageError) else broken(point, error))
-    return {operator: facts for operator, facts in OPERATORS.items() if operator not in own}
+        found |= {operator: Plugged(facts, point) for operator, facts in OPERATORS.items() if operator not in before}
+    return found
 
 
 PLUGGED = declare_plugged()

@@ -15,8 +15,8 @@ from typing import Any
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from onnxtile.errors import UsageError, did_you_mean
-from onnxtile.ir.plugins import load, plugins
+from onnxtile.errors import BrokenPluginError, UsageError, did_you_mean
+from onnxtile.ir.plugins import broken, load, plugins
 from onnxtile.passes.function_pass import pass_of_function
 
 ENTRY_POINTS = "onnxtile.passes"
@@ -68,15 +68,28 @@ def pass_class(name: str) -> type[ir.passes.PassBase]:
     elif ":" in name:
         found = _imported(name)
     elif point := plugins(ENTRY_POINTS, _OURS).get(name):
-        found = load(point)
+        try:
+            return _as_class(load(point))
+        except BrokenPluginError:
+            raise
+        except UsageError as error:
+            raise broken(point, str(error)) from error
     else:
         meant = did_you_mean(name, pass_names())
         raise UsageError(f"pass {name!r} is unknown: `onnxtile passes` lists all, module:Class is one of yours{meant}")
+    try:
+        return _as_class(found)
+    except UsageError as error:
+        raise UsageError(f"pass {name!r}: {error}") from error
+
+
+def _as_class(found: Any) -> type[ir.passes.PassBase]:
+    """Return a class of passes, or that of a function. Raises UsageError for anything else."""
     if inspect.isfunction(found):
         return pass_of_function(found)
     if isinstance(found, type) and issubclass(found, ir.passes.PassBase):
         return found
-    raise UsageError(f"pass {name!r}: {found!r} isn't a class of onnx_ir passes, nor a function of a model")
+    raise UsageError(f"{found!r} isn't a class of onnx_ir passes, nor a function of a model")
 
 
 def _module_of(name: str) -> Any:

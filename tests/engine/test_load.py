@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -274,6 +275,22 @@ def test_engines_of_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert Engine.load("mine").name == "mine"
     with pytest.raises(UsageError, match="did you mean 'mine'"):
         Engine.load("mime")
+
+
+def test_what_is_wrong_with_the_file_of_a_plugin_is_told_with_the_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [EntryPoint("mine", f"{__name__}:MINE", load.ENTRY_POINTS)]
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    monkeypatch.setattr(sys.modules[__name__], "MINE", tmp_path / "gone.toml")
+    start = "plugin 'mine' (onnxtile.engines) is broken"
+    words = f"{start}: {tmp_path / 'gone.toml'} isn't the path of an engine file; mend or uninstall it"
+    for read in (Engine.load, load.text_of, load.table_of):
+        with pytest.raises(UsageError, match=exact(words)):
+            read("mine")
+    (tmp_path / "gone.toml").write_text("version = 1\n[local]\nsize = 1000\n")
+    with pytest.raises(UsageError, match=re.escape(f"{start}: mine: [[product]] is missing")):
+        Engine.load("mine")
 
 
 MINE, NUMBER = Path(), 3

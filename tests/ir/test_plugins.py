@@ -39,6 +39,13 @@ def test_of_two_plugins_of_one_name_the_first_is_taken(monkeypatch: pytest.Monke
         assert plugins.plugins(GROUP)["mine"].value == "a:Pass"
 
 
+@pytest.mark.parametrize("name", ["Bad Name{", "a:b", "@file", "a,b", ""])
+def test_names_that_a_pipeline_cannot_say_are_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: [EntryPoint(name, "a:Pass", GROUP)])
+    with pytest.warns(PluginWarning, match="is left out: its name isn't one of letters, digits, -, _ and .$"):
+        assert plugins.plugins(GROUP) == {}
+
+
 def test_metadata_that_cannot_be_read_keeps_nothing_from_working(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: str) -> None:
         raise PermissionError(13, "Permission denied", "there")

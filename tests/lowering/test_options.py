@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
 
-from onnxtile.errors import UsageError
-from onnxtile.lowering.options import LoweringOptions
+from onnxtile.errors import PluginWarning, UsageError
+from onnxtile.lowering.options import LoweringOptions, plugged_passes
+from onnxtile.operators.matmul import matmul
+from onnxtile.operators.measures import X
+from onnxtile.operators.registry import Facts, one_product
+from onnxtile.operators.table import PLUGGED, Plugged
+from onnxtile.operators.work import ELEMENTWISE
 from onnxtile.tiling.limits import Limits
 
 
@@ -52,6 +58,21 @@ def test_passes_follow_from_families() -> None:
     assert names("matmul")[-2:] == ["DecomposeGemm", "TileMatMul"]
     assert names("all")[0] == "DecomposeRecurrent"
     assert LoweringOptions.of((4, 4, 4)).pass_names()[:2] == ["bind-dims", "infer-shapes"]
+
+
+@pytest.mark.parametrize(
+    ("lowered_by", "words"), [("gone", "'gone' is unknown"), ("infer-shapes", "'infer-shapes' is no subclass of Decom")]
+)
+def test_an_operator_of_a_plugin_whose_pass_cannot_be_had_is_named(
+    lowered_by: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    products = one_product("matmul", matmul, "numpy.matmul", lowered_by)
+    plugged = Plugged(Facts(products, ELEMENTWISE * X), EntryPoint("mine", "a:b", "onnxtile.operators"))
+    monkeypatch.setitem(PLUGGED, ("npu", "Gated"), plugged)
+    start = r"^plugin 'mine' \(onnxtile.operators\) is broken: what lowers Gated of domain npu: pass "
+    with pytest.warns(PluginWarning, match=start + words):
+        assert plugged_passes(["matmul"]) == []
+    assert plugged_passes(["conv"]) == []
 
 
 def test_auto_may_cut_what_batched_can() -> None:

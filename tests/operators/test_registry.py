@@ -15,7 +15,7 @@ def test_an_operator_is_declared_once() -> None:
 
 
 def test_work_is_declared_unless_products_cannot_be_sized() -> None:
-    with pytest.raises(AssertionError, match="what Newest compute isn't declared"):
+    with pytest.raises(ValueError, match="what Newest compute isn't declared"):
         declare("Newest")
     assert ("", "Newest") not in OPERATORS
 

@@ -12,8 +12,9 @@ import pytest
 import onnxtile
 from onnxtile.errors import PluginWarning
 from onnxtile.ir import plugins
+from onnxtile.operators.matmul import matmul
 from onnxtile.operators.measures import X
-from onnxtile.operators.registry import declare, unsized
+from onnxtile.operators.registry import declare, one_product, unsized
 from onnxtile.operators.table import ENTRY_POINTS, OPERATORS, PRODUCTS, declare_plugged, operations_of
 from onnxtile.operators.work import ELEMENTWISE
 from tests.support import ROOT, node_model
@@ -78,6 +79,7 @@ def test_plugins_declare_all_of_their_operators_or_none(monkeypatch: pytest.Monk
     for name, words in {
         "declare_again": "ValueError: MatMul of domain ai.onnx is declared already",
         "declare_no_family": "ValueError: the family of Odd is 'odd': take one of matmul, conv, rnn, attention, other",
+        "declare_no_work": "ValueError: what Odd compute isn't declared: give work, ",
         "OPERATORS": "TypeError: 'dict' object is not callable",
     }.items():
         point = EntryPoint("mine", f"{__name__}:{name}", ENTRY_POINTS)
@@ -93,6 +95,10 @@ def declare_well() -> None:
 def declare_again() -> None:
     declare_well()
     declare("MatMul", work=ELEMENTWISE * X)
+
+
+def declare_no_work() -> None:
+    declare("Odd", "mine.domain", products=one_product("matmul", matmul, "numpy.matmul"))
 
 
 def declare_no_family() -> None:

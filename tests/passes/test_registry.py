@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 
 import onnxtile
 from onnxtile.errors import UsageError
+from onnxtile.ir import plugins
 from onnxtile.passes.pipelines.pipeline import parse_pipeline, pipeline_text
+from onnxtile.passes.registry import ENTRY_POINTS
 
 
 def test_pipelines_name_classes_by_their_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +36,24 @@ def test_pipelines_name_classes_by_their_module(tmp_path: Path, monkeypatch: pyt
     }.items():
         with pytest.raises(UsageError, match=words):
             parse_pipeline(wrong)
+
+
+def test_what_is_wrong_with_a_pass_of_a_plugin_is_told_with_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint(name, f"{__name__}:{name}", ENTRY_POINTS) for name in ("NUMBER", "takes_nothing")]
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    for name, words in {
+        "NUMBER": "3 isn't a class of onnx_ir passes, nor a function of a model",
+        "takes_nothing": "takes_nothing takes",
+    }.items():
+        with pytest.raises(UsageError, match=re.escape(f"plugin {name!r} (onnxtile.passes) is broken: {words}")):
+            parse_pipeline(name)
+
+
+NUMBER = 3
+
+
+def takes_nothing() -> None:
+    """Take no model."""
 
 
 @dataclasses.dataclass(frozen=True)
