@@ -72,12 +72,9 @@ def command(
     if json:
         print_json(reduction.to_json() | {"output": str(folder)})
         return
-
     screen = console()
-    screen.print(f"guilty: {reduction.guilty}", style="red")
-    screen.print(reduction.failure)
-    nodes = reduction.nodes
-    left = ", ".join(nodes[:10]) + (", ..." if len(nodes) > 10 else "")
-    before, cuts = several(reduction.nodes_before, "node"), several(reduction.cuts, "cut")
-    screen.print(f"{before} became {len(nodes):,} ({cuts} tried): {left}")
+    guilty, *rest = reduction.lines
+    screen.print(guilty, style="red")
+    for line in rest:
+        screen.print(line)
     screen.print(f"{folder} has the model, and in command.txt what repeats the failure", style="green")

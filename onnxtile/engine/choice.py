@@ -20,7 +20,6 @@ from onnxtile.engine.sizes import FEW, MOST_LISTED, blocks_left_out, legal_tiles
 from onnxtile.errors import UnsupportedError, wrong_name
 from onnxtile.ir.json_encoding import encode
 from onnxtile.ir.notebook import Sheet, Tabular
-from onnxtile.ir.printable import aligned
 
 Minimize = Literal["cycles", "bytes", "calls"]
 MOST_TILES, FEW_TILES, FEW_UNEVEN_TILES, HUGE_TILES = 256, 64, 40, 12
@@ -38,10 +37,6 @@ class Choice(Tabular):
     schedule: Schedule
     cost: Cost
     assumptions: tuple[str, ...]
-
-    def __str__(self) -> str:
-        sheet = self.sheet()
-        return "\n".join([*aligned(sheet.rows), *sheet.lines])
 
     def sheet(self) -> Sheet:
         cost = self.cost

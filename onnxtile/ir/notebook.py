@@ -1,4 +1,4 @@
-"""Show results in notebooks: a table of HTML for people, a data frame for pandas."""
+"""Show results as tables: as text, as HTML in notebooks, and as a data frame for pandas."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from onnxtile.errors import UsageError
-from onnxtile.ir.printable import WORDS, printable
+from onnxtile.ir.printable import WORDS, aligned, printable
 
 if TYPE_CHECKING:
     import pandas
 
+MOST_PRINTED = 20
+"""Rows of a table of text."""
 MOST_ROWS = 100
 """Rows of a table of HTML; a data frame has all."""
 
@@ -26,6 +28,13 @@ class Sheet:
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     right: Container[int] = ()
+
+    def text(self) -> str:
+        """Return it as lines: the table, its first rows if there are many, and the lines below."""
+        more = len(self.rows) - MOST_PRINTED
+        rows = [*([self.headings] if self.headings else ()), *self.rows[:MOST_PRINTED]]
+        cut = [f"... and {more:,} more"] if more > 0 else []
+        return "\n".join([*(aligned(rows, self.right) if rows else ()), *cut, *map(printable, self.lines)])
 
     def html(self) -> str:
         """Return it as HTML. All text is escaped: names come from files, and may hold markup."""
@@ -50,7 +59,10 @@ def _escaped(text: str) -> str:
 
 
 class Tabular:
-    """A result that is a table: notebooks show it as one, and pandas takes it."""
+    """A result that is a table: it prints as one, notebooks show it as one, and pandas takes it."""
+
+    def __str__(self) -> str:
+        return self.sheet().text()
 
     @abstractmethod
     def sheet(self) -> Sheet:

@@ -12,7 +12,9 @@ from typing import Any, ClassVar, TypeVar
 import onnx_ir as ir
 
 from onnxtile.errors import PassError, UsageError
+from onnxtile.ir.printable import several
 from onnxtile.passes.changes import Snapshot
+from onnxtile.passes.pipelines.options import check_options
 
 AnyPass = TypeVar("AnyPass", bound="FunctionPass")
 
@@ -60,8 +62,9 @@ def class_of_function(
     parameters = list(inspect.signature(function).parameters.values())
     many = [one.name for one in parameters if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     if many or len(parameters) < given:
-        words = f"takes any number of {many[0]}" if many else f"takes {len(parameters)} parameters, not {given} or more"
-        raise UsageError(f"{function.__qualname__} {words}: a pass gives the first {given}, and the others are options")
+        takes = f"any number of {many[0]}" if many else f"{several(len(parameters), 'parameter')}, not {given} or more"
+        words = f"takes {takes}: a pass gives the first {given}, and the others are options"
+        raise UsageError(f"{function.__qualname__} {words}")
     if taken := [one.name for one in parameters[given:] if hasattr(base, one.name)]:
         raise UsageError(f"{function.__qualname__} has an option {taken[0]!r}, which passes have: give it another name")
     own = {"function": staticmethod(function), "__doc__": function.__doc__, "__module__": function.__module__}
@@ -69,7 +72,7 @@ def class_of_function(
         function.__name__,
         _fields(function, parameters[given:]),
         bases=(base,),
-        namespace={**own, **facts, "__qualname__": function.__qualname__},
+        namespace={**own, **facts, "__qualname__": function.__qualname__, "__post_init__": check_options},
         frozen=True,
         kw_only=True,
     )

@@ -13,7 +13,7 @@ from onnxtile.ir.io.checker import check_structure, one_line
 from onnxtile.ir.io.progress import Progress
 from onnxtile.ir.opset_imports import settle_ir
 from onnxtile.passes.instrument import CheckStructure, Step, Timing, Turn, Watch
-from onnxtile.passes.pipelines.pipeline import passes_of
+from onnxtile.passes.pipelines.pipeline import GivenPass, passes_of
 from onnxtile.passes.repeat import Repeat, one_by_one
 
 Passes: TypeAlias = Sequence[ir.passes.PassBase]
@@ -22,14 +22,14 @@ Passes: TypeAlias = Sequence[ir.passes.PassBase]
 class PassManager:
     """Runs passes in order; onnx's checker sees the model before the first and after each that changed it.
 
-    Passes are objects (of onnx_ir's PassBase: ours, onnx_ir's own, anybody's) or names, or one text pipeline, or
-    `@FILE.toml`.
+    Passes are objects (of onnx_ir's PassBase: ours, onnx_ir's own, anybody's), functions of a model, or names; or one
+    text pipeline, or `@FILE.toml`.
     `instruments` watch them (see `Instrument`): those of `onnxtile.instruments`, or your own.
     """
 
     def __init__(
         self,
-        passes: str | Sequence[str | ir.passes.PassBase],
+        passes: str | Sequence[GivenPass],
         check: bool = True,
         instruments: Watch = (),
         checked: bool = False,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import onnx
+
 import onnxtile
+from tests.planted import SwapsSub
 from tests.support import matmul
 
 MODEL = matmul([6, 9], [9, 10], [6, 10])
@@ -40,6 +43,21 @@ def test_a_verdict() -> None:
     first, last = str(onnxtile.verify(MODEL, lowered)).splitlines()
     assert first.startswith("MatMul 'product': 'Y' isn't the same function")
     assert last == "NOT equivalent: 0 nodes kept, 1 region: 1 different"
+
+
+def test_a_reduction() -> None:
+    text = (
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[2] a, float[2] b) => (float[2] y) { [minus] y = Sub (a, b) }'
+    )
+    first, second, last = str(onnxtile.reduce(onnx.parser.parse_model(text), [SwapsSub()])).splitlines()
+    assert first == "guilty: tests.planted:SwapsSub"
+    assert second.startswith("Sub 'minus': 'y' isn't the same function of the operands")
+    assert last == "1 node became 1 (0 cuts tried): Sub minus"
+
+
+def test_captured_values() -> None:
+    lines = str(onnxtile.capture(MODEL, op="MatMul").report).splitlines()
+    assert [line.split()[0] for line in lines] == ["value", "Y"]
 
 
 def test_a_profile() -> None:

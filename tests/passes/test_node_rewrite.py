@@ -12,6 +12,7 @@ import onnxtile
 from onnxtile.errors import PassError, UsageError
 from onnxtile.passes.pipelines.pipeline import parse_pipeline, pipeline_text
 from onnxtile.passes.rewrites.node_writer import NodeWriter
+from tests.commands import exact
 from tests.support import assert_verified, parse, run_onnxruntime
 
 
@@ -37,6 +38,12 @@ def slices(node: ir.Node, op: NodeWriter) -> tuple[ir.Value, ...]:
 def gives(node: ir.Node, op: NodeWriter, what: str = "input") -> Any:
     op.Mul(node.inputs[0], 2.0)
     return {"input": node.inputs[0], "nothing": None, "text": "y", "two": (node.inputs[0], node.inputs[0])}[what]
+
+
+def test_options_are_checked_in_python_too() -> None:
+    for wrong in ("a", None, True):
+        with pytest.raises(UsageError, match=exact(f"least is {wrong!r}: give number")):
+            multiply(least=wrong)
 
 
 TEXT = """<ir_version: 8, opset_import: ["" : 17, "l" : 1]>

@@ -25,8 +25,9 @@ from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.load import copy_of
 from onnxtile.ir.io.progress import Progress, silent
 from onnxtile.ir.json_encoding import JsonRecord
+from onnxtile.ir.printable import printable, several
 from onnxtile.passes.manager import PassManager
-from onnxtile.passes.pipelines.pipeline import pipeline_text
+from onnxtile.passes.pipelines.pipeline import GivenPass, pipeline_text
 from onnxtile.passes.rewrites.inlining import Inline
 
 Predicate = Callable[[ir.Model, ir.Model], bool]
@@ -58,11 +59,21 @@ class Reduction(
     nodes_before: int
     cuts: int
 
+    @property
+    def lines(self) -> tuple[str, str, str]:
+        """Return for people which pass it is, how it fails, and what is left of the model."""
+        left = ", ".join(self.nodes[:10]) + (", ..." if len(self.nodes) > 10 else "")
+        before, cuts = several(self.nodes_before, "node"), several(self.cuts, "cut")
+        return f"guilty: {self.guilty}", self.failure, f"{before} became {len(self.nodes):,} ({cuts} tried): {left}"
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, self.lines))
+
 
 @suggesting_options
 def reduce(
     model: AnyModel,
-    passes: str | Sequence[str | ir.passes.PassBase],
+    passes: str | Sequence[GivenPass],
     *,
     check: str | Predicate | None = None,
     output: str | os.PathLike[str] | None = None,

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, SupportsFloat, SupportsIndex, Union
 
 import onnx_ir as ir
 
@@ -59,6 +59,15 @@ class Option:
         return any(typing.get_origin(kind) in (Mapping, dict) for kind in self.kinds)
 
     @property
+    def words(self) -> str:
+        """Return what it takes, for people: `whole number or none`, `chain, tree or sum`."""
+        return " or ".join(dict.fromkeys(map(_words, self.kinds)))
+
+    def takes(self, value: object) -> bool:
+        """Return whether a value in Python is of its type, or its default."""
+        return value is self.default or any(_is_of(value, kind) for kind in self.kinds)
+
+    @property
     def as_text(self) -> bool:
         """Return whether text can say it."""
         return self.takes_passes or self.takes_any_name or any(map(_is_readable, self.kinds))
@@ -77,6 +86,14 @@ class Option:
         taken = ", ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
         words = f"; text can't say what it takes ({taken}): make the pass in Python"
         raise ValueError(f"{self.name} is {value.text!r}{next(iter(problems), words)}")
+
+
+def check_options(pass_: object) -> None:
+    """Raise UsageError for an option of a pass whose value isn't of the type that its class says."""
+    for name, option in options_of(type(pass_)).items():
+        value = getattr(pass_, name)
+        if not option.takes(value):
+            raise UsageError(f"{name} is {value!r}: give {option.words}")
 
 
 def options_of(cls: type) -> dict[str, Option]:
@@ -157,6 +174,42 @@ def _is_readable(kind: Any) -> bool:
     return known or kind in _READERS
 
 
+def _words(kind: Any) -> str:
+    """Return what a type is called for people."""
+    origin, inner = typing.get_origin(kind), [each for each in typing.get_args(kind) if each is not Ellipsis]
+    if origin is Literal or (isinstance(kind, type) and issubclass(kind, enum.Enum)):
+        *most, last = [value_word(each).text for each in (inner if origin is Literal else kind)]
+        return f"{', '.join(most)} or {last}" if most else last
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"NAME={_words(inner[1])}"
+    if ir.passes.PassBase in inner:
+        return "passes"
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        several = ",".join(map(_words, inner))
+        return several if origin is tuple and Ellipsis not in typing.get_args(kind) else f"list of {several}"
+    return _NAMES.get(kind) or str(getattr(kind, "__name__", kind))
+
+
+def _is_of(value: object, kind: Any) -> bool:
+    """Return whether a value is of a type; of types that can't be asked everything is."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return value in inner
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        sequence = isinstance(value, Sequence) and not isinstance(value, str)
+        return sequence and all(any(_is_of(each, one) for one in inner if one is not Ellipsis) for each in value)  # type: ignore[attr-defined]  # it's a sequence
+    if kind is int:
+        return isinstance(value, SupportsIndex) and not isinstance(value, bool)
+    if kind is float:
+        return isinstance(value, (SupportsIndex, SupportsFloat)) and not isinstance(value, (bool, str))
+    if kind is Any or not isinstance(origin or kind, type):
+        return True
+    try:
+        return isinstance(value, origin or kind)
+    except TypeError:  # a Protocol, for instance
+        return True
+
+
 def _items(text: str, origin: type, kinds: tuple[Any, ...]) -> Any:
     """Return the values of a sequence, which have commas between."""
     parts = text.split(",") if text else []
@@ -211,6 +264,10 @@ def _sizes(text: str) -> Limits:
         raise ValueError(f": {error}") from error
 
 
+_NAMES: dict[Any, str] = {
+    bool: "true or false", int: "whole number", float: "number", str: "text", Any: "text", Path: "path",
+    ProductLimits: "limits", Limits: "limits", type(None): NOTHING,
+}  # fmt: skip
 _READERS: dict[Any, Any] = {
     bool: _bool, int: _int, float: _float, Path: Path, ProductLimits: _limits, Limits: _sizes,
 }  # fmt: skip

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import onnx_ir as ir
 
 from onnxtile.errors import OnnxtileError, UsageError, did_you_mean
+from onnxtile.passes.function_pass import pass_of_function
 from onnxtile.passes.pipelines.options import NO_DEFAULT, Option, options_of, value_word
 from onnxtile.passes.pipelines.syntax import Source, Step, Word, read_steps, steps_text
 from onnxtile.passes.registry import full_name, pass_class
 from onnxtile.tiling.limits import ProductLimits
 
+GivenPass: TypeAlias = str | ir.passes.PassBase | Callable[..., object]
+"""A pass as a caller gives it: text, an object, or a function of a model."""
 FILE = "@"
 """The first character of a pipeline that is a file."""
 _GIVEN: WeakKeyDictionary[ir.passes.PassBase, dict[str, Any]] = WeakKeyDictionary()
@@ -145,11 +149,26 @@ def _values(pass_: ir.passes.PassBase) -> Iterator[tuple[Option, Any]]:
             yield option, value
 
 
-def passes_of(given: str | Sequence[str | ir.passes.PassBase]) -> list[ir.passes.PassBase]:
-    """Return passes as a caller gives them: text, or passes and texts one behind the other."""
+def passes_of(given: str | Sequence[GivenPass]) -> list[ir.passes.PassBase]:
+    """Return passes as a caller gives them: text, or passes, functions of a model and texts one behind the other."""
     passes: list[ir.passes.PassBase] = []
     for each in [given] if isinstance(given, str) else given:
-        if not isinstance(each, (str, ir.passes.PassBase)):
-            raise UsageError(f"{each!r} is neither a pass nor the name of one")
-        passes += [each] if isinstance(each, ir.passes.PassBase) else parse_pipeline(each)
+        if isinstance(each, str):
+            passes += parse_pipeline(each)
+        else:
+            passes.append(each if isinstance(each, ir.passes.PassBase) else _of_object(each))
     return passes
+
+
+def _of_object(given: object) -> ir.passes.PassBase:
+    """Return the pass that a function of a model is. Raises UsageError for anything else."""
+    if isinstance(given, type) and issubclass(given, ir.passes.PassBase):
+        raise UsageError(f"{given.__name__} is a class of passes, and no pass yet: write {given.__name__}()")
+    if not inspect.isfunction(given):
+        raise UsageError(f"{given!r} is neither a pass nor the name of one")
+    cls = pass_of_function(given)
+    needed = [key for key, option in options_of(cls).items() if option.default is NO_DEFAULT]
+    if needed:
+        options = " ".join(f"{key}=..." for key in needed)
+        raise UsageError(f"{given.__name__} needs {', '.join(needed)}: write '{full_name(cls)}{{{options}}}'")
+    return cls()

@@ -163,6 +163,25 @@ def test_passes_are_given_as_objects_and_as_text() -> None:
         passes_of([3])  # type: ignore[list-item]  # that's the point
 
 
+def renames(model: ir.Model, to: str = "g") -> None:
+    """graph := a graph of another name."""
+    model.graph.name = to
+
+
+def needs(model: ir.Model, to: str) -> None:
+    """Say no default."""
+
+
+def test_functions_of_a_model_are_given_as_they_are() -> None:
+    (made,) = passes_of([renames])
+    assert pipeline_text([made]) == f"{__name__}:renames"
+    with pytest.raises(UsageError, match=exact(f"needs needs to: write '{__name__}:needs{{to=...}}'")):
+        passes_of([needs])
+    for cls, name in ((InferShapes, "InferShapes"), (cuts, "cuts")):
+        with pytest.raises(UsageError, match=exact(f"{name} is a class of passes, and no pass yet: write {name}()")):
+            passes_of([cls])
+
+
 @onnxtile.rewrite("MatMul")
 def cuts(node: ir.Node, op: object, size: onnxtile.Limits | None = None, max: onnxtile.ProductLimits | None = None):  # type: ignore[no-untyped-def]
     """Take limits of one size, and limits by products."""
