@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from onnxtile.ir.io.interop import AnyModel, ModelInMemory
     from onnxtile.ir.io.progress import Progress
     from onnxtile.lowering.form_costs import Cost
-    from onnxtile.lowering.options import FormName, HowToLower, LoweringOptions, WeightsName
+    from onnxtile.lowering.options import FormName, HowToLower, LoweringOptions
     from onnxtile.lowering.report import Report
     from onnxtile.passes.decompose_convolution import ConvName
     from onnxtile.passes.decompose_recurrent import StepsName
     from onnxtile.passes.rewrites.depthwise import DepthwiseName
+    from onnxtile.tiling.call_writer import WeightsName
     from onnxtile.tiling.forms.unrolled import SplitsName
     from onnxtile.tiling.limits import AnyLimits
     from onnxtile.tiling.plan import Accumulate

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from onnxtile.ir.io.progress import Progress
     from onnxtile.lowering.convolution_costs import ConvolutionCost
     from onnxtile.lowering.form_costs import Cost
-    from onnxtile.lowering.options import FormName, WeightsName
+    from onnxtile.lowering.options import FormName
     from onnxtile.lowering.report import Report
     from onnxtile.passes.instrument import Instrument, Step
+    from onnxtile.tiling.call_writer import WeightsName
     from onnxtile.verification.verdict import Verdict
 
 EXAMPLES = """Examples:

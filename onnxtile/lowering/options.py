@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from onnxtile.engine.given import limits_given
-from onnxtile.errors import UsageError, wrong_name
+from onnxtile.errors import UsageError
 from onnxtile.ir.opset_imports import domain_text
 from onnxtile.ir.plugins import broken, leave_out
 from onnxtile.lowering.model_file import DataFilePolicy
@@ -43,7 +43,7 @@ from onnxtile.passes.restore_products import RestoreProducts
 from onnxtile.passes.rewrites.depthwise import DepthwiseName
 from onnxtile.passes.specialize_functions import SpecializeFunctions
 from onnxtile.passes.tile_matmul import TileMatMul
-from onnxtile.tiling.call_writer import WEIGHTS
+from onnxtile.tiling.call_writer import WeightsName, check_weights
 from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.forms.unrolled import SplitsName
@@ -61,7 +61,6 @@ MAX_NODES = 10_000
 """Nodes up to which form auto unrolls: onnxruntime loads so many in seconds, and ten times as many in minutes."""
 AUTO: Literal["auto"] = "auto"
 FormName: TypeAlias = Literal["unrolled", "batched", "loop", "function", "auto"]
-WeightsName: TypeAlias = Literal["pretile", "split"]
 DECOMPOSE: dict[str, tuple[type[Decompose], ...]] = {
     "rnn": (DecomposeRecurrent,),
     "conv": (
@@ -147,8 +146,7 @@ class LoweringOptions:
     def __post_init__(self) -> None:
         if self.form != AUTO:
             self.form_named(self.form)
-        if self.weights not in WEIGHTS:
-            raise wrong_name(f"weights is {self.weights!r}", self.weights, WEIGHTS)
+        check_weights(self.weights)
         if self.pad_tiles and self.limits.by_types:
             raise UsageError("pad_tiles pads to the sizes of max, and an engine pads tiles itself; leave it out")
         TileMatMul(self.limits, self.accumulate)

@@ -110,7 +110,9 @@ class ProductPass(ir.passes.InPlacePass):
         """Raise PreconditionError for the first of the model's products that can't be rewritten."""
         for product, decision in decided:
             if isinstance(decision, Refusal):
-                raise ir.passes.PreconditionError(f"{product.node.op_type} {product.name!r}: {decision}")
+                known = product.reason is None and None not in product.types
+                hint = "" if known or "infer-shapes" in decision.words else "; run infer-shapes first"
+                raise ir.passes.PreconditionError(f"{product.node.op_type} {product.name!r}: {decision}{hint}")
 
     def _replace(self, product: Contraction, plan: TilePlan, model: ir.Model, names: Names) -> None:
         operands = list(product.node.inputs)

@@ -21,6 +21,7 @@ from onnxtile.passes.rewrites.depthwise import Depthwise, DepthwiseName, check_d
 from onnxtile.passes.rewrites.im2col import Im2col, window_refusals, with_bias
 from onnxtile.passes.rewrites.replacement import Replacement
 from onnxtile.passes.rewrites.split_convolution import Joining, Split
+from onnxtile.tiling.call_writer import WeightsName
 from onnxtile.tiling.legality import Decision, Refusal, cut_axes, type_refusals
 from onnxtile.tiling.limits import UNLIMITED, Limits
 from onnxtile.tiling.plan import Accumulate, SplitPlan, VectorPlan
@@ -49,7 +50,7 @@ class DecomposeConvolution(Decompose):
 
     depthwise: DepthwiseName = "vector"
     conv: ConvName = "gemm"
-    weights: str = "pretile"
+    weights: WeightsName = "pretile"
     accumulate: Accumulate = "chain"
     max_fan_in: int | None = None
     narrow_products: bool = False

@@ -9,7 +9,8 @@ import onnx_ir as ir
 
 from onnxtile.ir.graphs import default_opset
 from onnxtile.ir.node_replacement import add_constant, register_constant, replace_node
-from onnxtile.tiling.call_writer import CallWriter
+from onnxtile.tiling.call_writer import CallWriter, WeightsName, check_weights
+from onnxtile.tiling.forms.form import Form
 from onnxtile.tiling.forms.table import form_of
 from onnxtile.tiling.forms.unrolled import SplitsName
 from onnxtile.tiling.sinks.ir import IrSink
@@ -24,14 +25,21 @@ class UnrollTiles(ir.passes.InPlacePass):
     """
 
     form: str = "unrolled"
-    weights: str = "pretile"
+    weights: WeightsName = "pretile"
     max_fan_in: int | None = None
     max_fan_out: int | None = None
     splits: SplitsName = "split"
 
+    def __post_init__(self) -> None:
+        self._form()
+        check_weights(self.weights)
+
+    def _form(self) -> Form:
+        """Return the form with its options. Raises UsageError for what can't be."""
+        return form_of(self.form, self.max_fan_in, self.max_fan_out, self.splits)
+
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        form = form_of(self.form, self.max_fan_in, self.max_fan_out, self.splits)
-        writer = CallWriter(model, form, self.weights)
+        writer = CallWriter(model, self._form(), self.weights)
         bodies = {function.graph: function for function in model.functions.values()}
         tiles: dict[str, ir.Value] = {}
         for cut in writer.cuts:

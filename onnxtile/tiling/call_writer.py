@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import onnx_ir as ir
@@ -22,9 +23,16 @@ from onnxtile.tiling.forms.table import FORMS
 from onnxtile.tiling.sinks.ir import Sink
 from onnxtile.tiling.tiled_product import SIDES, Operand, Side, TiledProduct, join
 
-WEIGHTS = ("pretile", "split")
+WeightsName: TypeAlias = Literal["pretile", "split"]
+WEIGHTS: tuple[WeightsName, ...] = get_args(WeightsName)
 MOST_TIMES = 16
 """Times the bytes that a model holds that Cast and DequantizeLinear may make of them: of 2 bits, 32."""
+
+
+def check_weights(weights: str) -> None:
+    """Raise UsageError for a way to cut constants that isn't one of WEIGHTS."""
+    if weights not in WEIGHTS:
+        raise wrong_name(f"weights is {weights!r}", weights, WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,7 @@ class CallWriter:
     """
 
     def __init__(self, model: ir.Model, form: Form, weights: str) -> None:
-        if weights not in WEIGHTS:
-            raise wrong_name(f"weights is {weights!r}", weights, WEIGHTS)
+        check_weights(weights)
         self._model, self._form = model, form
         self.opset = default_opset(model.opset_imports) or 0
         self.products = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, SupportsIndex
 
 from onnxtile.errors import UsageError
 from onnxtile.ir.dimensions import LARGEST
-from onnxtile.ir.printable import several
+from onnxtile.ir.printable import SHORT, printable, several
 
 if TYPE_CHECKING:
     from onnxtile.operators.contractions import Contraction
@@ -113,7 +113,9 @@ class Limits(ProductLimits):
                 continue
             whole = isinstance(limit, SupportsIndex) and not isinstance(limit, bool)
             number = operator.index(limit) if whole else 0  # of any kind, numpy's among them
-            if not 1 <= number <= LARGEST:
+            if number > LARGEST:
+                raise UsageError(f"limit {axis.upper()}: {_too_large(number)}")
+            if number < 1:
                 raise UsageError(f"limit {axis.upper()} is {limit!r}: {_CURE}")
             object.__setattr__(self, axis, number)
 
@@ -196,6 +198,13 @@ def product_limits(value: ProductLimits | AnyLimits) -> ProductLimits:
 def _parse_limit(part: str, text: str) -> int | None:
     if part == "*":
         return None
-    if not (part.isascii() and part.isdigit() and len(part) < 20) or not 1 <= int(part) <= LARGEST:
+    digits = part.lstrip("0") if part.isascii() and part.isdigit() else ""
+    if len(digits) > len(str(LARGEST)) or int(digits or 0) > LARGEST:
+        raise UsageError(f"limits {printable(text, SHORT)!r}: {_too_large(printable(digits, SHORT))}")
+    if not digits:
         raise UsageError(f"limits {text!r}: {part!r} isn't a limit: {_CURE}")
-    return int(part)
+    return int(digits)
+
+
+def _too_large(number: object) -> str:
+    return f"{number} is over {LARGEST}, the largest limit: write * for none"

@@ -30,6 +30,14 @@ def tiled(model: onnx.ModelProto, **options: Any) -> ir.Model:
     return read
 
 
+def test_without_types_the_cure_is_told() -> None:
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (float[5,6] x) => (y) { h = Neg (x)  [fc] y = MatMul (h, h) }'
+    with pytest.raises(
+        ir.passes.PreconditionError, match="^MatMul 'fc': dtype: its type isn't known; run infer-shapes f"
+    ):
+        TileMatMul(LIMITS)(from_proto(onnx.parser.parse_model(text)))
+
+
 def test_a_call_carries_its_plan() -> None:
     model = tiled(matmul([5, 6], [6, 7], [5, 7]), accumulate="tree")
     (call,) = model.graph

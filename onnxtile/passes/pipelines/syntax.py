@@ -4,13 +4,15 @@ r"""Read a pipeline's text as steps, each word with its place, and print steps a
     step     = name [ "{" option* [pipeline] "}" ]
     option   = name "=" value
 
-Options have spaces between them. A word may be in quotes, as JSON has them: `max="engine:my folder/e.toml"`.
+Options have spaces between them, and may have some around `=`. A word may be in quotes, as JSON has them:
+`max="engine:my folder/e.toml"`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from unicodedata import east_asian_width
 
@@ -23,6 +25,7 @@ DEEPEST = 20
 """Braces within braces that are read."""
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NAME, _VALUE = re.compile(r'[^\s{}",=]+'), re.compile(r'[^\s{}"]+')
+_OPTION = re.compile(rf"({_NAME.pattern})\s*=")
 _SPACE = re.compile(r"\s*")
 _COMMA_FOR_SPACE = re.compile(r",(?=$|[A-Za-z_]\w*=)")
 
@@ -133,24 +136,37 @@ class _Reader:
             self.skip()
             name = self._word(_NAME)
             if name is None:
-                raise self.mistake(self._missing(bool(steps)), self._text.rfind(",", 0, self.at) if steps else None)
+                at = self._text.rfind(",", 0, self.at) if steps else None
+                raise self.mistake(self._missing(bool(steps), depth), at)
             steps.append(self._braces(name, depth))
             self.skip()
             if self._next() in ("", "}"):
                 return tuple(steps)
             if not self._take(","):
-                raise self.mistake(self._instead_of_a_comma(name))
+                raise self._instead_of_a_comma(name, steps, depth)
 
-    def _missing(self, behind_another: bool) -> str:
+    def _missing(self, behind_another: bool, depth: int) -> str:
         """Return what is said where a pass's name is missing."""
+        if depth and self._next() == "=":
+            return "an option's name is missing before '=': write NAME=VALUE"
         if behind_another and self._next() in ("", "}"):
             return "a comma ends the passes: name another one behind it, or leave it out"
         return f"a pass is missing before {self._next()!r}: name one there"
 
-    def _instead_of_a_comma(self, name: Word) -> str:
+    def _instead_of_a_comma(self, name: Word, steps: Sequence[Step], depth: int) -> UsageError:
+        """Return the error for what stands behind a step, the last of `steps`, without a comma."""
         if self._next() == "=":
-            return f"{name.text!r} is followed by '=': options stand in the braces of a pass, NAME{{{name.text}=...}}"
-        return f"a comma is missing behind pass {name.text}: write NAME,NAME{{OPTION=VALUE}}"
+            before, bracket, key = name.text.partition("(" if "(" in name.text else "[")
+            if bracket and before and not name.quoted:
+                words = f"options stand in braces, not behind {bracket!r}: write {before}{{{key}=VALUE}}"
+                return self.mistake(words, name.start + len(before))
+            words = f"{name.text!r} is followed by '=': options stand in the braces of a pass, NAME{{{name.text}=...}}"
+            return self.mistake(words)
+        option = _OPTION.match(self._text, self.at)
+        if option is not None and depth:
+            words = f"options stand in front of the passes: write {option[1]}=VALUE before {steps[0].name.text}"
+            return self._source.mistake(words, *option.span(1))
+        return self.mistake(f"a comma is missing behind pass {name.text}: write NAME,NAME{{OPTION=VALUE}}")
 
     def _braces(self, name: Word, depth: int) -> Step:
         """Read the braces behind a pass's name, if there are some."""
@@ -167,6 +183,7 @@ class _Reader:
             if self._next() in ("", "}"):
                 break
             start, key = self.at, self._word(_NAME)
+            self.skip()
             if key is None or not self._take("="):
                 self.at = start
                 steps = self.steps(depth + 1)
@@ -177,9 +194,10 @@ class _Reader:
         return Step(name, tuple(options), steps)
 
     def _value(self, key: Word) -> Word:
+        self.skip()
         value = self._word(_VALUE)
         if value is None:
-            raise key.mistake(f"option {key.text!r} has no value: write {key.text}=VALUE, without spaces")
+            raise key.mistake(f"option {key.text!r} has no value: write {key.text}=VALUE")
         if not value.quoted and (comma := _COMMA_FOR_SPACE.search(value.text)):
             raise self.mistake("options have spaces between them: write one for the comma", value.start + comma.start())
         return value

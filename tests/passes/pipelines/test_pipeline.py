@@ -85,6 +85,9 @@ MISTAKES = {
     "tile-matmul{max=engine:systolic-23}": "column 17: pass tile-matmul: max is 'engine:systolic-23': engine "
     "'systolic-23': no such file or directory; did you mean 'systolic-32'?",
     "unroll-tiles{max_fan_in=two}": "column 25: pass unroll-tiles: max_fan_in is 'two', not a whole number",
+    "unroll-tiles{max_fan_in=1}": "column 25: pass unroll-tiles: max_fan_in is 1: nothing can be joined or split with "
+    "fewer than 2",
+    "unroll-tiles{weights=whole}": "column 22: pass unroll-tiles: weights is 'whole': take one of pretile, split",
     "repeat": "column 1: pass repeat needs passes: write repeat{NAME,NAME}",
     "repeat{times=0 infer-shapes}": "column 14: pass repeat: times is 0: write a number of rounds above 0",
     "repeat{times=2 infer-shapes,annotate{clear=1}}": "column 44: pass annotate: clear is '1'; write true or false",

@@ -37,6 +37,11 @@ def test_spaces_mean_nothing_more_than_one(written: tuple[Step, ...], space: str
         assert read_steps(Source(text + space)) == plain
 
 
+def test_spaces_around_the_sign_of_an_option_are_read() -> None:
+    assert read_steps(Source('a{x = 1 y= "2"  z =\n3 b{q =1}}')) == read_steps(Source('a{x=1 y="2" z=3 b{q=1}}'))
+    assert steps_text(read_steps(Source("a{max = 4,*,4}"))) == "a{max=4,*,4}"
+
+
 @given(st.text('ab{}=," \\', max_size=12))
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     try:
@@ -60,9 +65,12 @@ MISTAKES = {
     "a}": ("column 2: '}' closes nothing: leave it out", " ^"),
     "a{x=1": ("column 2: this brace isn't closed: write '}' behind the options", " ^"),
     "a{b{x=1}": ("column 2: this brace isn't closed: write '}' behind the options", " ^"),
-    "a{x=}": ("column 3: option 'x' has no value: write x=VALUE, without spaces", "  ^"),
-    "a{yes= 1}": ("column 3: option 'yes' has no value: write yes=VALUE, without spaces", "  ^^^"),
-    "a{=1}": ("column 3: a pass is missing before '=': name one there", "  ^"),
+    "a{x=}": ("column 3: option 'x' has no value: write x=VALUE", "  ^"),
+    "a{yes = }": ("column 3: option 'yes' has no value: write yes=VALUE", "  ^^^"),
+    "a{=1}": ("column 3: an option's name is missing before '=': write NAME=VALUE", "  ^"),
+    "=1": ("column 1: a pass is missing before '=': name one there", "^"),
+    "a(x=1)": ("column 2: options stand in braces, not behind '(': write a{x=VALUE}", " ^"),
+    "b,a[x=1]": ("column 4: options stand in braces, not behind '[': write a{x=VALUE}", "   ^"),
     "a{x=1, y=2}": ("column 6: options have spaces between them: write one for the comma", "     ^"),
     "a{x=1,y=2}": ("column 6: options have spaces between them: write one for the comma", "     ^"),
     'a{x="1}': ("column 5: this quote isn't closed: write another behind the word", "    ^"),
@@ -72,7 +80,12 @@ MISTAKES = {
         "   ^",
     ),
     "a{b,}": ("column 4: a comma ends the passes: name another one behind it, or leave it out", "   ^"),
-    "a{x=1 b y=2}": ("column 9: a comma is missing behind pass b: write NAME,NAME{OPTION=VALUE}", "        ^"),
+    "a{x=1 b yes =2}": (
+        "column 9: options stand in front of the passes: write yes=VALUE before b",
+        "        ^^^",
+    ),
+    "a{b y}": ("column 5: a comma is missing behind pass b: write NAME,NAME{OPTION=VALUE}", "    ^"),
+    "a b=1": ("column 3: a comma is missing behind pass a: write NAME,NAME{OPTION=VALUE}", "  ^"),
 }
 
 
