@@ -104,7 +104,8 @@ class Facts:
 
     Inputs are data but for those that set what's computed (axes, bounds), scales and zero points (`quantization`), and
     statistics of training. `result`: what the outputs hold: numbers computed from the data, sizes only, random numbers,
-    or a value in a wrapping.
+    or a value in a wrapping. `body`: the function that the operator stands for, as ONNX text; '': none is told, or the
+    operator is known anyway.
     """
 
     products: Products | None
@@ -114,6 +115,7 @@ class Facts:
     statistics: Container[int] = ()
     packed: Packed | None = None
     result: Literal["computed", "sizes", "random", "wrapped"] = "computed"
+    body: str = ""
 
     def role(self, index: int) -> Role:
         """Return what an input is to the operator."""
@@ -138,8 +140,12 @@ def declare(
     statistics: Container[int] = (),
     packed: Packed | None = None,
     result: Literal["computed", "sizes", "random", "wrapped"] = "computed",
+    body: str = "",
 ) -> None:
     """Enter operators of these names, with a space between, in these domains (none: that of ai.onnx).
+
+    `body`: a function of ONNX's operators, as text, that computes the same, for `verify`; it's of one operator in one
+    domain, and has its name and its domain.
 
     Work may be left out of an operator whose products can't be sized: it can't be counted for the same reason. Raises
     ValueError for an operator that is declared already, and for a declaration that isn't whole.
@@ -150,11 +156,28 @@ def declare(
         if products is None or products.sizes is not None:
             raise ValueError(f"what {names} compute isn't declared: give work, ELEMENTWISE * X or so")
         work = all_unknown(f"it {products.reason}")
-    facts = Facts(products, work, settings, quantization, statistics, packed, result)
+    facts = Facts(products, work, settings, quantization, statistics, packed, result, body)
+    if body:
+        _check_body(body, names, domains)
     for operator in ((domain, name) for domain in domains or ("",) for name in names.split()):
         if operator in OPERATORS:
             raise ValueError(f"{operator[1]} of domain {domain_text(operator[0])} is declared already")
         OPERATORS[operator] = facts
+
+
+def _check_body(body: str, names: str, domains: tuple[str, ...]) -> None:
+    """Raise ValueError for a body that isn't a function, or is that of another operator."""
+    import onnx
+
+    try:
+        function = onnx.parser.parse_function(body)
+    except onnx.parser.ParseError as error:
+        raise ValueError(
+            f"the body of {names} isn't a function as ONNX text: {' '.join(str(error).split())}"
+        ) from error
+    if (function.name, (function.domain,)) != (names, domains):
+        called = f"{function.name} of domain {domain_text(function.domain)}"
+        raise ValueError(f"the body of {names} is that of {called}: give it the operator's name and domain")
 
 
 def _tile(node: ir.Node) -> Size:

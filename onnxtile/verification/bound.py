@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnxtile.errors import UnsupportedError, UsageError
 from onnxtile.ir.dimensions import fed_inputs
-from onnxtile.ir.graphs import Scope, count_nodes, scopes, subgraphs
+from onnxtile.ir.graphs import Scope, all_graphs, count_nodes, scopes, subgraphs
 from onnxtile.ir.io.interop import AnyModel, to_ir
 from onnxtile.ir.io.load import carry_over, read_external_data
 from onnxtile.ir.io.progress import Progress, silent
@@ -22,6 +22,7 @@ from onnxtile.passes.manager import PassManager
 from onnxtile.verification.engines import ENGINES, Runner, first_that_runs, warning
 from onnxtile.verification.expansion import write_out
 from onnxtile.verification.inputs import Kind, feeds
+from onnxtile.verification.opened import has_engine
 from onnxtile.verification.roundoff import PHASE, shaken
 from onnxtile.verification.sessions import EngineError
 from onnxtile.verification.values import judge, worse
@@ -75,6 +76,11 @@ def compare(
     _check_inputs(first, plan.inputs)
     PassManager([BindDims(bind)], check=False)(first)
     typed = inlined(first)
+    for node in (node for graph in all_graphs(typed) for node in graph):
+        if not (has_engine(node.domain) or node.op_identifier() in typed.functions):
+            what = f"no engine has {node.op_type} of domain {node.domain}"
+            cure = "give the model a function of that name, or the operator's declaration a body"
+            raise UnsupportedError(f"{what}, so that it can't be run: {cure}")
     changed = write_out(typed, _changed(first, second) | _in_changed_functions(first, second, typed))
     moved = shaken(typed, changed)
     layers = _layers(typed, first, second)

@@ -24,6 +24,7 @@ from onnxtile.ir.io.trust import audit, read_in
 from onnxtile.ir.opset_imports import canonical_domain, settle
 from onnxtile.ir.shadowing import remove_copies
 from onnxtile.verification.arguments import with_arguments
+from onnxtile.verification.bodies import with_bodies
 from onnxtile.verification.graphs import name_of, nodes_inside
 
 _NAME = "onnxtile.name"
@@ -148,10 +149,15 @@ ENGINES_OWN = re.compile(r"(ai\.onnx|com\.microsoft|com\.ms|org\.pytorch\.aten)(
 """Domains of operators that engines have: they run these whatever a function of their name says."""
 
 
+def has_engine(domain: str) -> bool:
+    """Return whether engines have operators of a domain."""
+    return not domain or ENGINES_OWN.fullmatch(domain) is not None
+
+
 def _check_names(proto: onnx.ModelProto, place: str) -> None:
     """Raise UnsupportedError for functions that have an operator's name, and operator sets that onnx doesn't know."""
     for function in proto.functions:
-        if not function.domain or ENGINES_OWN.fullmatch(function.domain):
+        if has_engine(function.domain):
             name = f"{function.domain or 'ai.onnx'}.{function.name}"
             raise UnsupportedError(f"{place}: function {name} has the name of an engine's operator; rename it")
     for imported in proto.opset_import:
@@ -164,6 +170,7 @@ def _check_names(proto: onnx.ModelProto, place: str) -> None:
 
 def _inlined(proto: onnx.ModelProto, place: str) -> onnx.ModelProto:
     _check_names(proto, place)
+    proto = with_bodies(proto)
     if all(function.domain == CALL_DOMAIN for function in proto.functions):
         return proto
     proto = with_arguments(proto)

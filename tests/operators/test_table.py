@@ -80,6 +80,8 @@ def test_plugins_declare_all_of_their_operators_or_none(monkeypatch: pytest.Monk
         "declare_again": "ValueError: MatMul of domain ai.onnx is declared already",
         "declare_no_family": "ValueError: the family of Odd is 'odd': take one of matmul, conv, rnn, attention, other",
         "declare_no_work": "ValueError: what Odd compute isn't declared: give work, ",
+        "declare_no_body": "ValueError: the body of Odd isn't a function as ONNX text: ",
+        "declare_other_body": "ValueError: the body of Odd is that of Even of domain mine.domain: give it ",
         "OPERATORS": "TypeError: 'dict' object is not callable",
     }.items():
         point = EntryPoint("mine", f"{__name__}:{name}", ENTRY_POINTS)
@@ -99,6 +101,15 @@ def declare_again() -> None:
 
 def declare_no_work() -> None:
     declare("Odd", "mine.domain", products=one_product("matmul", matmul, "numpy.matmul"))
+
+
+def declare_no_body() -> None:
+    declare("Odd", "mine.domain", work=ELEMENTWISE * X, body="y = Neg (x)")
+
+
+def declare_other_body() -> None:
+    body = '<domain: "mine.domain", opset_import: ["" : 13]> Even (x) => (y) { y = Neg (x) }'
+    declare("Odd", "mine.domain", work=ELEMENTWISE * X, body=body)
 
 
 def declare_no_family() -> None:

@@ -36,6 +36,7 @@ def test_lower_brings_it_within_the_limits_of_the_engine() -> None:
     x = np.arange(18 * 20, dtype=np.float32).reshape(18, 20) % 5 - 2
     (y,) = onnxruntime.InferenceSession(lowered.SerializeToString()).run(None, {"x": x})
     np.testing.assert_array_equal(y, np.maximum(0, x @ WEIGHTS + 1) / 4)
+    assert onnxtile.verify(model(), lowered).equivalent
 
 
 def test_the_rewrite_runs_in_pipelines() -> None:
