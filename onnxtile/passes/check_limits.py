@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnxtile.errors import LimitsError
 from onnxtile.ir.dimensions import free_dimensions
 from onnxtile.operators.contractions import contractions
-from onnxtile.tiling.legality import engine_refusals, legality, why_unknown
+from onnxtile.tiling.legality import engine_refusals, legality, why_over, why_unknown
 from onnxtile.tiling.limits import ProductLimits, product_limits
 
 
@@ -34,8 +34,7 @@ class CheckLimits(ir.passes.InPlacePass):
             for refusal in engine_refusals(product, self.max):
                 raise LimitsError(f"{named}: {refusal.words}")
             if answer == "over":
-                size = "x".join(map(str, product.size.axes))
-                raise LimitsError(f"{named} is {size}, over the limits {self.max.for_product(product)}")
+                raise LimitsError(f"{named} {why_over(product, self.max)}")
             if answer == "unknown":
                 why = why_unknown(product, self.max, free_dimensions(model))
                 hint = " (run infer-shapes before)" if why.code == "unknown-shape" else ""

@@ -67,6 +67,17 @@ def engine_refusals(product: Contraction, limits: ProductLimits) -> Iterator[Ref
         yield Refusal("engine", words)
 
 
+def why_over(product: Contraction, limits: ProductLimits) -> str:
+    """Return what is said behind the name of a product that is over the limits, of types that the engine multiplies."""
+    if not limits.takes(product):
+        return f"isn't run by the engine: {product.node.op_type} has to be written out as products"
+    size, most = "x".join(map(str, product.size.axes)), limits.for_types(product.types)
+    sizes = zip(product.size.axes, most.axes, strict=True)
+    if any(isinstance(size, int) and limit is not None and size > limit for size, limit in sizes):
+        return f"is {size}, over the limits {most}"
+    return f"is {size}, within the limits {most}, but local memory doesn't hold it: it has to be cut"
+
+
 def why_unknown(product: Contraction, limits: ProductLimits, free: Sequence[str]) -> Refusal:
     """Return why the legality of a product is unknown, and the cure. `free`: the model's free dimensions."""
     if product.reason:

@@ -7,11 +7,13 @@ from typing import Any
 import onnx_ir as ir
 import pytest
 
+from onnxtile.engine.limits import EngineLimits
 from onnxtile.errors import LimitsError
 from onnxtile.passes import CheckLimits, InferShapes
 from onnxtile.passes.manager import PassManager
 from onnxtile.tiling.limits import Limits
-from tests.support import matmul
+from tests.engine.strategies import engine_of
+from tests.support import matmul, parse
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,26 @@ def test_products_against_limits(a: list[Any], limits: tuple[Any, Any, Any], wor
         return
     with pytest.raises(LimitsError, match=words):
         manager(model)
+
+
+def test_the_limits_of_an_engine_are_told_and_not_its_tiles() -> None:
+    of: dict[str, Any] = {"product_types": ["float32", "float32"], "product_accumulate": "float32"}
+    of["product_max"] = {"M": 8, "K": 20, "N": 8}
+    large, small = (EngineLimits(engine_of(**of, local_size=size)) for size in (10_000, 300))
+    for size, limits, words in (
+        ((8, 40, 8), large, "is 8x40x8, over the limits 8,20,8"),
+        ((8, 40, 8), small, "is 8x40x8, over the limits 8,20,8"),
+        ((8, 20, 8), small, "is 8x20x8, within the limits 8,20,8, but local memory doesn't hold it: it has to be cut"),
+    ):
+        m, k, n = size
+        with pytest.raises(LimitsError, match=f"MatMul 'product' {words}$"):
+            CheckLimits(limits)(ir.from_proto(matmul([m, k], [k, n], [m, n])))
+
+
+def test_operators_that_the_engine_does_not_run_are_told() -> None:
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (float[4,4] x) => (float[4,4] y) { y = Gemm (x, x) }'
+    with pytest.raises(LimitsError, match="Gemm 'y' isn't run by the engine: Gemm has to be written out as products"):
+        CheckLimits(Limits.parse("8,8,8:matmul"))(ir.from_proto(parse(text)))
 
 
 def test_nothing_changes() -> None:
