@@ -1,10 +1,11 @@
-"""Write reference pages of the site from the code: commands and options, Python, passes, fields of an engine file."""
+"""Write reference pages of the site from the code: commands, Python, passes, plugins, fields of an engine file."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import onnxtile
 
@@ -27,16 +28,49 @@ def python() -> str:
     """Write a page of which mkdocstrings makes the public functions and classes."""
     functions = [name for name in onnxtile.__all__ if name[0].islower() and name not in ("passes", "instruments")]
     classes = [name for name in onnxtile.__all__ if name[0].isupper()]
-    lines = ["# Python", "What `import onnxtile` has. Instruments and passes are in `onnxtile.instruments` and "]
-    lines[-1] += "[`onnxtile.passes`](passes.md)."
+    from onnxtile.debugging import instruments
+
+    lines = ["# Python", "What `import onnxtile` has; [passes](passes.md) and [what plugins take](plugins.md) are by "]
+    lines[-1] += "themselves. Instruments are imported from `onnxtile.debugging.instruments`."
     for title, names in (("Functions", functions), ("Classes", classes)):
         lines.append(f"## {title}")
         lines += [f"::: {_home(name)}" for name in names]
+    lines.append("## Instruments")
+    lines += [f"::: {_place(getattr(instruments, name))}" for name in instruments.__all__]
+    return "\n\n".join(lines) + "\n"
+
+
+PLUGIN_API: dict[str, tuple[str, ...]] = {
+    "Operators": (
+        "operators.registry.declare", "operators.registry.one_product", "operators.registry.Products",
+        "operators.sizes.Size", "operators.matmul.matmul", "operators.work.Work", "operators.formula.measure",
+    ),
+    "Passes": (
+        "passes.node_rewrite.rewrite", "passes.rewrites.node_writer.NodeWriter", "passes.decompose.Decompose",
+        "passes.decompose.lowered_by", "passes.rewrites.replacement.Replacement", "operators.contractions.Contraction",
+        "tiling.legality.Refusal", "tiling.legality.type_refusals",
+    ),
+    "Forms": (
+        "tiling.forms.form.Form", "tiling.legality.Ability", "tiling.sinks.ir.Sink",
+        "tiling.tiled_product.TiledProduct", "tiling.tiled_product.Operand", "tiling.plan.TilePlan", "tiling.plan.Axis",
+    ),
+}  # fmt: skip
+"""What plugins take from onnxtile, by what they offer."""
+
+
+def plugins() -> str:
+    """Write a page of which mkdocstrings makes what plugins take."""
+    lines = ["# Plugins", "What plugins take from onnxtile; [plugins](../plugins.md) says how it goes together."]
+    for title, names in PLUGIN_API.items():
+        lines += [f"## {title}", *(f"::: onnxtile.{name}" for name in names)]
     return "\n\n".join(lines) + "\n"
 
 
 def _home(name: str) -> str:
-    value = getattr(onnxtile, name)
+    return _place(getattr(onnxtile, name))
+
+
+def _place(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"
 
 
@@ -58,11 +92,15 @@ def passes() -> str:
         cls = pass_class(name)
         lines += [f"## {name}", f"`{cls.__module__}.{cls.__name__}`", _literal(inspect.cleandoc(cls.__doc__ or ""))]
         rows = [
-            (f"`{key}`", "has to be given" if one.default is NO_DEFAULT else f"`{value_word(one.default).text}`")
+            (
+                f"`{key}`",
+                one.words,
+                "has to be given" if one.default is NO_DEFAULT else f"`{value_word(one.default).text}`",
+            )
             for key, one in options_of(cls).items()
             if one.as_text
         ]
-        lines += [table(("option", "default"), rows)] if rows else []
+        lines += [table(("option", "takes", "default"), rows)] if rows else []
     rows = [(f"`{name}`", _literal(_first_line(pass_class(name)))) for name in common.__all__]
     return "\n\n".join([*lines, "## Of onnx_ir", table(("pass", "what it does"), rows)]) + "\n"
 
@@ -135,6 +173,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": commands,
     "reference/python.md": python,
     "reference/passes.md": passes,
+    "reference/plugins.md": plugins,
     "reference/engine-file.md": engine_file,
 }
 """Each page by its place in the site."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import posixpath
 import re
@@ -18,6 +20,9 @@ import pytest
 
 import onnxtile
 from onnxtile.ir.symbolic.rounded import percent_text
+from onnxtile.operators.registry import declare
+from onnxtile.passes.decompose import Decompose
+from onnxtile.tiling.forms.form import Form
 from tests.commands import Cli
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
@@ -192,6 +197,7 @@ def test_generated_pages_have_what_the_code_has(tmp_path: Path) -> None:
     assert "\n## `onnxtile lower`\n" in written["reference/commands.md"]
     assert "`--dry-run`" in written["reference/commands.md"]
     assert "\n## tile-matmul\n" in written["reference/passes.md"]
+    assert "| `accumulate` | chain, tree or sum | `chain` |" in written["reference/passes.md"]
     assert "&#42;" in written["reference/passes.md"]
     assert "\n::: onnxtile.api.lower.lower\n" in written["reference/python.md"]
     assert "| `clock` | number or text |  |" in written["reference/engine-file.md"]
@@ -202,6 +208,31 @@ def test_generated_pages_have_what_the_code_has(tmp_path: Path) -> None:
             there = ROOT / "docs" / posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
             assert not target or there.exists() or there.relative_to(ROOT).as_posix() in GENERATED
             assert not anchor or anchor in anchors(there if target else page), anchor
+
+
+def test_the_code_of_plugins_is_that_of_the_example() -> None:
+    files = [path.read_text() for path in (ROOT / "examples" / "plugin").rglob("*.py")]
+    blocks = re.findall(r"```py\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.DOTALL)
+    assert len(blocks) == 5
+    assert all(any(block in text for text in files) for block in blocks)
+
+
+def test_what_plugins_take_is_there_and_needed_members_are_named() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text()
+    for name in (name for names in references.PLUGIN_API.values() for name in names):
+        module, _, member = f"onnxtile.{name}".rpartition(".")
+        assert hasattr(importlib.import_module(module), member), name
+    abstract = Decompose.__abstractmethods__ | Form.__abstractmethods__
+    needed = {"operators", *abstract, *Form.__annotations__, *inspect.signature(declare).parameters}
+    assert all(re.search(rf"`{name}[`(]", page) for name in needed - {"keeps_calls", "names", "domains"})
+
+
+def test_docstrings_of_the_references_are_markdown() -> None:
+    text = references.python() + references.plugins()
+    for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE):
+        module, _, member = name.rpartition(".")
+        words = inspect.getdoc(getattr(importlib.import_module(module), member)) or ""
+        assert words and not re.search(r"^>>>", words, re.MULTILINE), f"{name}: indent its example, as code"
 
 
 def test_links_lead_to_pages_of_the_site() -> None:

@@ -52,7 +52,7 @@ def test_the_plugin_passes_its_tests_as_it_is_installed(tmp_path: Path) -> None:
     unneeded = [word for name in ("cacheprovider", "xdist", "hypothesispytest") for word in ("-p", f"no:{name}")]
     done = run(tmp_path, "-m", "pytest", "-q", *unneeded, "tests")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "4 passed" in done.stdout
 
 
 def test_a_broken_plugin_is_named_and_skipped(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,11 +215,12 @@ Reduce.__doc__ = (
 
 
 class PassFacts(TypedDict):
-    """A pass, and the names of its options."""
+    """A pass, the names of its options, and what each takes."""
 
     name: str
     summary: str
     options: list[str]
+    takes: dict[str, str]
 
 
 class Passes(TypedDict):

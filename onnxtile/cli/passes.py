@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from onnxtile.cli.options import Json
 
@@ -20,7 +21,7 @@ def command(json: Json = False) -> None:
     from onnxtile.passes.pipelines.options import options_of
     from onnxtile.passes.registry import pass_class, pass_names
 
-    described = []
+    described: list[dict[str, Any]] = []
     for name in pass_names():
         try:
             cls = pass_class(name)
@@ -28,8 +29,9 @@ def command(json: Json = False) -> None:
             leave_out(error)
             continue
         words = cls.__doc__ or sys.modules[cls.__module__].__doc__ or "no description"
-        options = [key for key, option in options_of(cls).items() if option.as_text]
-        described.append({"name": name, "summary": words.strip().splitlines()[0], "options": options})
+        options = {key: option.words for key, option in options_of(cls).items() if option.as_text}
+        summary = words.strip().splitlines()[0]
+        described.append({"name": name, "summary": summary, "options": list(options), "takes": options})
     if json:
         print_json({"schema": "onnxtile.passes/1", "passes": described})
         return
@@ -38,3 +40,5 @@ def command(json: Json = False) -> None:
         taken = f"{{{' '.join(pass_['options'])}}}" if pass_["options"] else ""
         screen.print(Text.assemble(*styled((str(pass_["name"]), "bold"), (taken, "dim"))))
         say(f"    {pass_['summary']}")
+        if takes := "; ".join(f"{key}: {words}" for key, words in pass_["takes"].items()):
+            say(f"    {takes}", style="dim")

@@ -24,7 +24,7 @@ class PassManager:
 
     Passes are objects (of onnx_ir's PassBase: ours, onnx_ir's own, anybody's), functions of a model, or names; or one
     text pipeline, or `@FILE.toml`.
-    `instruments` watch them (see `Instrument`): those of `onnxtile.instruments`, or your own.
+    `instruments` watch them (see `Instrument`): those of `onnxtile.debugging.instruments`, or your own.
     """
 
     def __init__(

@@ -96,8 +96,8 @@ class Limits(ProductLimits):
     None means that the axis isn't limited. `only_matmul`: it runs no operator but products, so that a Conv or an LSTM
     is written out even where its products are within the limits. Raises UsageError for a limit below 1.
 
-    >>> print(Limits.parse("64,*,128"))
-    64,*,128
+        >>> print(Limits.parse("64,*,128"))
+        64,*,128
     """
 
     m: int | None

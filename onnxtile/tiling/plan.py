@@ -17,8 +17,8 @@ class Axis:
     `size` is None where it is known only at run time; `tile` is then the limit, or None for an axis that is
     left whole however long it turns out to be. An axis of no elements has one piece, of no elements.
 
-    >>> list(Axis.cut(130, 64))
-    [(0, 64), (64, 128), (128, 130)]
+        >>> list(Axis.cut(130, 64))
+        [(0, 64), (64, 128), (128, 130)]
     """
 
     size: int | None

@@ -1,4 +1,4 @@
-"""Extensions of onnxtile for the Edge-16: an operator, passes, an engine."""
+"""Extensions of onnxtile for the Edge-16: an operator, passes, a form, an engine."""
 
 from pathlib import Path
 

@@ -39,6 +39,13 @@ def test_lower_brings_it_within_the_limits_of_the_engine() -> None:
     assert onnxtile.verify(model(), lowered).equivalent
 
 
+def test_tiles_are_written_in_the_form_sliced() -> None:
+    lowered = onnxtile.lower(model(), engine="edge-16", form="sliced")
+    assert {"Slice", "MatMul", "Sum", "Concat"} <= {node.op_type for node in lowered.graph.node}
+    assert onnxtile.check(lowered, engine="edge-16").ok
+    assert onnxtile.verify(model(), lowered).equivalent
+
+
 def test_the_rewrite_runs_in_pipelines() -> None:
     changed = ir.from_proto(model())
     onnxtile.PassManager("decompose-dense-relu,reciprocals")(changed)
