@@ -87,6 +87,7 @@ THRESHOLDS: dict[str, tuple[str, str, str]] = {
     "tiling.legality.MOST_TILES": ("a product is cut, or refused", _LOWERING, "test_products_of_as_many_tiles_as_are_made_and_of_more"),
     "ir.dimensions.LARGEST": ("a limit is taken, or refused", _LOWERING, "test_limits_as_large_as_a_size_may_be_and_larger"),
     "lowering.options.MAX_NODES": ("form auto is unrolled, or batched", "lowering/test_form_costs.py", "test_auto_unrolls_up_to_its_budget"),
+    "ir.notebook.MOST_PRINTED": ("rows of a printed result", "ir/test_notebook.py", "test_as_many_rows_as_are_printed_and_more"),
     "ir.notebook.MOST_ROWS": ("a row is shown, or counted", "ir/test_notebook.py", "test_a_table_of_as_many_rows_as_are_shown_and_more"),
     "ir.io.partial_files._LONGEST": ("a file in the making has the output's name, or its beginning", _SHOWN, "test_names_of_outputs_that_are_in_those_of_files_in_the_making_and_longer_ones"),
     "passes.decompose_blockwise.MOST_PACKED_TILES": ("packed weights are cut, or refused", _LOWERING, "test_packed_weights_of_as_many_tiles_as_are_made_and_of_more"),

@@ -10,7 +10,7 @@ import pytest
 
 import onnxtile
 from onnxtile.engine.product import Product
-from onnxtile.ir.notebook import MOST_ROWS, Sheet, Tabular
+from onnxtile.ir.notebook import MOST_PRINTED, MOST_ROWS, Sheet, Tabular
 
 HOSTILE = "<script>alert('x')</script>&\x1b[31m"
 MODEL = onnx.helper.make_model(
@@ -125,3 +125,10 @@ def test_a_verdict_without_regions_shows_values() -> None:
     shown = verdict._repr_html_()
     assert "<th style='text-align: right'>allowed</th>" in shown
     assert verdict.records()[-1]["name"] == "y"
+
+
+def test_as_many_rows_as_are_printed_and_more() -> None:
+    rows: Sequence[Any] = [("a",)] * (MOST_PRINTED + 2)
+    assert Sheet(["below"], ["name"], rows).text().splitlines()[MOST_PRINTED:] == ["a", "... and 2 more", "below"]
+    assert "more" not in Sheet([], ["name"], rows[:MOST_PRINTED]).text()
+    assert Sheet(["a\x1bb"], (), ()).text() == r"a\x1bb"
