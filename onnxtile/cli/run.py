@@ -116,6 +116,8 @@ def command(
             screen.print(f"{step.seconds * 1000:9.1f} ms  {step.name}{'' if step.modified else ' (changed nothing)'}")
     for index in sorted(unreported):
         screen.print(f"pass {manager.steps[index].name} changed the model and says that it didn't", style="yellow")
+    for instrument in verifying:
+        screen.print(f"verified: the model is equivalent after each pass that changed it, {instrument.verified} in all")
     screen.print(f"{several(nodes, 'node')} in {words_for(output)}", style="green")
 
 

@@ -24,6 +24,7 @@ from onnxtile.engine.schedule import Schedule
 from onnxtile.errors import UsageError
 from onnxtile.exploration.measured import Measured
 from onnxtile.ir.json_encoding import JsonRecord
+from onnxtile.ir.printable import several
 
 Vector = NDArray[np.float64]
 FEWEST = 6
@@ -81,7 +82,8 @@ def fit(layers: Sequence[Measured], engine: Engine) -> Fitted:
     Raises UsageError for fewer than `FEWEST` layers and for types that the engine doesn't multiply.
     """
     if len(layers) < FEWEST:
-        raise UsageError(f"{len(layers)} layers are too few to fit three numbers: measure {FEWEST} or more")
+        too_few = f"{several(len(layers), 'layer')} {'is' if len(layers) == 1 else 'are'} too few"
+        raise UsageError(f"{too_few} to fit three numbers: measure {FEWEST} or more")
     for layer in layers:
         if engine.unit_for(*layer.product.types) is None:
             words = f"layer {layer.name!r} is {' x '.join(layer.product.types)}, which {engine.name} doesn't multiply"

@@ -7,11 +7,15 @@ from typing import ClassVar
 
 import onnx_ir as ir
 
-from onnxtile.errors import PassError, UsageError
+from onnxtile.errors import OnnxtileError, PassError, UsageError, did_you_mean
 from onnxtile.ir.attributes import node_name
 from onnxtile.ir.constants import drop_if_unused
 from onnxtile.ir.graphs import default_opset, scopes_with_nodes
+from onnxtile.ir.io.checker import one_line
 from onnxtile.ir.names import Names
+from onnxtile.ir.printable import SHORT, printable, several
+from onnxtile.operators.registry import MICROSOFT
+from onnxtile.operators.table import OPERATORS
 from onnxtile.passes.function_pass import FunctionPass, class_of_function
 from onnxtile.passes.rewrites.node_writer import NodeWriter
 
@@ -41,17 +45,24 @@ class NodeRewrite(FunctionPass):
 
     def _rewritten(self, node: ir.Node, op: NodeWriter, model: ir.Model) -> bool:
         """Return whether the function took the node, and what it gave is in its place."""
-        given = type(self).function(node, op, **self.options)
+        named = f"{node.op_type} {node_name(node)!r}"
+        try:
+            given = type(self).function(node, op, **self.options)
+        except OnnxtileError:
+            raise
+        except Exception as error:  # the function is anybody's code: whatever it raises gets the node's name
+            raise PassError(f"{named}: {type(error).__name__}: {one_line(error)}") from error
         values = tuple(given) if isinstance(given, (tuple, list)) else (given,)
         if given is None:
             op.take_back()
             return False
         wrong = [value for value in values if not isinstance(value, (ir.Value, type(None)))]
         if wrong or len(values) != len(node.outputs):
-            what = f"a {type(wrong[0]).__name__}" if wrong else f"{len(values)} values for {len(node.outputs)} outputs"
+            what = f"{several(len(values), 'value')} for {several(len(node.outputs), 'output')} of {named}"
+            what = f"{wrong[0]!r} for {named}" if wrong else what
             raise PassError(
-                f"{type(self).__name__} gave {what} for {node.op_type} {node_name(node)!r}: values of nodes are "
-                "wanted, one an output, or None to leave the node as it is"
+                f"{type(self).__name__} gave {printable(what, SHORT)}: values of nodes are wanted, one an output, or "
+                "None to leave the node as it is"
             )
         operands = list(node.inputs)
         op.swap_in(values)
@@ -66,10 +77,24 @@ def rewrite(operators: str, *, domain: str = "") -> Callable[[Callable[..., obje
     `operators`: names, with spaces between, in a domain. The function is called as `function(node, op, **options)`,
     makes nodes by `op` (see NodeWriter), and returns the value that takes the place of the node's output, a tuple for
     several, or None to leave the node as it is. Its other parameters are the pass's options, its name the pass's:
-    `name(option=value)` in Python, `module:name{option=value}` in pipelines. Raises UsageError for no operator.
+    `name(option=value)` in Python, `module:name{option=value}` in pipelines. Raises UsageError for no operator, and for
+    one that ONNX doesn't have.
     """
     names = frozenset(operators.split()) if isinstance(operators, str) else frozenset[str]()
     if not names:
         raise UsageError('rewrite names the operators whose nodes are rewritten: @onnxtile.rewrite("Gemm MatMul")')
+    for name in sorted(names) if not domain else ():
+        if ("", name) not in OPERATORS:
+            raise UsageError(f"rewrite names {name!r}, which isn't an operator of ONNX{_meant(name)}")
     facts = {"operators": names, "domain": domain}
     return lambda function: class_of_function(function, NodeRewrite, facts, 2)
+
+
+def _meant(name: str) -> str:
+    """Return what was meant by the name of an operator that ONNX doesn't have."""
+    domain, dot, operator = name.rpartition(".")
+    if not dot and (MICROSOFT, name) in OPERATORS:
+        domain, dot, operator = MICROSOFT, ".", name
+    if dot:
+        return f'; of another domain it\'s @onnxtile.rewrite("{operator}", domain="{domain}")'
+    return did_you_mean(name, [own for of, own in OPERATORS if not of])

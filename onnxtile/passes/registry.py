@@ -109,8 +109,8 @@ def _imported(name: str) -> Any:
 
 def pass_name(pass_: ir.passes.PassBase) -> str:
     """Return a pass's name in text, or its class's name where it isn't registered."""
-    path = _path(type(pass_)).removeprefix("onnxtile.")
-    return next((name for name, built_in in BUILT_IN.items() if built_in == path), type(pass_).__name__)
+    name = full_name(type(pass_))
+    return type(pass_).__name__ if ":" in name else name
 
 
 def full_name(cls: type[ir.passes.PassBase]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ from onnxtile.ir.bounds import most, raise_hint
 from onnxtile.ir.printable import beginning
 
 Result = TypeVar("Result")
+_STATUS = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
+"""What onnxruntime puts in front of its words."""
 
 
 class EngineError(Exception):
@@ -53,4 +56,5 @@ def guarded(engine: str, action: Callable[[], Result]) -> Result:
     try:
         return action()
     except Exception as error:  # engines raise types of their own, of many kinds; all mean the same here
-        raise EngineError(f"{engine}: {type(error).__name__}: {beginning(' '.join(str(error).split()))}") from error
+        words = _STATUS.sub("", " ".join(str(error).split()))
+        raise EngineError(f"{engine}: {type(error).__name__}: {beginning(words)}") from error

@@ -75,6 +75,8 @@ def test_what_cannot_be_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = [Measured("fc", Product(8, 8, 8), 100)] * FEWEST
     with pytest.raises(UsageError, match=f"{FEWEST - 1} layers are too few"):
         fit(layers[1:], engine(1, 1, 1))
+    with pytest.raises(UsageError, match="^1 layer is too few"):
+        fit(layers[:1], engine(1, 1, 1))
     other = Measured("half", Product(8, 8, 8, 1, ("float16", "float16"), "float16"), 100)
     with pytest.raises(UsageError, match="layer 'half' is float16 x float16, which engine doesn't multiply"):
         fit([*layers, other], engine(1, 1, 1))

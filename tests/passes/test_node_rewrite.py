@@ -103,14 +103,34 @@ def test_what_was_made_is_dropped_where_the_node_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "words"), [("text", "gave a str for Neg 'y'"), ("two", "gave 2 values for 1 outputs for Neg 'y'")]
+    ("what", "words"), [("text", "gave 'y' for Neg 'y'"), ("two", "gave 2 values for 1 output of Neg 'y'")]
 )
 def test_what_is_no_value_is_told(what: str, words: str) -> None:
     with pytest.raises(PassError, match=f"^pass gives: gives {words}: values of nodes are wanted, one an output"):
         onnxtile.PassManager([gives(what=what)])(neg())
 
 
+@onnxtile.rewrite("Neg")
+def raises(node: ir.Node, op: NodeWriter) -> ir.Value | None:
+    return op.Mul(node.inputs[3], 2)
+
+
+def test_an_error_in_the_function_names_the_node() -> None:
+    with pytest.raises(PassError, match=exact("pass raises: Neg 'y': IndexError: tuple index out of range")):
+        onnxtile.PassManager([raises()])(neg())
+
+
 def test_rewrite_names_operators() -> None:
+    for wrong, words in {
+        "Add Subb": "rewrite names 'Subb', which isn't an operator of ONNX; did you mean 'Sub'?",
+        "npu.Gated": "rewrite names 'npu.Gated', which isn't an operator of ONNX; of another domain it's "
+        '@onnxtile.rewrite("Gated", domain="npu")',
+        "FusedMatMul": "rewrite names 'FusedMatMul', which isn't an operator of ONNX; of another domain it's "
+        '@onnxtile.rewrite("FusedMatMul", domain="com.microsoft")',
+    }.items():
+        with pytest.raises(UsageError, match=exact(words)):
+            onnxtile.rewrite(wrong)
+    assert onnxtile.rewrite("Gated", domain="npu")
     for wrong in ("", multiply):
         with pytest.raises(UsageError, match="rewrite names the operators whose nodes are rewritten: @onnxtile.rew"):
             onnxtile.rewrite(wrong)  # type: ignore[arg-type]  # that's the point

@@ -16,7 +16,7 @@ import onnxtile
 from onnxtile.errors import UsageError
 from onnxtile.ir import plugins
 from onnxtile.passes.pipelines.pipeline import parse_pipeline, pipeline_text
-from onnxtile.passes.registry import ENTRY_POINTS
+from onnxtile.passes.registry import ENTRY_POINTS, pass_name
 
 
 def test_pipelines_name_classes_by_their_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +47,14 @@ def test_what_is_wrong_with_a_pass_of_a_plugin_is_told_with_the_plugin(monkeypat
     }.items():
         with pytest.raises(UsageError, match=re.escape(f"plugin {name!r} (onnxtile.passes) is broken: {words}")):
             parse_pipeline(name)
+
+
+def test_a_pass_of_a_plugin_goes_by_the_name_of_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pass_name(Limited(onnxtile.Limits(4, 4, 4))) == "Limited"
+    points = [EntryPoint("within-limits", f"{__name__}:Limited", ENTRY_POINTS)]
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    (made,) = parse_pipeline("within-limits{max=4,4,4}")
+    assert (pass_name(made), pipeline_text([made])) == ("within-limits", "within-limits{max=4,4,4}")
 
 
 NUMBER = 3
