@@ -11,6 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import onnx_ir as ir
 from onnx_ir.passes import common
@@ -51,6 +52,8 @@ BUILT_IN = {
     "check-limits": "passes.check_limits:CheckLimits",
     "annotate": "profiling.annotate:Annotate",
 }
+_PLUGGED: WeakKeyDictionary[type[ir.passes.PassBase], str] = WeakKeyDictionary()
+"""Names of plugins' classes that were asked for by name."""
 _OURS = frozenset((*BUILT_IN, *common.__all__))
 
 
@@ -69,7 +72,9 @@ def pass_class(name: str) -> type[ir.passes.PassBase]:
         found = _imported(name)
     elif point := plugins(ENTRY_POINTS, _OURS).get(name):
         try:
-            return _as_class(load(point))
+            cls = _as_class(load(point))
+            _PLUGGED[cls] = name
+            return cls
         except BrokenPluginError:
             raise
         except UsageError as error:
@@ -108,9 +113,13 @@ def _imported(name: str) -> Any:
 
 
 def pass_name(pass_: ir.passes.PassBase) -> str:
-    """Return a pass's name in text, or its class's name where it isn't registered."""
-    name = full_name(type(pass_))
-    return type(pass_).__name__ if ":" in name else name
+    """Return a pass's name in text, or its class's name where it isn't registered.
+
+    A plugin's class has a name here once it was asked for by that: entry points aren't read anew for each run.
+    """
+    path = _path(type(pass_)).removeprefix("onnxtile.")
+    built_in = (name for name, built_in in BUILT_IN.items() if built_in == path)
+    return next(built_in, None) or _PLUGGED.get(type(pass_), type(pass_).__name__)
 
 
 def full_name(cls: type[ir.passes.PassBase]) -> str:
