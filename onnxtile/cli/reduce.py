@@ -54,7 +54,6 @@ def command(
     from onnxtile.cli.output import console, print_json, progress
     from onnxtile.debugging.reduce.reducer import Reduction, reduce
     from onnxtile.ir.json_encoding import members_of
-    from onnxtile.ir.printable import several
 
     folder = output or model.with_name(f"{model.name.removesuffix('.onnx')}.reduced")
     with progress(f"reduce {model.name}") as say:
