@@ -29,6 +29,7 @@ from onnxtile.cli import (
     verify,
 )
 from onnxtile.cli.endings import OUTPUT_CLOSED, STOPPED, complete_streams, ending
+from onnxtile.cli.help_text import Commands
 from onnxtile.cli.isolation import IsolationError, run_isolated
 from onnxtile.cli.standard_streams import standard_streams
 from onnxtile.cli.telling import telling
@@ -42,7 +43,7 @@ _QUIET, _VERBOSE = ("-q", "--quiet"), ("-v", "--verbose")
 YOUNG = 50_000
 """Objects that are made before they are looked at as garbage: a model's nodes live as long as the program."""
 
-app = typer.Typer(
+app = Commands(
     name="onnxtile",
     help="Fit ONNX models to a matrix engine of bounded size, and prove it.",
     add_completion=True,

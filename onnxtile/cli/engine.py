@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onnxtile.cli import completion
+from onnxtile.cli.help_text import Commands
 from onnxtile.cli.options import Json
 
 if TYPE_CHECKING:
     from onnxtile.engine.description import Engine
     from onnxtile.exploration.fit import Fitted
 
-app = typer.Typer(help="Describe the engine: start a file, check it, look at it.")
+app = Commands(help="Describe the engine: start a file, check it, look at it.")
 NAMED = Annotated[
     str,
     typer.Argument(
