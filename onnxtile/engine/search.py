@@ -28,7 +28,7 @@ TILES_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Axis:
-    """Which sizes of calls along an axis another one is never worse than.
+    """Hold sizes of calls along an axis that another one is never worse than.
 
     Flags [i, j]: size i instead of j. `smaller`: it's smaller, and costs no more; `divides`: its blocks are finer, too;
     `kept`: as `smaller`, but nothing replaces the whole axis.

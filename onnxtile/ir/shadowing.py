@@ -18,7 +18,7 @@ MAIN = "the main graph"
 
 
 class Bearer(NamedTuple):
-    """What has a name: an input, an initializer, or a node with it as output; and the graph that it's in."""
+    """Hold what has a name: an input, an initializer, or a node with it as output; and the graph that it's in."""
 
     what: str | onnx.NodeProto
     where: str

@@ -1,4 +1,4 @@
-"""What totals are called where people read them: the same in each command, table and page."""
+"""Name totals where people read them: the same in each command, table and page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators of plugins stand for, by their declarations: functions that are put into a model."""
+"""Put what operators of plugins stand for into a model: the functions that they are declared with."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_a_failure_is_told_once() -> None:
         ("import ctypes; ctypes.string_at(0)", "crashed (SIGSEGV); the file is damaged or hits a fault there"),
         (
             "os.write(2, b'terminate\\nwhat(): \\x1b[2J bad \\xff\\n\\n'); os.abort()",
-            "crashed (SIGABRT); the file is damaged or hits a fault there: what(): \x1b[2J bad \ufffd",
+            "crashed (SIGABRT); the file is damaged or hits a fault there: what(): \\x1b[2J bad \ufffd",
         ),
         ("os.kill(os.getpid(), signal.SIGKILL)", "was killed from outside, as systems do where memory runs out"),
     ],

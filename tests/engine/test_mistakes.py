@@ -21,7 +21,7 @@ def test_fields_given_by_name_are_told_in_the_same_words() -> None:
 
 
 def test_every_mistake_has_a_line_with_its_place() -> None:
-    """Those of one unit together, too: what sums can't hold, and each limit of a call."""
+    """List those of one unit together, too: what sums can't hold, and each limit of a call."""
     unit = {
         "types": ["int8", "float16"], "accumulate": "int4", "array": {}, "max": {"M": 3, "K": 5},
         "multiple": {"M": 2, "K": 2},

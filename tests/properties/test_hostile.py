@@ -261,8 +261,8 @@ def test_broken_models_are_refused(change: str, words: str) -> None:
         ({"bind": [1]}, "bind is \\[1\\]: give sizes by name"),
         ({"output": 3}, "output is 3: give a path"),
         ({"accumulate": 3}, "accumulate is 3"),
-        ({"max": (2**70, 1, 1)}, "limit M is"),
-        ({"max": "9" * 5000 + ",1,1"}, "isn't a limit"),
+        ({"max": (2**70, 1, 1)}, "limit M: 1180591620717411303424 is over 9223372036854775807"),
+        ({"max": "9" * 5000 + ",1,1"}, "is over 9223372036854775807, the largest limit: write \\* for none"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments: dict[str, object], words: str) -> None:
