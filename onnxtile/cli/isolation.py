@@ -82,7 +82,9 @@ def run_isolated(program: Callable[[], object], wanted: IsolationError) -> NoRet
         last_words = native.read().decode(errors="replace")
     if late:
         cure = f"{wanted.option} SECONDS gives it more, 0 any time"
-        raise ModelError(f"{wanted.job} takes longer than {wanted.seconds:g} seconds; {cure}")
+        raise ModelError(
+            f"{wanted.job} takes longer than {wanted.seconds:g} second{'' if wanted.seconds == 1 else 's'}; {cure}"
+        )
     if os.WIFSIGNALED(status):
         raise ModelError(_death(wanted.job, os.WTERMSIG(status), last_words))
     sys.stderr.write(last_words)

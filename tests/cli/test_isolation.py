@@ -23,6 +23,7 @@ from onnxtile.cli import isolation
 from onnxtile.errors import ModelError
 
 isolation.GRACE = 0.5
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have programs in the background ignore it
 
 def program():
     try:
