@@ -55,7 +55,7 @@ PLUGIN_API: dict[str, tuple[str, ...]] = {
         "tiling.tiled_product.TiledProduct", "tiling.tiled_product.Operand", "tiling.plan.TilePlan", "tiling.plan.Axis",
     ),
 }  # fmt: skip
-"""What plugins take from onnxtile, by what they offer."""
+"""List what plugins take from onnxtile, by what they offer."""
 
 
 def plugins() -> str:

@@ -11,7 +11,7 @@ Choices = Callable[[], Iterable[str]]
 _LINES = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
 """Where bash, and other shells, put the line that is completed."""
 _WORD = re.compile(r"[\w.:/@%+,-][\w.:/@%+,=-]*")
-"""What every shell takes for one word as it stands. Names of files may hold commands, and shells evaluate what they are
+"""Match what every shell takes for one word. Names of files may hold commands, and shells evaluate what they are
 offered: zsh when it's listed, all of them once it's on the line."""
 
 

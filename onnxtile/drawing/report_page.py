@@ -24,7 +24,7 @@ _COSTS = (
     f"Amounts are sums over the nodes that a layer became. {_MOVED}; lowered: after lowering; beyond: more then.",
     f"{_MOVED}; bytes alive: what is in memory while the node runs.",
 )
-"""What columns of costs are: before and after, and of one model."""
+"""Explain columns of costs: before and after, and of one model."""
 
 
 def report_page(facts: Facts) -> str:

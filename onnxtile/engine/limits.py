@@ -81,7 +81,7 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
 
     def _answer(self, product: Contraction, ask: Callable[[Contraction], Answer]) -> Answer:
         """Return what was answered of a product alike, or ask."""
-        native = "Conv" in product.node.op_type
+        native = product.family == "conv"
         key = (ask.__name__, product.size, product.types, product.reason, native)
         if key not in self._answers:
             self._answers[key] = ask(product)
@@ -104,7 +104,7 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
         return self.engine.conv.native
 
     def takes(self, product: Contraction) -> bool:
-        return self.takes_convolutions or "Conv" not in product.node.op_type
+        return self.takes_convolutions or product.family != "conv"
 
     def narrow(self, products: bool) -> EngineLimits:
         return replace(self, narrow_products=products)
@@ -158,7 +158,7 @@ class EngineLimits(ProductLimits, JsonRecord, members="engine=name minimize"):
         if isinstance(of_engine, str) or of_engine.empty:
             return True
         pairs = zip(of_engine.sizes, self.for_types(product.types).axes, strict=True)
-        native = self.engine.conv.native and "Conv" in product.node.op_type
+        native = self.engine.conv.native and product.family == "conv"
         within = all(limit is None or size <= limit for size, limit in pairs)
         return within and (native or self._holds(of_engine))
 

@@ -93,7 +93,7 @@ def _clashes(model: onnx.ModelProto) -> Iterator[Clash]:
 def _inside(graph: onnx.GraphProto | onnx.FunctionProto, scope: str, visible: dict[str, Bearer]) -> Iterator[Clash]:
     """Yield the clashes of one graph and the bodies in it. `visible`: what can be read; it's left as it was."""
     outside: dict[str, Bearer | None] = {}
-    """What this graph's own names stand for outside."""
+    """Keep what this graph's own names stand for outside."""
 
     def bear(name: str, bearer: Bearer) -> Iterator[Clash]:
         if name and name not in outside:

@@ -94,8 +94,8 @@ class RegionRuns:
         words = f"the sides may differ in {functions} alone, which the proof doesn't look into"
         try:
             found = self._run(region)
-        except (UnprovenError, OnnxtileError):
-            return replace(verdict, reason=f"{verdict.reason}; {words}")
+        except (UnprovenError, OnnxtileError) as error:
+            return replace(verdict, reason=f"{verdict.reason}; {words}; it wasn't run: {error}")
         inputs = f"{found.cases} random inputs"
         if found.equivalent:
             return replace(verdict, method="unknown", reason=f"{words}; {inputs} show no difference")

@@ -16,7 +16,7 @@ from onnxtile.ir.printable import beginning
 
 Result = TypeVar("Result")
 _STATUS = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
-"""What onnxruntime puts in front of its words."""
+"""Match the status that onnxruntime puts in front of its words."""
 
 
 class EngineError(Exception):

@@ -79,7 +79,7 @@ B 16 16 9 33 17 329, B 16 16 64 8 8 109, B 8 16 16 24 20 275, B 8 16 40 16 16 13
 C 8 8 16 24 20 227, C 8 8 40 16 16 299, C 8 8 9 33 17 281, C 16 8 16 24 20 137, C 16 8 40 16 16 227, C 16 8 9 33 17 164
 A 8 8 16 24 20 251, A 8 8 40 16 16 379, A 8 8 9 33 17 389
 """
-"""What stays (ws: B, os: C, is: A), rows and columns of the array, M, K, N; the total cycles of SCALE-Sim 3.0.0."""
+"""List what stays (ws: B, os: C, is: A), rows and columns of the array, M, K, N; total cycles of SCALE-Sim 3.0.0."""
 
 
 @pytest.mark.parametrize("case", [case.strip() for line in SCALE_SIM.split("\n") for case in line.split(",") if case])

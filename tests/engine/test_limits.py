@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import onnx_ir as ir
@@ -33,6 +34,14 @@ def test_a_product_within_the_limits_stays_whole() -> None:
     assert legality(product(9, 20, 8), limits()) == "over"
     assert limits().for_product(product(8, 20, 8)) == Limits(8, 20, 8)
     assert legality(product(100, 100, 100), limits(product_max={}, local_size=80_000)) == "fits"
+
+
+def test_an_operator_is_a_convolution_by_its_family_and_not_by_its_name() -> None:
+    converter, convolution = (
+        replace(product(8, 20, 8), node=ir.Node("edge", name, [], name="p"), family=family)
+        for name, family in (("ConvertedMatMul", "matmul"), ("Depthwise", "conv"))
+    )
+    assert [legality(one, limits()) for one in (converter, convolution)] == ["fits", "over"]
 
 
 def test_but_not_where_local_memory_cannot_hold_it() -> None:

@@ -37,7 +37,7 @@ TRIED = {
     },
     VIEW: {"netron": []},  # tests/interop/test_netron.py
 }
-"""What stands in the first column, and the names under which it's tried."""
+"""List what stands in the first column, and the names under which it's tried."""
 
 
 def rows(heading: str) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ NOT_TAKEN = {
     ("iree", "*-8x8x8-loop"): "no lowering of a Scan with Loops in it",
     ("tvm", "*-loop"): "no converter for Scan",
 }
-"""What a tool doesn't do with which cases; docs/interop.md tells it."""
+"""List what a tool doesn't do with which cases; docs/interop.md tells it."""
 ROUNDING = {"float16": 2**-10}
 """The relative error of a tool that computes in another type; others are right bit by bit, on whole numbers."""
 

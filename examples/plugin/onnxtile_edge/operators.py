@@ -14,7 +14,7 @@ BODY = """
     s = Add (p, b)
     y = Relu (s)
 }"""
-"""What DenseRelu stands for: by this `verify` proves what a pass makes of it."""
+"""Define DenseRelu in ONNX's operators: by this `verify` proves what a pass makes of it."""
 
 
 def declare_operators() -> None:

@@ -62,7 +62,7 @@ MEANINGS = {
     "costs": "extra: bytes moved again; compute, memory: cycles of each by itself",
     "bandwidth": "sums: of partial sums; mean, peak: bytes a cycle",
 }
-"""What columns are that don't say it themselves, by view."""
+"""Explain columns that don't explain themselves, by view."""
 
 
 @dataclass(frozen=True)

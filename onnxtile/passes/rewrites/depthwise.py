@@ -21,7 +21,7 @@ from onnxtile.tiling.legality import Refusal
 
 DepthwiseName: TypeAlias = Literal["vector", "keep", "gemm"]
 DEPTHWISE: tuple[DepthwiseName, ...] = ("vector", "keep", "gemm")
-"""What becomes of convolutions whose channels have kernels of their own: sums of elements, products, or nothing."""
+"""List choices for convolutions whose channels have kernels of their own: sums of elements, products, or nothing."""
 
 
 def check_depthwise(choice: str) -> None:

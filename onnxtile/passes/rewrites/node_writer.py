@@ -70,7 +70,8 @@ class NodeWriter:
         if beside is not None and not isinstance(number, (np.ndarray, np.generic)):
             raise PassError(
                 f"the type of {number!r} in op.{op_type} follows from {beside.name!r}, whose type isn't known: run "
-                "infer-shapes before the pass, or say it with op.constant(number, dtype)"
+                "infer-shapes before the pass; or, in a local function, whose types are each caller's, write "
+                f"op.CastLike({number!r}, value)"
             )
         return self.constant(number, types.wanted(index))
 

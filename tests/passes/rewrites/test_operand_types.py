@@ -43,6 +43,26 @@ def test_numbers_have_the_type_of_what_was_made_before(kind: str, dtype: str) ->
 
 
 def test_a_number_whose_type_nothing_tells_is_refused() -> None:
-    words = r"the type of 3 in op\.Add follows from 'h', whose type isn't known: run infer-shapes before the pass, or"
+    words = r"the type of 3 in op\.Add follows from 'h', whose type isn't known: run infer-shapes before the pass; or"
     with pytest.raises(PassError, match=words):
         rewritten("clip", "float", "h = Neg (x)  y = Abs (h)")
+
+
+@pytest.mark.parametrize("dtype", ["float", "float16", "int32"])
+def test_in_local_functions_a_number_is_cast_like_a_value(dtype: str) -> None:
+    model = ir.from_proto(
+        parse(
+            f'<ir_version: 8, opset_import: ["" : 17, "l" : 1]> g ({dtype}[4] x) => ({dtype}[4] y) {{ y = l.f (x) }}'
+            ' <domain: "l", opset_import: ["" : 17]> f (p) => (q) { q = Neg (p) }'
+        )
+    )
+
+    def negative(node: ir.Node, op: NodeWriter, cast: bool) -> Any:
+        p = node.inputs[0]
+        return op.Mul(p, op.CastLike(-1, p) if cast else -1)
+
+    made = onnxtile.rewrite("Neg")(negative)
+    with pytest.raises(PassError, match=r"in a local function, whose types are each caller's, write op\.CastLike"):
+        onnxtile.PassManager(["infer-shapes", made(cast=False)])(model)
+    onnxtile.PassManager(["infer-shapes", made(cast=True)])(model)
+    onnx.checker.check_model(ir.to_proto(model), full_check=True)
