@@ -83,7 +83,8 @@ def convolution_costs(
     costs = []
     if judged["conv", "gemm"]:
         costs += [_cost("conv", "gemm", judged["conv", "gemm"], form, lowered) for form in forms]
-        costs += [_cost("conv", "split", judged["conv", "split"], None, lowered)]
+        if options.limits.takes_convolutions:
+            costs += [_cost("conv", "split", judged["conv", "split"], None, lowered)]
     if judged["depthwise", "gemm"]:
         for choice in ("vector", "keep"):
             costs.append(_cost("depthwise", choice, judged["depthwise", choice], None, lowered))

@@ -87,6 +87,14 @@ def test_sizes_that_run_time_knows() -> None:
     assert lengths["--conv gemm --form batched"].left == 0
 
 
+@pytest.mark.parametrize(("limits", "is_offered"), [("8,6,2", True), ("8,6,2:matmul", False)])
+def test_smaller_convolutions_are_no_choice_for_an_engine_that_runs_none(limits: str, is_offered: bool) -> None:
+    report = onnxtile.check(network(), limits)
+    found = convolution_costs(network(), LoweringOptions.of(limits), {}, report)
+    assert any(cost.choice == "split" for cost in found) is is_offered
+    assert {cost.choice for cost in found} >= {"gemm", "vector", "keep"}
+
+
 def test_without_convolutions_beyond_the_limits_there_is_nothing_to_choose() -> None:
     assert costs_of(network(), (None, None, None)) == {}
     report = onnxtile.estimate(network(), LIMITS, ops="matmul")[0]
